@@ -1,0 +1,10 @@
+"""Settings of the container hosts and of the containers on them."""
+
+# Docker cuts its networks from these; a /16 in /24s is 256 networks.
+docker_address_pools = [{"base": "10.201.0.0/16", "size": 24}]
+
+# Folders of tp/: each student gets one container of each.
+tp_images = ["processus"]
+
+# Of each container: memory in MiB, processes, and the Linux capabilities it keeps.
+container = {"memory": 256, "pids": 128, "capabilities": []}

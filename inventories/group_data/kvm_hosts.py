@@ -1,0 +1,12 @@
+"""Settings of the KVM hosts and of the guests on them."""
+
+# A network of the lab's own behind NAT. To put guests on an existing bridge of the host instead:
+# guest_network = {"mode": "bridge", "bridge": "br0", "subnet": "192.0.2.0/24",
+#                  "gateway": "192.0.2.1", "nameservers": ["192.0.2.1"]}
+guest_network = {"mode": "nat", "subnet": "10.77.0.0/24"}
+
+# Of each guest: memory in MiB, cores, disk in GiB (thin).
+guest = {"memory": 1024, "cores": 4, "disk": 8}
+
+# Built from Debian's packages. An official cloud image instead: {"url": "https://…", "sha512": "…"}
+guest_image = {"debian": 13}

@@ -1,0 +1,134 @@
+"""From the inventory's data to the lab: validated once, at load, with errors that name file and field."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pyinfra import context
+from pyinfra.api.exceptions import InventoryError
+
+from minetlab.errors import LabError
+from minetlab.model import (
+    ContainerHost,
+    ContainerHostSettings,
+    KvmHost,
+    KvmHostSettings,
+    Lab,
+    LabSettings,
+    parse_roster,
+)
+from minetlab.model.base import Frozen
+from minetlab.plan import Plan, allocate
+
+KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
+KNOWN_DATA = frozenset(
+    LabSettings.model_fields.keys()
+    | KvmHostSettings.model_fields.keys()
+    | ContainerHostSettings.model_fields.keys()
+)
+# Data that belongs to pyinfra's connectors and global arguments, not to the lab.
+FOREIGN_DATA = re.compile(r"^(_|ssh_|sandbox_|fake_)")
+
+Settings = TypeVar("Settings", bound=Frozen)
+
+
+@dataclass(frozen=True)
+class InventoryHost:
+    """One host as pyinfra's inventory gives it: all its data merged."""
+
+    name: str
+    groups: tuple[str, ...]
+    data: Mapping[str, Any]
+
+
+@cache
+def current() -> tuple[Lab, Plan]:
+    """The lab and plan of the running pyinfra deploy.
+
+    :raises InventoryError: pyinfra shows it without a traceback and ends the run before anything is touched.
+    """
+    hosts = [
+        InventoryHost(host.name, tuple(host.groups), host.data.dict())  # type: ignore[no-untyped-call]
+        for host in context.inventory
+    ]
+    try:
+        lab = load(hosts)
+        return lab, allocate(lab)
+    except LabError as error:
+        raise InventoryError(str(error)) from error
+
+
+def load(hosts: Iterable[InventoryHost]) -> Lab:
+    """Validate the inventory's data and read the roster it names.
+
+    :raises LabError: for unknown or wrong data, with the file and line that sets it.
+    """
+    hosts = list(hosts)
+    if not hosts:
+        raise LabError("the inventory has no hosts", next_step="name at least one host in it")
+    for host in hosts:
+        _refuse_unknown(host)
+    lab = _settings(hosts[0], LabSettings)
+    roster = Path(lab.roster)
+    try:
+        students = parse_roster(roster.read_text(encoding="utf-8"), str(roster))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(
+            f"cannot read the roster {roster}: {error}", next_step="set `roster` in group_data/all.py"
+        ) from error
+    return Lab(
+        name=lab.lab_name,
+        students=students,
+        require_kvm=lab.require_kvm,
+        kvm_hosts=tuple(
+            KvmHost(name=host.name, settings=_settings(host, KvmHostSettings))
+            for host in hosts
+            if KVM_HOSTS in host.groups
+        ),
+        container_hosts=tuple(
+            ContainerHost(name=host.name, settings=_settings(host, ContainerHostSettings))
+            for host in hosts
+            if CONTAINER_HOSTS in host.groups
+        ),
+    )
+
+
+def _settings(host: InventoryHost, model: type[Settings]) -> Settings:
+    given = {key: host.data[key] for key in model.model_fields if key in host.data}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problems = [_describe(host, each["loc"], each["msg"]) for each in error.errors()]
+        raise LabError(
+            "\n".join(problems), next_step="correct the inventory and run the command again"
+        ) from error
+
+
+def _refuse_unknown(host: InventoryHost) -> None:
+    for key in host.data:
+        if key not in KNOWN_DATA and not FOREIGN_DATA.match(key):
+            raise LabError(
+                _describe(host, (key,), "unknown group data"),
+                next_step=f"remove it, or use one of: {', '.join(sorted(KNOWN_DATA))}",
+            )
+
+
+def _describe(host: InventoryHost, location: tuple[int | str, ...], message: str) -> str:
+    field = ".".join(map(str, location))
+    where = _where_set(str(location[0]), host.data.get("roster")) if location else ""
+    return f"{where or host.name}: {field}: {message}"
+
+
+def _where_set(key: str, roster: object) -> str:
+    """The file and line that sets it; the inventory's folder is the roster's, or `inventories`."""
+    folders = [Path(str(roster)).parent] if roster else []
+    for folder in [*folders, Path("inventories")]:
+        for file in sorted([*folder.glob("group_data/*.py"), *folder.glob("*.py")]):
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+                if re.match(rf"{re.escape(key)}\s*=", line):
+                    return f"{file}, line {number}"
+    return ""

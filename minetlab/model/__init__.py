@@ -1,0 +1,36 @@
+"""What a lab is: typed, validated, frozen. No I/O; every later step works from these objects only."""
+
+from minetlab.model.lab import ContainerHost, KvmHost, Lab
+from minetlab.model.settings import (
+    BridgedNetwork,
+    ContainerHostSettings,
+    ContainerLimits,
+    DebianImage,
+    GuestImage,
+    GuestSize,
+    KvmHostSettings,
+    LabSettings,
+    NatNetwork,
+    Network,
+    UrlImage,
+)
+from minetlab.model.student import Student, parse_roster
+
+__all__ = [
+    "BridgedNetwork",
+    "ContainerHost",
+    "ContainerHostSettings",
+    "ContainerLimits",
+    "DebianImage",
+    "GuestImage",
+    "GuestSize",
+    "KvmHost",
+    "KvmHostSettings",
+    "Lab",
+    "LabSettings",
+    "NatNetwork",
+    "Network",
+    "Student",
+    "UrlImage",
+    "parse_roster",
+]

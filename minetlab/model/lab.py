@@ -1,0 +1,29 @@
+"""The lab: who takes part, on which hosts, with which settings."""
+
+from minetlab.model.base import Frozen
+from minetlab.model.settings import ContainerHostSettings, KvmHostSettings
+from minetlab.model.student import Student
+
+
+class KvmHost(Frozen):
+    """A host of the group ``kvm_hosts``; ``name`` is the inventory's name for it."""
+
+    name: str
+    settings: KvmHostSettings
+
+
+class ContainerHost(Frozen):
+    """A host of the group ``container_hosts``; ``name`` is the inventory's name for it."""
+
+    name: str
+    settings: ContainerHostSettings
+
+
+class Lab(Frozen):
+    """The whole infrastructure of one session, as desired."""
+
+    name: str
+    students: tuple[Student, ...]
+    kvm_hosts: tuple[KvmHost, ...]
+    container_hosts: tuple[ContainerHost, ...]
+    require_kvm: bool = False

@@ -1,0 +1,182 @@
+"""The group data an administrator writes in ``inventories/group_data/``: one class a file."""
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from minetlab.model.base import Frozen
+
+# The lab's bridge is "vbr-<lab>", and Linux cuts interface names at 15 characters (IFNAMSIZ, if.h).
+LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,9}$")]
+InterfaceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+MAX_MEMORY = 1024 * 1024
+
+
+def _as_network(value: object) -> object:
+    return IPv4Network(value) if isinstance(value, str) else value
+
+
+def _as_address(value: object) -> object:
+    return IPv4Address(value) if isinstance(value, str) else value
+
+
+class LabSettings(Frozen):
+    """``group_data/all.py``: what holds for the whole lab.
+
+    :param lab_name: prefixes every name the lab creates, so that two labs can share a host.
+    :param roster: path of the students' CSV file; a relative path starts at the working directory.
+    :param require_kvm: refuse guests without hardware virtualization instead of emulating them.
+    """
+
+    lab_name: LabName
+    roster: Annotated[str, StringConstraints(min_length=1)]
+    require_kvm: bool = False
+
+
+class _GuestSubnet(Frozen):
+    """The guests' IPv4 subnet. The first 15 addresses are left to gateways and infrastructure."""
+
+    subnet: IPv4Network
+    reserved: int = Field(default=15, ge=1)
+
+    parse_subnet = field_validator("subnet", mode="before")(_as_network)
+
+    @model_validator(mode="after")
+    def has_room_for_guests(self) -> "_GuestSubnet":
+        """Refuse a subnet so small that no guest address is left."""
+        if self.subnet.num_addresses - 2 <= self.reserved:
+            raise ValueError(f"{self.subnet} has no address left for guests; use a /24 or wider")
+        return self
+
+
+class NatNetwork(_GuestSubnet):
+    """A libvirt network of the lab's own, behind NAT; its gateway is the subnet's first address."""
+
+    mode: Literal["nat"] = "nat"
+    nameservers: tuple[IPv4Address, ...] = ()
+
+    parse_nameservers = field_validator("nameservers", mode="before")(
+        lambda value: tuple(map(_as_address, value)) if isinstance(value, list | tuple) else value
+    )
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The host's own address on the network, which also answers DNS."""
+        return self.subnet[1]
+
+
+class BridgedNetwork(_GuestSubnet):
+    """An existing bridge of the host: guests are on the campus network, with the plan's addresses."""
+
+    mode: Literal["bridge"]
+    bridge: InterfaceName
+    gateway: IPv4Address
+    nameservers: tuple[IPv4Address, ...] = Field(min_length=1)
+
+    parse_gateway = field_validator("gateway", mode="before")(_as_address)
+    parse_nameservers = field_validator("nameservers", mode="before")(
+        lambda value: tuple(map(_as_address, value)) if isinstance(value, list | tuple) else value
+    )
+
+
+Network = Annotated[NatNetwork | BridgedNetwork, Field(discriminator="mode")]
+
+
+class GuestSize(Frozen):
+    """What one guest gets.
+
+    :param memory: MiB.
+    :param cores: virtual CPUs, as cores of one socket with one thread each; the course shows 4 (C16).
+    :param disk: GiB of its root disk, thin-provisioned.
+    """
+
+    memory: int = Field(default=1024, ge=256, le=MAX_MEMORY)
+    cores: int = Field(default=4, ge=1, le=64)
+    disk: int = Field(default=8, ge=3, le=4096)
+
+
+class DebianImage(Frozen):
+    """A guest image built here from Debian's packages."""
+
+    debian: Literal[12, 13] = 13
+
+
+class UrlImage(Frozen):
+    """A guest image fetched from a URL, such as an official cloud image, and verified before use."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+$")]
+    sha256: Sha256 | None = None
+    sha512: Sha512 | None = None
+
+    @model_validator(mode="after")
+    def has_one_checksum(self) -> "UrlImage":
+        """Refuse a download that could not be verified."""
+        if (self.sha256 is None) == (self.sha512 is None):
+            raise ValueError("give exactly one of sha256 and sha512")
+        return self
+
+
+GuestImage = DebianImage | UrlImage
+
+
+class KvmHostSettings(Frozen):
+    """``group_data/kvm_hosts.py``: what the lab does with a KVM host."""
+
+    guest_network: Network = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
+    guest: GuestSize = GuestSize()
+    guest_image: GuestImage = DebianImage()
+
+    @field_validator("guest_network", mode="before")
+    @classmethod
+    def default_to_nat(cls, value: object) -> object:
+        """Let ``mode`` be left out: NAT is the default."""
+        return {"mode": "nat", **value} if isinstance(value, dict) else value
+
+
+class AddressPool(Frozen):
+    """One of dockerd's ``default-address-pools``: networks of ``size`` bits are cut from ``base``."""
+
+    base: IPv4Network
+    size: int = Field(ge=8, le=30)
+
+    parse_base = field_validator("base", mode="before")(_as_network)
+
+    @model_validator(mode="after")
+    def cuts_networks_from_base(self) -> "AddressPool":
+        """Refuse a pool that holds no network."""
+        if self.size < self.base.prefixlen:
+            raise ValueError(f"networks of /{self.size} cannot be cut from {self.base}")
+        return self
+
+
+class ContainerLimits(Frozen):
+    """What one student's container may use.
+
+    :param memory: MiB; swap is not allowed on top.
+    :param pids: processes and threads.
+    :param capabilities: the Linux capabilities it keeps; all others are dropped.
+    """
+
+    memory: int = Field(default=256, ge=16, le=MAX_MEMORY)
+    pids: int = Field(default=128, ge=8, le=32768)
+    capabilities: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]+$")], ...] = ()
+
+    capabilities_from_list = field_validator("capabilities", mode="before")(
+        lambda value: tuple(value) if isinstance(value, list) else value
+    )
+
+
+class ContainerHostSettings(Frozen):
+    """``group_data/container_hosts.py``: what the lab does with a container host."""
+
+    docker_address_pools: tuple[AddressPool, ...] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
+    tp_images: tuple[Slug, ...] = ("processus",)
+    container: ContainerLimits = ContainerLimits()
+
+    tuples_from_lists = field_validator("docker_address_pools", "tp_images", mode="before")(
+        lambda value: tuple(value) if isinstance(value, list) else value
+    )
