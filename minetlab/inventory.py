@@ -1,6 +1,9 @@
 """From the inventory's data to the lab: validated once, at load, with errors that name file and field."""
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -132,3 +135,22 @@ def _where_set(key: str, roster: object) -> str:
                 if re.match(rf"{re.escape(key)}\s*=", line):
                     return f"{file}, line {number}"
     return ""
+
+
+def read(inventory: Path) -> tuple[InventoryHost, ...]:
+    """Read an inventory file as pyinfra does, without connecting to anything.
+
+    pyinfra runs in a process of its own because its CLI patches Python's I/O for gevent.
+
+    :raises LabError: where pyinfra cannot read it, with pyinfra's own words.
+    """
+    command = [sys.executable, "-m", "pyinfra", str(inventory), "debug-inventory", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if not inventory.is_file() or result.returncode != 0:
+        raise LabError(
+            f"cannot read the inventory {inventory}\n{result.stderr.strip()}",
+            next_step="correct it, or name another one with --inventory",
+        )
+    return tuple(
+        InventoryHost(host["name"], tuple(host["groups"]), host["data"]) for host in json.loads(result.stdout)
+    )

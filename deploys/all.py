@@ -1,0 +1,17 @@
+"""The whole lab, in the order its parts need each other: pyinfra inventories/lab.py deploys/all.py"""
+
+from pyinfra import host, local
+
+from minetlab import inventory
+
+inventory.current()  # a wrong inventory is refused here, before anything is touched
+
+if inventory.KVM_HOSTS in host.groups:
+    local.include("deploys/kvm_host.py")
+    local.include("deploys/guest_images.py")
+    local.include("deploys/guests.py")
+
+if inventory.CONTAINER_HOSTS in host.groups:
+    local.include("deploys/container_host.py")
+    local.include("deploys/tp_images.py")
+    local.include("deploys/containers.py")

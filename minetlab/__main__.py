@@ -1,0 +1,5 @@
+"""``python -m minetlab`` is ``lab``."""
+
+from minetlab.cli import main
+
+main()

@@ -1,0 +1,70 @@
+"""The commands and their options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minetlab.cli import deploy, sandbox, testing, verify
+from minetlab.cli.table import show_lab
+
+app = typer.Typer(
+    help="""Stand up MiNET's virtualization lab, and prove that every machine shows what the course claims.
+
+    An inventory describes the lab: its hosts (inventories/lab.py), its settings (inventories/group_data/)
+    and its students (inventories/students.csv). As it ships, the hosts are virtual: the sandbox.
+    """,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(sandbox.app, name="sandbox")
+
+Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.")]
+DEFAULT_INVENTORY = Path("inventories/lab.py")
+
+
+@app.command()
+def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Bring the lab up: provision every host, verify all of it, and say how to log in."""
+    deployed = deploy.run(inventory, "deploys/all.py")
+    verdicts = verify.run(inventory)
+    show_lab(inventory, verdicts)
+    raise typer.Exit(0 if deployed and verdicts.green else 1)
+
+
+@app.command("verify")
+def verify_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    keyword: Annotated[
+        str, typer.Option("-k", help="Only checks whose name or machine matches (as pytest's -k).")
+    ] = "",
+) -> None:
+    """Check every host, guest and container of the lab, changing nothing."""
+    verdicts = verify.run(inventory, keyword)
+    raise typer.Exit(0 if verdicts.green else 1)
+
+
+@app.command()
+def down(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    remove_sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Remove the sandbox's virtual hosts as well.")
+    ] = False,
+) -> None:
+    """Remove everything that carries the lab's label from its hosts, and nothing else."""
+    removed = deploy.run(inventory, "deploys/teardown.py")
+    if remove_sandbox:
+        sandbox.remove_hosts_of(inventory)
+    raise typer.Exit(0 if removed else 1)
+
+
+@app.command()
+def test(
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Only what needs no virtual host: under a minute.")
+    ] = False,
+) -> None:
+    """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
+    raise typer.Exit(testing.run(fast=fast))

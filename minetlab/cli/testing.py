@@ -1,0 +1,39 @@
+"""The project's own tests, stage by stage, with the time each took."""
+
+import subprocess
+import sys
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+PYTHON = [sys.executable, "-m"]
+FAST_STAGES = {
+    "style": [*PYTHON, "ruff", "check", "."],
+    "format": [*PYTHON, "ruff", "format", "--check", "."],
+    "types": [*PYTHON, "mypy"],
+    "imports": ["lint-imports"],
+    "units": [*PYTHON, "pytest", "-q", "-n", "auto"],
+}
+SLOW_STAGES = {
+    "end to end": [*PYTHON, "pytest", "-v", "--durations=0", "--durations-min=5", "tests/e2e"],
+}
+
+
+def run(*, fast: bool) -> int:
+    """Run every stage, also after one failed; the exit status is 0 only if all passed.
+
+    :param fast: leave out the stages that need virtual hosts.
+    """
+    stages = FAST_STAGES if fast else FAST_STAGES | SLOW_STAGES
+    console = Console()
+    table = Table("stage", "result", "seconds")
+    failed = False
+    for name, command in stages.items():
+        console.rule(name)
+        start = time.monotonic()
+        code = subprocess.run(command, check=False).returncode
+        failed |= code != 0
+        table.add_row(name, "[red]FAILED" if code else "passed", f"{time.monotonic() - start:.0f}")
+    console.print(table)
+    return int(failed)

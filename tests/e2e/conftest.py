@@ -1,0 +1,92 @@
+"""A lab of the tests' own: inventory, state folder and virtual hosts; only the image cache is shared."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minetlab.paths import PROJECT_ROOT
+from tests.e2e import observe
+
+LAB = [sys.executable, "-m", "minetlab"]
+PYINFRA = [sys.executable, "-m", "pyinfra"]
+# Far above what any single command needs on two emulating cores; a hang still ends.
+LIMIT = 40 * 60
+
+
+@dataclass
+class LabUnderTest:
+    """One lab in the sandbox and the commands a user would type for it."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "inventories" / "lab.py"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.folder / "state" / "labs" / "minet" / "ssh_config"
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user would; what it says on stderr is shown as it comes."""
+        print(f"\n$ {' '.join(command)}", file=sys.stderr, flush=True)
+        result = subprocess.run(
+            command, env=self.environment, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True,
+            timeout=LIMIT, check=False,
+        )  # fmt: skip
+        assert not check or result.returncode == 0, (
+            f"{command} ended with {result.returncode}:\n{result.stdout}"
+        )
+        return result
+
+    def pyinfra(self, deploy: str, *options: str) -> dict[str, Any]:
+        """Deploy; returns pyinfra's own account of it (its --json)."""
+        result = self.run(*PYINFRA, "-y", "--json", *options, str(self.inventory), deploy)
+        return dict(json.loads(result.stdout)["results"])
+
+    def lab(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a ``lab`` command on this inventory."""
+        return self.run(*LAB, *arguments, "--inventory", str(self.inventory), check=check)
+
+    def set_group_data(self, group: str, key: str, value: object) -> None:
+        """Edit the inventory as an administrator would: one more line that sets ``key``."""
+        with (self.inventory.parent / "group_data" / f"{group}.py").open("a") as file:
+            file.write(f"\n{key} = {value!r}\n")
+
+    def observe(self) -> dict[str, observe.State]:
+        """What stands on both hosts."""
+        return {
+            "hv1": observe.kvm_host(self.ssh_config, "hv1", self.folder),
+            "ct1": observe.container_host(self.ssh_config, "ct1", self.folder),
+        }
+
+
+def changed(results: dict[str, Any]) -> list[str]:
+    """Names of the operations that changed something."""
+    return [operation["name"] for operation in results["operations"] if operation["success"]]
+
+
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
+    """A lab whose sandbox hosts have the data the test module names in ``SANDBOX``."""
+    # Not pytest's tmp_path: the paths of Unix sockets in it must stay under 108 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="lab-"))
+    shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
+    under_test = LabUnderTest(folder, {**os.environ, "MINETLAB_STATE": str(folder / "state")})
+    data = request.module.SANDBOX
+    under_test.inventory.write_text(
+        f"kvm_hosts = [('@sandbox/hv1', {data!r})]\ncontainer_hosts = [('@sandbox/ct1', {data!r})]\n"
+    )
+    yield under_test
+    under_test.lab("down", "--sandbox", check=False)
+    shutil.rmtree(folder)

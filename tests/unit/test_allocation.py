@@ -1,0 +1,73 @@
+from ipaddress import IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minetlab.errors import LabError
+from minetlab.model import (
+    ContainerHost,
+    ContainerHostSettings,
+    KvmHost,
+    KvmHostSettings,
+    Lab,
+    NatNetwork,
+    Student,
+)
+from minetlab.plan import allocate
+
+LOGINS = st.lists(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), unique=True, max_size=40).map(
+    lambda logins: [login for login in logins if login not in {"root", "lab", "bin", "sys", "demo", "sshd"}]
+)
+
+
+def lab_of(logins, hosts=("hv1", "hv2"), network=None):
+    settings = KvmHostSettings(guest_network=network) if network else KvmHostSettings()
+    return Lab(
+        name="course",
+        students=tuple(Student(login=login, name=login.title()) for login in logins),
+        kvm_hosts=tuple(KvmHost(name=host, settings=settings) for host in hosts),
+        container_hosts=(ContainerHost(name="ct1", settings=ContainerHostSettings()),),
+    )
+
+
+@given(LOGINS)
+def test_everybody_gets_a_guest_of_their_own(logins):
+    guests = allocate(lab_of(logins)).guests
+    assert {guest.student.login for guest in guests} == set(logins)
+    for attribute in ("name", "uuid", "mac", "address"):
+        assert len({getattr(guest, attribute) for guest in guests}) == len(logins)
+
+
+@given(LOGINS)
+def test_addresses_are_the_guests_part_of_the_subnet(logins):
+    subnet = IPv4Network("10.77.0.0/24")
+    for guest in allocate(lab_of(logins)).guests:
+        assert guest.address.network == subnet
+        assert subnet[16] <= guest.address.ip < subnet.broadcast_address
+
+
+@given(LOGINS)
+def test_the_order_of_the_roster_does_not_matter(logins):
+    assert allocate(lab_of(logins)) == allocate(lab_of(logins[::-1]))
+
+
+@given(LOGINS)
+def test_everybody_gets_one_container_an_image(logins):
+    containers = allocate(lab_of(logins)).containers
+    assert sorted(container.name for container in containers) == sorted(
+        f"course-{login}-processus" for login in logins
+    )
+
+
+def test_a_full_subnet_is_refused_with_the_setting_to_change():
+    network = NatNetwork(subnet=IPv4Network("10.0.0.0/28"), reserved=12)
+    with pytest.raises(LabError, match=r"hv1: all 2 guest addresses .* 10\.0\.0\.0/28 are taken") as error:
+        allocate(lab_of(["a", "b", "c"], hosts=("hv1",), network=network))
+    assert "guest_network.subnet" in error.value.next_step
+
+
+def test_a_lab_without_hosts_of_a_kind_gets_none_of_it():
+    lab = lab_of(["alice"]).model_copy(update={"kvm_hosts": (), "container_hosts": ()})
+    assert allocate(lab).guests == ()
+    assert allocate(lab).containers == ()

@@ -1,0 +1,110 @@
+import shutil
+
+import pytest
+
+from minetlab import inventory
+from minetlab.errors import LabError
+from minetlab.inventory import InventoryHost
+from minetlab.model import BridgedNetwork, UrlImage
+from minetlab.paths import PROJECT_ROOT
+
+BRIDGE = {
+    "mode": "bridge",
+    "bridge": "br0",
+    "subnet": "192.0.2.0/24",
+    "gateway": "192.0.2.1",
+    "nameservers": ["192.0.2.1"],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the inventory the project ships."""
+    return shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "inventories")
+
+
+def set_data(folder, group, line):
+    with (folder / "group_data" / f"{group}.py").open("a") as file:
+        file.write(f"\n{line}\n")
+
+
+def test_the_shipped_inventory_is_a_lab_of_two_students_on_two_sandbox_hosts(folder):
+    lab = inventory.load(inventory.read(folder / "lab.py"))
+    assert [host.name for host in lab.kvm_hosts] == ["@sandbox/hv1"]
+    assert [host.name for host in lab.container_hosts] == ["@sandbox/ct1"]
+    assert len(lab.students) == 2
+
+
+def test_the_production_example_is_a_valid_inventory(folder):
+    lab = inventory.load(inventory.read(folder / "production.example.py"))
+    assert [host.name for host in lab.kvm_hosts] == ["hv1.example.org", "hv2.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("group", "line", "said"),
+    [
+        ("kvm_hosts", "gest = {}", "gest: unknown group data"),
+        ("kvm_hosts", "guest = {'memory': '1 GiB'}", "guest.memory"),
+        ("kvm_hosts", "guest = {'memory': 10}", "guest.memory"),
+        ("kvm_hosts", "guest = {'memory': 10 ** 9}", "guest.memory"),
+        ("kvm_hosts", "guest_network = {'subnet': '10.0.0.0/29'}", "has no address left for guests"),
+        ("kvm_hosts", "guest_network = {'subnet': '10.0.0.1/24'}", "guest_network"),
+        (
+            "kvm_hosts",
+            "guest_image = {'url': 'https://example.org/i.qcow2'}",
+            "exactly one of sha256 and sha512",
+        ),
+        ("all", "lab_name = 'Much Too Long A Name'", "lab_name"),
+        ("all", "require_kvm = 'yes'", "require_kvm"),
+        (
+            "container_hosts",
+            "docker_address_pools = [{'base': '10.0.0.0/24', 'size': 16}]",
+            "cannot be cut from",
+        ),
+        ("container_hosts", "container = {'capabilities': ['net; rm -rf /']}", "container.capabilities"),
+    ],
+)
+def test_wrong_data_is_named_with_its_file_and_line(folder, group, line, said):
+    set_data(folder, group, line)
+    with pytest.raises(LabError) as error:
+        inventory.load(inventory.read(folder / "lab.py"))
+    assert said in error.value.problem
+    assert f"group_data/{group}.py, line" in error.value.problem
+
+
+def test_a_missing_roster_is_named(folder):
+    (folder / "students.csv").unlink()
+    with pytest.raises(LabError, match="cannot read the roster"):
+        inventory.load(inventory.read(folder / "lab.py"))
+
+
+def test_an_inventory_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(LabError, match=r"cannot read the inventory .*nowhere\.py"):
+        inventory.read(tmp_path / "nowhere.py")
+
+
+def test_an_inventory_without_hosts_is_refused():
+    with pytest.raises(LabError, match="has no hosts"):
+        inventory.load([])
+
+
+def test_a_bridge_of_the_host_and_a_fetched_image_can_be_chosen(folder):
+    set_data(folder, "kvm_hosts", f"guest_network = {BRIDGE!r}")
+    set_data(
+        folder, "kvm_hosts", f"guest_image = {{'url': 'https://example.org/i.qcow2', 'sha256': {'0' * 64!r}}}"
+    )
+    settings = inventory.load(inventory.read(folder / "lab.py")).kvm_hosts[0].settings
+    assert isinstance(settings.guest_network, BridgedNetwork)
+    assert isinstance(settings.guest_image, UrlImage)
+
+
+def test_one_host_can_differ(folder):
+    (folder / "lab.py").write_text("kvm_hosts = ['a', ('b', {'guest': {'memory': 2048}})]\n")
+    lab = inventory.load(inventory.read(folder / "lab.py"))
+    assert [host.settings.guest.memory for host in lab.kvm_hosts] == [1024, 2048]
+
+
+def test_data_of_pyinfras_connectors_is_not_the_labs_business(folder):
+    (folder / "lab.py").write_text("kvm_hosts = [('a', {'ssh_user': 'admin', '_sudo': True})]\n")
+    assert inventory.load(inventory.read(folder / "lab.py")).kvm_hosts[0].name == "a"
+    assert InventoryHost("a", (), {}).data == {}
