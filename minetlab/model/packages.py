@@ -1,0 +1,10 @@
+"""The Debian packages each role needs, by Debian release; the sandbox's warm images have them already."""
+
+from collections.abc import Mapping
+
+# apparmor: without apparmor_parser dockerd starts no container on a kernel that has AppArmor on, as Debian's has.
+# docker-cli: Debian 13 took the client out of docker.io, and only recommends it.
+CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
+    12: ("apparmor", "docker.io"),
+    13: ("apparmor", "docker-cli", "docker.io"),
+}
