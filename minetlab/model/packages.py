@@ -8,3 +8,17 @@ CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
     12: ("apparmor", "docker.io"),
     13: ("apparmor", "docker-cli", "docker.io"),
 }
+
+# Complete with APT::Install-Recommends off. dnsmasq-base and iptables serve libvirt's NAT networks, netcat its
+# connections over SSH, libxml2-utils virt-xml-validate.
+_KVM_HOST: tuple[str, ...] = (
+    "dnsmasq-base",
+    "iptables",
+    "libvirt-clients",
+    "libvirt-daemon-system",
+    "libxml2-utils",
+    "netcat-openbsd",
+    "qemu-system-x86",
+    "qemu-utils",
+)
+KVM_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {12: _KVM_HOST, 13: _KVM_HOST}
