@@ -27,3 +27,7 @@ class Lab(Frozen):
     kvm_hosts: tuple[KvmHost, ...]
     container_hosts: tuple[ContainerHost, ...]
     require_kvm: bool = False
+
+    def container_host(self, name: str) -> ContainerHost:
+        """The container host that the inventory calls ``name``; KeyError where it has none."""
+        return {host.name: host for host in self.container_hosts}[name]
