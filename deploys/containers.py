@@ -1,0 +1,18 @@
+"""The students' containers of a container host, and what their change has left over."""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import docker, tp_images
+
+lab, plan = inventory.current()
+settings = lab.container_host(host.name).settings
+
+docker.network(name="Create the lab's Docker network", lab=lab.name)
+docker.containers(
+    name="Run the students' containers",
+    lab=lab.name,
+    containers=plan.containers_on(host.name),
+    limits=settings.container,
+)
+tp_images.only_used(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)

@@ -1,0 +1,149 @@
+"""Facts about a container host: everything about dockerd in one command, whatever the number of students."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+from minetlab.plan.containers import (
+    FIELDS_LABEL,
+    LAB_LABEL,
+    SPEC_LABEL,
+    STUDENT_LABEL,
+    DockerObserved,
+    ObservedContainer,
+    ObservedImage,
+)
+
+DAEMON_CONFIG = "/etc/docker/daemon.json"
+
+
+def uploads_folder(lab: str) -> str:
+    """Where a host receives the lab's TP images; empty and gone once they are imported."""
+    return f"/var/lib/minet-lab/{lab}/tp-images"
+
+
+class DockerState(FactBase[DockerObserved]):
+    """All containers and networks of the host, and the images of one lab.
+
+    A host without Docker gives an empty state, one whose dockerd does not answer an empty state that says so.
+    """
+
+    def command(self, lab: str) -> str:
+        """Ask dockerd for everything, as lines of JSON."""
+        container = _line(
+            "container",
+            name=".Names",
+            state=".State",
+            lab=_label(LAB_LABEL),
+            student=_label(STUDENT_LABEL),
+            spec=_label(SPEC_LABEL),
+            fields=_label(FIELDS_LABEL),
+        )
+        network = _line("network", name=".Name", lab=_label(LAB_LABEL))
+        image = _line("image", identifier=".ID", repository=".Repository", tag=".Tag")
+        of_lab = shlex.quote(f"label={LAB_LABEL}={lab}")
+        return (
+            "command -v docker >/dev/null || exit 0; "
+            "root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null); "
+            'test -n "$root" || { echo \'{"kind":"silence"}\'; exit 0; }; '
+            f"docker container ls --all --no-trunc --format {shlex.quote(container)} && "
+            f"docker network ls --no-trunc --format {shlex.quote(network)} && "
+            f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)} && "
+            f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi && '
+            'df --output=avail --block-size=1 "$root" | '
+            'awk \'END { print "{\\"kind\\":\\"free\\",\\"bytes\\":" $1 "}" }\''
+        )
+
+    def default(self) -> DockerObserved:
+        """Say that Docker is not there."""
+        return DockerObserved()
+
+    def process(self, output: Iterable[str]) -> DockerObserved:
+        """Read the lines.
+
+        :raises FactProcessError: one of them is not what was asked for.
+        """
+        try:
+            return _observed([json.loads(line) for line in output if line.strip()])
+        except (ValueError, KeyError, TypeError) as error:
+            raise FactProcessError(f"docker's answer cannot be read: {error!r}") from error
+
+
+@dataclass(frozen=True)
+class DaemonState:
+    """dockerd's configuration on a host.
+
+    :param config: what the file says; None where there is none.
+    :param stale: the file is younger than the running daemon, which so has not read it.
+    """
+
+    config: dict[str, Any] | None = None
+    stale: bool = False
+
+
+class DaemonConfig(FactBase[DaemonState]):
+    """The content of /etc/docker/daemon.json, and whether the running dockerd has read it."""
+
+    def command(self) -> str:
+        """Print whether the file is stale, then the file."""
+        # dockerd writes its pid file as it starts: a run interrupted before the restart is so found out.
+        return (
+            f"test -e {DAEMON_CONFIG} || exit 0; "
+            f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
+        )
+
+    def default(self) -> DaemonState:
+        """Say that there is no file."""
+        return DaemonState()
+
+    def process(self, output: Iterable[str]) -> DaemonState:
+        """Read the file.
+
+        :raises FactProcessError: it is not JSON: it is somebody's, and not ours to throw away.
+        """
+        freshness, *lines = output
+        try:
+            config = json.loads("\n".join(lines))
+        except ValueError as error:
+            raise FactProcessError(f"{DAEMON_CONFIG} is not JSON: {error}; mend or remove it") from error
+        return DaemonState(config, stale=freshness == "stale")
+
+
+def _line(kind: str, **fields: str) -> str:
+    """A Go template that prints one object as a line of JSON."""
+    values = ",".join(f'"{name}":{{{{json {expression}}}}}' for name, expression in fields.items())
+    return f'{{"kind":"{kind}",{values}}}'
+
+
+def _label(name: str) -> str:
+    return f'(.Label "{name}")'
+
+
+def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
+    kinds = ("silence", "container", "network", "image", "uploads", "free")
+    of: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    for line in lines:
+        of[line.pop("kind")].append(line)
+    if of["silence"]:
+        return DockerObserved(installed=True)
+    return DockerObserved(
+        installed=True,
+        answers=True,
+        containers={line["name"]: ObservedContainer(**line) for line in of["container"]},
+        networks={line["name"]: line["lab"] for line in of["network"]},
+        images=tuple(
+            ObservedImage(line["identifier"], _reference(line["repository"], line["tag"]))
+            for line in of["image"]
+        ),
+        uploads=bool(of["uploads"]),
+        free=of["free"][0]["bytes"],
+    )
+
+
+def _reference(repository: str, tag: str) -> str:
+    return "" if "<none>" in (repository, tag) else f"{repository}:{tag}"

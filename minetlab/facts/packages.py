@@ -1,0 +1,43 @@
+"""Facts about a host's Debian packages."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+
+@dataclass(frozen=True)
+class PackageState:
+    """What is installed on a host.
+
+    :param debian: its Debian release; None: it is no Debian.
+    :param installed: names of the packages that are configured.
+    """
+
+    debian: int | None = None
+    installed: frozenset[str] = frozenset()
+
+
+class DebianPackages(FactBase[PackageState]):
+    """The host's Debian release and its installed packages, in one command."""
+
+    def command(self) -> str:
+        """Print the release, then a line a package."""
+        return (
+            '(. /etc/os-release; echo "$ID $VERSION_ID"); '
+            "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
+        )
+
+    def default(self) -> PackageState:
+        """Say that nothing is known."""
+        return PackageState()
+
+    def process(self, output: Iterable[str]) -> PackageState:
+        """Read the lines."""
+        release, *packages = output
+        debian = re.match(r"debian (\d+)", release)
+        return PackageState(
+            int(debian[1]) if debian else None,
+            frozenset(line.split(" ")[1] for line in packages if line.startswith("installed ")),
+        )

@@ -1,0 +1,26 @@
+"""What operations yield: commands, and failures in words that the administrator can act on."""
+
+from collections.abc import Generator
+from typing import TypeAlias
+
+from pyinfra import logger
+from pyinfra.api.command import FunctionCommand, PyinfraCommand
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from minetlab.errors import LabError
+
+Commands: TypeAlias = Generator[PyinfraCommand, None, None]
+
+
+def failure(error: LabError) -> FunctionCommand:
+    """Fail the operation on this host, when the command is reached.
+
+    An exception raised in an operation would end the run on every host.
+    """
+    return FunctionCommand(_fail, (error,), {})
+
+
+def _fail(state: State, host: Host, error: LabError) -> bool:
+    host.log_styled(str(error), log_func=logger.error, fg="red")
+    return False

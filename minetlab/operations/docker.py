@@ -1,0 +1,200 @@
+"""Operations on a container host's dockerd, its networks and containers."""
+
+import json
+from io import StringIO
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pyinfra import logger
+from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+from pyinfra.operations.util.files import generate_color_diff
+
+from minetlab import tp_images
+from minetlab.errors import LabError
+from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState, uploads_folder
+from minetlab.model import ContainerLimits
+from minetlab.model.settings import AddressPool
+from minetlab.operations.commands import Commands, failure
+from minetlab.paths import TEMPLATES
+from minetlab.plan import Container
+from minetlab.plan.containers import (
+    LAB_LABEL,
+    ContainerChanges,
+    ContainerSpec,
+    DockerObserved,
+    compare,
+    container_specs,
+    field_changes,
+)
+from minetlab.plan.daemon import merged
+
+RESTART_LIMIT = 300
+"""Seconds dockerd may take to come back; under emulation it takes some 20."""
+
+
+@operation()
+def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
+    """Have our settings in dockerd's configuration, and a dockerd that has read them.
+
+    Settings of the administrator's own stay. A configuration that dockerd refuses is not put in place.
+    """
+    observed = host.get_fact(DaemonConfig)
+    desired = merged(observed.config, _daemon_settings(address_pools))
+    if observed.config != desired:
+        _show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
+        new = f"{DAEMON_CONFIG}.new"
+        yield StringCommand("install", "--directory", "/etc/docker")
+        yield FileUploadCommand(StringIO(_pretty(desired)), new)
+        # Debian 12's dockerd cannot validate.
+        yield StringCommand(
+            f"if dockerd --help | grep --quiet -e --validate; then dockerd --validate --config-file={new}; fi"
+            f" && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}"
+        )
+    if observed.config != desired or observed.stale:
+        yield StringCommand(
+            f"timeout {RESTART_LIMIT} systemctl restart docker.service"
+            f" || {{ systemctl --no-pager --full status docker.service >&2; exit 1; }}"
+        )
+    else:
+        host.noop("dockerd has its configuration")
+
+
+@operation()
+def network(lab: str) -> Commands:
+    """Have the lab's Docker network: on it, containers reach the outside but not each other."""
+    observed = host.get_fact(DockerState, lab=lab)
+    if problem := unanswered(observed):
+        yield failure(problem)
+    elif lab not in observed.networks:
+        options = (f"name=dbr-{lab}", "enable_icc=false")
+        yield StringCommand(
+            "docker",
+            "network",
+            "create",
+            *(QuoteString(f"--opt=com.docker.network.bridge.{option}") for option in options),
+            QuoteString(f"--label={LAB_LABEL}={lab}"),
+            QuoteString(lab),
+        )
+    elif observed.networks[lab] != lab:
+        yield failure(
+            LabError(
+                f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
+                next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
+            )
+        )
+    else:
+        host.noop("the network is there")
+
+
+@operation()
+def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLimits) -> Commands:
+    """Have these containers run, each as specified; one that is specified otherwise now is made anew.
+
+    Containers of the lab that are not among these are named in a warning and left alone.
+    """
+    observed = host.get_fact(DockerState, lab=lab)
+    try:
+        images = tp_images.references(lab, {container.tp_image for container in containers})
+    except LabError as error:
+        yield failure(error)
+        return
+    if problem := unanswered(observed):
+        yield failure(problem)
+        return
+    changes = compare(lab, container_specs(lab, containers, limits, images), observed.containers)
+    if not state.is_executing:
+        _announce(changes)
+    yield from _converge(lab, changes)
+
+
+@operation()
+def absent(lab: str) -> Commands:
+    """Remove every container, image, network and file of the lab from the host, and nothing else."""
+    observed = host.get_fact(DockerState, lab=lab)
+    if observed.installed and (problem := unanswered(observed)):
+        yield failure(problem)
+        return
+    networks = sorted(name for name, owner in observed.networks.items() if owner == lab)
+    removals = (
+        ("container rm --force --volumes", observed.containers_of(lab)),
+        ("network rm", networks),
+        ("image rm", [image.reference or image.identifier for image in observed.images]),
+    )
+    for command, things in removals:
+        if things:
+            yield StringCommand("docker", command, *map(QuoteString, things))
+    if observed.uploads:
+        yield StringCommand("rm", "--recursive", "--force", QuoteString(uploads_folder(lab)))
+    if not observed.uploads and not any(things for _, things in removals):
+        host.noop("nothing of the lab is there")
+
+
+def unanswered(observed: DockerObserved) -> LabError | None:
+    """What to say where dockerd does not answer; before the run it may well not be there yet."""
+    if observed.answers or not state.is_executing:
+        return None
+    return LabError(
+        f"{host.name}: dockerd does not answer",
+        next_step=f"on {host.name}, see journalctl --unit docker.service",
+    )
+
+
+def _converge(lab: str, changes: ContainerChanges) -> Commands:
+    for observed, spec in changes.recreate:
+        yield StringCommand("docker", "container", "rm", "--force", "--volumes", QuoteString(observed.name))
+        yield _run(lab, spec)
+    for spec in changes.create:
+        yield _run(lab, spec)
+    for command, names in (("start", changes.start), ("unpause", changes.unpause)):
+        if names:
+            yield StringCommand("docker", "container", command, *map(QuoteString, names))
+    if changes.foreign:
+        yield failure(
+            LabError(
+                f"{host.name}: containers of somebody else have these names: {', '.join(changes.foreign)}",
+                next_step="rename or remove them (docker container rename, docker container rm)",
+            )
+        )
+    if not any((changes.recreate, changes.create, changes.start, changes.unpause, changes.foreign)):
+        host.noop("every container runs as specified")
+
+
+def _run(lab: str, spec: ContainerSpec) -> StringCommand:
+    labels = (f"--label={key}={value}" for key, value in spec.labels(lab).items())
+    words = (*spec.options(), *labels, spec.image)
+    return StringCommand("docker", "run", "--detach", *map(QuoteString, words))
+
+
+def _announce(changes: ContainerChanges) -> None:
+    if state.config.DIFF:
+        for observed, spec in changes.recreate:
+            host.log(f"{spec.name} is made anew:")
+            for name, old, new in field_changes(observed, spec):
+                host.log_styled(f"  - {name}: {old}", fg="red")
+                host.log_styled(f"  + {name}: {new}", fg="green")
+    if changes.unplanned:
+        host.log_styled(
+            f"left alone, as the roster does not know their students: {', '.join(changes.unplanned)}\n"
+            "  → to remove one with all its content: docker container rm --force NAME",
+            log_func=logger.warning,
+            fg="yellow",
+        )
+
+
+def _show_diff(path: str, old: str, new: str) -> None:
+    if state.config.DIFF and not state.is_executing:
+        host.log(f"{path} changes:")
+        for line in generate_color_diff(old.splitlines(), new.splitlines()):
+            host.log(line)
+
+
+def _daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 - JSON, quoted by tojson
+    pools = [{"base": str(pool.base), "size": pool.size} for pool in address_pools]
+    settings = json.loads(environment.get_template("docker/daemon.json.j2").render(address_pools=pools))
+    return dict(settings)
+
+
+def _pretty(config: dict[str, object]) -> str:
+    return json.dumps(config, indent=2) + "\n"

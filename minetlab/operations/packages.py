@@ -1,0 +1,34 @@
+"""Operations on a host's Debian packages."""
+
+from collections.abc import Mapping
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from minetlab.errors import LabError
+from minetlab.facts.packages import DebianPackages
+from minetlab.operations.commands import Commands, failure
+
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--option=DPkg::Lock::Timeout=300")
+
+
+@operation()
+def installed(packages: Mapping[int, tuple[str, ...]]) -> Commands:
+    """Install the packages that are missing; the package lists are fetched only where one is.
+
+    :param packages: by Debian release.
+    """
+    state = host.get_fact(DebianPackages)
+    if state.debian not in packages:
+        releases = " or ".join(map(str, packages))
+        yield failure(
+            LabError(f"{host.name} is not Debian {releases}", next_step=f"install Debian {releases} on it")
+        )
+        return
+    missing = sorted(set(packages[state.debian]) - state.installed)
+    if not missing:
+        host.noop("all packages are installed")
+        return
+    yield StringCommand(*APT, "update")
+    yield StringCommand(*APT, "install", "--no-install-recommends", *map(QuoteString, missing))

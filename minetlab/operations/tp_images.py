@@ -1,0 +1,98 @@
+"""Operations on TP images: built here once, imported by each container host once."""
+
+from pathlib import Path
+
+from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from minetlab import tp_images
+from minetlab.errors import LabError
+from minetlab.facts.docker import DockerState, uploads_folder
+from minetlab.images import build_rootfs
+from minetlab.images.cache import checksum_file
+from minetlab.model.tp_image import TpImage
+from minetlab.operations.commands import Commands, failure
+from minetlab.operations.docker import unanswered
+from minetlab.plan.containers import superseded
+from minetlab.plan.tp_images import ImageSpec
+
+ROOM_FACTOR = 3
+"""Of the tar file's size: the tar itself, its files unpacked, and as much again to work with."""
+
+
+@operation()
+def present(lab: str, names: tuple[str, ...]) -> Commands:
+    """Have these TP images on the host, with the content their folders describe.
+
+    :param names: folders of ``tp/``.
+    """
+    observed = host.get_fact(DockerState, lab=lab)
+    try:
+        images = tp_images.read(names)
+    except LabError as error:
+        yield failure(error)
+        return
+    there = {image.reference for image in observed.images}
+    missing = [image for image in images if tp_images.spec(lab, image).reference not in there]
+    if not missing and not observed.uploads:
+        host.noop("all TP images are there")
+        return
+    if problem := unanswered(observed):
+        yield failure(problem)
+        return
+    folder = uploads_folder(lab)
+    yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
+    for image in missing:
+        yield from _import(tp_images.spec(lab, image), image, folder, observed.free)
+    yield StringCommand("rm", "--recursive", "--force", QuoteString(folder))
+
+
+@operation()
+def only_used(lab: str, names: tuple[str, ...]) -> Commands:
+    """Remove the lab's TP images that neither these names nor a container refer to any more."""
+    observed = host.get_fact(DockerState, lab=lab)
+    try:
+        wanted = tp_images.references(lab, names).values()
+    except LabError as error:
+        yield failure(error)
+        return
+    images = superseded(observed, wanted)
+    if images:
+        yield StringCommand("docker", "image", "rm", *map(QuoteString, images))
+    else:
+        host.noop("no TP image is out of use")
+
+
+def _import(spec: ImageSpec, image: TpImage, folder: str, free: int) -> Commands:
+    try:
+        tar = build_rootfs(tp_images.recipe(image), host.log)
+    except LabError as error:
+        yield failure(error)
+        return
+    needed = ROOM_FACTOR * tar.stat().st_size
+    if state.is_executing and free < needed:
+        yield failure(
+            LabError(
+                f"{host.name}: {spec.reference} needs {needed >> 20} MiB, Docker has {free >> 20} MiB left",
+                next_step=f"free some disk on {host.name}: docker system df shows what Docker holds",
+            )
+        )
+        return
+    uploaded = f"{folder}/{tar.name}"
+    yield FileUploadCommand(str(tar), uploaded)
+    # Checked as it was built, not as it arrived: the sum comes from the build's own record.
+    yield StringCommand(
+        "echo", QuoteString(f"{_checksum(tar)}  {uploaded}"), "|", "sha256sum", "--check", "--quiet"
+    )
+    yield StringCommand(
+        "docker",
+        "import",
+        *map(QuoteString, spec.changes()),
+        QuoteString(uploaded),
+        QuoteString(spec.reference),
+    )
+
+
+def _checksum(tar: Path) -> str:
+    return checksum_file(tar).read_text().split(" ")[0]

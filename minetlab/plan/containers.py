@@ -1,0 +1,210 @@
+"""What a container host has to hold, and how that differs from what it holds. No I/O."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+
+from minetlab.model import ContainerLimits
+from minetlab.plan.allocation import Container
+
+LAB_LABEL = "org.minet-lab.lab"
+STUDENT_LABEL = "org.minet-lab.student"
+SPEC_LABEL = "org.minet-lab.spec"
+FIELDS_LABEL = "org.minet-lab.spec.fields"
+TP_IMAGE_LABEL = "org.minet-lab.tp-image"
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """All that makes one container what it is.
+
+    :param image: reference of the TP image, whose tag is its content hash.
+    :param memory: MiB; swap is not allowed on top.
+    :param pids: processes and threads.
+    :param capabilities: those it keeps.
+    """
+
+    name: str
+    student: str
+    image: str
+    network: str
+    memory: int
+    pids: int
+    capabilities: tuple[str, ...]
+
+    def options(self) -> tuple[str, ...]:
+        """The options of ``docker run``, in docker-run(1)'s words."""
+        return (
+            "--init",
+            "--restart=unless-stopped",
+            f"--name={self.name}",
+            f"--hostname={self.student}",
+            f"--network={self.network}",
+            f"--memory={self.memory}m",
+            f"--memory-swap={self.memory}m",
+            f"--pids-limit={self.pids}",
+            "--security-opt=no-new-privileges",
+            "--cap-drop=ALL",
+            *(f"--cap-add={capability}" for capability in self.capabilities),
+        )
+
+    @property
+    def fields(self) -> str:
+        """The spec as JSON, kept as a label so that a later run can say what has changed."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that the container is started with."""
+        return sha256(json.dumps([*self.options(), self.image]).encode()).hexdigest()
+
+    def labels(self, lab: str) -> dict[str, str]:
+        """The labels by which status, comparison and teardown know it."""
+        return {
+            LAB_LABEL: lab,
+            STUDENT_LABEL: self.student,
+            SPEC_LABEL: self.digest,
+            FIELDS_LABEL: self.fields,
+        }
+
+
+@dataclass(frozen=True)
+class ObservedContainer:
+    """A container as ``docker ps`` shows it; ``lab`` is empty where it is not ours.
+
+    :param state: Docker's own word: created, running, paused, restarting, removing, exited or dead.
+    :param fields: the spec's JSON it was created from.
+    """
+
+    name: str
+    state: str
+    lab: str
+    student: str = ""
+    spec: str = ""
+    fields: str = ""
+
+
+@dataclass(frozen=True)
+class ObservedImage:
+    """One tag of a container image that carries the lab's label; dangling ones have no tag."""
+
+    identifier: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class DockerObserved:
+    """What one host's dockerd holds.
+
+    :param installed: whether the host has Docker at all.
+    :param answers: whether dockerd was there to be asked.
+    :param containers: all of the host, by name.
+    :param networks: all of the host: name to lab, which is empty where it is not ours.
+    :param images: the lab's.
+    :param uploads: whether files of an interrupted run are left.
+    :param free: bytes free where Docker keeps its images.
+    """
+
+    installed: bool = False
+    answers: bool = False
+    containers: Mapping[str, ObservedContainer] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[ObservedImage, ...] = ()
+    uploads: bool = False
+    free: int = 0
+
+    def containers_of(self, lab: str) -> tuple[str, ...]:
+        """The names of the lab's containers."""
+        return tuple(sorted(each.name for each in self.containers.values() if each.lab == lab))
+
+
+@dataclass(frozen=True)
+class ContainerChanges:
+    """What it takes to get from the observed containers to the desired ones.
+
+    :param create: nothing of that name is there.
+    :param recreate: it is there with another spec: what was observed, and what shall be.
+    :param start: right, but not running.
+    :param unpause: right, but paused.
+    :param foreign: names that containers of somebody else have taken.
+    :param unplanned: the lab's, but not planned any more: left alone, as they are somebody's work.
+    """
+
+    create: tuple[ContainerSpec, ...] = ()
+    recreate: tuple[tuple[ObservedContainer, ContainerSpec], ...] = ()
+    start: tuple[str, ...] = ()
+    unpause: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    unplanned: tuple[str, ...] = ()
+
+
+def container_specs(
+    lab: str, containers: Iterable[Container], limits: ContainerLimits, images: Mapping[str, str]
+) -> tuple[ContainerSpec, ...]:
+    """The specs of a host's containers.
+
+    :param images: TP image name to reference.
+    """
+    return tuple(
+        ContainerSpec(
+            name=container.name,
+            student=container.student.login,
+            image=images[container.tp_image],
+            network=lab,
+            memory=limits.memory,
+            pids=limits.pids,
+            capabilities=limits.capabilities,
+        )
+        for container in containers
+    )
+
+
+def compare(
+    lab: str, desired: Iterable[ContainerSpec], observed: Mapping[str, ObservedContainer]
+) -> ContainerChanges:
+    """Compare desired and observed containers, by name."""
+    desired = {spec.name: spec for spec in desired}
+    known = {name: observed[name] for name in desired if name in observed}
+    ours = {name: container for name, container in known.items() if container.lab == lab}
+    outdated = {
+        name for name, each in ours.items() if each.spec != desired[name].digest or each.state == "dead"
+    }
+    current = {name: each.state for name, each in ours.items() if name not in outdated}
+    return ContainerChanges(
+        create=tuple(spec for name, spec in desired.items() if name not in observed),
+        recreate=tuple((ours[name], desired[name]) for name in sorted(outdated)),
+        start=tuple(name for name, state in current.items() if state in {"created", "exited"}),
+        unpause=tuple(name for name, state in current.items() if state == "paused"),
+        foreign=tuple(sorted(known.keys() - ours.keys())),
+        unplanned=tuple(
+            sorted(name for name, each in observed.items() if each.lab == lab and name not in desired)
+        ),
+    )
+
+
+def field_changes(observed: ObservedContainer, spec: ContainerSpec) -> tuple[tuple[str, str, str], ...]:
+    """Which fields of the spec have changed: name, old and new value, as JSON."""
+    old, new = _parsed(observed.fields), _parsed(spec.fields)
+    return tuple(
+        (name, json.dumps(old.get(name)), json.dumps(new.get(name)))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    )
+
+
+def superseded(observed: DockerObserved, wanted: Iterable[str]) -> tuple[str, ...]:
+    """The lab's images that nothing refers to any more: neither the plan nor a container of the host."""
+    used = {*wanted, *(_parsed(container.fields).get("image") for container in observed.containers.values())}
+    return tuple(
+        image.reference or image.identifier for image in observed.images if image.reference not in used
+    )
+
+
+def _parsed(fields: str) -> dict[str, object]:
+    """The fields of a label; nothing where somebody has spoilt it."""
+    try:
+        found = json.loads(fields)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,108 @@
+"""The TP images: read from their folders in ``tp/``, and built here, at native speed, as root file systems.
+
+A container host only imports the result: it needs no registry and no package mirror, and builds nothing.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from minetlab.errors import LabError
+from minetlab.images import ImageFile, ImageRecipe, Suite
+from minetlab.model.tp_image import TpImage
+from minetlab.paths import PROJECT_ROOT
+from minetlab.plan.tp_images import ImageSpec
+
+FOLDER = PROJECT_ROOT / "tp"
+USER, HOME = "etudiant", "/home/etudiant"
+SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
+HOOKS = (
+    f"useradd --no-create-home --home-dir {HOME} --shell /bin/zsh {USER}; "
+    f"install --directory {HOME}; chown --recursive {USER}:{USER} {HOME}",
+    # A container has nobody to read these, and every host would have to receive them.
+    "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "
+    "/var/cache/apt/* /var/lib/apt/lists/* /var/log/*log /var/log/apt",
+)
+# What `docker import` lets an image carry; Docker's own words, as in a Dockerfile.
+INSTRUCTIONS = (
+    f"USER {USER}",
+    f"WORKDIR {HOME}",
+    "ENV LANG=C.UTF-8 SHELL=/bin/zsh",
+    'CMD ["sleep", "infinity"]',
+)
+
+
+def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[TpImage, ...]:
+    """Read these TP images from their folders.
+
+    :raises LabError: a folder has no ``image.toml``, or a wrong one.
+    """
+    return tuple(_read(folder / name) for name in names)
+
+
+def recipe(image: TpImage) -> ImageRecipe:
+    """What the image's root file system is made of; its digest is the content hash."""
+    return ImageRecipe(
+        name=f"tp-{image.name}",
+        suite=SUITES[image.debian],
+        packages=image.packages,
+        files=tuple(
+            ImageFile(
+                path=f"{HOME}/{file.path}", content=file.content, mode=0o755 if file.executable else 0o644
+            )
+            for file in image.home
+        ),
+        hooks=HOOKS,
+    )
+
+
+def spec(lab: str, image: TpImage) -> ImageSpec:
+    """The image as a container host of the lab knows it."""
+    content = json.dumps([recipe(image).digest, INSTRUCTIONS])
+    return ImageSpec(lab, image.name, sha256(content.encode()).hexdigest(), INSTRUCTIONS)
+
+
+def references(lab: str, names: Iterable[str]) -> dict[str, str]:
+    """By which reference the lab's container hosts know each of these TP images.
+
+    :raises LabError: a folder has no ``image.toml``, or a wrong one.
+    """
+    return {image.name: spec(lab, image).reference for image in read(names)}
+
+
+def _read(folder: Path) -> TpImage:
+    definition = folder / "image.toml"
+    try:
+        given = tomllib.loads(definition.read_text(encoding="utf-8"))
+        return TpImage.model_validate(
+            {"name": folder.name, "home": tuple(_home_files(folder / "home")), **given}
+        )
+    except ValidationError as error:
+        problems = [
+            f"{definition}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+        ]
+        raise LabError("\n".join(problems), next_step=f"correct {definition}") from error
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/image.toml")))
+        raise LabError(
+            f"tp_images: there is no TP image {folder.name!r}: {error.filename} does not exist",
+            next_step=f"use one of these in group_data/container_hosts.py: {known}",
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: of TOML and of UTF-8
+        raise LabError(
+            f"cannot read the TP image in {folder}: {error}", next_step=f"correct {definition}"
+        ) from error
+
+
+def _home_files(home: Path) -> Iterable[dict[str, object]]:
+    for path in sorted(home.rglob("*")):
+        if path.is_file():
+            yield {
+                "path": str(path.relative_to(home)),
+                "content": path.read_text(encoding="utf-8"),
+                "executable": bool(path.stat().st_mode & 0o100),
+            }
