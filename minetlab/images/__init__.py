@@ -1,0 +1,17 @@
+"""Build, fetch and cache the disk images and root file systems of the lab, without root."""
+
+from minetlab.images.disk import build_disk, build_rootfs
+from minetlab.images.fetched import FetchedImage, fetch
+from minetlab.images.progress import Progress
+from minetlab.images.recipe import ImageFile, ImageRecipe, Suite
+
+__all__ = [
+    "FetchedImage",
+    "ImageFile",
+    "ImageRecipe",
+    "Progress",
+    "Suite",
+    "build_disk",
+    "build_rootfs",
+    "fetch",
+]

@@ -1,0 +1,57 @@
+"""What an image is made of. Two recipes that say the same are the same image."""
+
+import hashlib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = 1
+"""Raise it when the builder makes something else of the same recipe, so that cached images are made anew."""
+
+Suite = Literal["bookworm", "trixie"]
+
+
+class ImageFile(BaseModel):
+    """A file to put into an image, owned by root.
+
+    :param path: where, from the root, with a leading slash.
+    :param mode: its permissions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(pattern=r"^/[^/]")
+    content: str
+    mode: int = Field(default=0o644, ge=0, le=0o7777)
+
+
+class ImageRecipe(BaseModel):
+    """A Debian root file system, and the bootable disk that it can become.
+
+    :param name: the first part of the image's file name.
+    :param packages: what it has beyond the packages that every Debian has.
+    :param files: put in before the packages are configured, so that their scripts see them.
+    :param hooks: shell commands run inside, as root, once all packages are configured.
+    :param disk_gib: size of the disk in GiB; the file takes only the room of its content.
+    :param kernel_arguments: what the boot loader hands to the kernel, the root device apart.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    suite: Suite
+    packages: tuple[str, ...] = ()
+    files: tuple[ImageFile, ...] = ()
+    hooks: tuple[str, ...] = ()
+    disk_gib: int = Field(default=10, ge=2, le=2000)
+    kernel_arguments: str = "console=ttyS0"
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that the image is made of: 64 hexadecimal digits."""
+        return hashlib.sha256(f"{FORMAT}\n{self.model_dump_json()}".encode()).hexdigest()
+
+    @property
+    def file_stem(self) -> str:
+        """The name in the cache, without suffix."""
+        return f"{self.name}-{self.digest[:12]}"

@@ -1,0 +1,87 @@
+"""Virtual hosts that stand in for real ones: this user's QEMU machines, reached by SSH on loopback."""
+
+import shlex
+from dataclasses import dataclass
+
+from minetlab.sandbox.lifecycle import remove, start, stop
+from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
+from minetlab.sandbox.spec import SandboxSpec, spec_of
+
+__all__ = [
+    "Connection",
+    "HostState",
+    "SandboxSpec",
+    "connection",
+    "list_hosts",
+    "remove",
+    "spec_of",
+    "ssh_argv",
+    "start",
+    "stop",
+]
+
+
+@dataclass(frozen=True)
+class HostState:
+    """A sandbox host as it is now.
+
+    :param spec: what it was made as; None if that was interrupted.
+    :param accelerator: ``kvm`` or ``tcg``, at its last boot.
+    :param accelerator_reason: why.
+    :param pid: its QEMU's process id; None if it does not run.
+    :param disk_bytes: what its own disk takes, its image not counted.
+    """
+
+    name: str
+    spec: SandboxSpec | None
+    accelerator: str | None
+    accelerator_reason: str | None
+    pid: int | None
+    disk_bytes: int
+
+
+def list_hosts() -> list[HostState]:
+    """All sandbox hosts of this state folder, by name."""
+    folders = sorted(path for path in sandbox_dir().iterdir() if path.is_dir())
+    return [_state(Machine(folder.name)) for folder in folders]
+
+
+def connection(name: str) -> Connection:
+    """How to reach a running host.
+
+    :raises LabError: it does not run.
+    """
+    return Machine(name).connection()
+
+
+def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
+    """The words of an OpenSSH command that logs into a running host, or runs ``command`` there.
+
+    :raises LabError: it does not run.
+    """
+    reached = connection(name)
+    options = {
+        "IdentityFile": reached.key,
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": reached.known_hosts,
+        "StrictHostKeyChecking": "yes",
+        "LogLevel": "ERROR",
+    }
+    # -F: nothing in the administrator's own configuration is meant for this machine.
+    words = ["ssh", "-F", "none", "-p", str(reached.port)]
+    for option, value in options.items():
+        words += ["-o", f"{option}={value}"]
+    words.append(f"{reached.user}@{reached.hostname}")
+    return [*words, shlex.join(command)] if command else words
+
+
+def _state(machine: Machine) -> HostState:
+    record = machine.record
+    return HostState(
+        name=machine.name,
+        spec=record.spec if record else None,
+        accelerator=record.accelerator.name if record else None,
+        accelerator_reason=record.accelerator.reason if record else None,
+        pid=machine.pid,
+        disk_bytes=machine.disk.stat().st_blocks * 512 if machine.disk.exists() else 0,
+    )

@@ -1,0 +1,128 @@
+"""Choose hardware virtualization or emulation for sandbox hosts, by trying: /dev/kvm alone proves nothing.
+
+A paravirtual-only KVM back end offers /dev/kvm and creates VMs, and no ordinary kernel boots in them.
+"""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from minetlab.images.cache import locked
+from minetlab.images.progress import Progress
+from minetlab.images.toolbox import Toolbox
+
+TRIAL_LIMIT = 20.0
+"""Seconds for the trial: with hardware virtualization user space is reached in about three."""
+USER_SPACE = b"Welcome to Debian"
+"""What systemd writes to the console once it runs."""
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """How QEMU runs the machine's code.
+
+    :param name: ``kvm`` or ``tcg``.
+    :param reason: why this one, as the administrator is told.
+    """
+
+    name: Literal["kvm", "tcg"]
+    reason: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """QEMU's arguments; either way the machine can run virtual machines itself."""
+        if self.name == "kvm":
+            return ("-accel", "kvm", "-cpu", "host")
+        return ("-accel", "tcg,thread=multi", "-cpu", "max,+svm")
+
+    @property
+    def slowness(self) -> int:
+        """By how much to stretch the limits of waits."""
+        return 1 if self.name == "kvm" else 5
+
+
+def choose_accelerator(toolbox: Toolbox, image: Path, record: Path, progress: Progress) -> Accelerator:
+    """Decide between kvm and tcg, and remember it until the machine boots again.
+
+    :param image: a bootable disk, which is not written to.
+    :param record: the file that keeps the decision.
+    """
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with locked(record.with_suffix(".lock"), "choice of the accelerator", progress, limit=120):
+        if chosen := _recorded(record, boot_id):
+            return chosen
+        if obstacle := kvm_obstacle() or _trial_obstacle(toolbox, image, record.parent, progress):
+            chosen = Accelerator("tcg", obstacle)
+        else:
+            chosen = Accelerator("kvm", "a trial machine booted under KVM")
+        record.write_text(json.dumps({"boot_id": boot_id, **asdict(chosen)}))
+    return chosen
+
+
+def kvm_obstacle(module_folder: Path = Path("/sys/module"), device: Path = Path("/dev/kvm")) -> str | None:
+    """What already stands against KVM before any trial, or None.
+
+    :param module_folder: where the kernel lists its modules.
+    :param device: KVM's device.
+    """
+    if not device.exists():
+        return f"{device} does not exist"
+    if not os.access(device, os.R_OK | os.W_OK):
+        return f"{device} is closed to this user (add it to the group kvm)"
+    loaded = [module for module in ("kvm_intel", "kvm_amd") if (module_folder / module).is_dir()]
+    if not loaded:
+        return f"{device} exists, but neither kvm_intel nor kvm_amd is loaded"
+    nested = module_folder / loaded[0] / "parameters/nested"
+    if not nested.exists() or nested.read_text().strip() not in ("1", "Y"):
+        return f"nested virtualization is off (load {loaded[0]} with nested=1)"
+    return None
+
+
+def trial_boot(toolbox: Toolbox, accelerator: Accelerator, image: Path, folder: Path, limit: float) -> bool:
+    """Boot ``image``, writing nothing to it; tell if user space was reached within ``limit`` seconds."""
+    console = folder / "trial-console.log"
+    arguments = [
+        *("-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "1024", "-snapshot"),
+        *accelerator.arguments,
+        *("-drive", f"if=virtio,file={str(image).replace(',', ',,')}"),
+        *("-serial", f"file:{console}"),
+    ]
+    console.write_bytes(b"")
+    process = subprocess.Popen(
+        toolbox.qemu(arguments),
+        env={**os.environ, **toolbox.env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + limit
+        while time.monotonic() < end and process.poll() is None:
+            if USER_SPACE in console.read_bytes():
+                return True
+            time.sleep(0.2)
+        return False
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _trial_obstacle(toolbox: Toolbox, image: Path, folder: Path, progress: Progress) -> str | None:
+    progress("trying KVM with a real boot")
+    if trial_boot(toolbox, Accelerator("kvm", "trial"), image, folder, TRIAL_LIMIT):
+        return None
+    return f"a trial machine did not boot under KVM within {TRIAL_LIMIT:.0f} s"
+
+
+def _recorded(record: Path, boot_id: str) -> Accelerator | None:
+    try:
+        known = json.loads(record.read_text())
+        if known.pop("boot_id") != boot_id:
+            return None
+        return Accelerator(**known)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,68 @@
+"""The images of sandbox hosts: ``bare`` proves the installation, ``warm`` has the roles' packages in."""
+
+from typing import Literal
+
+from minetlab.images import ImageFile, ImageRecipe, Suite
+from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
+from minetlab.paths import TEMPLATES
+
+Kind = Literal["bare", "warm"]
+
+SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
+_PACKAGES = (
+    "ca-certificates",
+    "dbus",
+    "initramfs-tools",
+    "iproute2",
+    "kmod",
+    "libpam-systemd",
+    "linux-image-amd64",
+    "openssh-server",
+    "procps",
+    "systemd-sysv",
+    "udev",
+    "zstd",
+)
+_HOOKS = (
+    "rm -f /etc/ssh/ssh_host_*",
+    "systemctl enable minetlab-identity.service systemd-networkd.service",
+    "systemctl mask apt-daily.timer apt-daily-upgrade.timer",
+    # The resolver of QEMU's user-mode network.
+    "echo nameserver 10.0.2.3 >/etc/resolv.conf",
+)
+
+
+def sandbox_recipe(debian: int, kind: Kind, disk_gib: int) -> ImageRecipe:
+    """The recipe of a sandbox host's disk.
+
+    :param debian: major version, a key of :data:`SUITES`.
+    :param disk_gib: size of the disk in GiB; only what is written to it takes room.
+    """
+    roles = {*KVM_HOST_PACKAGES[debian], *CONTAINER_HOST_PACKAGES[debian]} if kind == "warm" else set()
+    return ImageRecipe(
+        name=f"debian-{debian}-{kind}",
+        suite=SUITES[debian],
+        packages=tuple(sorted({*_PACKAGES, *roles})),
+        files=(
+            *_templates(),
+            ImageFile(
+                path="/usr/share/initramfs-tools/modules.d/minetlab", content="virtio_pci\nvirtio_blk\next4\n"
+            ),
+        ),
+        hooks=_HOOKS,
+        disk_gib=disk_gib,
+        kernel_arguments="console=ttyS0",
+    )
+
+
+def _templates() -> tuple[ImageFile, ...]:
+    folder = TEMPLATES / "sandbox"
+    return tuple(
+        ImageFile(
+            path=f"/{path.relative_to(folder)}",
+            content=path.read_text(),
+            mode=0o755 if "sbin" in path.parts else 0o644,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    )

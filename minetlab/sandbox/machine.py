@@ -1,0 +1,155 @@
+"""One sandbox host on this machine: its files, its QEMU process, its address."""
+
+import os
+import re
+import signal
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from minetlab.errors import LabError
+from minetlab.images.cache import locked
+from minetlab.images.progress import Progress
+from minetlab.paths import state_dir
+from minetlab.sandbox import qmp
+from minetlab.sandbox.accelerator import Accelerator
+from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS, pin_host_key
+from minetlab.sandbox.qemu import CONSOLE, DISK, PID_FILE, QMP_SOCKET
+from minetlab.sandbox.spec import SandboxSpec
+
+USER = "root"
+RECORD = "machine.json"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach a sandbox host with SSH.
+
+    :param key: the client's private key.
+    :param known_hosts: holds the host's one key.
+    """
+
+    hostname: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+
+
+class Record(BaseModel):
+    """What a sandbox host was made of, kept in its state folder.
+
+    :param image: path of the image that its disk is an overlay of.
+    :param image_sha256: the image's checksum when the overlay was made.
+    :param accelerator: how it ran when it was last booted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    spec: SandboxSpec
+    image: Path
+    image_sha256: str
+    accelerator: Accelerator
+
+
+def sandbox_dir() -> Path:
+    """Where all sandbox hosts of this state folder are."""
+    folder = state_dir() / "sandbox"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+class Machine:
+    """The sandbox host ``name`` of this state folder, whether it exists or not.
+
+    :raises LabError: the name cannot be a host's.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise LabError(
+                f"{name!r} cannot be the name of a sandbox host",
+                next_step="use lower-case letters, digits and dashes, 32 at most, in @sandbox/NAME",
+            )
+        self.name = name
+        self.folder = sandbox_dir() / name
+        self.disk = self.folder / DISK
+        self.console = self.folder / CONSOLE
+        self.qmp_socket = self.folder / QMP_SOCKET
+        self.lock_file = self.folder.with_name(f".{name}.lock")
+
+    def locked(self, progress: Progress) -> AbstractContextManager[None]:
+        """A context in which no other run starts, stops or removes this host."""
+        return locked(self.lock_file, f"sandbox host {self.name}", progress)
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of its QEMU, if that runs (not whoever got its number since)."""
+        try:
+            pid = int((self.folder / PID_FILE).read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        except (OSError, ValueError):
+            return None
+        return pid if str(self.folder / PID_FILE) in words.split("\0") else None
+
+    @property
+    def record(self) -> Record | None:
+        """What it was made of; None if it was never made, or not entirely."""
+        try:
+            return Record.model_validate_json((self.folder / RECORD).read_text())
+        except (OSError, ValueError):
+            return None
+
+    @record.setter
+    def record(self, record: Record) -> None:
+        partial = self.folder / f".{RECORD}"
+        partial.write_text(record.model_dump_json(indent=2))
+        partial.replace(self.folder / RECORD)
+
+    def connection(self) -> Connection:
+        """How to reach it.
+
+        :raises LabError: it does not run.
+        """
+        if self.pid is None:
+            raise LabError(f"sandbox host {self.name} does not run", next_step="start it: ./lab up")
+        try:
+            port = qmp.forwarded_port(self.qmp_socket)
+        except OSError as error:
+            raise LabError(
+                f"sandbox host {self.name}: its QEMU does not answer: {error}",
+                next_step=f"remove it with ./lab sandbox rm {self.name}, and run ./lab up again",
+            ) from error
+        if f":{port} " not in self._pinned():
+            pin_host_key(self.folder, port)
+        folder = self.folder
+        return Connection("127.0.0.1", port, USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS)
+
+    def kill(self) -> None:
+        """End its QEMU at once."""
+        if (pid := self.pid) is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                return
+            if self.wait_for_exit(5):
+                return
+
+    def wait_for_exit(self, limit: float) -> bool:
+        """Wait until its QEMU has ended, for ``limit`` seconds at most; tell whether it has."""
+        end = time.monotonic() + limit
+        while self.pid is not None:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _pinned(self) -> str:
+        path = self.folder / KNOWN_HOSTS
+        return path.read_text() if path.exists() else ""

@@ -1,0 +1,61 @@
+"""Talk to a running QEMU over its QMP socket (QEMU Machine Protocol: JSON lines, one answer a command)."""
+
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+LIMIT = 10.0
+"""Seconds for one answer: QEMU gives it from its main loop, at once."""
+
+
+def execute(path: Path, command: str, **arguments: Any) -> Any:
+    """Run one QMP command and return its result.
+
+    :param path: the socket.
+    :raises OSError: nobody answers there, or QEMU refuses the command.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(LIMIT)
+        _connect(client, path)
+        with client.makefile("rw", encoding="utf-8", newline="\n") as stream:
+            if not stream.readline():
+                raise ConnectionError(f"{path}: QEMU closed the connection")
+            for request in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                stream.write(json.dumps(request) + "\n")
+                stream.flush()
+                answer = _answer(stream.readline, path)
+    return answer
+
+
+def forwarded_port(path: Path) -> int:
+    """The loopback port that QEMU forwards to the machine's SSH server.
+
+    :raises OSError: QEMU does not answer, or forwards none.
+    """
+    report = execute(path, "human-monitor-command", **{"command-line": "info usernet"})
+    found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", str(report))
+    if not found:
+        raise ConnectionError(f"{path}: no forwarded port in {report!r}")
+    return int(found[1])
+
+
+def _connect(client: socket.socket, path: Path) -> None:
+    # The name of a Unix socket has at most 107 bytes (unix(7)), a state folder's path may have more.
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        client.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
+
+
+def _answer(readline: Any, path: Path) -> Any:
+    while line := readline():
+        message = json.loads(line)
+        if "error" in message:
+            raise OSError(f"{path}: {message['error']['desc']}")
+        if "return" in message:
+            return message["return"]
+    raise ConnectionError(f"{path}: QEMU closed the connection")
