@@ -22,9 +22,14 @@ from minetlab.plan.containers import (
 DAEMON_CONFIG = "/etc/docker/daemon.json"
 
 
+def lab_folder(lab: str) -> str:
+    """Where a host keeps what is the lab's and not Docker's."""
+    return f"/var/lib/minet-lab/{lab}"
+
+
 def uploads_folder(lab: str) -> str:
-    """Where a host receives the lab's TP images; empty and gone once they are imported."""
-    return f"/var/lib/minet-lab/{lab}/tp-images"
+    """Where a host receives the lab's TP images; gone once they are imported."""
+    return f"{lab_folder(lab)}/tp-images"
 
 
 class DockerState(FactBase[DockerObserved]):
@@ -59,7 +64,8 @@ class DockerState(FactBase[DockerObserved]):
             'awk \'END { print "{\\"kind\\":\\"free\\",\\"bytes\\":" $1 "}" }\''
         )
 
-    def default(self) -> DockerObserved:
+    @staticmethod
+    def default() -> DockerObserved:
         """Say that Docker is not there."""
         return DockerObserved()
 
@@ -97,7 +103,8 @@ class DaemonConfig(FactBase[DaemonState]):
             f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
         )
 
-    def default(self) -> DaemonState:
+    @staticmethod
+    def default() -> DaemonState:
         """Say that there is no file."""
         return DaemonState()
 

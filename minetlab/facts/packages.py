@@ -29,7 +29,8 @@ class DebianPackages(FactBase[PackageState]):
             "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
         )
 
-    def default(self) -> PackageState:
+    @staticmethod
+    def default() -> PackageState:
         """Say that nothing is known."""
         return PackageState()
 

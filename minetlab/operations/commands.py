@@ -7,6 +7,7 @@ from pyinfra import logger
 from pyinfra.api.command import FunctionCommand, PyinfraCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
+from pyinfra.context import state
 
 from minetlab.errors import LabError
 
@@ -19,6 +20,11 @@ def failure(error: LabError) -> FunctionCommand:
     An exception raised in an operation would end the run on every host.
     """
     return FunctionCommand(_fail, (error,), {})
+
+
+def announces() -> bool:
+    """Whether this is the first time that the operation is gone through: the time to say what it is about to do."""
+    return not (state.is_executing and state.should_check_for_changes())
 
 
 def _fail(state: State, host: Host, error: LabError) -> bool:

@@ -12,10 +12,10 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState, uploads_folder
+from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState, lab_folder, uploads_folder
 from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
-from minetlab.operations.commands import Commands, failure
+from minetlab.operations.commands import Commands, announces, failure
 from minetlab.paths import TEMPLATES
 from minetlab.plan import Container
 from minetlab.plan.containers import (
@@ -40,7 +40,7 @@ def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
     Settings of the administrator's own stay. A configuration that dockerd refuses is not put in place.
     """
     observed = host.get_fact(DaemonConfig)
-    desired = merged(observed.config, _daemon_settings(address_pools))
+    desired = merged(observed.config, daemon_settings(address_pools))
     if observed.config != desired:
         _show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
         new = f"{DAEMON_CONFIG}.new"
@@ -103,7 +103,7 @@ def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLim
         yield failure(problem)
         return
     changes = compare(lab, container_specs(lab, containers, limits, images), observed.containers)
-    if not state.is_executing:
+    if announces():
         _announce(changes)
     yield from _converge(lab, changes)
 
@@ -125,9 +125,21 @@ def absent(lab: str) -> Commands:
         if things:
             yield StringCommand("docker", command, *map(QuoteString, things))
     if observed.uploads:
-        yield StringCommand("rm", "--recursive", "--force", QuoteString(uploads_folder(lab)))
+        yield remove_uploads(lab)
     if not observed.uploads and not any(things for _, things in removals):
         host.noop("nothing of the lab is there")
+
+
+def remove_uploads(lab: str) -> StringCommand:
+    """Remove the folder in which the host received the lab's TP images, and its parents if that empties them."""
+    parent = lab_folder(lab)
+    return StringCommand(
+        "rm",
+        "-rf",
+        QuoteString(uploads_folder(lab)),
+        "&& rmdir -p --ignore-fail-on-non-empty",
+        QuoteString(parent),
+    )
 
 
 def unanswered(observed: DockerObserved) -> LabError | None:
@@ -183,17 +195,19 @@ def _announce(changes: ContainerChanges) -> None:
 
 
 def _show_diff(path: str, old: str, new: str) -> None:
-    if state.config.DIFF and not state.is_executing:
+    if state.config.DIFF and announces():
         host.log(f"{path} changes:")
         for line in generate_color_diff(old.splitlines(), new.splitlines()):
             host.log(line)
 
 
-def _daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=False)  # noqa: S701 - JSON, quoted by tojson
+def daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
+    """The lab's part of dockerd's configuration: ``templates/docker/daemon.json.j2``, rendered."""
+    environment = Environment(  # noqa: S701 - it makes JSON, and everything goes through tojson
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined
+    )
     pools = [{"base": str(pool.base), "size": pool.size} for pool in address_pools]
-    settings = json.loads(environment.get_template("docker/daemon.json.j2").render(address_pools=pools))
-    return dict(settings)
+    return dict(json.loads(environment.get_template("docker/daemon.json.j2").render(address_pools=pools)))
 
 
 def _pretty(config: dict[str, object]) -> str:

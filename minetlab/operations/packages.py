@@ -20,7 +20,7 @@ def installed(packages: Mapping[int, tuple[str, ...]]) -> Commands:
     :param packages: by Debian release.
     """
     state = host.get_fact(DebianPackages)
-    if state.debian not in packages:
+    if state.debian is None or state.debian not in packages:
         releases = " or ".join(map(str, packages))
         yield failure(
             LabError(f"{host.name} is not Debian {releases}", next_step=f"install Debian {releases} on it")

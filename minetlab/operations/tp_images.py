@@ -13,7 +13,7 @@ from minetlab.images import build_rootfs
 from minetlab.images.cache import checksum_file
 from minetlab.model.tp_image import TpImage
 from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import unanswered
+from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import superseded
 from minetlab.plan.tp_images import ImageSpec
 
@@ -45,7 +45,7 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
     for image in missing:
         yield from _import(tp_images.spec(lab, image), image, folder, observed.free)
-    yield StringCommand("rm", "--recursive", "--force", QuoteString(folder))
+    yield remove_uploads(lab)
 
 
 @operation()

@@ -164,21 +164,21 @@ def compare(
     lab: str, desired: Iterable[ContainerSpec], observed: Mapping[str, ObservedContainer]
 ) -> ContainerChanges:
     """Compare desired and observed containers, by name."""
-    desired = {spec.name: spec for spec in desired}
-    known = {name: observed[name] for name in desired if name in observed}
+    specs = {spec.name: spec for spec in desired}
+    known = {name: observed[name] for name in specs if name in observed}
     ours = {name: container for name, container in known.items() if container.lab == lab}
     outdated = {
-        name for name, each in ours.items() if each.spec != desired[name].digest or each.state == "dead"
+        name for name, each in ours.items() if each.spec != specs[name].digest or each.state == "dead"
     }
     current = {name: each.state for name, each in ours.items() if name not in outdated}
     return ContainerChanges(
-        create=tuple(spec for name, spec in desired.items() if name not in observed),
-        recreate=tuple((ours[name], desired[name]) for name in sorted(outdated)),
+        create=tuple(spec for name, spec in specs.items() if name not in observed),
+        recreate=tuple((ours[name], specs[name]) for name in sorted(outdated)),
         start=tuple(name for name, state in current.items() if state in {"created", "exited"}),
         unpause=tuple(name for name, state in current.items() if state == "paused"),
         foreign=tuple(sorted(known.keys() - ours.keys())),
         unplanned=tuple(
-            sorted(name for name, each in observed.items() if each.lab == lab and name not in desired)
+            sorted(name for name, each in observed.items() if each.lab == lab and name not in specs)
         ),
     )
 

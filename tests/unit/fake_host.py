@@ -1,0 +1,48 @@
+"""Run one operation on a host of pyinfra's ``@fake`` connector, as a deploy would."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import State
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of it.
+
+    :param commands: the commands the host was sent while the operation ran, facts included.
+    :param changed: whether the operation counts as a change.
+    :param failed: whether the host failed.
+    """
+
+    commands: list[str]
+    changed: bool
+    failed: bool
+
+    def sent(self, words: str) -> list[str]:
+        """The commands that begin with these words."""
+        return [command for command in self.commands if command.startswith(words)]
+
+
+def run_operation(
+    operation: Callable[..., Any], responses: Mapping[Any, Any], *, diff: bool = False, **arguments: Any
+) -> Run:
+    """Run the operation against a host that answers commands as ``responses`` says (see ``@fake``)."""
+    data = {"fake_responses": dict(responses), "fake_delay": 0, "fake_delay_jitter": 0}
+    inventory = Inventory((["@fake/ct1"], {}), override_data=data)
+    state = State(inventory, Config(DIFF=diff), check_for_changes=False)
+    connect_all(state)
+    (host,) = inventory
+    meta = add_op(state, operation, **arguments)[host]
+    try:
+        run_ops(state)
+    except PyinfraError:  # of one host, none remains
+        return Run(list(host.connector.executed_commands), changed=False, failed=True)
+    return Run(list(host.connector.executed_commands), changed=meta.did_change(), failed=False)

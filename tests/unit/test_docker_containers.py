@@ -1,0 +1,100 @@
+"""Desired against observed containers: pure functions."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minetlab.model import ContainerLimits, Student
+from minetlab.plan import Container
+from minetlab.plan.containers import (
+    ContainerChanges,
+    ContainerSpec,
+    DockerObserved,
+    ObservedContainer,
+    ObservedImage,
+    compare,
+    container_specs,
+    field_changes,
+    superseded,
+)
+
+ALICE = ContainerSpec("minet-alice-nix", "alice", "minet/nix:0123456789ab", "minet", 256, 128, ("NET_RAW",))
+BOB = replace(ALICE, name="minet-bob-nix", student="bob")
+
+
+def running(spec: ContainerSpec, state: str = "running", lab: str = "minet") -> ObservedContainer:
+    return ObservedContainer(spec.name, state, lab, spec.student, spec.digest, spec.fields)
+
+
+def observed(*containers: ObservedContainer) -> dict[str, ObservedContainer]:
+    return {container.name: container for container in containers}
+
+
+def test_specs_come_from_plan_limits_and_images() -> None:
+    container = Container("minet-alice-nix", Student(login="alice", name="Alice"), "ct1", "nix")
+    limits = ContainerLimits(memory=64, pids=32, capabilities=("NET_RAW",))
+    (spec,) = container_specs("minet", [container], limits, {"nix": "minet/nix:0123456789ab"})
+    assert spec == replace(ALICE, memory=64, pids=32)
+
+
+def test_limits_reach_docker_run() -> None:
+    options = ALICE.options()
+    assert {"--memory=256m", "--memory-swap=256m", "--pids-limit=128", "--cap-drop=ALL"} <= set(options)
+    assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice"} <= set(options)
+
+
+def test_nothing_there_creates_all() -> None:
+    assert compare("minet", [ALICE, BOB], {}) == ContainerChanges(create=(ALICE, BOB))
+
+
+def test_as_specified_changes_nothing() -> None:
+    assert compare("minet", [ALICE, BOB], observed(running(ALICE), running(BOB))) == ContainerChanges()
+
+
+@given(st.sampled_from(["image", "network", "memory", "pids", "capabilities", "student"]))
+def test_every_changed_field_makes_exactly_that_container_anew(name: str) -> None:
+    other = {"image": "a/b:c", "network": "n", "memory": 1, "pids": 1, "capabilities": (), "student": "zoe"}
+    before = running(replace(ALICE, **{name: other[name]}))
+    changes = compare("minet", [ALICE, BOB], observed(before, running(BOB)))
+    assert changes == ContainerChanges(recreate=((before, ALICE),))
+    assert [changed for changed, _, _ in field_changes(before, ALICE)] == [name]
+
+
+def test_stopped_starts_and_paused_goes_on() -> None:
+    changes = compare("minet", [ALICE, BOB], observed(running(ALICE, "exited"), running(BOB, "paused")))
+    assert changes == ContainerChanges(start=(ALICE.name,), unpause=(BOB.name,))
+
+
+def test_dead_container_is_made_anew() -> None:
+    dead = running(ALICE, "dead")
+    assert compare("minet", [ALICE], observed(dead)) == ContainerChanges(recreate=((dead, ALICE),))
+
+
+def test_name_taken_by_somebody_else_is_foreign_and_left_alone() -> None:
+    theirs = ObservedContainer(ALICE.name, "exited", lab="")
+    assert compare("minet", [ALICE], observed(theirs)) == ContainerChanges(foreign=(ALICE.name,))
+
+
+def test_only_the_labs_own_containers_are_unplanned() -> None:
+    strangers = (ObservedContainer("web", "running", lab=""), running(replace(BOB, name="x"), lab="other"))
+    changes = compare("minet", [ALICE], observed(running(ALICE), running(BOB), *strangers))
+    assert changes == ContainerChanges(unplanned=(BOB.name,))
+
+
+def test_a_spoilt_label_still_gives_a_diff() -> None:
+    spoilt = replace(running(ALICE), fields="[not json")
+    assert ("memory", "null", "256") in field_changes(spoilt, ALICE)
+
+
+def test_superseded_images_are_those_nobody_refers_to() -> None:
+    state = DockerObserved(
+        containers=observed(running(BOB), ObservedContainer("web", "running", lab="")),
+        images=(
+            ObservedImage("sha256:1", "minet/nix:new"),
+            ObservedImage("sha256:2", BOB.image),
+            ObservedImage("sha256:3", "minet/nix:old"),
+            ObservedImage("sha256:4", ""),
+        ),
+    )
+    assert superseded(state, ["minet/nix:new"]) == ("minet/nix:old", "sha256:4")

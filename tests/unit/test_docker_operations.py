@@ -1,0 +1,198 @@
+"""The operations on dockerd, on a host that answers from a script."""
+
+import json
+from ipaddress import IPv4Network
+
+import pytest
+
+from minetlab import tp_images
+from minetlab.facts.docker import DaemonConfig, DaemonState, DockerState
+from minetlab.model import ContainerLimits, Student
+from minetlab.model.packages import CONTAINER_HOST_PACKAGES
+from minetlab.model.settings import AddressPool
+from minetlab.operations import docker, packages
+from minetlab.plan import Container
+from minetlab.plan.containers import DockerObserved, container_specs
+from tests.unit.fake_host import Run, run_operation
+
+STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
+POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
+LIMITS = ContainerLimits(memory=256, pids=128)
+STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
+CONTAINERS = tuple(Container(f"minet-{each.login}-processus", each, "ct1", "processus") for each in STUDENTS)
+IMAGES = tp_images.references("minet", ["processus"])
+SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
+FREE = {"kind": "free", "bytes": 10**12}
+NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
+
+
+def answer(*lines: dict[str, object]) -> dict[str, list[str]]:
+    return {STATE: [json.dumps(line) for line in (*lines, FREE)]}
+
+
+def container_lines(state: str = "running") -> list[dict[str, object]]:
+    return [
+        {
+            "kind": "container",
+            "name": spec.name,
+            "state": state,
+            "lab": "minet",
+            "student": spec.student,
+            "spec": spec.digest,
+            "fields": spec.fields,
+        }
+        for spec in SPECS
+    ]
+
+
+def image_lines() -> list[dict[str, object]]:
+    repository, tag = IMAGES["processus"].split(":")
+    return [{"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag}]
+
+
+def run_containers(responses: dict[str, list[str]], limits: ContainerLimits = LIMITS) -> Run:
+    return run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS, limits=limits)
+
+
+def test_containers_are_created() -> None:
+    run = run_containers(answer())
+    assert len(run.sent("docker run --detach")) == len(CONTAINERS)
+    assert f"--label=org.minet-lab.spec={SPECS[0].digest}" in run.sent("docker run")[0]
+
+
+def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
+    run = run_containers(answer(*container_lines()))
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def test_stopped_containers_start_in_one_command() -> None:
+    run = run_containers(answer(*container_lines("exited")))
+    assert len(run.commands) == 2
+    assert run.sent("docker container start minet-s0-processus")
+
+
+def test_changed_limit_recreates() -> None:
+    run = run_containers(answer(*container_lines()), ContainerLimits(memory=300, pids=128))
+    assert len(run.sent("docker container rm --force --volumes minet-s0-processus")) == 1
+    assert "--memory=300m" in run.sent("docker run")[0]
+
+
+def test_a_dead_daemon_fails_the_host_and_touches_nothing() -> None:
+    run = run_containers({STATE: ['{"kind":"silence"}']})
+    assert run.failed
+    assert len(run.commands) == 1
+
+
+def test_a_foreign_container_fails_the_host_and_is_left_alone() -> None:
+    lines = container_lines()
+    lines[0]["lab"] = ""
+    run = run_containers(answer(*lines))
+    assert run.failed
+    assert len(run.commands) == 1
+
+
+@pytest.mark.parametrize(("owner", "failed"), [("minet", False), ("", True), ("other", True)])
+def test_network_of_somebody_else_is_refused(owner: str, failed: bool) -> None:
+    run = run_operation(docker.network, answer({**NETWORK, "lab": owner}), lab="minet")
+    assert (run.failed, len(run.commands)) == (failed, 1)
+
+
+def test_network_is_created_with_the_labs_label() -> None:
+    (command,) = run_operation(docker.network, answer(), lab="minet").sent("docker network create")
+    assert "--label=org.minet-lab.lab=minet" in command
+    assert "name=dbr-minet" in command
+
+
+def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
+    strangers: list[dict[str, object]] = [
+        {"kind": "container", "name": "web", "state": "running", "lab": ""},
+        {"kind": "network", "name": "bridge", "lab": ""},
+        {"kind": "network", "name": "other", "lab": "other"},
+    ]
+    lines = [*container_lines(), NETWORK, *image_lines(), {"kind": "uploads"}, *strangers]
+    commands = run_operation(docker.absent, answer(*lines), lab="minet").commands[1:]
+    names = " ".join(sorted(spec.name for spec in SPECS))
+    assert commands == [
+        f"docker container rm --force --volumes {names}",
+        "docker network rm minet",
+        f"docker image rm {IMAGES['processus']}",
+        "rm -rf /var/lib/minet-lab/minet/tp-images"
+        " && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab/minet",
+    ]
+
+
+def test_absent_of_nothing_is_a_no_op() -> None:
+    run = run_operation(docker.absent, answer(), lab="minet")
+    assert (len(run.commands), run.changed) == (1, False)
+
+
+def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:
+    assert not run_operation(docker.absent, {}, lab="minet").failed
+    assert run_operation(docker.absent, {STATE: ['{"kind":"silence"}']}, lab="minet").failed
+
+
+def test_daemon_is_configured_validated_then_restarted() -> None:
+    run = run_operation(docker.daemon, {}, address_pools=POOLS)
+    validate, restart = run.commands[-2:]
+    assert validate.index("--validate --config-file") < validate.index("mv --force")
+    assert "systemctl restart docker.service" in restart
+
+
+def configured(freshness: str, **changes: object) -> dict[str, list[str]]:
+    settings = {**docker.daemon_settings(POOLS), **changes}
+    return {CONFIG: [freshness, *json.dumps(settings, indent=1).splitlines()]}
+
+
+def test_configured_daemon_is_left_alone_with_the_administrators_own_settings() -> None:
+    run = run_operation(docker.daemon, configured("read", mtu=1400), address_pools=POOLS)
+    assert (len(run.commands), run.changed) == (1, False)
+
+
+def test_daemon_that_has_not_read_its_configuration_is_restarted() -> None:
+    run = run_operation(docker.daemon, configured("stale"), address_pools=POOLS)
+    assert len(run.commands) == 2
+
+
+def test_changed_setting_is_put_in_place() -> None:
+    changed = configured("read", **{"live-restore": False})
+    assert len(run_operation(docker.daemon, changed, address_pools=POOLS).commands) > 2
+
+
+def test_broken_configuration_of_somebody_fails_the_host() -> None:
+    assert run_operation(docker.daemon, {CONFIG: ["read", "{oops"]}, address_pools=POOLS).failed
+    assert DaemonConfig().process(["stale", "{}"]) == DaemonState({}, stale=True)
+
+
+@pytest.mark.parametrize("lines", [["oops"], ['{"kind":"volume"}'], ['{"kind":"network"}'], ["{}"]])
+def test_unreadable_answer_fails_the_host(lines: list[str]) -> None:
+    assert run_containers({STATE: lines}).failed
+
+
+def test_state_of_a_host_is_read() -> None:
+    lines = [json.dumps(line) for line in (*container_lines(), NETWORK, *image_lines(), FREE)]
+    state = DockerState().process(lines)
+    assert isinstance(state, DockerObserved)
+    assert state.containers_of("minet") == tuple(sorted(spec.name for spec in SPECS))
+    assert state.images[0].reference == IMAGES["processus"]
+    assert (state.networks, state.free, state.uploads) == ({"minet": "minet"}, 10**12, False)
+
+
+@pytest.mark.parametrize(
+    ("lines", "commands"),
+    [
+        (["debian 13", *(f"installed {name}" for name in CONTAINER_HOST_PACKAGES[13])], 1),
+        (["debian 13", "installed docker.io", "config-files apparmor"], 3),
+        (["debian 12", *(f"installed {name}" for name in CONTAINER_HOST_PACKAGES[12])], 1),
+    ],
+)
+def test_only_missing_packages_are_installed(lines: list[str], commands: int) -> None:
+    run = run_operation(packages.installed, {PACKAGES: lines}, packages=CONTAINER_HOST_PACKAGES)
+    assert len(run.commands) == commands
+    assert not run.failed
+    assert all(command.endswith("apparmor docker-cli") for command in run.commands[2:])
+
+
+def test_other_systems_are_refused() -> None:
+    assert run_operation(
+        packages.installed, {PACKAGES: ["ubuntu 24.04"]}, packages=CONTAINER_HOST_PACKAGES
+    ).failed
