@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-# apparmor: without apparmor_parser dockerd starts no container on a kernel that has AppArmor on, as Debian's has.
+# apparmor: on a kernel that has it on, as Debian's has, dockerd starts no container without apparmor_parser.
 # docker-cli: Debian 13 took the client out of docker.io, and only recommends it.
 CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
     12: ("apparmor", "docker.io"),
     13: ("apparmor", "docker-cli", "docker.io"),
 }
 
-# Complete with APT::Install-Recommends off. dnsmasq-base and iptables serve libvirt's NAT networks, netcat its
-# connections over SSH, libxml2-utils virt-xml-validate.
+# Complete with APT::Install-Recommends off. dnsmasq-base and iptables serve libvirt's NAT networks, netcat
+# its connections over SSH, libxml2-utils virt-xml-validate.
 _KVM_HOST: tuple[str, ...] = (
     "dnsmasq-base",
     "iptables",

@@ -23,8 +23,8 @@ def failure(error: LabError) -> FunctionCommand:
 
 
 def announces() -> bool:
-    """Whether this is the first time that the operation is gone through: the time to say what it is about to do."""
-    return not (state.is_executing and state.should_check_for_changes())
+    """Whether the operation is gone through for the first time: when to say what it is about to do."""
+    return not (state.is_executing and state.check_for_changes)
 
 
 def _fail(state: State, host: Host, error: LabError) -> bool:

@@ -131,7 +131,7 @@ def absent(lab: str) -> Commands:
 
 
 def remove_uploads(lab: str) -> StringCommand:
-    """Remove the folder in which the host received the lab's TP images, and its parents if that empties them."""
+    """Remove the folder of received TP images, and its parents if that empties them."""
     parent = lab_folder(lab)
     return StringCommand(
         "rm",

@@ -11,6 +11,7 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State
+from pyinfra.connectors.fake import FakeConnector
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,15 @@ def run_operation(
 ) -> Run:
     """Run the operation against a host that answers commands as ``responses`` says (see ``@fake``)."""
     data = {"fake_responses": dict(responses), "fake_delay": 0, "fake_delay_jitter": 0}
-    inventory = Inventory((["@fake/ct1"], {}), override_data=data)
-    state = State(inventory, Config(DIFF=diff), check_for_changes=False)
+    inventory = Inventory((["@fake/ct1"], {}), override_data=data)  # type: ignore[no-untyped-call]
+    state = State(inventory, Config(DIFF=diff), check_for_changes=False)  # type: ignore[no-untyped-call]
     connect_all(state)
     (host,) = inventory
+    assert isinstance(host.connector, FakeConnector)
+    commands = host.connector.executed_commands
     meta = add_op(state, operation, **arguments)[host]
     try:
         run_ops(state)
     except PyinfraError:  # of one host, none remains
-        return Run(list(host.connector.executed_commands), changed=False, failed=True)
-    return Run(list(host.connector.executed_commands), changed=meta.did_change(), failed=False)
+        return Run(commands, changed=False, failed=True)
+    return Run(commands, changed=meta.did_change(), failed=False)

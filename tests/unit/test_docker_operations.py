@@ -22,8 +22,8 @@ STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
 CONTAINERS = tuple(Container(f"minet-{each.login}-processus", each, "ct1", "processus") for each in STUDENTS)
 IMAGES = tp_images.references("minet", ["processus"])
 SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
-FREE = {"kind": "free", "bytes": 10**12}
-NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
+FREE: dict[str, object] = {"kind": "free", "bytes": 10**12}
+NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
 
 
 def answer(*lines: dict[str, object]) -> dict[str, list[str]]:
@@ -109,7 +109,8 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
         {"kind": "network", "name": "bridge", "lab": ""},
         {"kind": "network", "name": "other", "lab": "other"},
     ]
-    lines = [*container_lines(), NETWORK, *image_lines(), {"kind": "uploads"}, *strangers]
+    uploads: dict[str, object] = {"kind": "uploads"}
+    lines = [*container_lines(), NETWORK, *image_lines(), uploads, *strangers]
     commands = run_operation(docker.absent, answer(*lines), lab="minet").commands[1:]
     names = " ".join(sorted(spec.name for spec in SPECS))
     assert commands == [
