@@ -1,4 +1,4 @@
-"""The students' containers of a container host, and what their change has left over."""
+"""The students' containers of a container host, their network, and what their change has left over."""
 
 from pyinfra import host
 
@@ -8,7 +8,6 @@ from minetlab.operations import docker, tp_images
 lab, plan = inventory.current()
 settings = lab.container_host(host.name).settings
 
-docker.network(name="Create the lab's Docker network", lab=lab.name)
 docker.containers(
     name="Run the students' containers",
     lab=lab.name,

@@ -54,14 +54,11 @@ class DockerState(FactBase[DockerObserved]):
         of_lab = shlex.quote(f"label={LAB_LABEL}={lab}")
         return (
             "command -v docker >/dev/null || exit 0; "
-            "root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null); "
-            'test -n "$root" || { echo \'{"kind":"silence"}\'; exit 0; }; '
-            f"docker container ls --all --no-trunc --format {shlex.quote(container)} && "
+            f"docker container ls --all --no-trunc --format {shlex.quote(container)} 2>/dev/null"
+            ' || { echo \'{"kind":"silence"}\'; exit 0; }; '
             f"docker network ls --no-trunc --format {shlex.quote(network)} && "
             f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)} && "
-            f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi && '
-            'df --output=avail --block-size=1 "$root" | '
-            'awk \'END { print "{\\"kind\\":\\"free\\",\\"bytes\\":" $1 "}" }\''
+            f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi'
         )
 
     @staticmethod
@@ -90,6 +87,23 @@ class DaemonState:
 
     config: dict[str, Any] | None = None
     stale: bool = False
+
+
+class DockerRoom(FactBase[int]):
+    """Bytes free where dockerd keeps its images; 0 where that cannot be told."""
+
+    def command(self) -> str:
+        """Ask dockerd for the folder, and the file system for its room."""
+        return "df --output=avail --block-size=1 \"$(docker info --format '{{.DockerRootDir}}')\" | tail -n 1"
+
+    @staticmethod
+    def default() -> int:
+        """Say that it cannot be told."""
+        return 0
+
+    def process(self, output: Iterable[str]) -> int:
+        """Read the number."""
+        return int("".join(output))
 
 
 class DaemonConfig(FactBase[DaemonState]):
@@ -132,7 +146,7 @@ def _label(name: str) -> str:
 
 
 def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
-    kinds = ("silence", "container", "network", "image", "uploads", "free")
+    kinds = ("silence", "container", "network", "image", "uploads")
     of: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for line in lines:
         of[line.pop("kind")].append(line)
@@ -148,7 +162,6 @@ def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
             for line in of["image"]
         ),
         uploads=bool(of["uploads"]),
-        free=of["free"][0]["bytes"],
     )
 
 

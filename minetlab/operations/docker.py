@@ -61,35 +61,8 @@ def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
 
 
 @operation()
-def network(lab: str) -> Commands:
-    """Have the lab's Docker network: on it, containers reach the outside but not each other."""
-    observed = host.get_fact(DockerState, lab=lab)
-    if problem := unanswered(observed):
-        yield failure(problem)
-    elif lab not in observed.networks:
-        options = (f"name=dbr-{lab}", "enable_icc=false")
-        yield StringCommand(
-            "docker",
-            "network",
-            "create",
-            *(QuoteString(f"--opt=com.docker.network.bridge.{option}") for option in options),
-            QuoteString(f"--label={LAB_LABEL}={lab}"),
-            QuoteString(lab),
-        )
-    elif observed.networks[lab] != lab:
-        yield failure(
-            LabError(
-                f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
-                next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
-            )
-        )
-    else:
-        host.noop("the network is there")
-
-
-@operation()
 def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLimits) -> Commands:
-    """Have these containers run, each as specified; one that is specified otherwise now is made anew.
+    """Have these containers run on the lab's network; one that is specified otherwise now is made anew.
 
     Containers of the lab that are not among these are named in a warning and left alone.
     """
@@ -105,6 +78,16 @@ def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLim
     changes = compare(lab, container_specs(lab, containers, limits, images), observed.containers)
     if announces():
         _announce(changes)
+    if observed.networks.get(lab, lab) != lab:
+        yield failure(
+            LabError(
+                f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
+                next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
+            )
+        )
+        return
+    if lab not in observed.networks:
+        yield _create_network(lab)
     yield from _converge(lab, changes)
 
 
@@ -149,6 +132,19 @@ def unanswered(observed: DockerObserved) -> LabError | None:
     return LabError(
         f"{host.name}: dockerd does not answer",
         next_step=f"on {host.name}, see journalctl --unit docker.service",
+    )
+
+
+def _create_network(lab: str) -> StringCommand:
+    # Students' containers reach the outside, but not each other.
+    options = (f"name=dbr-{lab}", "enable_icc=false")
+    return StringCommand(
+        "docker",
+        "network",
+        "create",
+        *(QuoteString(f"--opt=com.docker.network.bridge.{option}") for option in options),
+        QuoteString(f"--label={LAB_LABEL}={lab}"),
+        QuoteString(lab),
     )
 
 

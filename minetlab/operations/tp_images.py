@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
-from pyinfra.context import host, state
+from pyinfra.context import host
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DockerState, uploads_folder
+from minetlab.facts.docker import DockerRoom, DockerState, uploads_folder
 from minetlab.images import build_rootfs
 from minetlab.images.cache import checksum_file
 from minetlab.model.tp_image import TpImage
@@ -44,7 +44,7 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     folder = uploads_folder(lab)
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
     for image in missing:
-        yield from _import(tp_images.spec(lab, image), image, folder, observed.free)
+        yield from _import(tp_images.spec(lab, image), image, folder)
     yield remove_uploads(lab)
 
 
@@ -64,14 +64,15 @@ def only_used(lab: str, names: tuple[str, ...]) -> Commands:
         host.noop("no TP image is out of use")
 
 
-def _import(spec: ImageSpec, image: TpImage, folder: str, free: int) -> Commands:
+def _import(spec: ImageSpec, image: TpImage, folder: str) -> Commands:
     try:
         tar = build_rootfs(tp_images.recipe(image), host.log)
     except LabError as error:
         yield failure(error)
         return
     needed = ROOM_FACTOR * tar.stat().st_size
-    if state.is_executing and free < needed:
+    free = host.get_fact(DockerRoom)
+    if free < needed:
         yield failure(
             LabError(
                 f"{host.name}: {spec.reference} needs {needed >> 20} MiB, Docker has {free >> 20} MiB left",

@@ -103,7 +103,6 @@ class DockerObserved:
     :param networks: all of the host: name to lab, which is empty where it is not ours.
     :param images: the lab's.
     :param uploads: whether files of an interrupted run are left.
-    :param free: bytes free where Docker keeps its images.
     """
 
     installed: bool = False
@@ -112,7 +111,6 @@ class DockerObserved:
     networks: Mapping[str, str] = field(default_factory=dict)
     images: tuple[ObservedImage, ...] = ()
     uploads: bool = False
-    free: int = 0
 
     def containers_of(self, lab: str) -> tuple[str, ...]:
         """The names of the lab's containers."""

@@ -22,12 +22,12 @@ STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
 CONTAINERS = tuple(Container(f"minet-{each.login}-processus", each, "ct1", "processus") for each in STUDENTS)
 IMAGES = tp_images.references("minet", ["processus"])
 SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
-FREE: dict[str, object] = {"kind": "free", "bytes": 10**12}
+BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
 NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
 
 
 def answer(*lines: dict[str, object]) -> dict[str, list[str]]:
-    return {STATE: [json.dumps(line) for line in (*lines, FREE)]}
+    return {STATE: [json.dumps(line) for line in (BRIDGE, *lines)]}
 
 
 def container_lines(state: str = "running") -> list[dict[str, object]]:
@@ -61,18 +61,18 @@ def test_containers_are_created() -> None:
 
 
 def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
-    run = run_containers(answer(*container_lines()))
+    run = run_containers(answer(NETWORK, *container_lines()))
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
 
 
 def test_stopped_containers_start_in_one_command() -> None:
-    run = run_containers(answer(*container_lines("exited")))
+    run = run_containers(answer(NETWORK, *container_lines("exited")))
     assert len(run.commands) == 2
     assert run.sent("docker container start minet-s0-processus")
 
 
 def test_changed_limit_recreates() -> None:
-    run = run_containers(answer(*container_lines()), ContainerLimits(memory=300, pids=128))
+    run = run_containers(answer(NETWORK, *container_lines()), ContainerLimits(memory=300, pids=128))
     assert len(run.sent("docker container rm --force --volumes minet-s0-processus")) == 1
     assert "--memory=300m" in run.sent("docker run")[0]
 
@@ -86,27 +86,28 @@ def test_a_dead_daemon_fails_the_host_and_touches_nothing() -> None:
 def test_a_foreign_container_fails_the_host_and_is_left_alone() -> None:
     lines = container_lines()
     lines[0]["lab"] = ""
-    run = run_containers(answer(*lines))
+    run = run_containers(answer(NETWORK, *lines))
     assert run.failed
     assert len(run.commands) == 1
 
 
-@pytest.mark.parametrize(("owner", "failed"), [("minet", False), ("", True), ("other", True)])
-def test_network_of_somebody_else_is_refused(owner: str, failed: bool) -> None:
-    run = run_operation(docker.network, answer({**NETWORK, "lab": owner}), lab="minet")
-    assert (run.failed, len(run.commands)) == (failed, 1)
+@pytest.mark.parametrize("owner", ["", "other"])
+def test_network_of_somebody_else_is_refused(owner: str) -> None:
+    run = run_containers(answer({**NETWORK, "lab": owner}))
+    assert (run.failed, len(run.commands)) == (True, 1)
 
 
-def test_network_is_created_with_the_labs_label() -> None:
-    (command,) = run_operation(docker.network, answer(), lab="minet").sent("docker network create")
+def test_network_is_created_first_with_the_labs_label() -> None:
+    _, command, *containers = run_containers(answer()).commands
+    assert command.startswith("docker network create ")
     assert "--label=org.minet-lab.lab=minet" in command
     assert "name=dbr-minet" in command
+    assert len(containers) == len(CONTAINERS)
 
 
 def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
     strangers: list[dict[str, object]] = [
         {"kind": "container", "name": "web", "state": "running", "lab": ""},
-        {"kind": "network", "name": "bridge", "lab": ""},
         {"kind": "network", "name": "other", "lab": "other"},
     ]
     uploads: dict[str, object] = {"kind": "uploads"}
@@ -170,12 +171,12 @@ def test_unreadable_answer_fails_the_host(lines: list[str]) -> None:
 
 
 def test_state_of_a_host_is_read() -> None:
-    lines = [json.dumps(line) for line in (*container_lines(), NETWORK, *image_lines(), FREE)]
+    lines = [json.dumps(line) for line in (*container_lines(), NETWORK, *image_lines())]
     state = DockerState().process(lines)
     assert isinstance(state, DockerObserved)
     assert state.containers_of("minet") == tuple(sorted(spec.name for spec in SPECS))
     assert state.images[0].reference == IMAGES["processus"]
-    assert (state.networks, state.free, state.uploads) == ({"minet": "minet"}, 10**12, False)
+    assert (state.networks, state.uploads) == ({"minet": "minet"}, False)
 
 
 @pytest.mark.parametrize(
