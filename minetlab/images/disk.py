@@ -118,6 +118,11 @@ def _boot_files(recipe: ImageRecipe, root_uuid: str) -> tuple[ImageFile, ...]:
     fstab = f"UUID={root_uuid} / ext4 errors=remount-ro 0 1\n"
     return (
         ImageFile(path="/etc/fstab", content=fstab),
+        # A small initramfs, quickly read: what it takes to mount the root file system here, and no more.
+        ImageFile(path="/etc/initramfs-tools/conf.d/minet-lab", content="MODULES=list\nCOMPRESS=zstd\n"),
+        ImageFile(
+            path="/usr/share/initramfs-tools/modules.d/minet-lab", content="virtio_pci\nvirtio_blk\next4\n"
+        ),
         ImageFile(path="/boot/grub/grub.cfg", content=f"{linux}\ninitrd /initrd.img\nboot\n"),
     )
 

@@ -1,6 +1,8 @@
 """What an image is made of. Two recipes that say the same are the same image."""
 
 import hashlib
+import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -55,3 +57,16 @@ class ImageRecipe(BaseModel):
     def file_stem(self) -> str:
         """The name in the cache, without suffix."""
         return f"{self.name}-{self.digest[:12]}"
+
+
+def files_of(folder: Path) -> tuple[ImageFile, ...]:
+    """Each file below ``folder``, at the same place in the image; a program stays one."""
+    return tuple(
+        ImageFile(
+            path=f"/{path.relative_to(folder)}",
+            content=path.read_text(),
+            mode=0o755 if os.access(path, os.X_OK) else 0o644,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    )
