@@ -1,0 +1,205 @@
+"""SSH to everything of a lab: an OpenSSH client configuration with one alias a host and one a guest.
+
+``ssh -F <state>/labs/<lab>/ssh_config minet-alice`` reaches a guest through its host; connections are shared.
+Options are those of ssh_config(5), where the first value that is found for an option holds.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from minetlab.errors import LabError
+from minetlab.inventory import InventoryHost
+from minetlab.keys import ADMIN, lab_key
+from minetlab.model import Lab
+from minetlab.paths import state_dir
+from minetlab.plan import Guest, Plan
+
+SANDBOX = "@sandbox/"
+SSH = "@ssh/"
+# sun_path is 108 bytes (unix(7)); ssh adds %C (40 digits) and, for a moment, a suffix of 17 bytes.
+MAX_SOCKET_FOLDER = 108 - 1 - len("/") - 40 - 17 - 1
+# pyinfra's host data for its SSH connector, and what OpenSSH calls the same.
+FROM_HOST_DATA = {
+    "ssh_hostname": "HostName",
+    "ssh_port": "Port",
+    "ssh_user": "User",
+    "ssh_key": "IdentityFile",
+    "ssh_known_hosts_file": "UserKnownHostsFile",
+}
+FILES = frozenset({"IdentityFile", "UserKnownHostsFile"})
+# A connection that is lost is noticed after a minute: an emulated machine can be silent for half of that.
+FOR_ALL = {
+    "ConnectTimeout": "60",
+    "ServerAliveInterval": "15",
+    "ServerAliveCountMax": "4",
+    "LogLevel": "ERROR",
+    "ControlMaster": "auto",
+    "ControlPersist": "60",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """One ``Host`` of the configuration.
+
+    :param own_configuration: take what is not set here from the user's and the system's SSH configuration.
+    """
+
+    alias: str
+    options: Mapping[str, str]
+    own_configuration: bool = False
+
+
+def alias_of(host: str) -> str:
+    """What a host is called on the command line: the inventory's name without pyinfra's connector.
+
+    >>> alias_of("@sandbox/hv1")
+    'hv1'
+    """
+    return host.removeprefix(SANDBOX).removeprefix(SSH)
+
+
+def config_path(lab: str) -> Path:
+    """Where the lab's SSH configuration is."""
+    return state_dir() / "labs" / lab / "ssh_config"
+
+
+def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
+    """Write the SSH configuration of a lab, mode 0600, in one step; returns its path.
+
+    A sandbox host that does not run has no address, so it and its guests are left out.
+
+    :raises LabError: for a host that cannot be reached over SSH.
+    """
+    path = config_path(lab.name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known_hosts = path.with_name("known_hosts")
+    key = lab_key(lab.name).private
+    through = {guest.host: alias_of(guest.host) for guest in plan.guests}
+    blocks = [block for host in hosts if (block := host_block(host)) is not None]
+    reachable = {block.alias for block in blocks}
+    blocks += [
+        guest_block(guest, through[guest.host], key, known_hosts)
+        for guest in plan.guests
+        if through[guest.host] in reachable
+    ]
+    _replace(path, render(blocks, _socket_folder(path.parent)))
+    return path
+
+
+def render(blocks: Iterable[Block], sockets: Path) -> str:
+    """The configuration's text.
+
+    :param sockets: folder of the shared connections' sockets.
+    """
+    lines = ["# Written by minet-lab at each use: changes are lost."]
+    for block in blocks:
+        lines += ["", f"Host {block.alias}"]
+        options = {**block.options, **FOR_ALL, "ControlPath": f"{_file(sockets)}/%C"}
+        lines += [f"    {option} {_word(option, value)}" for option, value in options.items()]
+        if block.own_configuration:
+            # With -F, ssh reads neither of them by itself.
+            lines += ["    Include ~/.ssh/config", "    Include /etc/ssh/ssh_config"]
+    return "\n".join(lines) + "\n"
+
+
+def host_block(host: InventoryHost) -> Block | None:
+    """How a host is reached: as pyinfra reaches it; None for a sandbox host that does not run."""
+    if host.name.startswith(SANDBOX):
+        return _sandbox_block(alias_of(host.name))
+    if host.name.startswith("@") and not host.name.startswith(SSH):
+        raise LabError(
+            f"{host.name}: verification reaches hosts over SSH, and this connector is another",
+            next_step="name the host as SSH knows it, in the inventory",
+        )
+    given = {
+        option: _file(host.data[key]) if option in FILES else str(host.data[key])
+        for key, option in FROM_HOST_DATA.items()
+        if host.data.get(key) is not None
+    }
+    if "IdentityFile" in given:
+        given["IdentitiesOnly"] = "yes"
+    # pyinfra's own default: the first deploy has put the host's key where ssh looks for it.
+    given["StrictHostKeyChecking"] = str(host.data.get("ssh_strict_host_key_checking") or "accept-new")
+    return Block(alias_of(host.name), given, own_configuration=True)
+
+
+def guest_block(guest: Guest, jump: str, key: Path, known_hosts: Path) -> Block:
+    """How a guest is reached: through its host, as the lab's own account.
+
+    :param key: private key of that account.
+    """
+    options = {
+        "HostName": str(guest.address.ip),
+        "User": ADMIN,
+        "IdentityFile": _file(key),
+        "IdentitiesOnly": "yes",
+        "ProxyJump": jump,
+        # Not by address: that may have belonged to another guest.
+        "HostKeyAlias": guest.name,
+        "UserKnownHostsFile": _file(known_hosts),
+        "StrictHostKeyChecking": "accept-new",
+    }
+    return Block(guest.name, options)
+
+
+def _sandbox_block(name: str) -> Block | None:
+    from minetlab import sandbox  # noqa: PLC0415 (real hosts need none of it)
+
+    try:
+        reached = sandbox.connection(name)
+    except LabError:
+        return None
+    return Block(
+        name,
+        {
+            "HostName": reached.hostname,
+            "Port": str(reached.port),
+            "User": reached.user,
+            "IdentityFile": _file(reached.key),
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": _file(reached.known_hosts),
+            "StrictHostKeyChecking": "yes",
+        },
+    )
+
+
+def _file(path: Path | str) -> str:
+    """A path with ssh's escape character escaped."""
+    return str(path).replace("%", "%%")
+
+
+def _word(option: str, value: str) -> str:
+    if '"' in value or "\n" in value:
+        raise LabError(
+            f"{option} {value!r} cannot be written in an SSH configuration",
+            next_step="use a name without quotes and line breaks",
+        )
+    return f'"{value}"' if " " in value else value
+
+
+def _socket_folder(lab_folder: Path) -> Path:
+    """A folder of this user alone, its path short enough for sockets: in the state folder if it is."""
+    preferred = lab_folder / "ssh"
+    if len(os.fsencode(preferred)) <= MAX_SOCKET_FOLDER:
+        preferred.mkdir(exist_ok=True, mode=0o700)
+        return preferred
+    short = sha256(os.fsencode(lab_folder)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"minet-lab-{os.getuid()}-{short}"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
+        raise LabError(f"{folder} is not this user's own folder", next_step=f"remove {folder}")
+    return folder
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(new).replace(path)
