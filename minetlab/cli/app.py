@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from minetlab.cli import deploy, sandbox, testing, verify
+from minetlab.cli import deploy, login, sandbox, testing, verify
 from minetlab.cli.table import show_lab
 
 app = typer.Typer(
@@ -44,6 +44,16 @@ def verify_command(
     """Check every host, guest and container of the lab, changing nothing."""
     verdicts = verify.run(inventory, keyword)
     raise typer.Exit(0 if verdicts.green else 1)
+
+
+@app.command()
+def ssh(
+    machine: Annotated[str, typer.Argument(help="A host, guest or container, as `lab up` names it.")],
+    command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Log into a machine of the lab, or run one command there."""
+    login.run(inventory, machine, command or [])
 
 
 @app.command()

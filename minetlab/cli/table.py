@@ -1,0 +1,68 @@
+"""The table at the end of ``lab up``: what stands where, how to log in, and whether it was proved."""
+
+import subprocess
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from minetlab import access, inventory
+from minetlab.cli.verify import Verdicts
+from minetlab.facts.libvirt import LibvirtState
+from minetlab.model import Lab
+from minetlab.plan import Plan, allocate
+from minetlab.sandbox import list_hosts
+
+NOT_THERE = "—"
+
+
+def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
+    """Print one line a host, guest and container."""
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    config = access.write_config(lab, plan, hosts)
+    table = Table(
+        "host", "machine", "student", "address", "log in", "accelerator", "verdict", title=f"lab {lab.name}"
+    )
+    for row in _rows(lab, plan, config):
+        verdict = verdicts.of(row[1])
+        table.add_row(*row, f"[{'red' if 'FAILED' in verdict else 'green'}]{verdict}")
+    console = Console()
+    console.print(table)
+    if verdicts.green:
+        console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")
+    else:
+        console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
+
+
+def _rows(lab: Lab, plan: Plan, config: Path) -> list[tuple[str, ...]]:
+    rows = []
+    sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
+    for name in sorted({host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}):
+        alias = access.alias_of(name)
+        rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
+        guests = plan.guests_on(name)
+        types = domain_types(lab, config, alias) if guests else {}
+        for guest in guests:
+            login = f"./lab ssh {guest.name}"
+            accelerator = types.get(guest.name, NOT_THERE)
+            rows.append((alias, guest.name, guest.student.name, str(guest.address.ip), login, accelerator))
+        for container in plan.containers_on(name):
+            login = f"./lab ssh {container.name}"
+            rows.append((alias, container.name, container.student.name, "", login, ""))
+    return rows
+
+
+def domain_types(lab: Lab, config: Path, host: str) -> dict[str, str]:
+    """The accelerator of each of the lab's domains on a host, by name; empty where the host does not answer.
+
+    libvirt calls emulation by its domain type ``qemu``; the accelerator's own name is ``tcg``.
+    """
+    fact = LibvirtState()
+    ssh = ["ssh", "-F", str(config), host, fact.command(lab=lab.name)]
+    answer = subprocess.run(ssh, capture_output=True, text=True, timeout=120, check=False)
+    if answer.returncode != 0:
+        return {}
+    domains = fact.process(answer.stdout.splitlines()).domains_of(lab.name)
+    return {domain.name: {"qemu": "tcg"}.get(domain.type, domain.type) for domain in domains if domain.active}
