@@ -29,8 +29,6 @@ _HOOKS = (
     "systemctl mask apt-daily.timer apt-daily-upgrade.timer",
     # The resolver of QEMU's user-mode network.
     "echo nameserver 10.0.2.3 >/etc/resolv.conf",
-    # Nothing in /usr is newer than the image: spares the first boot ldconfig and the like.
-    "touch /etc/.updated /var/.updated",
 )
 # Debian's AppArmor profiles that confine nothing: reading them takes 15 s of the first boot under emulation.
 _WARM_HOOK = (
