@@ -28,6 +28,10 @@ class Lab(Frozen):
     container_hosts: tuple[ContainerHost, ...]
     require_kvm: bool = False
 
+    def kvm_host(self, name: str) -> KvmHost:
+        """The KVM host that the inventory calls ``name``; KeyError where it has none."""
+        return {host.name: host for host in self.kvm_hosts}[name]
+
     def container_host(self, name: str) -> ContainerHost:
         """The container host that the inventory calls ``name``; KeyError where it has none."""
         return {host.name: host for host in self.container_hosts}[name]

@@ -19,7 +19,7 @@ def failure(error: LabError) -> FunctionCommand:
 
     An exception raised in an operation would end the run on every host.
     """
-    return FunctionCommand(_fail, (error,), {})
+    return FunctionCommand(fail, (error,), {})
 
 
 def announces() -> bool:
@@ -27,6 +27,7 @@ def announces() -> bool:
     return not (state.is_executing and state.check_for_changes)
 
 
-def _fail(state: State, host: Host, error: LabError) -> bool:
+def fail(state: State, host: Host, error: LabError) -> bool:
+    """Show the error as this host's; False, as a failed command says."""
     host.log_styled(str(error), log_func=logger.error, fg="red")
     return False

@@ -1,0 +1,11 @@
+"""The guest image of a KVM host: built or fetched here, received there once, and verified."""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import guest_images
+
+lab, _ = inventory.current()
+settings = lab.kvm_host(host.name).settings
+
+guest_images.present(name="Receive the guest image", lab=lab.name, image=settings.guest_image)

@@ -1,0 +1,18 @@
+"""The students' guests of a KVM host: defined, running, and up."""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import guests
+
+lab, plan = inventory.current()
+settings = lab.kvm_host(host.name).settings
+
+guests.running(
+    name="Run the students' guests",
+    lab=lab.name,
+    settings=settings,
+    guests=plan.guests_on(host.name),
+    require_kvm=lab.require_kvm,
+)
+guests.ready(name="Wait for the guests to answer SSH", lab=lab.name, guests=plan.guests_on(host.name))

@@ -1,0 +1,21 @@
+"""A KVM host: QEMU and libvirt, nested virtualization, the lab's pool and network."""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.model.packages import KVM_HOST_PACKAGES
+from minetlab.operations import kvm, libvirt, packages
+
+lab, plan = inventory.current()
+settings = lab.kvm_host(host.name).settings
+
+packages.installed(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
+kvm.nested(name="Switch nested virtualization on", lab=lab.name, require_kvm=lab.require_kvm)
+libvirt.services(name="Run libvirtd, now and at boot", lab=lab.name)
+libvirt.pool(name="Create the lab's storage pool", lab=lab.name)
+libvirt.network(
+    name="Create the lab's network",
+    lab=lab.name,
+    network=settings.guest_network,
+    guests=plan.guests_on(host.name),
+)

@@ -1,0 +1,69 @@
+"""Facts about a host's hardware virtualization."""
+
+from pyinfra.api.facts import FactBase
+
+from minetlab.plan.kvm_state import MODULES, KvmObserved
+from minetlab.plan.layout import Layout
+
+# QEMU runs as libvirt-qemu, of the group kvm; before libvirt is installed, root stands in.
+_COMMAND = """
+echo "vendor $(sed -n 's/^vendor_id[[:space:]]*: //p' /proc/cpuinfo | head -n 1)"
+echo "feature $(grep -m 1 -o -w -E 'svm|vmx' /proc/cpuinfo | head -n 1)"
+for module in {modules}; do
+    folder=/sys/module/$module
+    [ -d $folder ] && echo "loaded $module" &&
+        echo "nested $(cat $folder/parameters/nested)" && echo "users $(cat $folder/refcnt)"
+done
+as=
+id libvirt-qemu >/dev/null 2>&1 && as='setpriv --reuid=libvirt-qemu --regid=kvm --clear-groups'
+[ -c /dev/kvm ] && $as sh -c ': <>/dev/kvm' 2>/dev/null && echo "device yes"
+[ "$(systemd-detect-virt --vm 2>/dev/null)" = qemu ] && echo "emulated yes"
+sed 's/^/options /' {options} 2>/dev/null
+sed 's/^/autoload /' {autoload} 2>/dev/null
+true
+"""
+
+
+class KvmModule(FactBase[KvmObserved]):
+    """The CPU's virtualization feature, KVM's module and how it is set, and whether /dev/kvm can be used."""
+
+    @staticmethod
+    def default() -> KvmObserved:
+        """No hardware virtualization."""
+        return KvmObserved()
+
+    def command(self, lab: str) -> str:
+        """Print one ``key value`` a line.
+
+        :param lab: the lab's name.
+        """
+        layout = Layout(lab)
+        return _COMMAND.format(
+            modules=" ".join(MODULES.values()), options=layout.modprobe_options, autoload=layout.modules_load
+        )
+
+    def process(self, output: list[str]) -> KvmObserved:
+        """Collect the values; a file's lines make one value."""
+        values: dict[str, list[str]] = {}
+        for line in output:
+            key, _, value = line.partition(" ")
+            values.setdefault(key, []).append(value)
+
+        def first(key: str) -> str:
+            return values.get(key, [""])[0].strip()
+
+        def content(key: str) -> str:
+            return "".join(f"{line}\n" for line in values.get(key, []))
+
+        feature = first("feature") or None
+        return KvmObserved(
+            vendor=first("vendor"),
+            feature=feature,
+            loaded=MODULES.get(feature or "") in values.get("loaded", []),
+            nested=first("nested") in {"1", "Y"},
+            users=int(first("users") or 0),
+            device=first("device") == "yes",
+            emulated=first("emulated") == "yes",
+            options=content("options"),
+            autoload=content("autoload"),
+        )

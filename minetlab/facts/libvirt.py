@@ -1,0 +1,156 @@
+"""Facts of a KVM host's libvirt, each one command whatever the number of guests."""
+
+import shlex
+from ipaddress import IPv4Address
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+from minetlab.plan.layout import IMAGES, Layout
+from minetlab.plan.libvirt_state import LibvirtObserved, parse
+
+SERVICES = ("libvirtd.service", "libvirtd.socket")
+VIRSH = "virsh -q -c qemu:///system"
+
+# virsh commands, by the section their output makes.
+_INDEX = {
+    "domains": "list --all --uuid",
+    "domains-active": "list --uuid",
+    "domains-autostart": "list --all --autostart --uuid",
+    "networks": "net-list --all --uuid",
+    "networks-active": "net-list --uuid",
+    "networks-autostart": "net-list --all --autostart --uuid",
+    "pools": "pool-list --all --uuid",
+    "pools-active": "pool-list --uuid",
+    "pools-autostart": "pool-list --all --autostart --uuid",
+    "volumes": "vol-list {lab}",
+}
+
+# Two virsh processes do it all: starting one takes half a second on an emulated host.
+_STATE = """
+export LC_ALL=C
+echo @memory; awk '/^MemAvailable:/ {{ print int($2 / 1024) }}' /proc/meminfo
+echo @disk; df -Pm {images} /var/lib 2>/dev/null | awk 'NR == 2 {{ print $4 }}'
+echo @owner; cat {label} 2>/dev/null
+echo @files; ls -d {files} 2>/dev/null
+echo @services; systemctl show --property=Id,ActiveState,UnitFileState {services} 2>/dev/null
+command -v virsh >/dev/null || exit 0
+echo @installed
+index=$({virsh} {index} 2>/dev/null)
+printf '%s\\n' "$index" @xml
+dump=$(printf '%s\\n' "$index" | awk '
+    /^@/ {{ section = $1; next }}
+    !NF {{ next }}
+    section == "@domains" {{ print "dumpxml --inactive " $1 ";" }}
+    section == "@networks" {{ print "net-dumpxml --inactive " $1 ";" }}
+    section == "@pools" {{ print "pool-dumpxml --inactive " $1 ";" }}
+    section == "@volumes" {{ print "vol-dumpxml --pool {lab} --vol " $1 ";" }}
+' | tr '\\n' ' ')
+[ -z "$dump" ] || {virsh} "$dump" 2>/dev/null
+true
+"""
+
+_ANSWERS = """
+for address in {addresses}; do
+    timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/22" && read -r -t 4 -u 3 banner && [[ $banner == SSH-* ]]' \\
+        _ "$address" 2>/dev/null && echo "$address" &
+done
+wait
+"""
+
+
+class LibvirtState(FactBase[LibvirtObserved]):
+    """All networks, pools and domains of the host, the volumes of the lab's pool, and what room there is."""
+
+    @staticmethod
+    def default() -> LibvirtObserved:
+        """Nothing at all."""
+        return LibvirtObserved()
+
+    def command(self, lab: str) -> str:
+        """Print it in sections, for :func:`minetlab.plan.libvirt_state.parse`.
+
+        :param lab: the lab's name.
+        """
+        layout = Layout(lab)
+        files = (layout.folder, layout.modprobe_options, layout.modules_load)
+        return _STATE.format(
+            images=IMAGES,
+            label=layout.label,
+            files=shlex.join(files),
+            services=shlex.join(SERVICES),
+            virsh=VIRSH,
+            index=shlex.quote(
+                "; ".join(f"echo '@{name}\n'; {ask}" for name, ask in _INDEX.items()).format(lab=lab)
+            ),
+            lab=lab,
+        )
+
+    def process(self, output: list[str]) -> LibvirtObserved:
+        """Parse it; what cannot be read fails the host."""
+        try:
+            return parse(output)
+        except ValueError as error:
+            raise FactProcessError(str(error)) from error
+
+
+class SshAnswers(FactBase[frozenset[str]]):
+    """Which of these addresses an SSH server answers at, asked all at once from the host."""
+
+    @staticmethod
+    def default() -> frozenset[str]:
+        """None of them."""
+        return frozenset()
+
+    def command(self, addresses: tuple[IPv4Address, ...]) -> str:
+        """Print those that answer."""
+        return _ANSWERS.format(addresses=" ".join(map(str, addresses)))
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        """One address a line."""
+        return frozenset(line.strip() for line in output if line.strip())
+
+
+class ActiveDomains(FactBase[frozenset[str]]):
+    """The names of all running domains."""
+
+    @staticmethod
+    def default() -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    def command(self) -> str:
+        """Ask libvirt."""
+        return f"{VIRSH} list --name"
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        """One name a line."""
+        return frozenset(line.strip() for line in output if line.strip())
+
+
+class Files(FactBase[dict[str, str]]):
+    """The text of files, or the end of it, by path; a file that is not there is left out."""
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """None."""
+        return {}
+
+    def command(self, paths: tuple[str, ...], last: int | None = None) -> str:
+        """Print the files, each after a line with its path.
+
+        :param last: how many of the last lines; None: all.
+        """
+        show = "cat" if last is None else f"tail -n {last}"
+        return f'for f in {shlex.join(paths)}; do echo "@$f"; {show} "$f" 2>/dev/null; done; true'
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """Split the output at the paths."""
+        files: dict[str, list[str]] = {}
+        lines: list[str] = []
+        for line in output:
+            if line.startswith("@/"):
+                lines = files.setdefault(line[1:], [])
+            else:
+                lines.append(line)
+        return {path: "\n".join(lines) + "\n" for path, lines in files.items() if lines}

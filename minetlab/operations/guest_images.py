@@ -1,0 +1,56 @@
+"""Operations on guest images: built or fetched here, and distributed to each KVM host once."""
+
+from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from minetlab import guest_image
+from minetlab.errors import LabError
+from minetlab.model import GuestImage
+from minetlab.operations import observe
+from minetlab.operations.commands import Commands, failure
+from minetlab.operations.shell import all_of, virsh
+from minetlab.plan.layout import IMAGES, Layout
+
+
+@operation()
+def present(lab: str, image: GuestImage) -> Commands:
+    """Have the base image in the lab's pool, whole and with the content that is desired."""
+    observed = observe.libvirt(lab)
+    if problem := observe.silence(observed):
+        yield failure(problem)
+    elif guest_image.volume(image) in observed.volumes:
+        host.noop("the base image is there")
+    else:
+        yield from observe.changing(_distribute(Layout(lab), image, observed.disk))
+
+
+def _distribute(layout: Layout, image: GuestImage, free: int) -> Commands:
+    name = guest_image.volume(image)
+    uploaded = f"{layout.folder}/{name}.new"
+    # Of a run that was interrupted; and the image is built only once there is a host to take it.
+    yield StringCommand("rm -f", QuoteString(uploaded))
+    try:
+        path, sha256 = guest_image.file(image, host.log)
+    except LabError as error:
+        yield failure(error)
+        return
+    size = path.stat().st_size >> 20
+    if size > free:
+        yield failure(
+            LabError(
+                f"{host.name}: the guest image needs {size} MiB, {free} MiB are free in {IMAGES}",
+                next_step=f"free some disk on {host.name}",
+            )
+        )
+        return
+    host.log(f"receives {path.name} ({size} MiB)")
+    # With sudo, pyinfra uploads to a folder first that everybody may write: /tmp may be memory.
+    yield FileUploadCommand(str(path), uploaded, remote_temp_filename=f"/var/tmp/minet-lab-{name}")  # noqa: S108
+    checksum = StringCommand("echo", QuoteString(f"{sha256}  {uploaded}"), "| sha256sum --check --quiet")
+    yield all_of(
+        checksum,
+        StringCommand("chmod 0444", QuoteString(uploaded)),
+        StringCommand("mv -f", QuoteString(uploaded), QuoteString(layout.disk(name))),
+        virsh("pool-refresh", layout.lab),
+    )

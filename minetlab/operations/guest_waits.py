@@ -1,0 +1,68 @@
+"""The two long waits for guests: until they are off, and until they answer SSH."""
+
+import time
+
+from pyinfra import logger
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from minetlab.errors import LabError
+from minetlab.facts.libvirt import ActiveDomains, Files, SshAnswers
+from minetlab.images.progress import Heartbeat
+from minetlab.operations import observe
+from minetlab.operations.commands import fail
+from minetlab.plan.layout import Layout
+
+POLL_INTERVAL = 2.0
+"""Seconds between two looks at the host."""
+SHUTDOWN_LIMIT = 120
+"""Seconds a guest may take to shut down before its power is cut."""
+READY_LIMIT, READY_LIMIT_EMULATED = 300, 900
+"""Seconds all guests of a host may take to answer SSH; emulated ones need a minute or two each."""
+CONSOLE_LINES = 20
+
+
+def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
+    """Wait until these domains are off; those that are not in time are named, and that their power goes."""
+    heartbeat = Heartbeat("guests shut down", host.log)
+    while late := sorted(host.get_fact(ActiveDomains).intersection(names)):
+        if heartbeat.elapsed > SHUTDOWN_LIMIT:
+            message = f"not off after {SHUTDOWN_LIMIT} s, their power is cut: {', '.join(late)}"
+            host.log_styled(message, log_func=logger.warning, fg="yellow")
+            break
+        heartbeat.beat(f": waiting for {', '.join(late)}")
+        time.sleep(POLL_INTERVAL)
+    return True
+
+
+def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str]) -> bool:
+    """Wait until an SSH server answers at each address.
+
+    :param addresses: guests' names by address.
+    :returns: False, and the end of the consoles is shown, if one does not in time or is not running at all.
+    """
+    kvm = observe.kvm(lab)
+    limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
+    heartbeat = Heartbeat("guests boot", host.log)
+    while True:
+        answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
+        late = [name for address, name in addresses.items() if address not in answering]
+        if not late:
+            host.log(f"all guests answer SSH ({heartbeat.elapsed:.0f} s)")
+            return True
+        off = [name for name in late if name not in host.get_fact(ActiveDomains)]
+        if off:
+            return fail(state, host, _told(host, lab, off, "are not running"))
+        if heartbeat.elapsed > limit:
+            return fail(state, host, _told(host, lab, late, f"do not answer SSH after {limit} s"))
+        heartbeat.beat(f": {len(answering)} of {len(addresses)} answer, waiting for {', '.join(late)}")
+        time.sleep(POLL_INTERVAL)
+
+
+def _told(host: Host, lab: str, names: list[str], why: str) -> LabError:
+    consoles = host.get_fact(Files, paths=tuple(map(Layout(lab).console, names)), last=CONSOLE_LINES)
+    shown = "".join(f"\n  the end of {path}:\n{text.rstrip()}" for path, text in consoles.items())
+    return LabError(
+        f"{host.name}: guests {why}: {', '.join(names)}{shown}",
+        next_step=f"on {host.name}, look at one by: virsh console {names[0]}",
+    )

@@ -1,0 +1,183 @@
+"""Operations on guests: their disks, seeds and domains, and the wait until they are up."""
+
+from collections.abc import Iterable
+from io import BytesIO
+
+from pyinfra import logger
+from pyinfra.api.command import FileUploadCommand, FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host, state
+
+from minetlab import guest_image, specs
+from minetlab.errors import LabError
+from minetlab.facts.libvirt import SshAnswers
+from minetlab.model import KvmHostSettings
+from minetlab.operations import observe
+from minetlab.operations.commands import Commands, announces, failure
+from minetlab.operations.guest_waits import wait_until_off, wait_until_ready
+from minetlab.operations.kvm import unavailable
+from minetlab.operations.libvirt import show_diff
+from minetlab.operations.shell import all_of, install_text, virsh
+from minetlab.plan import Guest
+from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
+from minetlab.plan.kvm_state import KvmObserved
+from minetlab.plan.layout import IMAGES, Layout, overlay
+from minetlab.plan.libvirt_state import LibvirtObserved
+
+
+@operation()
+def running(lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], require_kvm: bool) -> Commands:
+    """Have these guests run, each as specified.
+
+    A guest whose spec has changed is shut down and started anew; its disk stays. Guests of the lab that are
+    not among these, and disks on another base image, are named in a warning and left alone.
+
+    :param require_kvm: whether a host on which guests have to be emulated is an error.
+    """
+    observed, kvm = observe.libvirt(lab), observe.kvm(lab)
+    changes = compare(lab, _specs(lab, settings, guests, kvm), observed)
+    if problem := observe.silence(observed) or _obstacle(changes, observed, kvm, require_kvm):
+        yield failure(problem)
+        return
+    if state.is_executing and not kvm.works:
+        _warn("no hardware virtualization here: guests are emulated (domain type qemu), and cannot nest")
+    if announces():
+        _announce(changes)
+    show_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
+    if changes.none:
+        host.noop("every guest runs as specified")
+    missing = {spec.name for spec in changes.seeds}
+    images = {
+        guest.name: specs.seed(lab, guest, settings.guest_network).iso()
+        for guest in guests
+        if guest.name in missing
+    }
+    yield from observe.changing(_converge(Layout(lab), changes, images))
+
+
+@operation()
+def ready(lab: str, guests: tuple[Guest, ...]) -> Commands:
+    """Wait until each of these guests answers SSH; fail with the console of those that do not."""
+    addresses = {str(guest.address.ip): guest.name for guest in guests}
+    if not addresses or addresses.keys() <= host.get_fact(SshAnswers, addresses=tuple(addresses)):
+        host.noop("every guest answers SSH")
+        return
+    yield FunctionCommand(wait_until_ready, (lab, addresses), {})
+
+
+def _specs(
+    lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], kvm: KvmObserved
+) -> tuple[GuestSpec, ...]:
+    base = guest_image.volume(settings.guest_image)
+    feature = kvm.feature if kvm.works else None
+    return tuple(
+        specs.guest_spec(
+            lab, guest, size=settings.guest, network=settings.guest_network, base=base, feature=feature
+        )
+        for guest in guests
+    )
+
+
+def _obstacle(
+    changes: GuestChanges, observed: LibvirtObserved, kvm: KvmObserved, require_kvm: bool
+) -> LabError | None:
+    """Why these changes cannot be made, if so; before the run, much of it may not be there yet."""
+    if not observed.answers:
+        return None
+    if require_kvm and not kvm.works:
+        return unavailable(kvm)
+    if changes.foreign:
+        return LabError(
+            f"{host.name}: domains of somebody else have these names: {', '.join(changes.foreign)}",
+            next_step="rename or remove them (virsh domrename, virsh undefine)",
+        )
+    if changes.clashes:
+        pairs = ", ".join(f"{new} (of {old})" for new, old in changes.clashes)
+        return LabError(
+            f"{host.name}: guests would get addresses that guests no longer planned still have: {pairs}",
+            next_step=_removal(old for _, old in changes.clashes),
+        )
+    return _shortage(changes, observed)
+
+
+def _shortage(changes: GuestChanges, observed: LibvirtObserved) -> LabError | None:
+    if changes.memory > observed.memory:
+        return LabError(
+            f"{host.name}: {len(changes.start)} guests need {changes.memory} MiB of memory, "
+            f"{observed.memory} MiB are available",
+            next_step="lower guest.memory in inventories/group_data/kvm_hosts.py, or add a host to kvm_hosts",
+        )
+    if changes.room > observed.disk:
+        return LabError(
+            f"{host.name}: the disks of {len(changes.overlays)} guests need {changes.room} MiB at first, "
+            f"{observed.disk} MiB are free in {IMAGES}",
+            next_step=f"free some disk on {host.name}, or add a host to kvm_hosts",
+        )
+    return None
+
+
+def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes]) -> Commands:
+    for spec in changes.seeds:
+        new = f"{layout.folder}/{spec.seed}.new"
+        yield FileUploadCommand(BytesIO(images[spec.name]), new)
+        yield StringCommand("mv -f", QuoteString(new), QuoteString(layout.disk(spec.seed)))
+    if changes.seeds:
+        yield virsh("pool-refresh", layout.lab)
+    yield from _shut_down([spec.name for spec in changes.shut_down])
+    for spec in changes.overlays:
+        yield _make_overlay(layout, spec)
+    for spec in changes.grow:
+        yield virsh("vol-resize", overlay(spec.name), str(spec.disk), "--pool", layout.lab)
+    for spec in changes.define:
+        path = layout.spec("domain", spec.name)
+        yield all_of(install_text(spec.xml, path), virsh("define --validate", path))
+    for spec in changes.autostart:
+        yield virsh("autostart", spec.name)
+    for spec in changes.start:
+        yield virsh("start", spec.name)
+    for volume in changes.discard:
+        yield virsh("vol-delete", volume, "--pool", layout.lab)
+
+
+def _make_overlay(layout: Layout, spec: GuestSpec) -> StringCommand:
+    size = ("--capacity", str(spec.disk), "--format", "qcow2")
+    backing = ("--backing-vol", layout.disk(spec.base), "--backing-vol-format", "qcow2")
+    return virsh("vol-create-as", layout.lab, overlay(spec.name), *size, *backing)
+
+
+def _shut_down(names: list[str]) -> Commands:
+    if not names:
+        return
+    for name in names:
+        yield virsh("shutdown", name)
+    yield FunctionCommand(wait_until_off, (names,), {})
+    for name in names:
+        # One that did not heed it in time; already off is what was wanted.
+        yield StringCommand(f"[ \"$({virsh('domstate', name)})\" = 'shut off' ] ||", virsh("destroy", name))
+
+
+def _announce(changes: GuestChanges) -> None:
+    if changes.shut_down:
+        _warn(f"shut down and started anew, as their spec changed: {_names(changes.shut_down)}")
+    if changes.unplanned:
+        _warn(f"left alone, as the roster does not know their students\n  → {_removal(changes.unplanned)}")
+    if changes.outdated:
+        _warn(
+            "guests stay on an older guest image, as their disks hold work\n"
+            f"  → {_removal(changes.outdated)}; then deploy again"
+        )
+    if changes.larger:
+        _warn(f"their disks stay larger than guest.disk: {', '.join(changes.larger)}")
+
+
+def _warn(message: str) -> None:
+    host.log_styled(message, log_func=logger.warning, fg="yellow")
+
+
+def _names(guests: tuple[GuestSpec, ...]) -> str:
+    return ", ".join(spec.name for spec in guests)
+
+
+def _removal(names: Iterable[str]) -> str:
+    virsh_on = f"on {host.name}, to remove one with its disk: virsh destroy NAME;"
+    return f"{virsh_on} virsh undefine --nvram --remove-all-storage NAME (NAME: {', '.join(names)})"

@@ -1,0 +1,85 @@
+"""Operations on a host's hardware virtualization."""
+
+from pyinfra import logger
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from minetlab.errors import LabError
+from minetlab.operations import observe
+from minetlab.operations.commands import Commands, announces, failure
+from minetlab.operations.shell import install_text
+from minetlab.plan.kvm_state import KvmObserved
+from minetlab.plan.layout import Layout
+from minetlab.render import render
+
+DEVICE_LIMIT = 60
+"""Seconds udev may take to make /dev/kvm once the module is loaded; some on an emulated host."""
+
+
+@operation()
+def nested(lab: str, require_kvm: bool) -> Commands:
+    """Have KVM loaded with nested virtualization on, now and after a reboot.
+
+    A module that running machines hold is not reloaded: a warning says when the change takes effect.
+
+    :param require_kvm: whether a host without hardware virtualization is an error.
+    """
+    observed = observe.kvm(lab)
+    if observed.module is None:
+        if require_kvm:
+            yield failure(unavailable(observed))
+        else:
+            host.noop("the CPU offers no hardware virtualization")
+        return
+    commands = [*_persist(lab, observed), *_apply(observed, observed.module)]
+    if not commands:
+        host.noop(f"{observed.module} is loaded with nested=1, and will be")
+    yield from observe.changing(commands)
+
+
+def unavailable(observed: KvmObserved) -> LabError:
+    """Why guests cannot run on this host's CPU, where ``require_kvm`` asks that they do."""
+    if observed.feature is None:
+        return LabError(
+            f"{host.name}: its CPU ({observed.vendor or 'unknown'}) offers neither svm nor vmx, "
+            "and the inventory says require_kvm",
+            next_step="switch AMD-V or VT-x on in its firmware (nested, if it is itself a virtual machine), "
+            "or set require_kvm = False in inventories/group_data/all.py",
+        )
+    return LabError(
+        f"{host.name}: its CPU has {observed.feature}, but QEMU's user cannot use /dev/kvm "
+        f"({observed.module} {'is' if observed.loaded else 'is not'} loaded), "
+        "and the inventory says require_kvm",
+        next_step=f"on {host.name}, see dmesg | grep -i kvm, and ls -l /dev/kvm (root:kvm, mode 0660)",
+    )
+
+
+def _persist(lab: str, observed: KvmObserved) -> list[StringCommand]:
+    layout = Layout(lab)
+    options = render("modprobe/options.conf.j2", lab=lab, module=observed.module)
+    autoload = render("modprobe/load.conf.j2", lab=lab, module=observed.module)
+    commands = []
+    if observed.options != options:
+        commands.append(install_text(options, layout.modprobe_options))
+    if observed.autoload != autoload:
+        commands.append(install_text(autoload, layout.modules_load))
+    return commands
+
+
+def _apply(observed: KvmObserved, module: str) -> list[StringCommand]:
+    wait = f"timeout {DEVICE_LIMIT} sh -c 'until [ -c /dev/kvm ]; do sleep 0.2; done; udevadm settle'"
+    if not observed.loaded:
+        return [StringCommand(f"modprobe {module} && {wait}")]
+    if observed.nested:
+        return []
+    if observed.users == 0:
+        return [StringCommand(f"modprobe -r {module} && modprobe {module} && {wait}")]
+    if announces():
+        host.log_styled(
+            f"{module} is in use with nested=0: running machines hold it\n"
+            f"  → shut them down and run this again, or reboot {host.name}",
+            log_func=logger.warning,
+            fg="yellow",
+        )
+    return []

@@ -1,0 +1,144 @@
+"""From desired and observed guests to what has to be done; what a student has written is never discarded."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from minetlab.plan.layout import overlay
+from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Volume
+
+BASE = re.compile(r"base-[0-9a-f]{12}\.qcow2")
+OVERHEAD = 128
+"""MiB that QEMU takes beside a guest's memory: its own code, video and device buffers, page tables."""
+OVERLAY_ROOM = 512
+"""MiB a guest writes to its overlay by the time it is first up."""
+
+
+@dataclass(frozen=True)
+class GuestSpec:
+    """One guest as desired.
+
+    :param xml: its domain's XML; ``digest`` identifies it.
+    :param seed: the volume of its NoCloud seed, named after its content.
+    :param base: the volume of its base image; ``disk``: size of its own disk in bytes.
+    :param memory: MiB.
+    """
+
+    name: str
+    mac: str
+    xml: str
+    digest: str
+    seed: str
+    base: str
+    disk: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class GuestChanges:
+    """What has to be done, in this order, and what has to be said.
+
+    :param seeds: guests whose seed is not on the host.
+    :param shut_down: guests that run by another XML than the desired one.
+    :param define: guests with no domain, or with another XML.
+    :param overlays: guests without a disk; ``grow``: guests whose disk is smaller than it should be.
+    :param autostart: guests that would not come up with the host; ``start``: guests to start.
+    :param discard: volumes that nothing uses: seeds that were replaced, base images without overlays.
+    :param foreign: names that a domain of somebody else has.
+    :param clashes: guests whose address a guest still has that is not planned any more.
+    :param unplanned: the lab's guests that are not planned any more, to be left alone.
+    :param outdated: guests whose disk keeps another base image; ``larger``: whose disk exceeds the spec's.
+    """
+
+    seeds: tuple[GuestSpec, ...] = ()
+    shut_down: tuple[GuestSpec, ...] = ()
+    define: tuple[GuestSpec, ...] = ()
+    overlays: tuple[GuestSpec, ...] = ()
+    grow: tuple[GuestSpec, ...] = ()
+    autostart: tuple[GuestSpec, ...] = ()
+    start: tuple[GuestSpec, ...] = ()
+    discard: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    clashes: tuple[tuple[str, str], ...] = ()
+    unplanned: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    larger: tuple[str, ...] = ()
+
+    @property
+    def none(self) -> bool:
+        """Whether everything is as desired."""
+        work = (self.seeds, self.define, self.overlays, self.grow, self.autostart, self.start, self.discard)
+        return not any(work)
+
+    @property
+    def memory(self) -> int:
+        """MiB of host memory that the guests to start need on top of what is in use."""
+        running = set(self.shut_down)
+        return sum(spec.memory + OVERHEAD for spec in self.start if spec not in running)
+
+    @property
+    def room(self) -> int:
+        """MiB of host disk that new overlays need at the very least."""
+        return OVERLAY_ROOM * len(self.overlays)
+
+
+def compare(lab: str, specs: Iterable[GuestSpec], observed: LibvirtObserved) -> GuestChanges:
+    """Compare the guests of one host, desired and observed."""
+    specs = tuple(specs)
+    names = {spec.name for spec in specs}
+    unplanned = [domain for domain in observed.domains_of(lab) if domain.name not in names]
+    takers = {mac: domain.name for domain in unplanned for mac in domain.macs}
+    domains = {spec: observed.domains.get(spec.name) for spec in specs}
+    disks = {spec: observed.volumes.get(overlay(spec.name)) for spec in specs}
+    define = tuple(spec for spec, domain in domains.items() if not _defined(spec, domain))
+    restart = tuple(spec for spec in define if _active(domains[spec]))
+    return GuestChanges(
+        seeds=tuple(spec for spec in specs if spec.seed not in observed.volumes),
+        shut_down=restart,
+        define=define,
+        overlays=tuple(spec for spec, disk in disks.items() if disk is None),
+        grow=tuple(
+            spec
+            for spec, disk in disks.items()
+            if disk and disk.capacity < spec.disk and (spec in restart or not _active(domains[spec]))
+        ),
+        autostart=tuple(
+            spec for spec, domain in domains.items() if spec in define or not (domain and domain.autostart)
+        ),
+        start=tuple(spec for spec in specs if spec in restart or not _active(domains[spec])),
+        discard=tuple(sorted(_unused(specs, observed.volumes))),
+        foreign=tuple(domain.name for domain in domains.values() if domain and not _owned(domain, lab)),
+        clashes=tuple((spec.name, takers[spec.mac]) for spec in specs if spec.mac in takers),
+        unplanned=tuple(sorted(domain.name for domain in unplanned)),
+        outdated=tuple(
+            spec.name for spec, disk in disks.items() if disk and not _path(disk).endswith(f"/{spec.base}")
+        ),
+        larger=tuple(spec.name for spec, disk in disks.items() if disk and disk.capacity > spec.disk),
+    )
+
+
+def _defined(spec: GuestSpec, domain: Domain | None) -> bool:
+    return bool(domain and domain.label and domain.label.spec == spec.digest)
+
+
+def _owned(domain: Domain, lab: str) -> bool:
+    return domain.label is not None and domain.label.lab == lab
+
+
+def _active(domain: Domain | None) -> bool:
+    return bool(domain and domain.active)
+
+
+def _path(volume: Volume) -> str:
+    return volume.backing or ""
+
+
+def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume]) -> Iterable[str]:
+    """Seeds of planned guests that are not theirs any more, and base images that no volume refers to."""
+    specs = tuple(specs)
+    used = {spec.seed for spec in specs} | {spec.base for spec in specs}
+    used |= {_path(volume).rpartition("/")[2] for volume in volumes.values()}
+    seeds = tuple(f"{spec.name}-seed-" for spec in specs)
+    for name in volumes:
+        if name not in used and (BASE.fullmatch(name) or (seeds and name.startswith(seeds))):
+            yield name

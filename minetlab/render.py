@@ -1,0 +1,28 @@
+"""Templates to text: a name that a template uses and nobody gave is an error, and XML is escaped."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from minetlab.paths import TEMPLATES
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template.
+
+    :param template: its path below ``templates/``; values are escaped in ``.xml.j2`` files.
+    """
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(("xml.j2",), default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,107 @@
+"""From the plan to what libvirt and cloud-init are handed: rendered XML with its label, and seeds."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+from uuid import uuid5
+
+from minetlab import keys
+from minetlab.model import GuestSize, Network
+from minetlab.plan import Guest
+from minetlab.plan.allocation import NAMESPACE
+from minetlab.plan.guest_diff import GuestSpec
+from minetlab.plan.layout import Layout, overlay
+from minetlab.plan.libvirt_state import METADATA, Reservation
+from minetlab.plan.network_diff import NetworkSpec
+from minetlab.plan.seed import Seed
+from minetlab.render import render
+
+
+def pool_xml(lab: str) -> str:
+    """The lab's pool."""
+    return render(
+        "libvirt/pool.xml.j2", lab=lab, uuid=uuid5(NAMESPACE, f"{lab}/pool"), path=Layout(lab).disks
+    )
+
+
+def network_spec(lab: str, network: Network, guests: Iterable[Guest]) -> NetworkSpec:
+    """The lab's network on one host, with a reservation for each of its guests."""
+    reservations = [Reservation(guest.mac, guest.hostname, str(guest.address.ip)) for guest in guests]
+    values = {
+        "lab": lab,
+        "uuid": uuid5(NAMESPACE, f"{lab}/network"),
+        "bridge": Layout(lab).bridge,
+        "network": network,
+    }
+    digest = _digest(render("libvirt/network.xml.j2", **_labelled(values, ""), reservations=()))
+    xml = render("libvirt/network.xml.j2", **_labelled(values, digest), reservations=reservations)
+    return NetworkSpec(lab, xml, digest, frozenset(reservations if network.mode == "nat" else ()))
+
+
+def guest_spec(
+    lab: str, guest: Guest, *, size: GuestSize, network: Network, base: str, feature: str | None
+) -> GuestSpec:
+    """One guest's domain and volumes.
+
+    :param base: the volume of its base image.
+    :param feature: the CPU's virtualization feature, ``svm`` or ``vmx``; None: the guest is emulated.
+    """
+    layout = Layout(lab)
+    seed_volume = f"{guest.name}-seed-{seed(lab, guest, network).digest[:12]}.iso"
+    values = {
+        "lab": lab,
+        "guest": guest,
+        "size": size,
+        "type": "kvm" if feature else "qemu",
+        "feature": feature,
+        "disk": layout.disk(overlay(guest.name)),
+        "seed": layout.disk(seed_volume),
+        "console": layout.console(guest.name),
+    }
+    digest = _digest(render("libvirt/domain.xml.j2", **_labelled(values, "")))
+    return GuestSpec(
+        name=guest.name,
+        mac=guest.mac,
+        xml=render("libvirt/domain.xml.j2", **_labelled(values, digest)),
+        digest=digest,
+        seed=seed_volume,
+        base=base,
+        disk=size.disk * 2**30,
+        memory=size.memory,
+    )
+
+
+def seed(lab: str, guest: Guest, network: Network) -> Seed:
+    """What cloud-init makes of the guest: accounts, host name, address.
+
+    The instance's ID follows the content, as cloud-init does nothing about a seed of an instance it knows.
+    """
+    lab_key = keys.lab_key(lab).public
+    student = guest.student
+    accounts = [
+        {
+            "name": student.login,
+            "full_name": student.name,
+            "keys": [keys.student_public_key(lab, student), lab_key],
+        },
+        {"name": keys.ADMIN, "full_name": f"{lab} lab", "keys": [lab_key]},
+    ]
+    files = {
+        "user-data": render("cloud-init/user-data.j2", lab=lab, guest=guest, accounts=accounts),
+        "network-config": render(
+            "cloud-init/network-config.j2",
+            guest=guest,
+            gateway=network.gateway,
+            nameservers=[str(each) for each in network.nameservers or (network.gateway,)],
+        ),
+    }
+    instance = uuid5(guest.uuid, Seed(files).digest)
+    return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
+
+
+def _labelled(values: dict[str, Any], digest: str) -> dict[str, Any]:
+    return {**values, "namespace": METADATA, "spec": digest}
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
