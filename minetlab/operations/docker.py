@@ -1,6 +1,7 @@
 """Operations on a container host's dockerd, its networks and containers."""
 
 import json
+import shlex
 from io import StringIO
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -46,11 +47,7 @@ def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
         new = f"{DAEMON_CONFIG}.new"
         yield StringCommand("install", "--directory", "/etc/docker")
         yield FileUploadCommand(StringIO(_pretty(desired)), new)
-        # Debian 12's dockerd cannot validate.
-        yield StringCommand(
-            f"if dockerd --help | grep --quiet -e --validate; then dockerd --validate --config-file={new}; fi"
-            f" && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}"
-        )
+        yield StringCommand(f"{_validated(new)} && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}")
     if observed.config != desired or observed.stale:
         yield StringCommand(
             f"timeout {RESTART_LIMIT} systemctl restart docker.service"
@@ -195,6 +192,15 @@ def _show_diff(path: str, old: str, new: str) -> None:
         host.log(f"{path} changes:")
         for line in generate_color_diff(old.splitlines(), new.splitlines()):
             host.log(line)
+
+
+def _validated(config: str) -> str:
+    # Debian 12's dockerd cannot validate.
+    check = (
+        f"if dockerd --help | grep --quiet -e --validate; then dockerd --validate --config-file={config}; fi"
+    )
+    next_step = f"  → correct what {DAEMON_CONFIG} says beyond the lab's settings"
+    return f"{{ {check}; }} || {{ rm {config}; echo {shlex.quote(next_step)} >&2; false; }}"
 
 
 def daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
