@@ -1,0 +1,1 @@
+"""What Testinfra lacks to look at a lab: connections, modules, and the machines under test."""

@@ -1,0 +1,139 @@
+"""Testinfra connections to the machines of a lab: shared, bounded in time, and sparing with round trips."""
+
+import base64
+import shlex
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.backend.ssh import SshBackend
+from testinfra.host import Host
+
+# Seconds. The longest single answer is a whole batch, from a guest that is emulated inside an emulated host.
+LIMIT = 180
+# Prints a line for each command: its output in base64, or nothing where it failed.
+BATCH = """\
+each() {
+  if out=$(timeout 120 sh -c "$1" 2>/dev/null </dev/null); then printf '%s\\n' "$out" | base64 -w0; fi
+  echo
+}
+"""
+
+
+class UnreachableError(AssertionError):
+    """A machine that cannot be looked at; says which, why, and what to do."""
+
+
+class LabSshBackend(SshBackend):  # type: ignore[misc]
+    """Testinfra's ssh backend, with a limit to its waits and errors for people.
+
+    :param name: an alias of the lab's SSH configuration.
+    :param next_step: what to do when it does not answer.
+    """
+
+    def __init__(self, name: str, config: Path, *, sudo: bool, next_step: str) -> None:
+        # ControlMaster and its kin are in the configuration, so that `ssh -F` and this share connections.
+        super().__init__(
+            name,
+            ssh_config=str(config),
+            controlpersist=0,
+            timeout=60,
+            ssh_extra_args="-o BatchMode=yes",
+            sudo=sudo,
+        )
+        self.next_step = next_step
+        self._failure: UnreachableError | None = None
+
+    def run_local(self, command: str, *args: str) -> CommandResult:
+        """Run ssh."""
+        line = self.quote(command, *args)
+        try:
+            done = subprocess.run(
+                shlex.split(line), stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise self._unreachable(f"no answer within {LIMIT} s") from None
+        return self.result(done.returncode, line.encode(), done.stdout, done.stderr)
+
+    def run_ssh(self, command: str) -> CommandResult:
+        """Run a command there.
+
+        :raises UnreachableError: ssh itself failed; what it said last is the reason. It is not tried again.
+        """
+        if self._failure:
+            raise self._failure
+        try:
+            return super().run_ssh(command)
+        except RuntimeError as error:
+            said = [line for line in error.args[0].stderr.splitlines() if line.strip()]
+            raise self._unreachable(said[-1] if said else "ssh ended with 255") from None
+
+    def _unreachable(self, reason: str) -> UnreachableError:
+        self._failure = UnreachableError(
+            f"{self.hostname} cannot be reached over SSH: {reason}\n  → {self.next_step}"
+        )
+        return self._failure
+
+
+class ContainerBackend(BaseBackend):  # type: ignore[misc]
+    """Commands inside a container, as its own user, by ``docker exec`` on its host's connection."""
+
+    NAME = "docker-over-ssh"
+
+    def __init__(self, name: str, host: Host) -> None:
+        super().__init__(name)
+        self.docker_host = host
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        """Run a command in the container."""
+        inner = self.get_command(command, *args)
+        return self.docker_host.run("docker exec %s /bin/sh -c %s", self.hostname, inner)
+
+
+class BatchingBackend(BaseBackend):  # type: ignore[misc]
+    """Another backend whose known commands are run together: the first of a batch fetches all of it.
+
+    A round trip through two hops to an emulated guest costs more than most commands. Only success is kept:
+    a command that failed is run again by itself when it is asked for, to have its exit status and message.
+
+    :param batches: commands, in sets that are needed together.
+    """
+
+    NAME = "batching"
+
+    def __init__(self, inner: BaseBackend, batches: Iterable[Iterable[str]]) -> None:
+        super().__init__(inner.hostname)
+        self.inner = inner
+        self._batches = [tuple(batch) for batch in batches]
+        self._outputs: dict[str, bytes] = {}
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        """Run a command, or answer from what its batch has brought."""
+        command = self.quote(command, *args)
+        for batch in [batch for batch in self._batches if command in batch]:
+            self._batches.remove(batch)
+            self._fetch(batch)
+        if command in self._outputs:
+            return self.result(0, command.encode(), self._outputs[command], b"")
+        return self.inner.run(command)
+
+    def together(self, commands: Iterable[str]) -> None:
+        """Have these commands fetched together too, once one of them is asked for."""
+        self._batches.append(tuple(commands))
+
+    def _fetch(self, batch: tuple[str, ...]) -> None:
+        script = BATCH + "".join(f"each {shlex.quote(command)}\n" for command in batch)
+        lines = self.inner.run("sh -c %s", script).stdout.splitlines()
+        self._outputs |= {
+            command: base64.b64decode(line) for command, line in zip(batch, lines, strict=False) if line
+        }
+
+
+def connect(backend: BaseBackend, *batches: Iterable[str]) -> Host:
+    """A Testinfra host whose commands of the same batch make one round trip."""
+    batching = BatchingBackend(backend, batches)
+    host = Host(batching)
+    batching.set_host(host)
+    return host

@@ -1,0 +1,170 @@
+"""The machines under test: what each is called, what the plan wants of it, and how it is looked at."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from testinfra.host import Host
+
+from minetlab.model import ContainerHostSettings, KvmHostSettings
+from minetlab.plan import Container, Guest
+from minetlab.verification.connection import BatchingBackend
+from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Reader, Units
+
+LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
+DOCKER_UNIT = "docker.service"
+KVM_DEVICE = "stat --format='%G %a' /dev/kvm"
+QEMU_GROUPS = "id --name --groups libvirt-qemu"
+OPEN_KVM = "exec 3<>/dev/kvm && echo opened"
+SSHD = "/usr/sbin/sshd -T"
+ADDRESSES = "ip -json address show"
+HOSTNAME = "uname -n"
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A CPU vendor's hardware virtualization (C14).
+
+    :param flag: in /proc/cpuinfo.
+    :param module: the kernel's module for it.
+    :param name: what lscpu calls it.
+    """
+
+    flag: str
+    module: str
+    name: str
+
+    @property
+    def nested(self) -> str:
+        """The command that reads whether the loaded module lets guests virtualize."""
+        return Kernel.parameter_command(self.module, "nested")
+
+
+HARDWARE = {
+    "AuthenticAMD": Hardware("svm", "kvm_amd", "AMD-V"),
+    "GenuineIntel": Hardware("vmx", "kvm_intel", "VT-x"),
+}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine under test.
+
+    :param name: its alias: what its checks are called, and what ssh knows it as.
+    :param host: Testinfra's host.
+    """
+
+    name: str
+    host: Host
+
+    def differs(self, thing: str, expected: object, observed: object) -> str:
+        """What a failing check says."""
+        return f"{self.name}: {thing}: expected {expected}, observed {observed}"
+
+    def reads(self, command: str) -> str:
+        """What a command prints there."""
+        return str(Reader.on(self.host).read(command))
+
+    def answers(self) -> None:
+        """See that the machine can be looked at.
+
+        :raises AssertionError: it cannot; says why and what to do.
+        """
+        Kernel.on(self.host).boot_id()
+
+    @property
+    def hardware(self) -> Hardware | None:
+        """Its CPU's hardware virtualization; None where the CPU does not show it."""
+        cpu = Cpu.on(self.host).fields()
+        known = HARDWARE.get(cpu.get("Vendor ID", ""))
+        return known if known and known.flag in cpu.get("Flags", "").split() else None
+
+
+@dataclass(frozen=True)
+class KvmMachine(Machine):
+    """A KVM host with the lab's guests on it."""
+
+    lab: str
+    settings: KvmHostSettings
+    guests: tuple[Guest, ...]
+    require_kvm: bool
+
+    def chain(self, file: str) -> list[dict[str, Any]]:
+        """The backing chain of a guest's disk; those of all the lab's guests are read together."""
+        libvirt = Libvirt.on(self.host)
+        if isinstance(self.host.backend, BatchingBackend):
+            domains = libvirt.domains()
+            planned = [domains[guest.name] for guest in self.guests if guest.name in domains]
+            disks = [disk for domain in planned for disk in libvirt.disks(domain)]
+            self.host.backend.together(libvirt.chain_command(disk) for disk in disks)
+        return list(libvirt.chain(file))
+
+
+@dataclass(frozen=True)
+class GuestMachine(Machine):
+    """A guest.
+
+    :param on: its host.
+    :param student_key: the public key that opens the student's account.
+    """
+
+    guest: Guest
+    on: KvmMachine
+    student_key: str
+
+
+@dataclass(frozen=True)
+class ContainerHostMachine(Machine):
+    """A container host with the lab's containers on it."""
+
+    lab: str
+    settings: ContainerHostSettings
+
+
+@dataclass(frozen=True)
+class ContainerMachine(Machine):
+    """A student's container.
+
+    :param on: its host.
+    """
+
+    container: Container
+    on: ContainerHostMachine
+
+
+def keys_of(login: str) -> str:
+    """The command that reads the public keys that open an account."""
+    return f'cat "$(getent passwd {login} | cut -d: -f6)/.ssh/authorized_keys"'
+
+
+def password_of(login: str) -> str:
+    """The command that reads the state of an account's password: passwd(1), ``--status``."""
+    return f"passwd --status {login}"
+
+
+# What the checks read of each kind of machine, in sets that are fetched in one round trip. The first set of a
+# host is what the checks of its guests and containers compare with.
+KVM_HOST_BATCHES = (
+    (*Cpu.COMMANDS, *Kernel.IDENTITY),
+    (
+        *(Kernel.MODULES, Kernel.OPTIONS, KVM_DEVICE, QEMU_GROUPS, Units.command(*LIBVIRT_UNITS)),
+        *(hardware.nested for hardware in HARDWARE.values()),
+    ),
+    Libvirt.COMMANDS,
+)
+CONTAINER_HOST_BATCHES = (
+    (*Kernel.IDENTITY, Kernel.NAMESPACES),
+    (*Docker.COMMANDS, Units.command(DOCKER_UNIT)),
+)
+CONTAINER_BATCHES = ((*Kernel.IDENTITY, Kernel.OWN_NAMESPACES, *Confinement.COMMANDS),)
+
+
+def guest_batches(login: str) -> Iterable[Iterable[str]]:
+    """The same of a guest, whose student has this account."""
+    return (
+        (
+            *(*Cpu.COMMANDS, *Kernel.IDENTITY, Kernel.MODULES, HOSTNAME, ADDRESSES, OPEN_KVM, SSHD),
+            *(keys_of(login), password_of(login)),
+            *(hardware.nested for hardware in HARDWARE.values()),
+        ),
+    )

@@ -1,0 +1,236 @@
+"""Testinfra modules for what it lacks: CPU, kernel modules, namespaces, libvirt, dockerd, a process's limits.
+
+Each names the commands it reads with, so that those of one machine can make one round trip. They look at the
+machine by themselves and share nothing with the facts that the deploys work from.
+"""
+
+import json
+import shlex
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from testinfra.host import Host
+from testinfra.modules.base import Module
+
+VIRSH = "virsh --quiet --connect qemu:///system"
+NAMESPACES = ("pid", "mnt", "net", "uts", "ipc")
+
+
+class Reader(Module):  # type: ignore[misc]
+    """A Testinfra module bound to one host: ``Cpu.on(host)``."""
+
+    @classmethod
+    def on(cls, host: Host) -> Any:
+        """The module for this host, as Testinfra's ``host.<module>`` gives it."""
+        return cls.get_module(host)
+
+    @classmethod
+    def read(cls, command: str) -> str:
+        """What a command prints.
+
+        :raises AssertionError: it failed; names the machine and says what it said.
+        """
+        __tracebackhide__ = True
+        result = cls._host.run(command)
+        if result.failed:
+            said = result.stderr.strip() or "and said nothing"
+            raise AssertionError(f"{cls._host.backend.hostname}: `{command}` failed with {result.rc}: {said}")
+        return str(result.stdout).rstrip("\n")
+
+
+class Cpu(Reader):
+    """What ``lscpu`` says."""
+
+    LSCPU = "LC_ALL=C lscpu --json"
+    COMMANDS = (LSCPU,)
+
+    @classmethod
+    def fields(cls) -> dict[str, str]:
+        """Field to value; the same whether this lscpu prints a tree or a list."""
+        fields: dict[str, str] = {}
+        pending = list(json.loads(cls.read(cls.LSCPU))["lscpu"])
+        while pending:
+            entry = pending.pop(0)
+            fields[entry["field"].rstrip(":")] = entry["data"] or ""
+            pending += entry.get("children", [])
+        return fields
+
+
+class Kernel(Reader):
+    """The running kernel and what it is made of."""
+
+    BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+    RELEASE = "uname -r"
+    MODULES = "ls /sys/module"
+    # What modprobe will do at the next load: all of modprobe.d and the kernel's command line, in order.
+    OPTIONS = "/sbin/modprobe --showconfig | sed -n '/^options /p'"
+    # /proc/1 where that is readable: a namespace of the machine, not of the session that asks.
+    NAMESPACES = f"cd /proc/1/ns 2>/dev/null || cd /proc/self/ns; readlink {' '.join(NAMESPACES)}"
+    OWN_NAMESPACES = f"cd /proc/self/ns && readlink {' '.join(NAMESPACES)}"
+    IDENTITY = (BOOT_ID, RELEASE)
+
+    @classmethod
+    def boot_id(cls) -> str:
+        """Random, and new at each boot of a kernel: two machines share it only if they share the kernel."""
+        return cls.read(cls.BOOT_ID)
+
+    @classmethod
+    def release(cls) -> str:
+        """The kernel's release."""
+        return cls.read(cls.RELEASE)
+
+    @classmethod
+    def has_module(cls, name: str) -> bool:
+        """Whether a module is loaded."""
+        return name in cls.read(cls.MODULES).split()
+
+    @staticmethod
+    def parameter_command(module: str, parameter: str) -> str:
+        """The command that reads a loaded module's parameter."""
+        return f"cat /sys/module/{module}/parameters/{parameter}"
+
+    @classmethod
+    def parameter(cls, module: str, parameter: str) -> str:
+        """The value a loaded module has for a parameter."""
+        return cls.read(cls.parameter_command(module, parameter))
+
+    @classmethod
+    def option(cls, module: str, option: str) -> str | None:
+        """The value the module will get when it is loaded again; the last one holds. None: its default."""
+        value = None
+        for line in cls.read(cls.OPTIONS).splitlines():
+            _, name, *settings = line.split()
+            if name.replace("-", "_") == module:
+                for setting in settings:
+                    key, _, given = setting.partition("=")
+                    value = given if key == option else value
+        return value
+
+    @classmethod
+    def namespaces(cls) -> dict[str, str]:
+        """The machine's namespaces: kind to ``kind:[inode]``."""
+        return dict(zip(NAMESPACES, cls.read(cls.NAMESPACES).splitlines(), strict=True))
+
+    @classmethod
+    def own_namespaces(cls) -> dict[str, str]:
+        """Those of the command itself, which inside a container are the container's."""
+        return dict(zip(NAMESPACES, cls.read(cls.OWN_NAMESPACES).splitlines(), strict=True))
+
+
+class Units(Reader):
+    """systemd's units."""
+
+    @staticmethod
+    def command(*units: str) -> str:
+        """The command that reads these units' states."""
+        return f"systemctl show --property=Id,ActiveState,UnitFileState {' '.join(units)}"
+
+    @classmethod
+    def states(cls, *units: str) -> dict[str, tuple[str, str]]:
+        """Unit to (active state, unit file's state), in systemctl's words."""
+        blocks = cls.read(cls.command(*units)).split("\n\n")
+        found = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
+        return {unit["Id"]: (unit["ActiveState"], unit["UnitFileState"]) for unit in found}
+
+
+class Libvirt(Reader):
+    """The system's libvirt, by virsh: what is there, in bulk."""
+
+    VERSION = f"{VIRSH} version --daemon"
+    NETWORKS = f"{VIRSH} net-list --name"
+    AUTOSTARTED_NETWORKS = f"{VIRSH} net-list --all --autostart --name"
+    POOLS = f"{VIRSH} pool-list --name"
+    AUTOSTARTED_POOLS = f"{VIRSH} pool-list --all --autostart --name"
+    RUNNING = f"{VIRSH} list --state-running --name"
+    AUTOSTARTED = f"{VIRSH} list --all --autostart --name"
+    DOMAINS = f"{VIRSH} list --all --name | xargs --no-run-if-empty --max-args=1 {VIRSH} dumpxml --domain"
+    COMMANDS = (
+        VERSION, NETWORKS, AUTOSTARTED_NETWORKS, POOLS, AUTOSTARTED_POOLS, RUNNING, AUTOSTARTED, DOMAINS
+    )  # fmt: skip
+
+    @classmethod
+    def names(cls, command: str) -> set[str]:
+        """The names one of the list commands prints."""
+        return set(cls.read(command).split())
+
+    @classmethod
+    def domains(cls) -> dict[str, ET.Element]:
+        """Every domain's XML, by name."""
+        xml = ET.fromstring(f"<domains>{cls.read(cls.DOMAINS)}</domains>")  # noqa: S314 (our host's libvirt)
+        return {domain.findtext("name", ""): domain for domain in xml}
+
+    @staticmethod
+    def disks(domain: ET.Element) -> list[str]:
+        """The files behind a domain's writable disks."""
+        disks = [disk for disk in domain.findall("devices/disk") if disk.find("readonly") is None]
+        sources = [disk.find("source") for disk in disks]
+        return [source.get("file", "") for source in sources if source is not None]
+
+    @staticmethod
+    def chain_command(file: str) -> str:
+        """The command that reads a disk's backing chain while the guest runs."""
+        return f"qemu-img info --force-share --backing-chain --output=json {shlex.quote(file)}"
+
+    @classmethod
+    def chain(cls, file: str) -> list[dict[str, Any]]:
+        """The disk and every image under it, as qemu-img sees them; it fails where one is missing."""
+        return list(json.loads(cls.read(cls.chain_command(file))))
+
+
+class Docker(Reader):
+    """dockerd as it runs, and its containers."""
+
+    INFO = "docker info --format '{{json .}}'"
+    CONTAINERS = "docker ps --all --quiet | xargs --no-run-if-empty docker inspect"
+    COMMANDS = (INFO, CONTAINERS)
+
+    @classmethod
+    def info(cls) -> dict[str, Any]:
+        """What the daemon says of itself: its configuration as it is in effect."""
+        return dict(json.loads(cls.read(cls.INFO)))
+
+    @classmethod
+    def containers(cls) -> dict[str, dict[str, Any]]:
+        """``docker inspect`` of every container, by name."""
+        return {each["Name"].lstrip("/"): each for each in json.loads(cls.read(cls.CONTAINERS) or "[]")}
+
+
+class Confinement(Reader):
+    """What the kernel allows the first process of a container, read inside it."""
+
+    STATUS = "cat /proc/1/status"
+    CGROUP_FILES = ("memory.max", "memory.swap.max", "pids.max")
+    COMMANDS = (STATUS, *(f"cat /sys/fs/cgroup/{name}" for name in CGROUP_FILES))
+
+    @classmethod
+    def status(cls) -> dict[str, str]:
+        """The fields of proc_pid_status(5)."""
+        lines = [line.partition(":") for line in cls.read(cls.STATUS).splitlines()]
+        return {name: value.strip() for name, _, value in lines}
+
+    @classmethod
+    def limit(cls, name: str) -> str:
+        """A limit of the container's own cgroup, such as ``memory.max``."""
+        return cls.read(f"cat /sys/fs/cgroup/{name}")
+
+
+# By number, from 0: linux/capability.h.
+CAPABILITIES = tuple(
+    """
+    CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+    NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
+    SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG
+    MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM
+    BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+    """.split()  # noqa: SIM905 (read against the header, a table is clearer than a list)
+)
+
+
+def capabilities(mask: str) -> set[str]:
+    """The names in a hexadecimal capability mask.
+
+    >>> sorted(capabilities("0000000000002001"))
+    ['CHOWN', 'NET_RAW']
+    """
+    bits = int(mask, 16)
+    return {name for number, name in enumerate(CAPABILITIES) if bits >> number & 1}

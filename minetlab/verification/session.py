@@ -1,0 +1,114 @@
+"""One verification: an inventory's lab, and a connection to each of its machines, made when first used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from testinfra.host import Host
+
+from minetlab import inventory, keys
+from minetlab.access import SANDBOX, alias_of, write_config
+from minetlab.inventory import InventoryHost
+from minetlab.model import Lab
+from minetlab.plan import Plan, allocate
+from minetlab.verification import machines
+from minetlab.verification.connection import ContainerBackend, LabSshBackend, connect
+from minetlab.verification.machines import (
+    ContainerHostMachine,
+    ContainerMachine,
+    GuestMachine,
+    KvmMachine,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One machine to check.
+
+    :param name: its alias.
+    :param group: what is checked by one worker over one connection: a host, or a guest.
+    """
+
+    name: str
+    group: str
+
+
+class Session:
+    """The machines of a lab.
+
+    :raises LabError: the inventory's data is wrong.
+    """
+
+    def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
+        self.hosts = hosts
+        self.lab: Lab = inventory.load(hosts)
+        self.plan: Plan = allocate(self.lab)
+        self._data: Mapping[str, InventoryHost] = {host.name: host for host in hosts}
+        self._made: dict[tuple[str, str], Any] = {}
+
+    @cached_property
+    def ssh_config(self) -> Path:
+        """The lab's SSH configuration, as of now."""
+        return write_config(self.lab, self.plan, self.hosts)
+
+    def targets(self, kind: str) -> list[Target]:
+        """Every machine of a kind: ``kvm_host``, ``container_host``, ``guest`` or ``container``."""
+        if kind == "guest":
+            return [Target(guest.name, guest.name) for guest in self.plan.guests]
+        if kind == "container":
+            return [Target(each.name, alias_of(each.host)) for each in self.plan.containers]
+        hosts = self.lab.kvm_hosts if kind == "kvm_host" else self.lab.container_hosts
+        return [Target(alias, alias) for alias in (alias_of(host.name) for host in hosts)]
+
+    def machine(self, kind: str, name: str) -> Any:
+        """The machine of that alias, connected at the first command; always the same object."""
+        key = (kind, name)  # a host can be of both groups
+        if key not in self._made:
+            self._made[key] = getattr(self, f"_{kind}")(name)
+        return self._made[key]
+
+    def _kvm_host(self, alias: str) -> KvmMachine:
+        host = next(each for each in self.lab.kvm_hosts if alias_of(each.name) == alias)
+        return KvmMachine(
+            name=alias,
+            host=self._connect_host(host.name, *machines.KVM_HOST_BATCHES),
+            lab=self.lab.name,
+            settings=host.settings,
+            guests=self.plan.guests_on(host.name),
+            require_kvm=self.lab.require_kvm,
+        )
+
+    def _container_host(self, alias: str) -> ContainerHostMachine:
+        host = next(each for each in self.lab.container_hosts if alias_of(each.name) == alias)
+        connected = self._connect_host(host.name, *machines.CONTAINER_HOST_BATCHES)
+        return ContainerHostMachine(alias, connected, self.lab.name, host.settings)
+
+    def _guest(self, name: str) -> GuestMachine:
+        guest = next(each for each in self.plan.guests if each.name == name)
+        on = self.machine("kvm_host", alias_of(guest.host))
+        backend = LabSshBackend(
+            name,
+            self.ssh_config,
+            sudo=True,
+            next_step=f"look at its console: ssh -t -F {self.ssh_config} {on.name} virsh console {name}",
+        )
+        host = connect(backend, *machines.guest_batches(guest.student.login))
+        return GuestMachine(name, host, guest, on, keys.student_public_key(self.lab.name, guest.student))
+
+    def _container(self, name: str) -> ContainerMachine:
+        container = next(each for each in self.plan.containers if each.name == name)
+        on = self.machine("container_host", alias_of(container.host))
+        host = connect(ContainerBackend(name, on.host), *machines.CONTAINER_BATCHES)
+        return ContainerMachine(name, host, container, on)
+
+    def _connect_host(self, name: str, *batches: tuple[str, ...]) -> Host:
+        alias = alias_of(name)
+        next_step = (
+            f"see whether it runs: lab sandbox ls; if not, bring the lab up: lab up ({name})"
+            if name.startswith(SANDBOX)
+            else f"try it by hand: ssh -F {self.ssh_config} {alias}"
+        )
+        sudo = bool(self._data[name].data.get("_sudo"))
+        return connect(LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step), *batches)

@@ -1,0 +1,38 @@
+"""Checks of a container host: dockerd runs, and with the lab's settings."""
+
+from minetlab.operations.docker import daemon_settings
+from minetlab.verification.machines import DOCKER_UNIT, ContainerHostMachine
+from minetlab.verification.modules import Docker, Units
+
+
+def test_dockerd_runs_now_and_at_boot(container_host: ContainerHostMachine) -> None:
+    state = Units.on(container_host.host).states(DOCKER_UNIT)[DOCKER_UNIT]
+    wanted = ("active", "enabled")
+    assert state == wanted, container_host.differs(DOCKER_UNIT, wanted, state)
+
+
+def test_dockerd_is_healthy(container_host: ContainerHostMachine) -> None:
+    """dockerd answers, and has nothing to complain about; limits are counted by cgroup v2."""
+    info = Docker.on(container_host.host).info()
+    errors = info.get("ServerErrors") or []
+    assert not errors, container_host.differs("dockerd's errors", "none", errors)
+    version = info.get("CgroupVersion")
+    assert version == "2", container_host.differs("dockerd's cgroup version", "2", version)
+
+
+def test_settings_are_in_effect(container_host: ContainerHostMachine) -> None:
+    """What dockerd runs with, not what its file says."""
+    info = Docker.on(container_host.host).info()
+    wanted = daemon_settings(container_host.settings.docker_address_pools)
+    pools = [{"base": each["Base"], "size": each["Size"]} for each in info.get("DefaultAddressPools") or []]
+    observed = {
+        "default-address-pools": pools,
+        "live-restore": info.get("LiveRestoreEnabled"),
+        "log-driver": info.get("LoggingDriver"),
+    }
+    wrong = [
+        container_host.differs(f"dockerd's {setting}", wanted[setting], found)
+        for setting, found in observed.items()
+        if found != wanted[setting]
+    ]
+    assert not wrong, "\n".join(wrong)

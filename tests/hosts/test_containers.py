@@ -1,0 +1,92 @@
+"""Checks of a student's container: it runs, on the host's kernel, within limits as that kernel sees them."""
+
+from typing import Any
+
+import pytest
+
+from minetlab.operations.docker import daemon_settings
+from minetlab.verification.machines import ContainerMachine
+from minetlab.verification.modules import Confinement, Docker, Kernel, capabilities
+
+MIB = 2**20
+
+
+def inspected(container: ContainerMachine) -> dict[str, Any]:
+    """What ``docker inspect`` says of it."""
+    found = Docker.on(container.on.host).containers()
+    assert container.name in found, (
+        f"{container.on.name}: {container.name}: no such container\n  → run the deploy"
+    )
+    return dict(found[container.name])
+
+
+def test_container_runs(container: ContainerMachine) -> None:
+    """It runs, and will after a reboot."""
+    details = inspected(container)
+    status = details["State"]["Status"]
+    assert status == "running", container.differs("state", "running", status)
+    policy = details["HostConfig"]["RestartPolicy"]["Name"]
+    assert policy in {"unless-stopped", "always"}, container.differs(
+        "restart policy", "unless-stopped", policy
+    )
+
+
+def test_container_is_on_the_labs_network(container: ContainerMachine) -> None:
+    networks = sorted(inspected(container)["NetworkSettings"]["Networks"])
+    lab = container.on.lab
+    assert networks == [lab], container.differs("networks", [lab], networks)
+
+
+def test_logs_are_bounded(container: ContainerMachine) -> None:
+    log = inspected(container)["HostConfig"]["LogConfig"]
+    wanted = daemon_settings(container.on.settings.docker_address_pools)
+    expected = {"Type": wanted["log-driver"], "Config": wanted["log-opts"]}
+    assert log == expected, container.differs("log", expected, log)
+
+
+def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
+    limits = container.on.settings.container
+    planned = {
+        "memory.max": str(limits.memory * MIB),
+        "memory.swap.max": "0",
+        "pids.max": str(limits.pids),
+    }
+    confinement = Confinement.on(container.host)
+    observed = {name: confinement.limit(name) for name in planned}
+    wrong = [
+        container.differs(name, planned[name], found)
+        for name, found in observed.items()
+        if found != planned[name]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_privileges_are_the_planned_ones(container: ContainerMachine) -> None:
+    """It can have the planned capabilities and no other, has no other now, and can gain none."""
+    status = Confinement.on(container.host).status()
+    planned = set(container.on.settings.container.capabilities)
+    possible, held = capabilities(status["CapBnd"]), capabilities(status["CapEff"])
+    assert possible == planned, container.differs("possible capabilities", sorted(planned), sorted(possible))
+    assert held <= planned, container.differs("effective capabilities", sorted(planned), sorted(held))
+    gains = status["NoNewPrivs"]
+    assert gains == "1", container.differs("NoNewPrivs", "1", gains)
+
+
+def test_user_is_not_root(container: ContainerMachine) -> None:
+    users = Confinement.on(container.host).status()["Uid"].split()
+    assert "0" not in users, container.differs("user IDs of the first process", "none of them 0", users)
+
+
+@pytest.mark.claim("C08")
+def test_kernel_is_the_hosts(container: ContainerMachine) -> None:
+    own, hosts = Kernel.on(container.host), Kernel.on(container.on.host)
+    assert own.boot_id() == hosts.boot_id(), container.differs("boot_id", hosts.boot_id(), own.boot_id())
+    assert own.release() == hosts.release(), container.differs("uname -r", hosts.release(), own.release())
+
+
+@pytest.mark.claim("C09")
+def test_namespaces_are_its_own(container: ContainerMachine) -> None:
+    own = Kernel.on(container.host).own_namespaces()
+    hosts = Kernel.on(container.on.host).namespaces()
+    shared = [kind for kind, inode in own.items() if inode == hosts[kind]]
+    assert not shared, container.differs(f"namespaces shared with {container.on.name}", "none", shared)

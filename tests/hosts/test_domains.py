@@ -1,0 +1,73 @@
+"""Checks of a guest as its host sees it: the domain and its disk."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from minetlab.verification.machines import GuestMachine
+from minetlab.verification.modules import Libvirt
+
+
+def domain_of(domain: GuestMachine) -> ET.Element:
+    """The domain's XML."""
+    domains: dict[str, ET.Element] = Libvirt.on(domain.on.host).domains()
+    assert domain.name in domains, f"{domain.on.name}: {domain.name}: no such domain\n  → run the deploy"
+    return domains[domain.name]
+
+
+def test_domain_runs_now_and_at_boot(domain: GuestMachine) -> None:
+    domain_of(domain)
+    libvirt = Libvirt.on(domain.on.host)
+    for state, command in (("running", Libvirt.RUNNING), ("autostarted", Libvirt.AUTOSTARTED)):
+        names = libvirt.names(command)
+        assert domain.name in names, f"{domain.on.name}: {domain.name} is not {state}; {sorted(names)} are"
+
+
+def test_domain_is_accelerated(domain: GuestMachine) -> None:
+    """KVM where the host's CPU can; without, emulation is declared, or an error under require_kvm."""
+    kind = domain_of(domain).get("type")
+    hardware = domain.on.hardware
+    wanted = "kvm" if hardware or domain.on.require_kvm else "qemu"
+    assert kind == wanted, domain.differs(f"type of the domain on {domain.on.name}", wanted, kind)
+    if kind == "qemu":
+        pytest.skip(f"{domain.name}: emulated (tcg): {domain.on.name} has no hardware virtualization")
+
+
+def test_domain_is_as_planned(domain: GuestMachine) -> None:
+    xml = domain_of(domain)
+    size = domain.on.settings.guest
+    mac = xml.find("devices/interface/mac")
+    memory = xml.find("memory")
+    assert memory is not None
+    unit = {"KiB": 1, "MiB": 1024, "GiB": 1024**2}[memory.get("unit", "KiB")]
+    observed = {
+        "UUID": xml.findtext("uuid"),
+        "MAC address": mac.get("address") if mac is not None else None,
+        "memory in MiB": int(memory.text or 0) * unit // 1024,
+        "virtual CPUs": int(xml.findtext("vcpu", "0")),
+    }
+    planned = {
+        "UUID": str(domain.guest.uuid),
+        "MAC address": domain.guest.mac,
+        "memory in MiB": size.memory,
+        "virtual CPUs": size.cores,
+    }
+    wrong = [
+        domain.differs(thing, planned[thing], found)
+        for thing, found in observed.items()
+        if found != planned[thing]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_disk_is_a_whole_linked_clone(domain: GuestMachine) -> None:
+    """Every image of the backing chain is there and sound, and there is one below the guest's own."""
+    disks = Libvirt.disks(domain_of(domain))
+    assert disks, domain.differs("writable disks", "at least one", disks)
+    chain = domain.on.chain(disks[0])
+    files = [image["filename"] for image in chain]
+    assert len(files) > 1, domain.differs("backing chain", "the disk and its base image", files)
+    for image in chain:
+        details = image.get("format-specific", {}).get("data", {})
+        assert image["format"] == "qcow2", domain.differs(image["filename"], "qcow2", image["format"])
+        assert not details.get("corrupt"), domain.differs(image["filename"], "no corruption", "corrupt")

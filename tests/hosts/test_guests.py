@@ -1,0 +1,120 @@
+"""Checks inside a guest: the CPU that the slides show, a kernel of its own, who can log in."""
+
+import json
+
+import pytest
+
+from minetlab.verification.machines import (
+    ADDRESSES,
+    HOSTNAME,
+    OPEN_KVM,
+    SSHD,
+    GuestMachine,
+    keys_of,
+    password_of,
+)
+from minetlab.verification.modules import Cpu, Kernel
+from tests.hosts.test_kvm_hosts import hardware_of
+
+
+def lscpu_of_the_slides(guest: GuestMachine) -> dict[str, str]:
+    """What every guest's lscpu shows (C16): kvm64's identity, the planned cores, the host's vendor."""
+    cores = str(guest.on.settings.guest.cores)
+    return {
+        "Vendor ID": Cpu.on(guest.on.host).fields()["Vendor ID"],
+        "Model name": "Common KVM processor",
+        "CPU family": "15",
+        "Model": "6",
+        "Stepping": "1",
+        "CPU(s)": cores,
+        "Thread(s) per core": "1",
+        "Core(s) per socket": cores,
+        "Socket(s)": "1",
+        "NUMA node(s)": "1",
+        "Address sizes": "40 bits physical, 48 bits virtual",
+    }
+
+
+@pytest.mark.claim("C16")
+def test_lscpu_is_the_slides(guest: GuestMachine) -> None:
+    observed = Cpu.on(guest.host).fields()
+    wrong = [
+        guest.differs(f"lscpu's {field}", expected, observed.get(field, "no such field"))
+        for field, expected in lscpu_of_the_slides(guest).items()
+        if observed.get(field) != expected
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.claim("C16")
+def test_hosts_cpu_is_another_model(guest: GuestMachine) -> None:
+    own = Cpu.on(guest.host).fields().get("Model name")
+    hosts = Cpu.on(guest.on.host).fields().get("Model name")
+    assert own != hosts, guest.differs("CPU model", f"another than {guest.on.name}'s", own)
+
+
+def test_hypervisor_is_kvm(guest: GuestMachine) -> None:
+    hardware_of(guest.on)
+    cpu = Cpu.on(guest.host).fields()
+    for field, expected in (("Hypervisor vendor", "KVM"), ("Virtualization type", "full")):
+        assert cpu.get(field) == expected, guest.differs(f"lscpu's {field}", expected, cpu.get(field))
+
+
+@pytest.mark.claim("C15")
+def test_guest_can_virtualize(guest: GuestMachine) -> None:
+    """The guest has the CPU feature and the module, with nested on, and /dev/kvm can be opened."""
+    expected = hardware_of(guest.on)
+    assert guest.hardware == expected, guest.differs("CPU flag", expected.flag, guest.hardware)
+    assert Kernel.on(guest.host).has_module(expected.module), guest.differs(
+        "module", expected.module, "not loaded"
+    )
+    nested = guest.reads(expected.nested)
+    assert nested in {"1", "Y"}, guest.differs(f"nested of {expected.module}", "1 or Y", nested)
+    assert guest.reads(OPEN_KVM) == "opened", guest.differs("/dev/kvm", "it opens", "it does not")
+
+
+@pytest.mark.claim("C07")
+def test_guest_runs_a_kernel_of_its_own(guest: GuestMachine) -> None:
+    """A kernel draws its boot_id when it starts: another one is another running kernel.
+
+    The releases may be equal, as host and guest may have the same Debian kernel installed.
+    """
+    own, hosts = Kernel.on(guest.host).boot_id(), Kernel.on(guest.on.host).boot_id()
+    assert own != hosts, guest.differs("boot_id", f"another than {guest.on.name}'s", own)
+
+
+def test_hostname_is_the_plans(guest: GuestMachine) -> None:
+    name = guest.reads(HOSTNAME)
+    assert name == guest.guest.hostname, guest.differs("host name", guest.guest.hostname, name)
+
+
+def test_address_is_the_plans(guest: GuestMachine) -> None:
+    """The interface with the planned MAC address has the planned address, and no other IPv4 one."""
+    interfaces = {each.get("address"): each for each in json.loads(guest.reads(ADDRESSES))}
+    interface = interfaces.get(guest.guest.mac, {"addr_info": []})
+    addresses = [
+        f"{each['local']}/{each['prefixlen']}" for each in interface["addr_info"] if each["family"] == "inet"
+    ]
+    planned = [str(guest.guest.address)]
+    assert addresses == planned, guest.differs(f"addresses of {guest.guest.mac}", planned, addresses)
+
+
+def test_student_can_log_in(guest: GuestMachine) -> None:
+    """The student's account exists, and their own key opens it."""
+    login = guest.guest.student.login
+    keys = [line.split()[:2] for line in guest.reads(keys_of(login)).splitlines() if line.strip()]
+    assert guest.student_key.split()[:2] in keys, guest.differs(
+        f"keys of {login}", f"{guest.student_key} among them", f"{len(keys)} others"
+    )
+
+
+def test_passwords_open_nothing(guest: GuestMachine) -> None:
+    """sshd asks for no password, and the student's account has none."""
+    settings = dict(line.partition(" ")[::2] for line in guest.reads(SSHD).splitlines())
+    for option in ("passwordauthentication", "kbdinteractiveauthentication", "permitemptypasswords"):
+        assert settings.get(option) == "no", guest.differs(f"sshd's {option}", "no", settings.get(option))
+    root = settings.get("permitrootlogin")
+    assert root != "yes", guest.differs("sshd's permitrootlogin", "anything but yes", root)
+    login = guest.guest.student.login
+    state = guest.reads(password_of(login)).split()[1]
+    assert state == "L", guest.differs(f"password of {login}", "L (locked)", state)

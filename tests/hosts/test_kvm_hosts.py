@@ -1,0 +1,88 @@
+"""Checks of a KVM host: hardware virtualization, nested, libvirt."""
+
+import pytest
+
+from minetlab.verification.machines import (
+    HARDWARE,
+    KVM_DEVICE,
+    LIBVIRT_UNITS,
+    QEMU_GROUPS,
+    Hardware,
+    KvmMachine,
+)
+from minetlab.verification.modules import Cpu, Kernel, Libvirt, Units
+
+
+def hardware_of(kvm_host: KvmMachine) -> Hardware:
+    """The host's hardware virtualization; without it the check is not demonstrable, and that is said."""
+    hardware = kvm_host.hardware
+    if hardware is None:
+        assert not kvm_host.require_kvm, (
+            f"{kvm_host.name}: no hardware virtualization, which require_kvm asks for"
+            "\n  → switch it on in the firmware, or use another host"
+        )
+        pytest.skip(f"{kvm_host.name}: no hardware virtualization: its guests are emulated (tcg)")
+    return hardware
+
+
+@pytest.mark.claim("C14")
+def test_virtualization_is_the_vendors(kvm_host: KvmMachine) -> None:
+    """AMD: AMD-V, Intel: VT-x: vendor, flag, loaded module and lscpu's word for it agree."""
+    hardware = hardware_of(kvm_host)
+    cpu = Cpu.on(kvm_host.host).fields()
+    named = cpu.get("Virtualization")
+    assert named == hardware.name, kvm_host.differs("lscpu's Virtualization", hardware.name, named)
+    kernel = Kernel.on(kvm_host.host)
+    loaded = [each.module for each in HARDWARE.values() if kernel.has_module(each.module)]
+    assert loaded == [hardware.module], kvm_host.differs("loaded KVM modules", [hardware.module], loaded)
+
+
+@pytest.mark.claim("C15")
+def test_nested_is_on(kvm_host: KvmMachine) -> None:
+    hardware = hardware_of(kvm_host)
+    nested = kvm_host.reads(hardware.nested)
+    assert nested in {"1", "Y"}, kvm_host.differs(f"nested of {hardware.module}", "1 or Y", nested)
+
+
+@pytest.mark.claim("C15")
+def test_nested_survives_a_reboot(kvm_host: KvmMachine) -> None:
+    """Not the module's default of today, but what modprobe has been told to set at every load."""
+    hardware = hardware_of(kvm_host)
+    told = Kernel.on(kvm_host.host).option(hardware.module, "nested")
+    assert told in {"1", "Y", "y"}, kvm_host.differs(f"modprobe's nested of {hardware.module}", "1", told)
+
+
+def test_kvm_device_is_open_to_qemu(kvm_host: KvmMachine) -> None:
+    """/dev/kvm belongs to the group kvm, may be read and written by it, and QEMU's user is in it."""
+    hardware_of(kvm_host)
+    group, mode = kvm_host.reads(KVM_DEVICE).split()
+    assert group == "kvm", kvm_host.differs("group of /dev/kvm", "kvm", group)
+    assert int(mode, 8) & 0o060 == 0o060, kvm_host.differs("mode of /dev/kvm", "660 or wider", mode)
+    groups = kvm_host.reads(QEMU_GROUPS).split()
+    assert "kvm" in groups, kvm_host.differs("groups of libvirt-qemu", "kvm among them", groups)
+
+
+def test_libvirt_answers(kvm_host: KvmMachine) -> None:
+    version = Libvirt.on(kvm_host.host).read(Libvirt.VERSION)
+    assert "Running against daemon" in version, kvm_host.differs("virsh version", "a daemon", version)
+
+
+def test_libvirt_starts_at_boot(kvm_host: KvmMachine) -> None:
+    """The daemon or its socket, which starts it, runs now and is enabled; one daemon or the modular ones."""
+    units = Units.on(kvm_host.host).states(*LIBVIRT_UNITS)
+    good = [name for name, state in units.items() if state == ("active", "enabled")]
+    assert good, kvm_host.differs("libvirt's units", f"one of {', '.join(units)} active and enabled", units)
+
+
+def test_network_stands(kvm_host: KvmMachine) -> None:
+    libvirt = Libvirt.on(kvm_host.host)
+    for state, command in (("active", Libvirt.NETWORKS), ("autostarted", Libvirt.AUTOSTARTED_NETWORKS)):
+        names = libvirt.names(command)
+        assert kvm_host.lab in names, kvm_host.differs(f"{state} networks", kvm_host.lab, sorted(names))
+
+
+def test_pool_stands(kvm_host: KvmMachine) -> None:
+    libvirt = Libvirt.on(kvm_host.host)
+    for state, command in (("active", Libvirt.POOLS), ("autostarted", Libvirt.AUTOSTARTED_POOLS)):
+        names = libvirt.names(command)
+        assert kvm_host.lab in names, kvm_host.differs(f"{state} pools", kvm_host.lab, sorted(names))
