@@ -4,7 +4,6 @@ import json
 import shlex
 from io import StringIO
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import logger
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -17,7 +16,6 @@ from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState, lab_
 from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
 from minetlab.operations.commands import Commands, announces, failure
-from minetlab.paths import TEMPLATES
 from minetlab.plan import Container
 from minetlab.plan.containers import (
     LAB_LABEL,
@@ -29,6 +27,7 @@ from minetlab.plan.containers import (
     field_changes,
 )
 from minetlab.plan.daemon import merged
+from minetlab.render import render
 
 RESTART_LIMIT = 300
 """Seconds dockerd may take to come back; under emulation it takes some 20."""
@@ -205,11 +204,8 @@ def _validated(config: str) -> str:
 
 def daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
     """The lab's part of dockerd's configuration: ``templates/docker/daemon.json.j2``, rendered."""
-    environment = Environment(  # noqa: S701 - it makes JSON, and everything goes through tojson
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined
-    )
     pools = [{"base": str(pool.base), "size": pool.size} for pool in address_pools]
-    return dict(json.loads(environment.get_template("docker/daemon.json.j2").render(address_pools=pools)))
+    return dict(json.loads(render("docker/daemon.json.j2", address_pools=pools)))
 
 
 def _pretty(config: dict[str, object]) -> str:
