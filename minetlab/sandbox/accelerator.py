@@ -88,7 +88,7 @@ def trial_boot(toolbox: Toolbox, accelerator: Accelerator, image: Path, folder: 
     arguments = [
         *("-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "1024", "-snapshot"),
         *accelerator.arguments,
-        *("-drive", f"if=virtio,file={str(image).replace(',', ',,')}"),
+        *("-drive", f"if=virtio,format=qcow2,file={str(image).replace(',', ',,')}"),
         *("-serial", f"file:{console}"),
     ]
     console.write_bytes(b"")

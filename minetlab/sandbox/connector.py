@@ -18,13 +18,16 @@ from minetlab.ssh import disable_nagle
 
 
 class SandboxData(ConnectorData):
-    """Host data of a sandbox host, SSH's own included."""
+    """Host data of a sandbox host, SSH's own included.
 
-    sandbox_memory: int
-    sandbox_vcpus: int
-    sandbox_debian: int
-    sandbox_image: str
-    sandbox_disk: int
+    Any: pyinfra ends the whole run at a wrong type, and does not say whose; the spec says it at connect.
+    """
+
+    sandbox_memory: Any
+    sandbox_vcpus: Any
+    sandbox_debian: Any
+    sandbox_image: Any
+    sandbox_disk: Any
 
 
 _DEFAULTS = SandboxSpec()

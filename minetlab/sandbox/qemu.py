@@ -26,7 +26,7 @@ def qemu_arguments(
         *accelerator.arguments,
         *("-m", str(spec.memory), "-smp", str(spec.vcpus)),
         # A host that loses its power loses its sandbox: no flush of the disk is worth waiting for.
-        *("-drive", f"if=none,id=disk,file={_escape(folder / DISK)},cache=unsafe,discard=unmap"),
+        *("-drive", f"if=none,id=disk,format=qcow2,file={_escape(folder / DISK)},cache=unsafe,discard=unmap"),
         *("-device", "virtio-blk-pci,drive=disk,bootindex=0"),
         # Port 0: the kernel chooses a free one, and QMP tells which.
         *("-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:0-:22"),
