@@ -1,7 +1,6 @@
 """One verification: an inventory's lab, and a connection to each of its machines, made when first used."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,6 @@ from minetlab.verification.machines import (
 )
 
 
-@dataclass(frozen=True)
-class Target:
-    """One machine to check.
-
-    :param name: its alias.
-    :param group: what is checked by one worker over one connection: a host, or a guest.
-    """
-
-    name: str
-    group: str
-
-
 class Session:
     """The machines of a lab.
 
@@ -53,14 +40,21 @@ class Session:
         """The lab's SSH configuration, as of now."""
         return write_config(self.lab, self.plan, self.hosts)
 
-    def targets(self, kind: str) -> list[Target]:
-        """Every machine of a kind: ``kvm_host``, ``container_host``, ``guest`` or ``container``."""
-        if kind == "guest":
-            return [Target(guest.name, guest.name) for guest in self.plan.guests]
-        if kind == "container":
-            return [Target(each.name, alias_of(each.host)) for each in self.plan.containers]
-        hosts = self.lab.kvm_hosts if kind == "kvm_host" else self.lab.container_hosts
-        return [Target(alias, alias) for alias in (alias_of(host.name) for host in hosts)]
+    def targets(self, kind: str) -> tuple[str, ...]:
+        """The aliases of all machines of a kind: kvm_host, container_host, guest or container."""
+        of_kind = {
+            "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
+            "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
+            "guest": (guest.name for guest in self.plan.guests),
+            "container": (container.name for container in self.plan.containers),
+        }
+        return tuple(of_kind[kind])
+
+    @cached_property
+    def worker_of(self) -> dict[str, str]:
+        """Machine to the machine over whose connection it is checked: a container is over its host's."""
+        own = {name: name for kind in ("kvm_host", "container_host", "guest") for name in self.targets(kind)}
+        return own | {each.name: alias_of(each.host) for each in self.plan.containers}
 
     def machine(self, kind: str, name: str) -> Any:
         """The machine of that alias, connected at the first command; always the same object."""

@@ -1,14 +1,16 @@
 """What the checks of this folder are run on: every machine of ``--inventory``.
 
-pytest tests/hosts --inventory inventories/lab.py -n 4 --dist loadgroup
+pytest tests/hosts --inventory inventories/lab.py -n 4
 """
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
 from minetlab.errors import LabError
@@ -32,6 +34,8 @@ KINDS = {
     "container": "container",
 }
 SESSION = pytest.StashKey[Session]()
+# The machines of which a check has failed because they, or their host, did not answer.
+SILENT = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,8 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the lab once; the workers of pytest-xdist get it from the process that started them."""
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "short"
-    if "s" not in config.option.reportchars:
-        config.option.reportchars += "s"  # what is not demonstrable is said, not passed over
     given = getattr(config, "workerinput", {}).get("inventory")
     try:
         hosts = (
@@ -54,8 +56,22 @@ def pytest_configure(config: pytest.Config) -> None:
             else inventory.read(config.getoption("--inventory", DEFAULT_INVENTORY))
         )
         config.stash[SESSION] = Session(hosts)
+        config.stash[SILENT] = set()
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not checked or is not demonstrable, and why: it is not passed over in silence."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    if reasons:
+        terminalreporter.section("not checked, or not demonstrable here")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{reason} ({count} checks)")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -64,14 +80,29 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["inventory"] = json.dumps([asdict(host) for host in node.config.stash[SESSION].hosts])
 
 
+class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
+    """All checks of a machine by one worker, over one connection; a container's by its host's worker.
+
+    Not pytest-xdist's ``loadgroup``: with pytest 9.2 it does not group, and says nothing.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        machine = nodeid.rpartition("[")[2].removesuffix("]")
+        session: Session = self.config.stash[SESSION]
+        return session.worker_of.get(machine, nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
+    """Distribute by machine, however pytest-xdist was asked to."""
+    return ByMachine(config, log)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each check on every machine of its kind, in the machine's name."""
     for fixture in KINDS.keys() & set(metafunc.fixturenames):
-        machines = [
-            pytest.param(target.name, id=target.name, marks=pytest.mark.xdist_group(target.group))
-            for target in metafunc.config.stash[SESSION].targets(KINDS[fixture])
-        ]
-        metafunc.parametrize(fixture, machines, indirect=True, scope="session")
+        names = metafunc.config.stash[SESSION].targets(KINDS[fixture])
+        metafunc.parametrize(fixture, names, ids=list(names), indirect=True)
 
 
 def _machine(request: pytest.FixtureRequest) -> Any:
@@ -79,46 +110,57 @@ def _machine(request: pytest.FixtureRequest) -> Any:
     return request.config.stash[SESSION].machine(KINDS[request.fixturename], request.param)
 
 
-def _contact(*machines: Machine) -> None:
-    """Fail in one line where a machine does not answer; its host first, which may be the cause."""
+def _contact(request: pytest.FixtureRequest, *machines: Machine) -> None:
+    """Fail once where a machine does not answer, and skip its other checks. A host goes before its guests."""
+    silent = request.config.stash[SILENT]
     for machine in machines:
-        try:
-            machine.answers()
-        except AssertionError as error:
-            pytest.fail(str(error), pytrace=False)
+        reason = _silence_of(machine)
+        if reason and request.param in silent:
+            pytest.skip(f"{request.param}: not checked further, because {machine.name} does not answer")
+        if reason:
+            silent.add(request.param)
+            pytest.fail(reason, pytrace=False)
 
 
-@pytest.fixture(scope="session")
+def _silence_of(machine: Machine) -> str | None:
+    try:
+        machine.answers()
+    except AssertionError as error:
+        return str(error)
+    return None
+
+
+@pytest.fixture
 def kvm_host(request: pytest.FixtureRequest) -> KvmMachine:
     machine: KvmMachine = _machine(request)
-    _contact(machine)
+    _contact(request, machine)
     return machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def domain(request: pytest.FixtureRequest) -> GuestMachine:
     """A guest as its host sees it: it need not run."""
     machine: GuestMachine = _machine(request)
-    _contact(machine.on)
+    _contact(request, machine.on)
     return machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def guest(request: pytest.FixtureRequest) -> GuestMachine:
     machine: GuestMachine = _machine(request)
-    _contact(machine.on, machine)
+    _contact(request, machine.on, machine)
     return machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
     machine: ContainerHostMachine = _machine(request)
-    _contact(machine)
+    _contact(request, machine)
     return machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def container(request: pytest.FixtureRequest) -> ContainerMachine:
     machine: ContainerMachine = _machine(request)
-    _contact(machine.on)
+    _contact(request, machine.on)
     return machine
