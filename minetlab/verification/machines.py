@@ -153,7 +153,7 @@ KVM_HOST_BATCHES = (
     Libvirt.COMMANDS,
 )
 CONTAINER_HOST_BATCHES = (
-    (*Kernel.IDENTITY, Kernel.NAMESPACES),
+    (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
     (*Docker.COMMANDS, Units.command(DOCKER_UNIT)),
 )
 CONTAINER_BATCHES = ((*Kernel.IDENTITY, Kernel.OWN_NAMESPACES, *Confinement.COMMANDS),)

@@ -65,7 +65,7 @@ class Kernel(Reader):
     # What modprobe will do at the next load: all of modprobe.d and the kernel's command line, in order.
     OPTIONS = "/sbin/modprobe --showconfig | sed -n '/^options /p'"
     # /proc/1 where that is readable: a namespace of the machine, not of the session that asks.
-    NAMESPACES = f"cd /proc/1/ns 2>/dev/null || cd /proc/self/ns; readlink {' '.join(NAMESPACES)}"
+    HOST_NAMESPACES = f"cd /proc/1/ns 2>/dev/null || cd /proc/self/ns; readlink {' '.join(NAMESPACES)}"
     OWN_NAMESPACES = f"cd /proc/self/ns && readlink {' '.join(NAMESPACES)}"
     IDENTITY = (BOOT_ID, RELEASE)
 
@@ -109,7 +109,7 @@ class Kernel(Reader):
     @classmethod
     def namespaces(cls) -> dict[str, str]:
         """The machine's namespaces: kind to ``kind:[inode]``."""
-        return dict(zip(NAMESPACES, cls.read(cls.NAMESPACES).splitlines(), strict=True))
+        return dict(zip(NAMESPACES, cls.read(cls.HOST_NAMESPACES).splitlines(), strict=True))
 
     @classmethod
     def own_namespaces(cls) -> dict[str, str]:
@@ -227,10 +227,11 @@ CAPABILITIES = tuple(
 
 
 def capabilities(mask: str) -> set[str]:
-    """The names in a hexadecimal capability mask.
+    """The names in a hexadecimal capability mask; a number where this list has none.
 
     >>> sorted(capabilities("0000000000002001"))
     ['CHOWN', 'NET_RAW']
     """
     bits = int(mask, 16)
-    return {name for number, name in enumerate(CAPABILITIES) if bits >> number & 1}
+    names = dict(enumerate(CAPABILITIES))
+    return {names.get(number, str(number)) for number in range(bits.bit_length()) if bits >> number & 1}

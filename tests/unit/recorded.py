@@ -1,0 +1,98 @@
+"""A lab whose machines answer from a recording: what real ones said to the checks' commands, word for word.
+
+The recordings are in ``observed/``, a file a machine, from a lab of two students on sandbox hosts.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.host import Host
+
+from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.plan import allocate
+from minetlab.verification.connection import connect
+from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine
+
+OBSERVED = Path(__file__).parent / "observed"
+HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
+
+
+class RecordedBackend(BaseBackend):  # type: ignore[misc]
+    """Answers the commands it knows; any other fails."""
+
+    NAME = "recorded"
+
+    def __init__(self, name: str, answers: dict[str, str]) -> None:
+        super().__init__(name)
+        self.answers = answers
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        command = self.quote(command, *args)
+        if command in self.answers:
+            return self.result(0, command.encode(), self.answers[command], "")
+        return self.result(1, command.encode(), "", "no such thing on this machine")
+
+
+class RecordedLab:
+    """The machines of the recording, each of which can be made to answer wrongly."""
+
+    def __init__(self, *, require_kvm: bool = False) -> None:
+        self.answers = {
+            name: {
+                command: "\n".join(lines)
+                for command, lines in json.loads((OBSERVED / f"{name}.json").read_text()).items()
+            }
+            for name in (HV1, CT1, ALICE, CONTAINER)
+        }
+        self.lab = Lab(
+            name="minet",
+            students=tuple(
+                Student(login=login, name=f"{login.title()} Exemple") for login in ("alice", "bob")
+            ),
+            kvm_hosts=(KvmHost(name="@sandbox/hv1", settings=KvmHostSettings()),),
+            container_hosts=(ContainerHost(name="@sandbox/ct1", settings=ContainerHostSettings()),),
+            require_kvm=require_kvm,
+        )
+        self.plan = allocate(self.lab)
+
+    def spoil(self, machine: str, command: str, old: str, new: str | None) -> None:
+        """Have a machine answer a command with ``new`` where it answered ``old``; None: the command fails."""
+        answer = self.answers[machine][command]
+        assert old in answer, f"{old!r} is not what {machine} answers to {command}: {answer}"
+        if new is None:
+            del self.answers[machine][command]
+        else:
+            self.answers[machine][command] = answer.replace(old, new)
+
+    def machine(self, fixture: str) -> Any:
+        """The machine that the fixture of that name gives to a check."""
+        return getattr(self, fixture)
+
+    @property
+    def kvm_host(self) -> KvmMachine:
+        host = self.lab.kvm_hosts[0]
+        return KvmMachine(
+            HV1, self._host(HV1), "minet", host.settings, self.plan.guests, self.lab.require_kvm
+        )
+
+    @property
+    def guest(self) -> GuestMachine:
+        guest = next(guest for guest in self.plan.guests if guest.name == ALICE)
+        key = (OBSERVED / "alice.pub").read_text().strip()
+        return GuestMachine(ALICE, self._host(ALICE), guest, self.kvm_host, key)
+
+    domain = guest
+
+    @property
+    def container_host(self) -> ContainerHostMachine:
+        return ContainerHostMachine(CT1, self._host(CT1), "minet", self.lab.container_hosts[0].settings)
+
+    @property
+    def container(self) -> ContainerMachine:
+        container = next(each for each in self.plan.containers if each.name == CONTAINER)
+        return ContainerMachine(CONTAINER, self._host(CONTAINER), container, self.container_host)
+
+    def _host(self, name: str) -> Host:
+        return connect(RecordedBackend(name, self.answers[name]))

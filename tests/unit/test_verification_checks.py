@@ -1,0 +1,306 @@
+"""Each check of ``tests/hosts`` passes on a good machine and fails on one that is wrong in one thing."""
+
+import inspect
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import tests.hosts.test_container_hosts as container_hosts
+import tests.hosts.test_containers as containers
+import tests.hosts.test_domains as domains
+import tests.hosts.test_guests as guests
+import tests.hosts.test_kvm_hosts as kvm_hosts
+from minetlab.verification import machines
+from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Units
+from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
+
+Check = Callable[[Any], None]
+AMD = machines.HARDWARE["AuthenticAMD"]
+DISK = "/var/lib/libvirt/images/minet-lab/minet/disks/minet-alice.qcow2"
+CHAIN = Libvirt.chain_command(DISK)
+LIBVIRT_UNITS = Units.command(*machines.LIBVIRT_UNITS)
+DOCKER_UNIT = Units.command(machines.DOCKER_UNIT)
+KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
+CPU_MODEL = '"Model:", "data": '
+
+# What can be wrong: the check that must see it, the machine, the command; what it answers, what it says instead.
+WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
+    (kvm_hosts.test_virtualization_is_the_vendors, HV1, Cpu.LSCPU): [
+        ('"AMD-V"', '"VT-x"'),
+    ],
+    (kvm_hosts.test_virtualization_is_the_vendors, HV1, Kernel.MODULES): [
+        ("kvm_amd", "kvm_intel"),
+        ("kvm_amd", "kvm_amd\nkvm_intel"),
+    ],
+    (kvm_hosts.test_nested_is_on, HV1, AMD.nested): [
+        ("1", "0"),
+        ("1", None),
+    ],
+    (kvm_hosts.test_nested_survives_a_reboot, HV1, Kernel.OPTIONS): [
+        ("kvm_amd nested=1", "kvm_amd nested=0"),
+        ("options kvm_amd nested=1\n", ""),
+        ("nested=1", "nested=1\noptions kvm_amd nested=0"),
+        ("kvm_amd", "kvm_intel"),
+    ],
+    (kvm_hosts.test_kvm_device_is_open_to_qemu, HV1, machines.KVM_DEVICE): [
+        ("kvm 660", "root 660"),
+        ("660", "600"),
+    ],
+    (kvm_hosts.test_kvm_device_is_open_to_qemu, HV1, machines.QEMU_GROUPS): [
+        ("kvm ", ""),
+    ],
+    (kvm_hosts.test_libvirt_answers, HV1, Libvirt.VERSION): [
+        ("Running against daemon", "Running hypervisor"),
+        ("libvirt", None),
+    ],
+    (kvm_hosts.test_libvirt_starts_at_boot, HV1, LIBVIRT_UNITS): [
+        ("=enabled", "=disabled"),
+        ("=active", "=failed"),
+    ],
+    (kvm_hosts.test_network_stands, HV1, Libvirt.NETWORKS): [
+        ("minet", "default"),
+    ],
+    (kvm_hosts.test_network_stands, HV1, Libvirt.AUTOSTARTED_NETWORKS): [
+        ("minet", ""),
+    ],
+    (kvm_hosts.test_pool_stands, HV1, Libvirt.POOLS): [
+        ("minet", "default"),
+    ],
+    (kvm_hosts.test_pool_stands, HV1, Libvirt.AUTOSTARTED_POOLS): [
+        ("minet", ""),
+    ],
+    (domains.test_domain_runs_now_and_at_boot, HV1, Libvirt.RUNNING): [
+        ("minet-alice", ""),
+    ],
+    (domains.test_domain_runs_now_and_at_boot, HV1, Libvirt.AUTOSTARTED): [
+        ("minet-alice", ""),
+    ],
+    (domains.test_domain_runs_now_and_at_boot, HV1, Libvirt.DOMAINS): [
+        ("<name>minet-alice<", "<name>minet-al<"),
+    ],
+    (domains.test_domain_is_accelerated, HV1, Libvirt.DOMAINS): [
+        ("<domain type='kvm'", "<domain type='qemu'"),
+    ],
+    (domains.test_domain_is_as_planned, HV1, Libvirt.DOMAINS): [
+        ("<uuid>4", "<uuid>5"),
+        ("<mac address='52:54", "<mac address='52:55"),
+        ("'KiB'>1048576<", "'KiB'>524288<"),
+        (">4</vcpu>", ">2</vcpu>"),
+    ],
+    (domains.test_disk_is_a_whole_linked_clone, HV1, CHAIN): [
+        ('"format": "qcow2"', '"format": "raw"'),
+        ('"corrupt": false', '"corrupt": true'),
+        ("qcow2", None),
+    ],
+    (domains.test_disk_is_a_whole_linked_clone, HV1, Libvirt.DOMAINS): [
+        ("<source file=", "<source block="),
+    ],
+    (guests.test_lscpu_is_the_slides, ALICE, Cpu.LSCPU): [
+        ("AuthenticAMD", "GenuineIntel"),
+        ("Common KVM processor", "QEMU Virtual CPU version 2.5+"),
+        ('family:", "data": "15"', 'family:", "data": "6"'),
+        (f'{CPU_MODEL}"6"', f'{CPU_MODEL}"13"'),
+        ('Stepping:", "data": "1"', 'Stepping:", "data": "3"'),
+        ('CPU(s):", "data": "4"', 'CPU(s):", "data": "2"'),
+        ('core:", "data": "1"', 'core:", "data": "2"'),
+        ('per socket:", "data": "4"', 'per socket:", "data": "1"'),
+        ('Socket(s):", "data": "1"', 'Socket(s):", "data": "4"'),
+        ("NUMA node(s)", "no such field"),
+        ("40 bits physical", "48 bits physical"),
+    ],
+    (guests.test_hosts_cpu_is_another_model, HV1, Cpu.LSCPU): [
+        ("QEMU TCG CPU version 2.5+", "Common KVM processor"),
+    ],
+    (guests.test_hypervisor_is_kvm, ALICE, Cpu.LSCPU): [
+        ('"data": "KVM"', '"data": "Xen"'),
+        ('"full"', '"para"'),
+    ],
+    (guests.test_guest_can_virtualize, ALICE, Cpu.LSCPU): [
+        (" svm ", " "),
+    ],
+    (guests.test_guest_can_virtualize, ALICE, Kernel.MODULES): [
+        ("kvm_amd", ""),
+    ],
+    (guests.test_guest_can_virtualize, ALICE, AMD.nested): [
+        ("1", "0"),
+    ],
+    (guests.test_guest_can_virtualize, ALICE, machines.OPEN_KVM): [
+        ("opened", None),
+    ],
+    (guests.test_guest_runs_a_kernel_of_its_own, ALICE, Kernel.BOOT_ID): [
+        ("", "the host's"),
+    ],
+    (guests.test_hostname_is_the_plans, ALICE, machines.HOSTNAME): [
+        ("alice", "localhost"),
+    ],
+    (guests.test_address_is_the_plans, ALICE, machines.ADDRESSES): [
+        ('"10.77.0.', '"10.77.1.'),
+        ('"prefixlen":24', '"prefixlen":16'),
+        ('"52:54:', '"52:55:'),
+    ],
+    (guests.test_student_can_log_in, ALICE, KEYS): [
+        ("AAAA", "AAAB"),
+        ("ssh-ed25519", None),
+    ],
+    (guests.test_passwords_open_nothing, ALICE, machines.SSHD): [
+        ("passwordauthentication no", "passwordauthentication yes"),
+        ("kbdinteractiveauthentication no", "kbdinteractiveauthentication yes"),
+        ("permitemptypasswords no", "permitemptypasswords yes"),
+        ("permitrootlogin without-password", "permitrootlogin yes"),
+    ],
+    (guests.test_passwords_open_nothing, ALICE, PASSWORD): [
+        ("alice L", "alice P"),
+    ],
+    (container_hosts.test_dockerd_runs_now_and_at_boot, CT1, DOCKER_UNIT): [
+        ("=active", "=failed"),
+        ("=enabled", "=disabled"),
+    ],
+    (container_hosts.test_dockerd_is_healthy, CT1, Docker.INFO): [
+        ('{"ID"', '{"ServerErrors": ["cannot connect"], "ID"'),
+        ('"CgroupVersion": "2"', '"CgroupVersion": "1"'),
+        ("ID", None),
+    ],
+    (container_hosts.test_settings_are_in_effect, CT1, Docker.INFO): [
+        ("10.201.0.0/16", "172.17.0.0/16"),
+        ('"LiveRestoreEnabled": true', '"LiveRestoreEnabled": false'),
+        ('"local"', '"json-file"'),
+    ],
+    (containers.test_container_runs, CT1, Docker.CONTAINERS): [
+        ('"running"', '"exited"'),
+        ("unless-stopped", "no"),
+        ("/minet-alice-", "/minet-al-"),
+    ],
+    (containers.test_container_is_on_the_labs_network, CT1, Docker.CONTAINERS): [
+        ('{"minet": {}}', '{"bridge": {}}'),
+    ],
+    (containers.test_logs_are_bounded, CT1, Docker.CONTAINERS): [
+        ('"max-size": "10m"', '"max-size": "10g"'),
+        ('"local"', '"json-file"'),
+    ],
+    (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/memory.max"): [
+        ("268435456", "max"),
+    ],
+    (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/memory.swap.max"): [
+        ("0", "max"),
+    ],
+    (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/pids.max"): [
+        ("128", "max"),
+    ],
+    (containers.test_privileges_are_the_planned_ones, CONTAINER, Confinement.STATUS): [
+        ("CapBnd:\t00", "CapBnd:\t01"),
+        ("CapBnd:\t0000000000000000", "CapBnd:\t0000000000002000"),
+        ("CapEff:\t0000000000000000", "CapEff:\t000001ffffffffff"),
+        ("NoNewPrivs:\t1", "NoNewPrivs:\t0"),
+    ],
+    (containers.test_user_is_not_root, CONTAINER, Confinement.STATUS): [
+        ("Uid:\t1000\t1000", "Uid:\t1000\t0"),
+    ],
+    (containers.test_kernel_is_the_hosts, CONTAINER, Kernel.BOOT_ID): [
+        ("-", "_"),
+    ],
+    (containers.test_kernel_is_the_hosts, CONTAINER, Kernel.RELEASE): [
+        ("6.", "5."),
+    ],
+    (containers.test_namespaces_are_its_own, CONTAINER, Kernel.OWN_NAMESPACES): [
+        ("pid:[4026532296]", "pid:[4026531836]"),
+        ("mnt:[4026532293]", "mnt:[4026531841]"),
+        ("net:[4026532297]", "net:[4026531840]"),
+        ("uts:[4026532294]", "uts:[4026531838]"),
+        ("ipc:[4026532295]", "ipc:[4026531839]"),
+    ],
+}
+CASES = [(*where, *answers) for where, each in WRONG.items() for answers in each]
+
+
+def checks_of(*modules: ModuleType) -> list[Check]:
+    return [
+        function
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if name.startswith("test_")
+    ]
+
+
+CHECKS = checks_of(kvm_hosts, domains, guests, container_hosts, containers)
+
+
+def run(check: Check, lab: RecordedLab) -> None:
+    (fixture,) = inspect.signature(check).parameters
+    check(lab.machine(fixture))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_good_machine_passes(check: Check) -> None:
+    run(check, RecordedLab())
+
+
+@pytest.mark.parametrize(
+    ("check", "machine", "command", "old", "new"),
+    CASES,
+    ids=[f"{check.__name__}-{new}" for check, *_, new in CASES],
+)
+def test_a_wrong_machine_fails(check: Check, machine: str, command: str, old: str, new: str | None) -> None:
+    lab = RecordedLab()
+    if new == "the host's":
+        old, new = lab.answers[ALICE][command], lab.answers[HV1][command]
+    lab.spoil(machine, command, old, new)
+    with pytest.raises(AssertionError) as failure:
+        run(check, lab)
+    (fixture,) = inspect.signature(check).parameters
+    assert lab.machine(fixture).name in str(failure.value) or machine in str(failure.value)
+
+
+def test_a_disk_that_is_no_clone_fails() -> None:
+    lab = RecordedLab()
+    (own, *_) = json.loads(lab.answers[HV1][CHAIN])
+    lab.answers[HV1][CHAIN] = json.dumps([own])
+    with pytest.raises(AssertionError, match="the disk and its base image"):
+        run(domains.test_disk_is_a_whole_linked_clone, lab)
+
+
+def test_every_check_can_fail() -> None:
+    assert {check for check, *_ in CASES} == set(CHECKS)
+
+
+def test_every_field_of_lscpu_can_fail() -> None:
+    expected = guests.lscpu_of_the_slides(RecordedLab().guest)
+    seen = set()
+    for check, _, command, old, new in CASES:
+        if check is guests.test_lscpu_is_the_slides and new is not None:
+            lab = RecordedLab()
+            lab.spoil(ALICE, command, old, new)
+            found = Cpu.on(lab.guest.host).fields()
+            seen |= {field for field in expected if found.get(field) != expected[field]}
+    assert seen == expected.keys()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        kvm_hosts.test_virtualization_is_the_vendors,
+        kvm_hosts.test_nested_is_on,
+        kvm_hosts.test_nested_survives_a_reboot,
+        kvm_hosts.test_kvm_device_is_open_to_qemu,
+        domains.test_domain_is_accelerated,
+        guests.test_hypervisor_is_kvm,
+        guests.test_guest_can_virtualize,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_without_hardware_virtualization_it_is_said_and_require_kvm_refuses_it(check: Check) -> None:
+    for require_kvm, outcome in ((False, pytest.skip.Exception), (True, AssertionError)):
+        lab = RecordedLab(require_kvm=require_kvm)
+        lab.spoil(HV1, Cpu.LSCPU, " svm ", " ")
+        lab.spoil(HV1, Libvirt.DOMAINS, "<domain type='kvm'", "<domain type='qemu'")
+        with pytest.raises(outcome, match=r"no hardware virtualization|expected kvm, observed qemu"):
+            run(check, lab)
+
+
+def test_an_emulated_guest_is_wrong_where_the_host_can_virtualize_and_the_reverse() -> None:
+    lab = RecordedLab()
+    lab.spoil(HV1, Cpu.LSCPU, " svm ", " ")
+    with pytest.raises(AssertionError, match="expected qemu, observed kvm"):
+        run(domains.test_domain_is_accelerated, lab)
