@@ -47,7 +47,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def make_once(target: Path, make: Callable[[Path, Path], None], what: str, progress: Progress) -> Path:
+def make_once(target: Path, make: Callable[[Path, Path], object], what: str, progress: Progress) -> Path:
     """Return ``target``, made first unless the cache has it and its recorded checksum holds.
 
     :param target: the file to be had; ``<target>.sha256`` is kept beside it.

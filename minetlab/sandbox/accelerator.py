@@ -17,8 +17,8 @@ from minetlab.images.toolbox import Toolbox
 
 TRIAL_LIMIT = 20.0
 """Seconds for the trial: with hardware virtualization user space is reached in about three."""
-USER_SPACE = b"Welcome to Debian"
-"""What systemd writes to the console once it runs."""
+USER_SPACE = b"systemd[1]: "
+"""What begins each line that systemd writes to the kernel's log, which goes to the console."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def kvm_obstacle(module_folder: Path = Path("/sys/module"), device: Path = Path(
     """
     if not device.exists():
         return f"{device} does not exist"
-    if not os.access(device, os.R_OK | os.W_OK):
-        return f"{device} is closed to this user (add it to the group kvm)"
     loaded = [module for module in ("kvm_intel", "kvm_amd") if (module_folder / module).is_dir()]
     if not loaded:
         return f"{device} exists, but neither kvm_intel nor kvm_amd is loaded"
+    if not os.access(device, os.R_OK | os.W_OK):
+        return f"{device} is closed to this user (add it to the group kvm)"
     nested = module_folder / loaded[0] / "parameters/nested"
     if not nested.exists() or nested.read_text().strip() not in ("1", "Y"):
         return f"nested virtualization is off (load {loaded[0]} with nested=1)"

@@ -1,0 +1,107 @@
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from minetlab.errors import LabError
+from minetlab.images.cache import checksum_file, locked, make_once, require_free_space
+from minetlab.images.process import run, run_logged, tail
+
+
+def write(text: str) -> Callable[[Path, Path], object]:
+    return lambda made, _scratch: made.write_text(text)
+
+
+def test_makes_a_thing_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    target = tmp_path / "thing"
+    assert make_once(target, write("first"), "thing", said.append) == target
+    assert make_once(target, write("second"), "thing", said.append).read_text() == "first"
+    assert [line.split(" in ")[0] for line in said] == ["thing: done"]
+
+
+@pytest.mark.parametrize("damage", ["content", "no record", "truncated"])
+def test_makes_a_corrupt_thing_again_and_says_so(tmp_path: Path, damage: str) -> None:
+    said: list[str] = []
+    target = make_once(tmp_path / "thing", write("right"), "thing", said.append)
+    if damage == "no record":
+        checksum_file(target).unlink()
+    else:
+        target.write_text("wrong" if damage == "content" else "")
+    assert make_once(target, write("right"), "thing", said.append).read_text() == "right"
+    assert "does not match its checksum" in said[1]
+
+
+def test_leaves_nothing_half_made(tmp_path: Path) -> None:
+    def fail(made: Path, scratch: Path) -> None:
+        made.write_text("half")
+        (scratch / "more").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_once(tmp_path / "thing", fail, "thing", print)
+    assert [path.name for path in tmp_path.iterdir()] == [".thing.lock"]
+
+
+def test_two_runs_make_a_thing_only_once(tmp_path: Path) -> None:
+    makers: list[str] = []
+
+    def make(made: Path, scratch: Path) -> None:
+        makers.append(str(scratch))
+        time.sleep(0.3)
+        made.write_text("made")
+
+    runs = [
+        threading.Thread(target=make_once, args=(tmp_path / "thing", make, "thing", print)) for _ in range(3)
+    ]
+    for each in runs:
+        each.start()
+    for each in runs:
+        each.join(timeout=10)
+    assert len(makers) == 1
+
+
+def test_a_lock_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with (
+        locked(lock, "thing", print),
+        pytest.raises(LabError, match="thing is in the hands of another run"),
+        locked(lock, "thing", print, limit=0.1),
+    ):
+        pytest.fail("two hold the lock")
+    with locked(lock, "thing", print, limit=0.1):
+        pass
+
+
+def test_too_little_room_names_what_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"image needs 1000000000\.0 GiB of free disk"):
+        require_free_space(tmp_path, 1e9, "image")
+    require_free_space(tmp_path, 0, "image")
+
+
+def test_a_failed_program_shows_the_end_of_its_output(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"building failed \(status 3\)(?s:.)*line 30\n") as caught:
+        run_logged(["sh", "-c", "seq -f 'line %g' 30; exit 3"], tmp_path / "log", "building", print)
+    assert "line 11" in caught.value.problem
+    assert "line 10\n" not in caught.value.problem
+
+
+def test_a_program_over_its_limit_is_ended_with_its_children(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    with pytest.raises(LabError, match="did not end within"):
+        run_logged(["sh", "-c", f"(sleep 1; touch {mark}) & wait"], tmp_path / "log", "x", print, limit=0.1)
+    time.sleep(1.2)
+    assert not mark.exists()
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(LabError, match="no-such-program is not installed"):
+        run(["no-such-program"])
+
+
+def test_tail_drops_control_characters(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"old\r\n\x1b[1mnew\x1b[0m\xff\r\n\n")
+    assert tail(log, lines=1) == "    [1mnew[0m\ufffd"

@@ -1,0 +1,92 @@
+import struct
+import tarfile
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from minetlab.images import ImageFile, ImageRecipe
+from minetlab.images.disk import boot_record, write_files
+from minetlab.images.guest import guest_recipe
+from minetlab.images.recipe import files_of
+from minetlab.images.toolbox import Toolbox
+
+RECIPE = ImageRecipe(name="base", suite="trixie", packages=("zsh",))
+
+
+def test_equal_recipes_are_the_same_image() -> None:
+    assert RECIPE.file_stem == RECIPE.model_copy().file_stem
+    assert RECIPE.file_stem.startswith("base-")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"suite": "bookworm"},
+        {"packages": ("zsh", "gdb")},
+        {"files": (ImageFile(path="/etc/motd", content="hello"),)},
+        {"hooks": ("true",)},
+        {"disk_gib": 11},
+        {"kernel_arguments": "quiet"},
+    ],
+)
+def test_any_change_makes_another_image(change: dict[str, object]) -> None:
+    assert RECIPE.model_copy(update=change).digest != RECIPE.digest
+
+
+@pytest.mark.parametrize("change", [{"suite": "sid"}, {"name": "a/b"}, {"disk_gib": 0}, {"colour": "red"}])
+def test_an_impossible_recipe_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        ImageRecipe.model_validate({**RECIPE.model_dump(), **change})
+
+
+def test_files_belong_to_root_and_keep_their_mode(tmp_path: Path) -> None:
+    tar = tmp_path / "files.tar"
+    write_files(tar, (ImageFile(path="/etc/hook", content="é", mode=0o755),))
+    with tarfile.open(tar) as archive:
+        (member,) = archive.getmembers()
+        assert (member.name, member.mode, member.uid, member.gid) == ("./etc/hook", 0o755, 0, 0)
+        content = archive.extractfile(member)
+        assert content and content.read().decode() == "é"
+
+
+def test_a_folder_becomes_files(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hook").write_text("true")
+    (tmp_path / "etc/hook").chmod(0o700)
+    (tmp_path / "etc/motd").write_text("hello")
+    assert files_of(tmp_path) == (
+        ImageFile(path="/etc/hook", content="true", mode=0o755),
+        ImageFile(path="/etc/motd", content="hello"),
+    )
+
+
+def test_the_boot_record_has_one_active_partition_up_to_the_end() -> None:
+    record = boot_record(b"\xeb" * 512, 2**31)
+    assert len(record) == 512
+    assert record[:440] == b"\xeb" * 440
+    assert record[510:] == b"\x55\xaa"
+    status, kind, start, sectors = struct.unpack("<B3xB3xII", record[446:462])
+    assert (status, kind, start, start + sectors) == (0x80, 0x83, 2048, 2**31 // 512)
+    assert record[462:510] == bytes(48)
+
+
+def test_the_guest_image_looks_for_its_seed_only() -> None:
+    recipe = guest_recipe(12, extra_packages=("gdb",))
+    files = {file.path: file.content for file in recipe.files}
+    assert recipe.suite == "bookworm"
+    assert {"gdb", "cloud-init", "openssh-server", "qemu-guest-agent"} <= set(recipe.packages)
+    assert "datasource_list: [NoCloud]" in files["/etc/cloud/cloud.cfg.d/90-minet-lab.cfg"]
+
+
+def test_a_tool_runs_through_the_loader_of_its_own_tree(tmp_path: Path) -> None:
+    program = tmp_path / "usr/bin/qemu-img"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert Toolbox(tmp_path).command("qemu-img", "info") == [
+        f"{tmp_path}/usr/lib64/ld-linux-x86-64.so.2",
+        "--library-path",
+        f"{tmp_path}/usr/lib/x86_64-linux-gnu",
+        str(program),
+        "info",
+    ]

@@ -1,0 +1,68 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from minetlab.errors import LabError
+from minetlab.images import FetchedImage, fetch
+
+CONTENT = b"a disk image"
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "debian 13.qcow2"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def image(source: Path, algorithm: str = "sha256", content: bytes = CONTENT) -> FetchedImage:
+    return FetchedImage.model_validate(
+        {"url": source.as_uri(), algorithm: hashlib.new(algorithm, content).hexdigest()}
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_fetches_once(source: Path, algorithm: str) -> None:
+    fetched = fetch(image(source, algorithm), print)
+    assert fetched.read_bytes() == CONTENT
+    assert fetched.name.startswith("debian 13-")
+    assert fetched.suffix == ".qcow2"
+    source.unlink()
+    assert fetch(image(source, algorithm), print) == fetched
+
+
+def test_a_wrong_image_is_refused_and_not_kept(source: Path) -> None:
+    wanted = image(source, content=b"another")
+    with pytest.raises(LabError) as caught:
+        fetch(wanted, print)
+    got = hashlib.sha256(CONTENT).hexdigest()
+    assert all(part in caught.value.problem for part in (wanted.url, wanted.checksum, got))
+    assert not list((source.parent / "cache/images").glob("debian*"))
+
+
+def test_a_corrupt_cached_image_is_fetched_again(source: Path) -> None:
+    fetch(image(source), print).write_bytes(b"bit rot")
+    assert fetch(image(source), print).read_bytes() == CONTENT
+
+
+def test_an_unreachable_address_is_named(source: Path) -> None:
+    source.unlink()
+    with pytest.raises(LabError, match=r"cannot be fetched.*No such file"):
+        fetch(image(source), print)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"url": "https://a/b"},
+        {"url": "https://a/b", "sha256": "0" * 64, "sha512": "0" * 128},
+        {"url": "https://a/b", "sha256": "0" * 63},
+        {"url": "ftp://a/b", "sha256": "0" * 64},
+    ],
+)
+def test_an_image_needs_an_address_and_one_checksum(data: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        FetchedImage.model_validate(data)

@@ -1,0 +1,216 @@
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from minetlab.errors import LabError
+from minetlab.sandbox import connection, list_hosts, remove, spec_of, ssh_argv, stop
+from minetlab.sandbox.accelerator import Accelerator, kvm_obstacle
+from minetlab.sandbox.identity import ensure_identity, pin_host_key
+from minetlab.sandbox.lifecycle import start
+from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.qemu import qemu_arguments
+from minetlab.sandbox.qmp import execute, forwarded_port
+from minetlab.sandbox.spec import SandboxSpec
+
+TCG = Accelerator("tcg", "for the test")
+USERNET = (
+    "Hub -1 (net):\r\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n"
+    "  TCP[HOST_FORWARD]  14       127.0.0.1 35271       10.0.2.15    22     0     0\r\n"
+)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    machine = Machine("hv1")
+    machine.folder.mkdir()
+    return machine
+
+
+@pytest.fixture
+def qemu(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that passes for the machine's QEMU: it has the pid file among its words."""
+    pid_file = machine.folder / "qemu.pid"
+    with subprocess.Popen(["sh", "-c", "sleep 60; :", "sh", str(pid_file)]) as process:
+        pid_file.write_text(f"{process.pid}\n")
+        yield process
+        process.kill()
+
+
+def test_the_defaults_are_a_spec() -> None:
+    assert spec_of("hv1", memory=None, vcpus=4) == SandboxSpec(vcpus=4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("memory", "4G"), ("memory", 1), ("vcpus", 0), ("debian", 11), ("image", "hot"), ("disk", True)],
+)
+def test_wrong_host_data_name_the_host_and_the_field(field: str, value: object) -> None:
+    with pytest.raises(LabError, match=re.escape(f"sandbox host hv1: sandbox_{field} is {value!r}")):
+        spec_of("hv1", **{field: value})
+
+
+@pytest.mark.parametrize("name", ["", "HV1", "../up", "-x", "a" * 33])
+def test_a_name_that_cannot_be_a_hosts_is_refused(name: str) -> None:
+    with pytest.raises(LabError, match="cannot be the name of a sandbox host"):
+        Machine(name)
+
+
+def test_qemu_is_told_all_and_no_secret_is_among_its_words(tmp_path: Path) -> None:
+    folder = tmp_path / "a,b"
+    folder.mkdir()
+    credentials = ensure_identity(folder, "hv1")
+    words = qemu_arguments("hv1", SandboxSpec(memory=3000, vcpus=3), TCG, folder, credentials)
+    line = " ".join(words)
+    assert "-m 3000 -smp 3" in line
+    assert "-accel tcg,thread=multi -cpu max,+svm" in line
+    assert "hostfwd=tcp:127.0.0.1:0-:22" in line
+    assert f"format=qcow2,file={tmp_path}/a,,b/disk.qcow2" in line
+    assert f"name=opt/io.systemd.credentials/minetlab.host_key,file={tmp_path}/a,,b/host_key" in line
+    assert (folder / "host_key").read_text() not in line
+    assert {oct((folder / key).stat().st_mode & 0o777) for key in ("host_key", "client_key")} == {"0o600"}
+
+
+def test_keys_are_made_once_and_the_hosts_is_pinned(tmp_path: Path) -> None:
+    ensure_identity(tmp_path, "hv1")
+    key = (tmp_path / "host_key.pub").read_text()
+    (tmp_path / "client_key.pub").unlink()
+    ensure_identity(tmp_path, "hv1")
+    pin_host_key(tmp_path, 2222)
+    assert (tmp_path / "host_key.pub").read_text() == key
+    assert (tmp_path / "client_key.pub").exists()
+    assert (tmp_path / "known_hosts").read_text() == f"[127.0.0.1]:2222 {' '.join(key.split()[:2])}\n"
+
+
+def test_a_record_is_read_back(machine: Machine) -> None:
+    record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
+    assert machine.record is None
+    machine.record = record
+    assert machine.record == record
+    (machine.folder / "machine.json").write_text("{")
+    assert machine.record is None
+
+
+def test_a_process_that_only_has_the_number_is_not_the_machine(machine: Machine) -> None:
+    (machine.folder / "qemu.pid").write_text(str(os.getpid()))
+    assert machine.pid is None
+
+
+def test_a_running_machine_is_seen_and_killed(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+    assert [(host.name, host.pid) for host in list_hosts()] == [("hv1", qemu.pid)]
+    machine.kill()
+    assert qemu.wait(5) < 0
+    assert machine.pid is None
+
+
+def test_stop_ends_a_machine_that_does_not_answer(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+    said: list[str] = []
+    stop("hv1", said.append)
+    assert qemu.wait(5) < 0
+    assert "no answer from its QEMU" in said[1]
+
+
+def test_remove_leaves_nothing(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+    remove("hv1", print)
+    assert qemu.wait(5) < 0
+    assert list_hosts() == []
+    assert not machine.folder.exists()
+
+
+def test_a_host_that_does_not_run_has_no_address(machine: Machine) -> None:
+    with pytest.raises(LabError, match="sandbox host hv1 does not run"):
+        connection("hv1")
+
+
+def test_another_image_for_an_existing_host_is_refused(
+    machine: Machine, qemu: subprocess.Popen[bytes]
+) -> None:
+    machine.record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
+    with pytest.raises(LabError, match=r"made as Debian 13, warm, 64 GiB; .*Debian 12, warm, 64 GiB"):
+        start("hv1", SandboxSpec(debian=12), print)
+
+
+def test_a_panic_shows_the_console_and_ends_the_machine(
+    machine: Machine, qemu: subprocess.Popen[bytes]
+) -> None:
+    machine.console.write_text("[1.0] up\n[2.0] Kernel panic - not syncing: no init\n")
+    with pytest.raises(LabError, match=r"hv1 panicked(?s:.)*Kernel panic - not syncing: no init"):
+        start("hv1", SandboxSpec(), print)
+    assert qemu.wait(5) < 0
+
+
+@pytest.fixture
+def monitor(machine: Machine) -> Iterator[list[str]]:
+    """A QMP server at the machine's socket; gives the commands that it was asked for."""
+    asked: list[str] = []
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(machine.qmp_socket))
+    server.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            with client, client.makefile("rw") as stream:
+                print('{"QMP": {}}', file=stream, flush=True)
+                for line in stream:
+                    asked.append(json.loads(line)["execute"])
+                    answer = {"error": {"desc": "no"}} if asked[-1] == "quit" else {"return": USERNET}
+                    print(
+                        json.dumps({"event": "RESUME"}), json.dumps(answer), sep="\n", file=stream, flush=True
+                    )
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield asked
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+def test_qmp_answers_and_refusals(machine: Machine, monitor: list[str]) -> None:
+    assert forwarded_port(machine.qmp_socket) == 35271
+    assert monitor == ["qmp_capabilities", "human-monitor-command"]
+    with pytest.raises(OSError, match=r"no$"):
+        execute(machine.qmp_socket, "quit")
+
+
+def test_ssh_trusts_the_pinned_key_only(
+    machine: Machine, qemu: subprocess.Popen[bytes], monitor: list[str]
+) -> None:
+    ensure_identity(machine.folder, "hv1")
+    words = ssh_argv("hv1", ["echo", "a b"])
+    assert words[-2:] == ["root@127.0.0.1", "echo 'a b'"]
+    assert "StrictHostKeyChecking=yes" in words
+    assert f"UserKnownHostsFile={machine.folder}/known_hosts" in words
+    assert (machine.folder / "known_hosts").read_text().startswith("[127.0.0.1]:35271 ssh-ed25519 ")
+
+
+@pytest.mark.parametrize(
+    ("module", "nested", "obstacle"),
+    [
+        (None, None, "neither kvm_intel nor kvm_amd is loaded"),
+        ("kvm_amd", "0", "nested virtualization is off (load kvm_amd with nested=1)"),
+        ("kvm_intel", "N", "nested virtualization is off (load kvm_intel with nested=1)"),
+        ("kvm_intel", "Y", None),
+        ("kvm_amd", "1", None),
+    ],
+)
+def test_what_stands_against_kvm(
+    tmp_path: Path, module: str | None, nested: str | None, obstacle: str | None
+) -> None:
+    device = tmp_path / "kvm"
+    device.touch()
+    if module and nested:
+        (tmp_path / module / "parameters").mkdir(parents=True)
+        (tmp_path / module / "parameters/nested").write_text(f"{nested}\n")
+    found = kvm_obstacle(tmp_path, device)
+    assert found is None if obstacle is None else obstacle in str(found)
+    assert kvm_obstacle(tmp_path, tmp_path / "absent") == f"{tmp_path}/absent does not exist"
