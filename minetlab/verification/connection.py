@@ -26,7 +26,15 @@ class UnreachableError(AssertionError):
     """A machine that cannot be looked at; says which, why, and what to do."""
 
 
-class LabSshBackend(SshBackend):  # type: ignore[misc]
+class Utf8(BaseBackend):  # type: ignore[misc]
+    """Text as Debian writes it; Testinfra would ask each machine, by a Python that it may not have."""
+
+    def get_encoding(self) -> str:
+        """The machine's encoding."""
+        return "UTF-8"
+
+
+class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
     """Testinfra's ssh backend, with a limit to its waits and errors for people.
 
     :param name: an alias of the lab's SSH configuration.
@@ -77,7 +85,7 @@ class LabSshBackend(SshBackend):  # type: ignore[misc]
         return self._failure
 
 
-class ContainerBackend(BaseBackend):  # type: ignore[misc]
+class ContainerBackend(Utf8):
     """Commands inside a container, as its own user, by ``docker exec`` on its host's connection."""
 
     NAME = "docker-over-ssh"
@@ -92,7 +100,7 @@ class ContainerBackend(BaseBackend):  # type: ignore[misc]
         return self.docker_host.run("docker exec %s /bin/sh -c %s", self.hostname, inner)
 
 
-class BatchingBackend(BaseBackend):  # type: ignore[misc]
+class BatchingBackend(Utf8):
     """Another backend whose known commands are run together: the first of a batch fetches all of it.
 
     A round trip through two hops to an emulated guest costs more than most commands. Only success is kept:

@@ -26,7 +26,7 @@ DOCKER_UNIT = Units.command(machines.DOCKER_UNIT)
 KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
 CPU_MODEL = '"Model:", "data": '
 
-# What can be wrong: the check that must see it, the machine, the command; what it answers, what it says instead.
+# What can be wrong: the check that must see it, the machine, the command; what it answers, and instead.
 WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (kvm_hosts.test_virtualization_is_the_vendors, HV1, Cpu.LSCPU): [
         ('"AMD-V"', '"VT-x"'),

@@ -1,0 +1,123 @@
+"""Connections to machines: real shells of this machine, an ssh that cannot connect, and recorded answers."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.backend.local import LocalBackend
+from testinfra.host import Host
+
+from minetlab.verification import connection
+from minetlab.verification.connection import (
+    BatchingBackend,
+    ContainerBackend,
+    LabSshBackend,
+    UnreachableError,
+    Utf8,
+    connect,
+)
+from minetlab.verification.modules import Kernel, capabilities
+
+
+class CountingBackend(Utf8, LocalBackend):  # type: ignore[misc]
+    """This machine's own shell, and what it was asked to run."""
+
+    def __init__(self) -> None:
+        super().__init__("local")
+        self.asked: list[str] = []
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        self.asked.append(self.quote(command, *args))
+        return super().run(command, *args, **kwargs)
+
+
+def test_a_batch_is_one_round_trip_and_answers_as_its_commands_would() -> None:
+    commands = (
+        "printf 'a\\nb\\n'",
+        "true",
+        "echo 'it''s \"quoted\" $HOME %s'",
+        "echo é",
+        "echo to-stderr >&2",
+    )
+    inner = CountingBackend()
+    host = connect(inner, commands)
+    for command in commands:
+        batched, direct = host.run(command), LocalBackend().run(command)
+        assert (batched.rc, batched.stdout.rstrip("\n")) == (0, direct.stdout.rstrip("\n"))
+    assert len(inner.asked) == 1
+
+
+def test_a_command_of_a_batch_that_fails_says_why_and_spares_the_others() -> None:
+    inner = CountingBackend()
+    host = connect(inner, ("echo one", "ls /nonexistent", "exit 3", "echo two"))
+    assert host.run("echo two").stdout.strip() == "two"
+    failed = host.run("ls /nonexistent")
+    assert failed.rc == 2
+    assert "/nonexistent" in failed.stderr
+    assert host.run("exit 3").rc == 3
+    assert len(inner.asked) == 3
+
+
+def test_a_command_of_no_batch_runs_every_time() -> None:
+    inner = CountingBackend()
+    host = connect(inner, ("echo one",))
+    assert host.run("echo %s", "other; echo two").stdout == "other; echo two\n"
+    host.run("echo %s", "other; echo two")
+    assert len(inner.asked) == 2
+
+
+def test_commands_can_be_put_together_later() -> None:
+    inner = CountingBackend()
+    host = connect(inner)
+    assert isinstance(host.backend, BatchingBackend)
+    host.backend.together(["echo one", "echo two"])
+    assert (host.run("echo one").stdout, host.run("echo two").stdout) == ("one\n", "two\n")
+    assert len(inner.asked) == 1
+
+
+def test_a_container_is_asked_through_docker_on_its_host() -> None:
+    class Echo(BaseBackend):  # type: ignore[misc]
+        NAME = "echo"
+
+        def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+            return self.result(0, b"", self.quote(command, *args), "")
+
+    container = Host(ContainerBackend("minet-alice-tp", Host(Echo("ct1"))))
+    inner = "cat 'a b'"
+    command = container.run("cat %s", "a b").stdout
+    assert command == f"docker exec minet-alice-tp /bin/sh -c {shlex.quote(inner)}"
+
+
+def ssh_to(tmp_path: Path, options: str) -> LabSshBackend:
+    config = tmp_path / "config"
+    config.write_text(f"Host hv1\n  HostName 127.0.0.1\n  {options}\n")
+    return LabSshBackend("hv1", config, sudo=False, next_step="see whether it runs")
+
+
+def test_a_machine_that_does_not_answer_is_named_with_ssh_s_reason_and_tried_once(tmp_path: Path) -> None:
+    backend = ssh_to(tmp_path, "Port 1")
+    with pytest.raises(UnreachableError, match=r"(?s)hv1 cannot be reached.*refused.*→ see whether it runs"):
+        backend.run("true")
+    (tmp_path / "config").unlink()
+    with pytest.raises(UnreachableError, match="refused"):
+        backend.run("true")
+
+
+def test_a_machine_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LIMIT", 1)
+    backend = ssh_to(tmp_path, "ProxyCommand sleep 60")
+    with pytest.raises(UnreachableError, match="hv1 cannot be reached over SSH: no answer within 1 s"):
+        backend.run("true")
+
+
+def test_a_failing_command_names_machine_command_and_reason() -> None:
+    host = connect(CountingBackend())
+    with pytest.raises(AssertionError, match=r"local.*: `cat /sys/module/none/parameters/x` failed with 1"):
+        Kernel.on(host).parameter("none", "x")
+
+
+def test_a_capability_without_a_name_is_still_one() -> None:
+    assert capabilities("0") == set()
+    assert capabilities("8000000000000001") == {"CHOWN", "63"}
