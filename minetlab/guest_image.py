@@ -13,11 +13,7 @@ QCOW2_MAGIC = b"QFI\xfb"
 
 def volume(image: GuestImage) -> str:
     """The name of the base image's volume, which is that of its content; nothing is built or fetched."""
-    if isinstance(image, DebianImage):
-        digest = guest_recipe(image.debian).digest
-    else:
-        digest = _fetched(image).checksum
-    return f"base-{digest[:12]}.qcow2"
+    return f"base-{_digest(image)[:12]}.qcow2"
 
 
 def file(image: GuestImage, progress: Progress) -> tuple[Path, str]:
@@ -31,6 +27,12 @@ def file(image: GuestImage, progress: Progress) -> tuple[Path, str]:
         path = fetch(_fetched(image), progress)
         _require_qcow2(path, image.url)
     return path, checksum_file(path).read_text().split(" ")[0]
+
+
+def _digest(image: GuestImage) -> str:
+    if isinstance(image, DebianImage):
+        return guest_recipe(image.debian).digest
+    return _fetched(image).checksum
 
 
 def _fetched(image: UrlImage) -> FetchedImage:

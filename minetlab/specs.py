@@ -82,9 +82,9 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
         {
             "name": student.login,
             "full_name": student.name,
-            "keys": [keys.student_public_key(lab, student), lab_key],
+            "ssh_keys": [keys.student_public_key(lab, student), lab_key],
         },
-        {"name": keys.ADMIN, "full_name": f"{lab} lab", "keys": [lab_key]},
+        {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": [lab_key]},
     ]
     files = {
         "user-data": render("cloud-init/user-data.j2", lab=lab, guest=guest, accounts=accounts),

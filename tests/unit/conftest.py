@@ -1,0 +1,9 @@
+"""What every unit test stands on: none of them touches the user's own keys, state or cache."""
+
+import os
+import tempfile
+
+# Set before the test modules are imported: some make specs, and with them the lab's key, while they load.
+_folder = tempfile.TemporaryDirectory(prefix="minet-lab-unit-")
+for _name in ("MINETLAB_STATE", "MINETLAB_CACHE"):
+    os.environ[_name] = f"{_folder.name}/{_name}"

@@ -1,0 +1,71 @@
+"""Guests and hosts for the tests of the KVM side."""
+
+from ipaddress import IPv4Network
+
+from minetlab.model import GuestSize, KvmHost, KvmHostSettings, Lab, NatNetwork, Student, UrlImage
+from minetlab.plan import Guest, allocate
+from minetlab.plan.guest_diff import GuestSpec
+from minetlab.plan.layout import overlay
+from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Network, Pool, Volume
+from minetlab.plan.network_diff import NetworkSpec
+from minetlab.specs import guest_spec, network_spec
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhfkqxDFl9cDvI6UTPVzoqcAB1hPq8Mm8VTcQ0tYkX1"
+LAB, BASE = "minet", "base-0123456789ab.qcow2"
+NETWORK = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
+IMAGE = UrlImage(url="https://example.org/debian.qcow2", sha256="0123456789ab" + 52 * "0")
+SETTINGS = KvmHostSettings(guest_network=NETWORK, guest=GuestSize(memory=512, disk=4), guest_image=IMAGE)
+
+
+def guests(number: int) -> tuple[Guest, ...]:
+    """Guests of this many students."""
+    students = tuple(Student(login=f"s{each}", name=f"Élève <{each}>", ssh_key=KEY) for each in range(number))
+    host = KvmHost(name="hv1", settings=SETTINGS)
+    return allocate(Lab(name=LAB, students=students, kvm_hosts=(host,), container_hosts=())).guests
+
+
+def guest_specs(number: int, feature: str | None = "svm", base: str = BASE) -> tuple[GuestSpec, ...]:
+    """Their specs."""
+    return tuple(
+        guest_spec(LAB, guest, size=SETTINGS.guest, network=NETWORK, base=base, feature=feature)
+        for guest in guests(number)
+    )
+
+
+def network(number: int) -> NetworkSpec:
+    """The network's spec with this many reservations."""
+    return network_spec(LAB, NETWORK, guests(number))
+
+
+def standing(number: int, *, active: bool = True, lab: str = LAB) -> LibvirtObserved:
+    """A host on which everything stands as specified."""
+    specs, net = guest_specs(number), network(number)
+    disks = f"/var/lib/libvirt/images/minet-lab/{LAB}/disks"
+    volumes = [Volume(BASE), *(Volume(spec.seed) for spec in specs)]
+    volumes += [Volume(overlay(spec.name), spec.disk, f"{disks}/{BASE}") for spec in specs]
+    return LibvirtObserved(
+        installed=True,
+        answers=True,
+        memory=64_000,
+        disk=64_000,
+        owner=LAB,
+        files=(disks.removesuffix("/disks"),),
+        networks={
+            LAB: Network(
+                LAB, Label(lab, net.digest), active=True, autostart=True, reservations=net.reservations
+            )
+        },
+        pools={LAB: Pool(LAB, disks, active=True, autostart=True)},
+        volumes={volume.name: volume for volume in volumes},
+        domains={
+            spec.name: Domain(
+                name=spec.name,
+                uuid=f"0-{spec.name}",
+                label=Label(lab, spec.digest),
+                active=active,
+                autostart=True,
+                macs=(spec.mac,),
+            )
+            for spec in specs
+        },
+    )

@@ -1,0 +1,149 @@
+"""What has to be done about guests and their network, from what is desired and what is there."""
+
+from dataclasses import replace
+
+import pytest
+
+from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
+from minetlab.plan.layout import overlay
+from minetlab.plan.libvirt_state import Label, LibvirtObserved, Network, Volume
+from minetlab.plan.network_diff import NetworkChanges, ReservationUpdate
+from minetlab.plan.network_diff import compare as compare_network
+from tests.unit.guests import BASE, LAB, guest_specs, network, standing
+
+SPECS = guest_specs(3)
+FIRST = SPECS[0]
+STANDING = standing(3)
+
+
+def with_volume(observed: LibvirtObserved, volume: Volume) -> LibvirtObserved:
+    return replace(observed, volumes={**observed.volumes, volume.name: volume})
+
+
+def without_volume(observed: LibvirtObserved, name: str) -> LibvirtObserved:
+    return replace(observed, volumes={key: each for key, each in observed.volumes.items() if key != name})
+
+
+def with_domain(observed: LibvirtObserved, name: str, **changes: object) -> LibvirtObserved:
+    domain = replace(observed.domains[name], **changes)  # type: ignore[arg-type]
+    return replace(observed, domains={**observed.domains, name: domain})
+
+
+def test_nothing_to_do_where_everything_stands() -> None:
+    assert compare(LAB, SPECS, STANDING) == GuestChanges()
+    assert GuestChanges().none
+
+
+def test_everything_is_made_on_an_empty_host() -> None:
+    changes = compare(LAB, SPECS, LibvirtObserved(answers=True))
+    for work in (changes.seeds, changes.overlays, changes.define, changes.autostart, changes.start):
+        assert work == SPECS
+    assert (changes.shut_down, changes.grow, changes.discard) == ((), (), ())
+    assert changes.memory == 3 * (512 + OVERHEAD)
+    assert changes.room == 3 * OVERLAY_ROOM
+
+
+def test_a_changed_spec_restarts_that_guest_only_and_keeps_its_disk() -> None:
+    changed = replace(FIRST, digest="other")
+    changes = compare(LAB, [changed, *SPECS[1:]], STANDING)
+    assert changes.shut_down == changes.define == changes.autostart == changes.start == (changed,)
+    assert (changes.overlays, changes.seeds, changes.memory) == ((), (), 0)
+
+
+def test_a_stopped_guest_is_only_started() -> None:
+    changes = compare(LAB, SPECS, with_domain(STANDING, FIRST.name, active=False))
+    assert changes == GuestChanges(start=(FIRST,))
+    assert not changes.none
+
+
+def test_autostart_is_put_back() -> None:
+    changes = compare(LAB, SPECS, with_domain(STANDING, FIRST.name, autostart=False))
+    assert changes == GuestChanges(autostart=(FIRST,))
+
+
+def test_a_lost_disk_and_a_lost_seed_are_made_again() -> None:
+    assert compare(LAB, SPECS, without_volume(STANDING, overlay(FIRST.name))).overlays == (FIRST,)
+    assert compare(LAB, SPECS, without_volume(STANDING, FIRST.seed)).seeds == (FIRST,)
+
+
+def test_a_replaced_seed_and_a_base_image_without_overlays_are_discarded_and_nothing_else() -> None:
+    old_seed, old_base = f"{FIRST.name}-seed-000000000000.iso", "base-ffffffffffff.qcow2"
+    observed = STANDING
+    for name in (old_seed, old_base, "notes.qcow2", "base-mine.qcow2", "minet-gone-seed-000000000000.iso"):
+        observed = with_volume(observed, Volume(name))
+    assert compare(LAB, SPECS, observed).discard == (old_base, old_seed)
+
+
+def test_a_new_base_image_leaves_disks_and_the_image_under_them_alone() -> None:
+    specs = tuple(replace(spec, base="base-ffffffffffff.qcow2") for spec in SPECS)
+    changes = compare(LAB, specs, STANDING)
+    assert changes.outdated == tuple(spec.name for spec in SPECS)
+    assert changes.none
+
+
+def test_a_disk_grows_when_its_guest_is_off_and_never_shrinks() -> None:
+    larger = replace(FIRST, disk=FIRST.disk * 2)
+    assert compare(LAB, [larger], standing(1)).grow == ()
+    assert compare(LAB, [larger], standing(1, active=False)).grow == (larger,)
+    restarted = replace(larger, digest="other")
+    assert compare(LAB, [restarted], standing(1)).grow == (restarted,)
+    smaller = replace(FIRST, disk=1)
+    assert compare(LAB, [smaller], standing(1)) == GuestChanges(larger=(FIRST.name,))
+
+
+def test_a_guest_whose_student_left_is_named_and_left_alone() -> None:
+    changes = compare(LAB, SPECS[1:], STANDING)
+    assert changes.unplanned == (FIRST.name,)
+    assert changes.none
+
+
+def test_domains_of_somebody_else_are_no_guests_of_ours() -> None:
+    for lab in ("other", None):
+        label = Label(lab, "spec") if lab else None
+        changes = compare(LAB, SPECS, with_domain(STANDING, FIRST.name, label=label))
+        assert changes.foreign == (FIRST.name,)
+        assert changes.unplanned == ()
+
+
+def test_an_address_that_a_left_guest_still_has_is_not_given_again() -> None:
+    newcomer = replace(FIRST, name="minet-new")
+    assert compare(LAB, [newcomer], standing(1)).clashes == (("minet-new", FIRST.name),)
+
+
+SPEC = network(3)
+UP = STANDING.networks[LAB]
+
+
+def test_a_network_that_is_as_specified_is_left_alone() -> None:
+    assert compare_network(LAB, SPEC, UP).none
+
+
+def test_a_missing_network_is_made() -> None:
+    assert compare_network(LAB, SPEC, None) == NetworkChanges(define=True, start=True, autostart=True)
+
+
+def test_students_who_come_and_go_change_reservations_only() -> None:
+    fewer, more = network(2), network(4)
+    (gone,) = SPEC.reservations - fewer.reservations
+    (new,) = more.reservations - SPEC.reservations
+    assert compare_network(LAB, fewer, UP) == NetworkChanges(updates=(ReservationUpdate("delete", gone),))
+    assert compare_network(LAB, more, UP) == NetworkChanges(updates=(ReservationUpdate("add", new),))
+
+
+def test_a_reservation_that_differs_is_modified() -> None:
+    wanted = next(iter(SPEC.reservations))
+    there = replace(UP, reservations=SPEC.reservations - {wanted} | {replace(wanted, name="old")})
+    assert compare_network(LAB, SPEC, there).updates == (ReservationUpdate("modify", wanted),)
+
+
+@pytest.mark.parametrize("label", [None, Label("other", "")])
+def test_a_network_of_somebody_else_is_refused(label: Label | None) -> None:
+    assert compare_network(LAB, SPEC, replace(UP, label=label)) == NetworkChanges(foreign=True)
+
+
+def test_another_spec_takes_the_network_down_and_one_that_is_down_is_started() -> None:
+    changed = replace(SPEC, digest="other")
+    assert compare_network(LAB, changed, UP) == NetworkChanges(define=True, restart=True, start=True)
+    down: Network = replace(UP, active=False, autostart=False)
+    assert compare_network(LAB, SPEC, down) == NetworkChanges(start=True, autostart=True)
+    assert BASE in STANDING.volumes
