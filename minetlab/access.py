@@ -14,7 +14,7 @@ from pathlib import Path
 
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
-from minetlab.keys import ADMIN, lab_key
+from minetlab.keys import ADMIN, guest_host_key, lab_key
 from minetlab.model import Lab
 from minetlab.paths import state_dir
 from minetlab.plan import Guest, Plan
@@ -82,12 +82,10 @@ def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
     key = lab_key(lab.name).private
     through = {guest.host: alias_of(guest.host) for guest in plan.guests}
     blocks = [block for host in hosts if (block := host_block(host)) is not None]
-    reachable = {block.alias for block in blocks}
-    blocks += [
-        guest_block(guest, through[guest.host], key, known_hosts)
-        for guest in plan.guests
-        if through[guest.host] in reachable
-    ]
+    aliases = {block.alias for block in blocks}
+    reachable = [guest for guest in plan.guests if through[guest.host] in aliases]
+    blocks += [guest_block(guest, through[guest.host], key, known_hosts) for guest in reachable]
+    _replace(known_hosts, "".join(_known_host(lab, guest) for guest in reachable))
     _replace(path, render(blocks, _socket_folder(path.parent)))
     return path
 
@@ -140,12 +138,17 @@ def guest_block(guest: Guest, jump: str, key: Path, known_hosts: Path) -> Block:
         "IdentityFile": _file(key),
         "IdentitiesOnly": "yes",
         "ProxyJump": jump,
-        # Not by address: that may have belonged to another guest.
+        # Its key is known by its name: its address may have belonged to another guest.
         "HostKeyAlias": guest.name,
         "UserKnownHostsFile": _file(known_hosts),
-        "StrictHostKeyChecking": "accept-new",
+        "StrictHostKeyChecking": "yes",
     }
     return Block(guest.name, options)
+
+
+def _known_host(lab: Lab, guest: Guest) -> str:
+    key_type, key = guest_host_key(lab.name, guest.name).public.split()[:2]
+    return f"{guest.name} {key_type} {key}\n"
 
 
 def _sandbox_block(name: str) -> Block | None:

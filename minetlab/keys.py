@@ -30,6 +30,11 @@ def lab_key(lab: str) -> KeyPair:
     return key_pair(_keys_of(lab) / ADMIN, comment=f"{ADMIN}@{lab}")
 
 
+def guest_host_key(lab: str, guest: str) -> KeyPair:
+    """The key by which a guest proves who it is; it outlives the guest, so that it can be pinned."""
+    return key_pair(_keys_of(lab) / "guests" / guest, comment=guest)
+
+
 def student_public_key(lab: str, student: Student) -> str:
     """The key that opens the student's guest: their own, or one generated and kept for them."""
     return student.ssh_key or student_key(lab, student.login).public

@@ -87,7 +87,13 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
         {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": [lab_key]},
     ]
     files = {
-        "user-data": render("cloud-init/user-data.j2", lab=lab, guest=guest, accounts=accounts),
+        "user-data": render(
+            "cloud-init/user-data.j2",
+            lab=lab,
+            guest=guest,
+            accounts=accounts,
+            host_key=keys.guest_host_key(lab, guest.name),
+        ),
         "network-config": render(
             "cloud-init/network-config.j2",
             guest=guest,

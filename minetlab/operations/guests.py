@@ -120,7 +120,10 @@ def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes]) -
     for spec in changes.seeds:
         new = f"{layout.folder}/{spec.seed}.new"
         yield FileUploadCommand(BytesIO(images[spec.name]), new)
-        yield StringCommand("mv -f", QuoteString(new), QuoteString(layout.disk(spec.seed)))
+        # The guest's host key is in it.
+        yield StringCommand(
+            "chmod 0600", QuoteString(new), "&& mv -f", QuoteString(new), QuoteString(layout.disk(spec.seed))
+        )
     if changes.seeds:
         yield virsh("pool-refresh", layout.lab)
     yield from _shut_down([spec.name for spec in changes.shut_down])

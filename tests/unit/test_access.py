@@ -13,6 +13,7 @@ from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
+from minetlab.specs import seed
 
 REAL = "hv1.example.org"
 
@@ -62,12 +63,24 @@ def test_a_guest_is_reached_through_its_host_with_the_labs_key(state: Path) -> N
     assert seen["hostkeyalias"] == "course-alice"
 
 
+def test_a_guest_is_believed_by_the_key_that_its_seed_gives_it(state: Path) -> None:
+    config = write(kvm_host())
+    assert as_ssh_reads(config, "course-alice")["stricthostkeychecking"] == "true"
+    lab = lab_of(REAL)
+    (guest,) = allocate(lab).guests
+    user_data = seed("course", guest, lab.kvm_hosts[0].settings.guest_network).files["user-data"]
+    (known,) = (config.parent / "known_hosts").read_text().splitlines()
+    name, key = known.split(" ", 1)
+    assert name == "course-alice"
+    assert key in user_data
+
+
 def test_only_its_owner_reads_it_and_nothing_else_is_left(state: Path) -> None:
     config = write(kvm_host())
     write(kvm_host())
     assert config == state / "labs" / "course" / "ssh_config"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
-    assert {path.name for path in config.parent.iterdir()} <= {"ssh_config", "keys", "ssh"}
+    assert {path.name for path in config.parent.iterdir()} <= {"ssh_config", "known_hosts", "keys", "ssh"}
 
 
 def test_a_host_is_reached_as_pyinfra_reaches_it(state: Path) -> None:
