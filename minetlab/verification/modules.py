@@ -143,7 +143,8 @@ class Libvirt(Reader):
     AUTOSTARTED_POOLS = f"{VIRSH} pool-list --all --autostart --name"
     RUNNING = f"{VIRSH} list --state-running --name"
     AUTOSTARTED = f"{VIRSH} list --all --autostart --name"
-    DOMAINS = f"{VIRSH} list --all --name | xargs --no-run-if-empty --max-args=1 {VIRSH} dumpxml --domain"
+    # One virsh for all: each that is started takes a third of a second on an emulated host.
+    DOMAINS = f"""{VIRSH} "echo; $({VIRSH} list --all --uuid | sed -n 's/..*/dumpxml &;/p')\""""
     COMMANDS = (
         VERSION, NETWORKS, AUTOSTARTED_NETWORKS, POOLS, AUTOSTARTED_POOLS, RUNNING, AUTOSTARTED, DOMAINS
     )  # fmt: skip

@@ -50,11 +50,15 @@ class Session:
         }
         return tuple(of_kind[kind])
 
-    @cached_property
-    def worker_of(self) -> dict[str, str]:
-        """Machine to the machine over whose connection it is checked: a container is over its host's."""
-        own = {name: name for kind in ("kvm_host", "container_host", "guest") for name in self.targets(kind)}
-        return own | {each.name: alias_of(each.host) for each in self.plan.containers}
+    def connection_of(self, name: str, *, inside: bool) -> str:
+        """The machine over whose connection another is looked at.
+
+        :param inside: whether a guest is looked at from inside; else, as its host sees it.
+        """
+        host_of = {each.name: each.host for each in self.plan.containers}
+        if not inside:
+            host_of |= {each.name: each.host for each in self.plan.guests}
+        return alias_of(host_of.get(name, name))
 
     def machine(self, kind: str, name: str) -> Any:
         """The machine of that alias, connected at the first command; always the same object."""

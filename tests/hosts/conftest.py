@@ -81,15 +81,16 @@ def pytest_configure_node(node: Any) -> None:
 
 
 class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
-    """All checks of a machine by one worker, over one connection; a container's by its host's worker.
+    """All checks over one connection by one worker: a guest's, or a host's with what is read through it.
 
     Not pytest-xdist's ``loadgroup``: with pytest 9.2 it does not group, and says nothing.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         machine = nodeid.rpartition("[")[2].removesuffix("]")
+        inside = "test_domains.py" not in nodeid
         session: Session = self.config.stash[SESSION]
-        return session.worker_of.get(machine, nodeid)
+        return session.connection_of(machine, inside=inside)
 
 
 @pytest.hookimpl(optionalhook=True)
