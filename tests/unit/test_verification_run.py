@@ -1,0 +1,75 @@
+"""``pytest tests/hosts`` as a user runs it, where the inventory is wrong or nothing answers."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minetlab.inventory import InventoryHost
+from minetlab.paths import PROJECT_ROOT
+from minetlab.verification.session import Session
+
+
+def verify(inventory: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", str(PROJECT_ROOT / "tests" / "hosts")]
+    environment = {**os.environ, "MINETLAB_STATE": str(inventory.parent / "state"), "COLUMNS": "200"}
+    return subprocess.run(
+        [*command, "--inventory", str(inventory)],
+        cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    """A copy in another folder, whose one host is an address where nothing listens."""
+    shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "course")
+    inventory = tmp_path / "course" / "lab.py"
+    inventory.write_text('kvm_hosts = [("hv1", {"ssh_hostname": "127.0.0.1", "ssh_port": 1})]\n')
+    return inventory
+
+
+def test_a_wrong_inventory_is_one_message_and_a_status(inventory: Path) -> None:
+    settings = inventory.parent / "group_data" / "kvm_hosts.py"
+    settings.write_text('guest = {"memory": "much"}\n')
+    result = verify(inventory)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"{settings}, line 1: guest.memory" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_what_does_not_answer_fails_once_a_machine_and_says_what_to_do(inventory: Path) -> None:
+    result = verify(inventory)
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "hv1 cannot be reached over SSH: ssh: connect to host 127.0.0.1 port 1" in result.stdout
+    assert "→ try it by hand: ssh -F" in result.stdout
+    errors = re.findall(r"^ERROR .*\[(.+)\]", result.stdout, re.MULTILINE)
+    assert sorted(errors) == ["hv1", "minet-alice", "minet-bob"]
+    assert "passed" not in result.stdout.splitlines()[-1]
+
+
+def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None:
+    data = {"lab_name": "minet", "roster": str(PROJECT_ROOT / "inventories" / "students.csv")}
+    session = Session(
+        (
+            InventoryHost("@sandbox/hv1", ("kvm_hosts",), data),
+            InventoryHost("ct1", ("container_hosts",), data),
+        )
+    )
+    seen = {
+        (name, inside): session.connection_of(name, inside=inside)
+        for name in ("hv1", "minet-alice", "minet-alice-processus")
+        for inside in (True, False)
+    }
+    assert seen == {
+        ("hv1", True): "hv1",
+        ("hv1", False): "hv1",
+        ("minet-alice", True): "minet-alice",
+        ("minet-alice", False): "hv1",
+        ("minet-alice-processus", True): "ct1",
+        ("minet-alice-processus", False): "ct1",
+    }
