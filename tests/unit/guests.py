@@ -1,5 +1,6 @@
 """Guests and hosts for the tests of the KVM side."""
 
+import re
 from ipaddress import IPv4Network
 
 from minetlab.model import GuestSize, KvmHost, KvmHostSettings, Lab, NatNetwork, Student, UrlImage
@@ -8,7 +9,7 @@ from minetlab.plan.guest_diff import GuestSpec
 from minetlab.plan.layout import overlay
 from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Network, Pool, Volume
 from minetlab.plan.network_diff import NetworkSpec
-from minetlab.specs import guest_spec, network_spec
+from minetlab.specs import guest_spec, network_spec, pool_xml
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhfkqxDFl9cDvI6UTPVzoqcAB1hPq8Mm8VTcQ0tYkX1"
 LAB, BASE = "minet", "base-0123456789ab.qcow2"
@@ -69,3 +70,40 @@ def standing(number: int, *, active: bool = True, lab: str = LAB) -> LibvirtObse
             for spec in specs
         },
     )
+
+
+def answer(number: int, *, active: bool = True, lab: str = LAB, memory: int = 64_000) -> list[str]:
+    """What the host of :func:`standing` answers to the bulk fact."""
+    specs, net = guest_specs(number), network(number)
+    uuids = [str(guest.uuid) for guest in guests(number)]
+    net_uuid, pool_uuid = (re.findall("<uuid>(.*)</uuid>", xml)[0] for xml in (net.xml, pool_xml(LAB)))
+    disks = f"/var/lib/libvirt/images/minet-lab/{LAB}/disks"
+    volumes = [f"<volume><name>{BASE}</name></volume>"]
+    for spec in specs:
+        volumes.append(f"<volume><name>{spec.seed}</name></volume>")
+        backing = f"<backingStore><path>{disks}/{BASE}</path></backingStore>"
+        volumes.append(
+            f"<volume><name>{overlay(spec.name)}</name><capacity>{spec.disk}</capacity>{backing}</volume>"
+        )
+    xml = [pool_xml(LAB), net.xml, *(spec.xml for spec in specs)]
+    sections = {
+        "memory": [str(memory)],
+        "disk": ["64000"],
+        "owner": [LAB],
+        "files": [disks.removesuffix("/disks")],
+        "services": [
+            line
+            for unit in ("libvirtd.service", "libvirtd.socket")
+            for line in (f"Id={unit}", "ActiveState=active", "UnitFileState=enabled")
+        ],
+        "installed": [],
+        "domains": uuids,
+        "domains-active": uuids if active else [],
+        "domains-autostart": uuids,
+        "networks-active": [net_uuid],
+        "networks-autostart": [net_uuid],
+        "pools-active": [pool_uuid],
+        "pools-autostart": [pool_uuid],
+        "xml": [*volumes, *"\n".join(xml).replace(f'lab="{LAB}"', f'lab="{lab}"').splitlines()],
+    }
+    return [line for name, lines in sections.items() for line in (f"@{name}", *lines)]

@@ -1,0 +1,155 @@
+"""Guests and their image, on a host that answers from a script."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from minetlab.model import GuestSize, KvmHostSettings, UrlImage
+from minetlab.operations import guest_images, guest_waits
+from minetlab.operations import guests as operations
+from tests.unit.fake_host import Run, run_operation
+from tests.unit.guests import IMAGE, LAB, SETTINGS, answer, guests
+
+STATE, KVM, SSH, RUNNING = "@installed", "/proc/cpuinfo", "/dev/tcp", "list --name"
+WORKING = ["vendor AuthenticAMD", "feature svm", "loaded kvm_amd", "nested 1", "users 0", "device yes"]
+EMPTY = ["@memory", "64000", "@disk", "64000", "@installed", "@domains", "@xml"]
+
+
+def running(
+    lines: list[str],
+    number: int,
+    *,
+    kvm: list[str] = WORKING,
+    settings: KvmHostSettings = SETTINGS,
+    require_kvm: bool = False,
+    diff: bool = False,
+) -> Run:
+    arguments = {"settings": settings, "guests": guests(number), "require_kvm": require_kvm}
+    return run_operation(operations.running, {STATE: lines, KVM: kvm}, lab=LAB, diff=diff, **arguments)
+
+
+def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
+    run = running(answer(30), 30)
+    assert (len(run.commands), run.changed, run.failed) == (2, False, False)
+
+
+def test_guests_are_made_in_the_order_they_need() -> None:
+    commands = running(EMPTY, 2).commands[2:]
+    text = "\n".join(commands)
+    steps = ("pool-refresh", "vol-create-as", "define --validate", "autostart minet-s0", "start minet-s0")
+    assert [text.index(step) for step in steps] == sorted(text.index(step) for step in steps)
+    assert "base-0123456789ab.qcow2" in text
+
+
+def test_a_changed_size_restarts_guests_and_says_so_first(caplog: pytest.LogCaptureFixture) -> None:
+    settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
+    commands = running(answer(1), 1, settings=settings).commands[2:]
+    assert [command.split()[4] for command in commands if command.startswith("virsh")] == [
+        "shutdown",
+        "list",
+        "autostart",
+        "start",
+    ]
+    assert any("shut off" in command and "destroy" in command for command in commands)
+    assert not any("vol-" in command for command in commands)
+    assert "shut down and started anew, as their spec changed: minet-s0" in caplog.text
+
+
+def test_diff_shows_what_changes_in_the_xml(caplog: pytest.LogCaptureFixture) -> None:
+    settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
+    path = "/var/lib/libvirt/images/minet-lab/minet/specs/domain-minet-s0.xml"
+    kept = {"for f in": [f"@{path}", '  <memory unit="MiB">512</memory>']}
+    arguments = {"settings": settings, "guests": guests(1), "require_kvm": False}
+    responses = {**kept, STATE: answer(1), KVM: WORKING}
+    with caplog.at_level("INFO"):
+        run_operation(operations.running, responses, lab=LAB, diff=True, **arguments)
+    assert '-   <memory unit="MiB">512</memory>' in caplog.text
+    assert '+   <memory unit="MiB">1024</memory>' in caplog.text
+
+
+def test_guests_without_hardware_virtualization_are_emulated_unless_it_is_required() -> None:
+    assert 'type="qemu"' in "\n".join(running(EMPTY, 1, kvm=["vendor X"]).commands)
+    refused = running(EMPTY, 1, kvm=["vendor X"], require_kvm=True)
+    assert (refused.failed, len(refused.commands)) == (True, 2)
+
+
+def test_too_little_memory_fails_the_host_before_anything_is_made(caplog: pytest.LogCaptureFixture) -> None:
+    lines = ["1000" if line == "64000" else line for line in EMPTY]
+    run = running(lines, 3)
+    assert (run.failed, len(run.commands)) == (True, 2)
+    assert "need 1920 MiB of memory, 1000 MiB are available" in caplog.text
+    assert "lower guest.memory in inventories/group_data/kvm_hosts.py" in caplog.text
+
+
+def test_guests_that_run_already_need_no_more_memory() -> None:
+    assert not running(answer(3, memory=10), 3).failed
+
+
+def test_a_domain_of_somebody_else_fails_the_host_and_is_left_alone() -> None:
+    run = running(answer(2, lab="other"), 2)
+    assert (run.failed, len(run.commands)) == (True, 2)
+
+
+def ready(responses: dict[str, list[str]]) -> Run:
+    return run_operation(operations.ready, {**responses, KVM: WORKING}, lab=LAB, guests=guests(2))
+
+
+ADDRESSES = [str(guest.address.ip) for guest in guests(2)]
+
+
+def test_guests_that_answer_cost_one_command() -> None:
+    run = ready({SSH: ADDRESSES})
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    console = f"/var/lib/libvirt/images/minet-lab/{LAB}/consoles/minet-s1.log"
+    run = ready({SSH: ADDRESSES[:1], RUNNING: ["minet-s0"], "tail -n": [f"@{console}", "Kernel panic"]})
+    assert run.failed
+    assert "guests are not running: minet-s1" in caplog.text
+    assert "Kernel panic" in caplog.text
+
+
+def test_a_guest_that_never_answers_fails_the_host_in_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guest_waits, "READY_LIMIT", 0)
+    assert ready({SSH: [], RUNNING: ["minet-s0", "minet-s1"]}).failed
+    assert "do not answer SSH after 0 s: minet-s0, minet-s1" in caplog.text
+    assert "virsh console minet-s0" in caplog.text
+
+
+def image_at(folder: Path, content: bytes) -> UrlImage:
+    path = folder / "debian.qcow2"
+    path.write_bytes(content)
+    return UrlImage(url=path.as_uri(), sha256=hashlib.sha256(content).hexdigest())
+
+
+def present(lines: list[str], image: UrlImage) -> Run:
+    return run_operation(guest_images.present, {STATE: lines}, lab=LAB, image=image)
+
+
+def test_an_image_that_is_there_is_not_even_fetched() -> None:
+    run = present(answer(1), IMAGE)
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def test_an_image_is_verified_on_the_host_before_it_is_put_in_place(tmp_path: Path) -> None:
+    image = image_at(tmp_path, b"QFI\xfb and the rest")
+    command = present(EMPTY, image).commands[-1]
+    assert command.index(f"{image.sha256} ") < command.index("sha256sum --check") < command.index("mv -f")
+
+
+def test_no_room_for_the_image_fails_the_host(tmp_path: Path) -> None:
+    image = image_at(tmp_path, b"QFI\xfb" + bytes(2**20))
+    run = present(["0" if line == "64000" else line for line in EMPTY], image)
+    assert (run.failed, len(run.commands)) == (True, 2)
+
+
+def test_a_wrong_checksum_and_another_format_fail_the_host(tmp_path: Path) -> None:
+    image = image_at(tmp_path, b"raw bytes")
+    assert present(EMPTY, image).failed
+    assert present(EMPTY, image.model_copy(update={"sha256": 64 * "0"})).failed
