@@ -25,7 +25,7 @@ def network(lines: list[str], number: int) -> Run:
     ],
 )
 def test_a_no_op_is_one_command_whatever_the_number_of_students(
-    operation: Any, arguments: dict[str, object]
+    operation: Any, arguments: dict[str, Any]
 ) -> None:
     run = run_operation(operation, {STATE: answer(30)}, lab=LAB, **arguments)
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
