@@ -5,10 +5,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from minetlab.errors import LabError
-from minetlab.images.process import run
+from minetlab.images.process import at_the_latest_on_exit, run
 from minetlab.images.progress import Heartbeat, Progress
 
 LOCK_LIMIT = 1800.0
@@ -63,15 +64,13 @@ def make_once(target: Path, make: Callable[[Path, Path], object], what: str, pro
         scratch = target.with_name(f".{target.name}.partial")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        try:
+        with at_the_latest_on_exit(partial(shutil.rmtree, scratch, ignore_errors=True)):
             made = scratch / target.name
             started = time.monotonic()
             make(made, scratch)
             checksum_file(target).write_text(f"{sha256(made)}  {target.name}\n")
             made.replace(target)
             progress(f"{what}: done in {time.monotonic() - started:.0f} s ({_size(target)})")
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     return target
 
 

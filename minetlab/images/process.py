@@ -1,10 +1,13 @@
 """Run one program: bounded, killed with its children when we are interrupted, its last words in the error."""
 
+import atexit
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -58,16 +61,24 @@ def run_logged(
     """
     with log.open("ab") as output:
         process = _start(command, output, env)
-        try:
+        with at_the_latest_on_exit(partial(_kill, process)):
             status = _wait(process, what, progress, limit)
-        except BaseException:
-            _kill(process)
-            raise
     if status:
         raise LabError(
             f"{what} failed (status {status}); the end of {log}:\n{tail(log)}",
             next_step="mend what it complains of, and run the same command again",
         )
+
+
+@contextmanager
+def at_the_latest_on_exit(clean_up: Callable[[], None]) -> Iterator[None]:
+    """Run ``clean_up`` after the block, or at exit: an interrupted pyinfra drops its greenlets where they are."""
+    atexit.register(clean_up)
+    try:
+        yield
+    finally:
+        atexit.unregister(clean_up)
+        clean_up()
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -4,6 +4,7 @@ It is a tree of unpacked Debian packages in the cache. Its programs run in place
 dynamic loader: no root, no chroot, no namespace. Why: docs/decisions/toolbox.md.
 """
 
+import functools
 import hashlib
 import shutil
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from minetlab.images.cache import locked, require_free_space
 from minetlab.images.mmdebstrap import mmdebstrap
-from minetlab.images.process import run
+from minetlab.images.process import at_the_latest_on_exit, run
 from minetlab.images.progress import Progress
 from minetlab.paths import cache_dir
 
@@ -88,7 +89,7 @@ def _make(target: Path, what: str, progress: Progress) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     tree, tar = partial / "tree", partial / "tree.tar"
     tree.mkdir(parents=True)
-    try:
+    with at_the_latest_on_exit(functools.partial(shutil.rmtree, partial, ignore_errors=True)):
         mmdebstrap(
             SUITE,
             tar,
@@ -102,5 +103,3 @@ def _make(target: Path, what: str, progress: Progress) -> None:
         # Devices would need root, and no program here looks for them in the tree.
         run(["tar", "-C", str(tree), "--exclude=./dev", "--no-same-owner", "-xf", str(tar)])
         tree.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -94,6 +95,19 @@ def test_a_program_over_its_limit_is_ended_with_its_children(tmp_path: Path) -> 
         run_logged(["sh", "-c", f"(sleep 1; touch {mark}) & wait"], tmp_path / "log", "x", print, limit=0.1)
     time.sleep(1.2)
     assert not mark.exists()
+
+
+def test_what_is_dropped_at_exit_is_cleaned_up(tmp_path: Path) -> None:
+    program = (
+        "import sys, threading, time; from pathlib import Path; from minetlab.images.cache import make_once;"
+        "run = lambda made, scratch: (scratch.joinpath('begun').touch(), time.sleep(60));"
+        "target = Path(sys.argv[1]);"
+        "threading.Thread(target=make_once, args=(target, run, 'thing', print), daemon=True).start();"
+        "begun = target.with_name('.thing.partial') / 'begun'\n"
+        "while not begun.exists(): time.sleep(0.01)"
+    )
+    run([sys.executable, "-c", program, str(tmp_path / "thing")], limit=20)
+    assert [path.name for path in tmp_path.iterdir()] == [".thing.lock"]
 
 
 def test_a_missing_program_is_named() -> None:
