@@ -72,7 +72,7 @@ def run_logged(
 
 @contextmanager
 def at_the_latest_on_exit(clean_up: Callable[[], None]) -> Iterator[None]:
-    """Run ``clean_up`` after the block, or at exit: an interrupted pyinfra drops its greenlets where they are."""
+    """Run ``clean_up`` after the block, or at exit: an interrupted pyinfra drops its greenlets."""
     atexit.register(clean_up)
     try:
         yield
