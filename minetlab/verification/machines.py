@@ -15,7 +15,6 @@ LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "vi
 DOCKER_UNIT = "docker.service"
 KVM_DEVICE = "stat --format='%G %a' /dev/kvm"
 QEMU_GROUPS = "id --name --groups libvirt-qemu"
-OPEN_KVM = "exec 3<>/dev/kvm && echo opened"
 SSHD = "/usr/sbin/sshd -T"
 ADDRESSES = "ip -json address show"
 HOSTNAME = "uname -n"
@@ -137,6 +136,11 @@ def keys_of(login: str) -> str:
     return f'cat "$(getent passwd {login} | cut -d: -f6)/.ssh/authorized_keys"'
 
 
+def open_kvm_as(login: str) -> str:
+    """The command by which an account opens /dev/kvm as QEMU does; root would create a missing one."""
+    return f"/usr/sbin/runuser --user {login} -- sh -c 'exec 3<>/dev/kvm && echo opened'"
+
+
 def password_of(login: str) -> str:
     """The command that reads the state of an account's password: passwd(1), ``--status``."""
     return f"passwd --status {login}"
@@ -163,8 +167,8 @@ def guest_batches(login: str) -> Iterable[Iterable[str]]:
     """The same of a guest, whose student has this account."""
     return (
         (
-            *(*Cpu.COMMANDS, *Kernel.IDENTITY, Kernel.MODULES, HOSTNAME, ADDRESSES, OPEN_KVM, SSHD),
-            *(keys_of(login), password_of(login)),
+            *(*Cpu.COMMANDS, *Kernel.IDENTITY, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
+            *(keys_of(login), password_of(login), open_kvm_as(login)),
             *(hardware.nested for hardware in HARDWARE.values()),
         ),
     )

@@ -127,7 +127,7 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (guests.test_guest_can_virtualize, ALICE, AMD.nested): [
         ("1", "0"),
     ],
-    (guests.test_guest_can_virtualize, ALICE, machines.OPEN_KVM): [
+    (guests.test_guest_can_virtualize, ALICE, machines.open_kvm_as("alice")): [
         ("opened", None),
     ],
     (guests.test_guest_runs_a_kernel_of_its_own, ALICE, Kernel.BOOT_ID): [
