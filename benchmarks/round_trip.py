@@ -24,6 +24,7 @@ def connect(reached: Connection, *, nagle: bool) -> paramiko.SSHClient:
     client.connect(reached.hostname, reached.port, reached.user, key_filename=str(reached.key))
     transport = client.get_transport()
     assert transport is not None
+    assert isinstance(transport.sock, socket.socket)
     transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(not nagle))
     return client
 

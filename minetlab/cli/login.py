@@ -13,7 +13,7 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     """Become an ssh to a host, a guest, or a container through its host.
 
     :param machine: a name as ``lab up`` shows it.
-    :param command: what to run there; empty for a shell.
+    :param command: what a shell there is to run, its words joined by spaces as ssh does; empty: log in.
     :raises LabError: there is no such machine.
     """
     hosts = inventory.read(inventory_file)
@@ -24,13 +24,11 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     reachable = {access.alias_of(host.name) for host in hosts} | {guest.name for guest in plan.guests}
     ssh = ["ssh", "-F", str(config)]
     if machine in containers:
-        inside = shlex.join(
-            ["docker", "exec", "-it" if not command else "-i", machine, *(command or ["zsh"])]
-        )
-        ssh += ["-t"] if not command else []
-        ssh += [access.alias_of(containers[machine].host), inside]
+        run = ["-i", machine, "sh", "-c", " ".join(command)] if command else ["-it", machine, "zsh"]
+        terminal = [] if command else ["-t"]
+        ssh += [*terminal, access.alias_of(containers[machine].host), shlex.join(["docker", "exec", *run])]
     elif machine in reachable:
-        ssh += [machine, *([shlex.join(command)] if command else [])]
+        ssh += [machine, *command]
     else:
         known = ", ".join(sorted(reachable | containers.keys()))
         raise LabError(f"there is no machine {machine!r} in the lab", next_step=f"choose one of: {known}")

@@ -26,8 +26,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
         "host", "machine", "student", "address", "log in", "accelerator", "verdict", title=f"lab {lab.name}"
     )
     for row in _rows(lab, plan, config):
-        verdict = verdicts.of(row[1])
-        table.add_row(*row, f"[{'red' if 'FAILED' in verdict else 'green'}]{verdict}")
+        table.add_row(*row, verdicts.of(row[1]))
     console = Console()
     console.print(table)
     if verdicts.green:
@@ -37,9 +36,10 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
 
 
 def _rows(lab: Lab, plan: Plan, config: Path) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
-    for name in sorted({host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}):
+    names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
+    for name in sorted(names):
         alias = access.alias_of(name)
         rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
         guests = plan.guests_on(name)

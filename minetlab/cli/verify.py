@@ -9,6 +9,9 @@ import pytest
 
 from minetlab.paths import PROJECT_ROOT
 
+WORKERS = 4
+"""Machines that are checked at a time: nearly all of it is waiting for their answers."""
+
 
 @dataclass
 class Verdicts:
@@ -24,10 +27,14 @@ class Verdicts:
         return self.exit_code == 0
 
     def of(self, machine: str) -> str:
-        """One line about one machine."""
+        """One line about one machine, in rich's markup."""
         if failed := self.failed.get(machine):
-            return f"{len(failed)} FAILED"
-        return f"{self.passed[machine]} checks passed" if self.passed.get(machine) else "not verified"
+            return f"[red]{len(failed)} FAILED"
+        return (
+            f"[green]{self.passed[machine]} checks passed"
+            if self.passed.get(machine)
+            else "[yellow]not verified"
+        )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one outcome (pytest's hook)."""
@@ -46,7 +53,14 @@ def run(inventory: Path, keyword: str = "") -> Verdicts:
     :param keyword: pytest's ``-k`` expression; empty for everything.
     """
     verdicts = Verdicts()
-    arguments = [str(PROJECT_ROOT / "tests" / "hosts"), "--inventory", str(inventory), "-q"]
+    arguments = [
+        str(PROJECT_ROOT / "tests" / "hosts"),
+        "--inventory",
+        str(inventory),
+        "-q",
+        "-n",
+        str(WORKERS),
+    ]
     if keyword:
         arguments += ["-k", keyword]
     verdicts.exit_code = int(pytest.main(arguments, plugins=[verdicts]))

@@ -54,4 +54,6 @@ def guest_recipe(debian: int = 13, extra_packages: tuple[str, ...] = ()) -> Imag
         files=files_of(TEMPLATES / "guest"),
         hooks=_HOOKS,
         disk_gib=DISK_GIB,
+        # Each character on an emulated serial line is an exit to QEMU: only what is wrong is worth it.
+        kernel_arguments="console=ttyS0 quiet",
     )

@@ -1,6 +1,5 @@
 """Virtual hosts that stand in for real ones: this user's QEMU machines, reached by SSH on loopback."""
 
-import shlex
 from dataclasses import dataclass
 
 from minetlab.sandbox.lifecycle import remove, start, stop
@@ -55,7 +54,7 @@ def connection(name: str) -> Connection:
 
 
 def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
-    """The words of an OpenSSH command that logs into a running host, or runs ``command`` there.
+    """The words of an OpenSSH command that logs into a running host, or runs ``command`` there, as ssh does.
 
     :raises LabError: it does not run.
     """
@@ -72,7 +71,7 @@ def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
     for option, value in options.items():
         words += ["-o", f"{option}={value}"]
     words.append(f"{reached.user}@{reached.hostname}")
-    return [*words, shlex.join(command)] if command else words
+    return [*words, *(command or [])]
 
 
 def _state(machine: Machine) -> HostState:

@@ -14,7 +14,10 @@ from minetlab.errors import LabError
 from minetlab.sandbox import Connection, spec_of, start
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
-from minetlab.ssh import disable_nagle
+from minetlab.ssh import disable_nagle_everywhere
+
+# pyinfra imports every connector at its start: this is early enough for hosts behind plain SSH, too.
+disable_nagle_everywhere()
 
 
 class SandboxData(ConnectorData):
@@ -72,7 +75,6 @@ class SandboxConnector(SSHConnector):
         except (LabError, OSError) as error:
             raise ConnectError(str(error)) from error
         super().connect()
-        disable_nagle(self)
 
     def _aim(self, connection: Connection) -> None:
         # pyinfra remembers known_hosts files by name, and this one changes with the port at every boot.

@@ -30,7 +30,7 @@ def ssh(config: Path, host: str, command: str) -> str:
 @contextmanager
 def forwarded(config: Path, host: str, remote_socket: str, local_socket: Path) -> Iterator[Path]:
     """A Unix socket of the host, reachable here."""
-    argv = ["ssh", "-F", config, "-S", "none", "-N", "-o", "ExitOnForwardFailure=yes"]
+    argv = ["ssh", "-F", str(config), "-S", "none", "-N", "-o", "ExitOnForwardFailure=yes"]
     process = subprocess.Popen([*argv, "-L", f"{local_socket}:{remote_socket}", host])
     try:
         deadline = time.monotonic() + 60
@@ -68,11 +68,11 @@ def container_host(config: Path, host: str, scratch: Path) -> State:
     with forwarded(config, host, "/run/docker.sock", scratch / "docker.sock") as socket:
         client = docker.DockerClient(base_url=f"unix://{socket}", timeout=120)
         state = {
-            "containers": [container.name for container in client.containers.list(all=True)],
+            "containers": [str(container.name) for container in client.containers.list(all=True)],
             "images": [str(image.id) for image in client.images.list(all=True)],
-            "networks": [network.name for network in client.networks.list()],
-            "volumes": [volume.name for volume in client.volumes.list()],
+            "networks": [str(network.name) for network in client.networks.list()],
+            "volumes": [str(volume.name) for volume in client.volumes.list()],
         }
         client.close()
     state["bridges"] = ssh(config, host, "ip -brief link show type bridge | cut -d' ' -f1").split()
-    return {kind: sorted(str(name) for name in names) for kind, names in state.items()}
+    return {kind: sorted(names) for kind, names in state.items()}

@@ -4,7 +4,8 @@ import re
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ USERNET = (
 )
 
 
+def wait_for(condition: Callable[[], bool], limit: float = 30) -> None:
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
@@ -40,6 +48,8 @@ def qemu(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
     pid_file = machine.folder / "qemu.pid"
     with subprocess.Popen(["sh", "-c", "sleep 60; :", "sh", str(pid_file)]) as process:
         pid_file.write_text(f"{process.pid}\n")
+        # Popen returns at the exec; the kernel shows the new words a moment later.
+        wait_for(lambda: machine.pid == process.pid)
         yield process
         process.kill()
 
@@ -186,8 +196,8 @@ def test_ssh_trusts_the_pinned_key_only(
     machine: Machine, qemu: subprocess.Popen[bytes], monitor: list[str]
 ) -> None:
     ensure_identity(machine.folder, "hv1")
-    words = ssh_argv("hv1", ["echo", "a b"])
-    assert words[-2:] == ["root@127.0.0.1", "echo 'a b'"]
+    words = ssh_argv("hv1", ["echo a;", "echo b"])
+    assert words[-3:] == ["root@127.0.0.1", "echo a;", "echo b"]
     assert "StrictHostKeyChecking=yes" in words
     assert f"UserKnownHostsFile={machine.folder}/known_hosts" in words
     assert (machine.folder / "known_hosts").read_text().startswith("[127.0.0.1]:35271 ssh-ed25519 ")
