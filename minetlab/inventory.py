@@ -144,13 +144,13 @@ def read(inventory: Path) -> tuple[InventoryHost, ...]:
 
     :raises LabError: where pyinfra cannot read it, with pyinfra's own words.
     """
+    next_step = "correct it, or name another one with --inventory"
+    if not inventory.is_file():
+        raise LabError(f"cannot read the inventory {inventory}: there is no such file", next_step=next_step)
     command = [sys.executable, "-m", "pyinfra", str(inventory), "debug-inventory", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if not inventory.is_file() or result.returncode != 0:
-        raise LabError(
-            f"cannot read the inventory {inventory}\n{result.stderr.strip()}",
-            next_step="correct it, or name another one with --inventory",
-        )
+    if result.returncode != 0:
+        raise LabError(f"cannot read the inventory {inventory}\n{result.stderr.strip()}", next_step=next_step)
     return tuple(
         InventoryHost(host["name"], tuple(host["groups"]), host["data"]) for host in json.loads(result.stdout)
     )

@@ -7,6 +7,8 @@ import typer
 
 from minetlab.cli import deploy, login, sandbox, testing, verify
 from minetlab.cli.table import show_lab
+from minetlab.inventory import load, read
+from minetlab.plan import allocate
 
 app = typer.Typer(
     help="""Stand up MiNET's virtualization lab, and prove that every machine shows what the course claims.
@@ -28,6 +30,7 @@ DEFAULT_INVENTORY = Path("inventories/lab.py")
 @app.command()
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
+    allocate(load(read(inventory)))  # wrong data are refused before a host is booted
     deployed = deploy.run(inventory, "deploys/all.py")
     verdicts = verify.run(inventory)
     show_lab(inventory, verdicts)

@@ -14,10 +14,10 @@ from minetlab.errors import LabError
 from minetlab.sandbox import Connection, spec_of, start
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
-from minetlab.ssh import disable_nagle_everywhere
+from minetlab.ssh import tune_every_connection
 
 # pyinfra imports every connector at its start: this is early enough for hosts behind plain SSH, too.
-disable_nagle_everywhere()
+tune_every_connection()
 
 
 class SandboxData(ConnectorData):

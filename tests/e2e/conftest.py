@@ -37,13 +37,21 @@ class LabUnderTest:
     def ssh_config(self) -> Path:
         return self.folder / "state" / "labs" / "minet" / "ssh_config"
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command as a user would; what it says on stderr is shown as it comes."""
-        print(f"\n$ {' '.join(command)}", file=sys.stderr, flush=True)
+    def run(
+        self, *command: str | Path, check: bool = True, merged: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user would; its stderr is shown as it comes, or merged into stdout."""
+        print("\n$", *command, file=sys.stderr, flush=True)
         result = subprocess.run(
-            command, env=self.environment, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True,
-            timeout=LIMIT, check=False,
-        )  # fmt: skip
+            command,
+            env=self.environment,
+            cwd=PROJECT_ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else None,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
         assert not check or result.returncode == 0, (
             f"{command} ended with {result.returncode}:\n{result.stdout}"
         )

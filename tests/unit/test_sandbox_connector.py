@@ -1,17 +1,11 @@
-import socket
-from types import SimpleNamespace
-from typing import cast
-
 import pytest
 from pyinfra.api.config import Config
 from pyinfra.api.connect import connect_all
 from pyinfra.api.exceptions import InventoryError, PyinfraError
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
-from pyinfra.connectors.ssh import SSHConnector
 
 from minetlab.sandbox.connector import SandboxConnector
-from minetlab.ssh import disable_nagle
 
 
 def state_of(*hosts: object) -> State:
@@ -37,20 +31,3 @@ def test_one_hosts_wrong_data_do_not_stop_the_others() -> None:
 def test_a_run_of_wrong_hosts_only_fails() -> None:
     with pytest.raises(PyinfraError, match="No hosts remaining"):
         connect_all(state_of(("@sandbox/hv1", {"sandbox_debian": 11})))
-
-
-def test_small_packets_are_sent_at_once() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname()) as sock,
-    ):
-        before = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        client = SimpleNamespace(get_transport=lambda: SimpleNamespace(sock=sock))
-        disable_nagle(cast(SSHConnector, SimpleNamespace(client=client)))
-        assert (before, sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) == (0, 1)
-
-
-def test_a_connection_without_a_socket_is_left_alone() -> None:
-    for transport in (None, SimpleNamespace(sock=object())):
-        client = SimpleNamespace(get_transport=lambda t=transport: t)
-        disable_nagle(cast(SSHConnector, SimpleNamespace(client=client)))

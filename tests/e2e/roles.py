@@ -1,0 +1,18 @@
+"""Hosts as they are before a lab comes to them: the roles' packages and daemons, and nothing else."""
+
+from pyinfra.context import host
+from pyinfra.operations import systemd
+
+from minetlab import inventory
+from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
+from minetlab.operations import libvirt, packages
+
+lab, _ = inventory.current()
+
+if inventory.KVM_HOSTS in host.groups:
+    packages.installed(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
+    libvirt.services(name="Run libvirtd", lab=lab.name)
+
+if inventory.CONTAINER_HOSTS in host.groups:
+    packages.installed(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
+    systemd.service(name="Run dockerd", service="docker.service", running=True, enabled=True)
