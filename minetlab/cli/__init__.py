@@ -2,7 +2,7 @@
 
 import sys
 
-from rich.console import Console
+import typer
 
 from minetlab.cli.app import app
 from minetlab.errors import LabError
@@ -15,9 +15,8 @@ def main() -> None:
     try:
         app()
     except LabError as error:
-        Console(stderr=True, highlight=False).print(
-            f"[bold red]lab:[/] {error.problem}\n  → {error.next_step}"
-        )
+        typer.secho("lab: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(error, err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

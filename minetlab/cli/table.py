@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,7 @@ from minetlab.plan import Plan, allocate
 from minetlab.sandbox import list_hosts
 
 NOT_THERE = "—"
+WIDTH = 130
 
 
 def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
@@ -22,12 +24,13 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     lab = inventory.load(hosts)
     plan = allocate(lab)
     config = access.write_config(lab, plan, hosts)
-    table = Table(
-        "host", "machine", "student", "address", "log in", "accelerator", "verdict", title=f"lab {lab.name}"
-    )
+    table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
+        table.add_column(column, no_wrap=True)
     for row in _rows(lab, plan, config):
         table.add_row(*row, verdicts.of(row[1]))
-    console = Console()
+    # Names and commands are to be copied: on a narrow terminal lines wrap, and nothing is cut.
+    console = Console(width=max(Console().width, WIDTH))
     console.print(table)
     if verdicts.green:
         console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")

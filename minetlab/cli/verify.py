@@ -53,14 +53,9 @@ def run(inventory: Path, keyword: str = "") -> Verdicts:
     :param keyword: pytest's ``-k`` expression; empty for everything.
     """
     verdicts = Verdicts()
-    arguments = [
-        str(PROJECT_ROOT / "tests" / "hosts"),
-        "--inventory",
-        str(inventory),
-        "-q",
-        "-n",
-        str(WORKERS),
-    ]
+    checks = str(PROJECT_ROOT / "tests" / "hosts")
+    quietly = ["-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    arguments = [checks, "--inventory", str(inventory), "-n", str(WORKERS), *quietly]
     if keyword:
         arguments += ["-k", keyword]
     verdicts.exit_code = int(pytest.main(arguments, plugins=[verdicts]))

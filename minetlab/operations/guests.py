@@ -52,7 +52,10 @@ def running(lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], requ
         for guest in guests
         if guest.name in missing
     }
-    yield from observe.changing(_converge(Layout(lab), changes, images))
+    # On an emulated host, guests that boot side by side take turns holding each other's locks: several
+    # times slower than one after the other (docs/decisions/emulated-hosts-boot-guests-in-turn.md).
+    in_turn = {guest.name: str(guest.address.ip) for guest in guests if kvm.emulated}
+    yield from observe.changing(_converge(Layout(lab), changes, images, in_turn))
 
 
 @operation()
@@ -116,7 +119,14 @@ def _shortage(changes: GuestChanges, observed: LibvirtObserved) -> LabError | No
     return None
 
 
-def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes]) -> Commands:
+def _converge(
+    layout: Layout, changes: GuestChanges, images: dict[str, bytes], in_turn: dict[str, str]
+) -> Commands:
+    """Make the changes.
+
+    :param images: content of the missing seeds, by guest.
+    :param in_turn: addresses of the guests that have to answer before the next is started.
+    """
     for spec in changes.seeds:
         new = f"{layout.folder}/{spec.seed}.new"
         yield FileUploadCommand(BytesIO(images[spec.name]), new)
@@ -138,6 +148,8 @@ def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes]) -
         yield virsh("autostart", spec.name)
     for spec in changes.start:
         yield virsh("start", spec.name)
+        if spec.name in in_turn:
+            yield FunctionCommand(wait_until_ready, (layout.lab, {in_turn[spec.name]: spec.name}), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
 

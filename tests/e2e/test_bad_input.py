@@ -34,8 +34,10 @@ def refused(*command):
 def test_unknown_group_data(inventories):
     with (inventories / "group_data" / "kvm_hosts.py").open("a") as file:
         file.write("gest = {'memory': 512}\n")
+    # pyinfra connects before it reads deploys: no sandbox host has to boot for this.
+    (inventories / "local.py").write_text("kvm_hosts = ['@local']\n")
     for command in (
-        [*PYINFRA, inventories / "lab.py", "deploys/all.py"],
+        [*PYINFRA, inventories / "local.py", "deploys/all.py"],
         [*LAB, "up", "-i", inventories / "lab.py"],
     ):
         said = refused(*command)
@@ -53,7 +55,7 @@ def test_a_host_that_cannot_be_reached_does_not_stop_the_others(inventories):
     said = refused(*PYINFRA, inventories / "lab.py", "deploys/all.py")
     assert "nowhere" in said
     assert "Could not connect" in said
-    assert "[@local] Ready" in said
+    assert re.search(r"\[@local\] +Ready", said)
 
 
 def test_a_sandbox_host_with_more_memory_than_there_is(inventories):
