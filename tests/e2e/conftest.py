@@ -13,13 +13,20 @@ from typing import Any
 
 import pytest
 
+from minetlab import access, inventory
 from minetlab.paths import PROJECT_ROOT
+from minetlab.plan import allocate
 from tests.e2e import observe
 
 LAB = [sys.executable, "-m", "minetlab"]
 PYINFRA = [sys.executable, "-m", "pyinfra"]
 # Far above what any single command needs on two emulating cores; a hang still ends.
 LIMIT = 40 * 60
+BOTH = "kvm_hosts = [('@sandbox/hv1', {0})]\ncontainer_hosts = [('@sandbox/ct1', {0})]\n"
+LOOKS = {
+    "kvm_hosts": ("hv1", observe.kvm_host),
+    "container_hosts": ("ct1", observe.container_host),
+}
 
 
 @dataclass
@@ -62,9 +69,16 @@ class LabUnderTest:
         result = self.run(*PYINFRA, "-y", "--json", *options, str(self.inventory), deploy)
         return dict(json.loads(result.stdout)["results"])
 
-    def lab(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a ``lab`` command on this inventory."""
-        return self.run(*LAB, *arguments, "--inventory", str(self.inventory), check=check)
+    def lab(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a ``lab`` command."""
+        return self.run(*LAB, *arguments, check=check)
+
+    def machines(self) -> list[str]:
+        """The names of all hosts, guests and containers of the lab."""
+        hosts = inventory.read(self.inventory)
+        plan = allocate(inventory.load(hosts))
+        names = [access.alias_of(host.name) for host in hosts]
+        return names + [guest.name for guest in plan.guests] + [each.name for each in plan.containers]
 
     def set_group_data(self, group: str, key: str, value: object) -> None:
         """Edit the inventory as an administrator would: one more line that sets ``key``."""
@@ -72,10 +86,11 @@ class LabUnderTest:
             file.write(f"\n{key} = {value!r}\n")
 
     def observe(self) -> dict[str, observe.State]:
-        """What stands on both hosts."""
+        """What stands on the hosts."""
         return {
-            "hv1": observe.kvm_host(self.ssh_config, "hv1", self.folder),
-            "ct1": observe.container_host(self.ssh_config, "ct1", self.folder),
+            group: look(self.ssh_config, host, self.folder)
+            for group, (host, look) in LOOKS.items()
+            if group in self.inventory.read_text()
         }
 
 
@@ -84,17 +99,21 @@ def changed(results: dict[str, Any]) -> list[str]:
     return [operation["name"] for operation in results["operations"] if operation["success"]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("container_hosts = [('@sandbox/ct1', {'sandbox_image': 'bare'})]\n", id="containers"),
+        pytest.param(BOTH.format({"sandbox_image": "bare"}), id="whole", marks=pytest.mark.guests),
+        pytest.param(BOTH.format({"sandbox_debian": 12}), id="debian12", marks=pytest.mark.guests),
+    ],
+)
 def lab(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
-    """A lab whose sandbox hosts have the data the test module names in ``SANDBOX``."""
+    """A lab in the sandbox: only containers, everything on bare hosts, everything on Debian 12."""
     # Not pytest's tmp_path: the paths of Unix sockets in it must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
     shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
     under_test = LabUnderTest(folder, {**os.environ, "MINETLAB_STATE": str(folder / "state")})
-    data = request.module.SANDBOX
-    under_test.inventory.write_text(
-        f"kvm_hosts = [('@sandbox/hv1', {data!r})]\ncontainer_hosts = [('@sandbox/ct1', {data!r})]\n"
-    )
+    under_test.inventory.write_text(request.param)
     yield under_test
-    under_test.lab("down", "--sandbox", check=False)
+    under_test.lab("sandbox", "rm", check=False)
     shutil.rmtree(folder)

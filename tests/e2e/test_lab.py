@@ -1,4 +1,4 @@
-"""The main job on bare Debian 13 hosts, in the order an administrator lives through it."""
+"""The main job, in the order an administrator lives through it; each test stands on those before it."""
 
 import re
 import sys
@@ -8,10 +8,8 @@ import pytest
 from tests.e2e import observe
 from tests.e2e.conftest import PYINFRA, LabUnderTest, changed
 
-SANDBOX = {"sandbox_image": "bare"}
 PYTEST = [sys.executable, "-m", "pytest"]
 MOST_COMMANDS = 40
-MACHINES = ("hv1", "ct1", "minet-alice", "minet-bob", "minet-alice-processus", "minet-bob-processus")
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +17,8 @@ def before(lab: LabUnderTest) -> dict[str, observe.State]:
     """What stands on the hosts when they have the roles' packages and daemons, but no lab yet."""
     results = lab.pyinfra("tests/e2e/roles.py")
     assert results["failed_hosts"] == []
-    assert len(changed(results)) >= 2, "bare hosts have neither libvirt nor Docker"
-    lab.lab("ssh", "hv1", "true")  # writes the SSH configuration that observing needs
+    # This writes the SSH configuration that observing needs.
+    lab.lab("ssh", "--inventory", lab.inventory, lab.machines()[0], "true")
     return lab.observe()
 
 
@@ -33,7 +31,7 @@ def test_deploys(lab: LabUnderTest, before: dict[str, observe.State]) -> None:
 
 def test_proves_every_machine(lab: LabUnderTest) -> None:
     result = lab.run(*PYTEST, "-v", "tests/hosts", "--inventory", lab.inventory)
-    for machine in MACHINES:
+    for machine in lab.machines():
         assert re.search(rf"PASSED.*\[{machine}\]", result.stdout), f"{machine} was not verified"
 
 
@@ -45,7 +43,7 @@ def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> N
         r"Running command on (\S+):",
         lab.run(*PYINFRA, "-y", "--debug", lab.inventory, "deploys/all.py", merged=True).stdout,
     )
-    assert set(sent) == {"@sandbox/hv1", "@sandbox/ct1"}
+    assert sent
     assert max(sent.count(host) for host in set(sent)) <= MOST_COMMANDS
 
 
