@@ -52,7 +52,7 @@ def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, st
         answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
         late = [name for address, name in addresses.items() if address not in answering]
         if not late:
-            host.log(f"{', '.join(addresses.values())} answer SSH ({heartbeat.elapsed:.0f} s)")
+            host.log(f"SSH answers at {', '.join(addresses.values())} ({heartbeat.elapsed:.0f} s)")
             return True
         off = [name for name in late if name not in host.get_fact(ActiveDomains)]
         if off:
