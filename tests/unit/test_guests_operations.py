@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,34 @@ def image_at(folder: Path, content: bytes) -> UrlImage:
 
 def present(lines: list[str], image: UrlImage) -> Run:
     return run_operation(guest_images.present, {STATE: lines}, lab=LAB, image=image)
+
+
+def test_guests_of_an_emulated_host_are_started_in_turn() -> None:
+    arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(2), "require_kvm": False}
+    responses = {STATE: EMPTY, SSH: ADDRESSES, KVM: [*WORKING, "emulated yes"]}
+    commands = run_operation(operations.running, responses, lab=LAB, **arguments).commands
+    steps = [
+        "start" if command.endswith(("start minet-s0", "start minet-s1")) else "wait"
+        for command in commands
+        if SSH in command or (command.startswith("virsh") and " start " in command)
+    ]
+    assert steps == ["start", "wait", "start", "wait"]
+    commands = run_operation(operations.running, {**responses, KVM: WORKING}, lab=LAB, **arguments).commands
+    assert not any(SSH in command for command in commands)
+
+
+@pytest.mark.parametrize(("kvm", "resets"), [([*WORKING, "emulated yes"], 1), (WORKING, 0)])
+def test_a_guest_that_hangs_is_reset_once_where_the_host_is_emulated(
+    kvm: list[str], resets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("RESET_AFTER", "POLL_INTERVAL"):
+        monkeypatch.setattr(guest_waits, limit, 0)
+    for limit in ("READY_LIMIT", "READY_LIMIT_EMULATED"):
+        monkeypatch.setattr(guest_waits, limit, 0.5)
+    responses = {SSH: ADDRESSES[:1], RUNNING: ["minet-s0", "minet-s1"], KVM: kvm}
+    run = run_operation(operations.ready, responses, lab=LAB, guests=guests(2))
+    assert [command.split()[-1] for command in run.commands if " reset " in command] == ["minet-s1"] * resets
+    assert run.failed
 
 
 def test_an_image_that_is_there_is_not_even_fetched() -> None:
