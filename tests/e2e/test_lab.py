@@ -32,7 +32,7 @@ def test_deploys(lab: LabUnderTest, before: dict[str, observe.State]) -> None:
 def test_proves_every_machine(lab: LabUnderTest) -> None:
     result = lab.run(*PYTEST, "-v", "tests/hosts", "--inventory", lab.inventory)
     for machine in lab.machines():
-        assert re.search(rf"PASSED.*\[{machine}\]", result.stdout), f"{machine} was not verified"
+        assert f"[{machine}] PASSED" in result.stdout, f"{machine} was not verified"
 
 
 def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> None:
