@@ -12,14 +12,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from minetlab.errors import LabError
-from minetlab.images import ImageFile, ImageRecipe, Suite
+from minetlab.images import SUITES, ImageFile, ImageRecipe
 from minetlab.model.tp_image import TpImage
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan.tp_images import ImageSpec
 
 FOLDER = PROJECT_ROOT / "tp"
 USER, HOME = "etudiant", "/home/etudiant"
-SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
 HOOKS = (
     f"useradd --no-create-home --home-dir {HOME} --shell /bin/zsh {USER}; "
     f"install --directory {HOME}; chown --recursive {USER}:{USER} {HOME}",

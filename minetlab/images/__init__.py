@@ -3,9 +3,10 @@
 from minetlab.images.disk import build_disk, build_rootfs
 from minetlab.images.fetched import FetchedImage, fetch
 from minetlab.images.progress import Progress
-from minetlab.images.recipe import ImageFile, ImageRecipe, Suite
+from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, Suite
 
 __all__ = [
+    "SUITES",
     "FetchedImage",
     "ImageFile",
     "ImageRecipe",

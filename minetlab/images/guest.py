@@ -1,9 +1,8 @@
 """The lab's own guest image: Debian with cloud-init, of the same shape as Debian's official cloud images."""
 
-from minetlab.images.recipe import ImageRecipe, Suite, files_of
+from minetlab.images.recipe import SUITES, ImageRecipe, files_of
 from minetlab.paths import TEMPLATES
 
-SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
 DISK_GIB = 3
 """Room for the packages; cloud-init grows the root file system to the disk that the guest really gets."""
 _PACKAGES = (

@@ -11,6 +11,8 @@ FORMAT = 1
 """Raise it when the builder makes something else of the same recipe, so that cached images are made anew."""
 
 Suite = Literal["bookworm", "trixie"]
+SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
+"""Debian's releases, by major version."""
 
 
 class ImageFile(BaseModel):

@@ -8,11 +8,11 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import specs
 from minetlab.errors import LabError
-from minetlab.facts.libvirt import SERVICES, Files
+from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.model import Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
-from minetlab.operations.shell import VIRSH, all_of, install_text, virsh
+from minetlab.operations.shell import all_of, install_text, virsh
 from minetlab.plan import Guest
 from minetlab.plan.layout import ROOT, Layout
 from minetlab.plan.libvirt_state import LibvirtObserved, Pool

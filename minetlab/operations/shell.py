@@ -2,7 +2,7 @@
 
 from pyinfra.api.command import QuoteString, StringCommand
 
-VIRSH = "virsh -q -c qemu:///system"
+from minetlab.facts.libvirt import VIRSH
 
 
 def virsh(command: str, *words: str | QuoteString) -> StringCommand:

@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-from minetlab.images.recipe import ImageRecipe, Suite, files_of
+from minetlab.images.recipe import SUITES, ImageRecipe, files_of
 from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.paths import TEMPLATES
 
 Kind = Literal["bare", "warm"]
 
-SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
 _PACKAGES = (
     "ca-certificates",
     "dbus",

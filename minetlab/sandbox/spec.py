@@ -3,7 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from minetlab.errors import LabError
-from minetlab.sandbox.images import SUITES, Kind
+from minetlab.images import SUITES
+from minetlab.sandbox.images import Kind
 
 DATA_PREFIX = "sandbox_"
 
