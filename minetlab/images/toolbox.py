@@ -17,14 +17,19 @@ from minetlab.images.progress import Progress
 from minetlab.paths import cache_dir
 
 SUITE = "trixie"
+_BACKPORTS = f"{SUITE}-backports"
 PACKAGES = (
     "e2fsprogs",
     "grub-common",
     "grub-pc-bin",
     "libarchive13t64",  # mkfs.ext4 opens it at run time, to fill a file system from a tar file
-    "qemu-system-x86",
-    "qemu-utils",
-    "seabios",
+    # Why not the release's own: docs/decisions/emulation-needs-a-recent-qemu.md.
+    *(f"{package}/{_BACKPORTS}" for package in ("qemu-system-common", "qemu-system-data", "qemu-system-x86")),
+    *(f"{package}/{_BACKPORTS}" for package in ("qemu-utils", "seabios")),
+)
+_ADD_BACKPORTS = (
+    '--setup-hook=mkdir -p "$1/etc/apt/sources.list.d" && '
+    f"echo 'deb http://deb.debian.org/debian {_BACKPORTS} main' >\"$1/etc/apt/sources.list.d/backports.list\""
 )
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 _FOLDERS = ("usr/sbin", "usr/bin")
@@ -95,7 +100,7 @@ def _make(target: Path, what: str, progress: Progress) -> None:
             tar,
             variant="extract",
             packages=PACKAGES,
-            options=[],
+            options=[_ADD_BACKPORTS],
             log=target.with_name("build.log"),
             what=what,
             progress=progress,

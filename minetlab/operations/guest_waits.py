@@ -11,7 +11,6 @@ from minetlab.facts.libvirt import ActiveDomains, Files, SshAnswers
 from minetlab.images.progress import Heartbeat
 from minetlab.operations import observe
 from minetlab.operations.commands import fail
-from minetlab.operations.shell import virsh
 from minetlab.plan.layout import Layout
 
 POLL_INTERVAL = 2.0
@@ -20,8 +19,6 @@ SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
 READY_LIMIT, READY_LIMIT_EMULATED = 300, 900
 """Seconds all guests of a host may take to answer SSH; emulated ones need a minute or two each."""
-RESET_AFTER = 240
-"""Seconds after which a guest of an emulated host is reset, once: four times what it needs."""
 CONSOLE_LINES = 20
 
 
@@ -47,7 +44,6 @@ def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, st
     kvm = observe.kvm(lab)
     limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
     heartbeat = Heartbeat("guests boot", host.log)
-    may_reset = kvm.emulated
     while True:
         answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
         late = [name for address, name in addresses.items() if address not in answering]
@@ -59,21 +55,8 @@ def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, st
             return fail(state, host, _told(host, lab, off, "are not running"))
         if heartbeat.elapsed > limit:
             return fail(state, host, _told(host, lab, late, f"do not answer SSH after {limit} s"))
-        if may_reset and heartbeat.elapsed > RESET_AFTER:
-            may_reset = False
-            _reset(host, late)
         heartbeat.beat(f": {len(answering)} of {len(addresses)} answer, waiting for {', '.join(late)}")
         time.sleep(POLL_INTERVAL)
-
-
-def _reset(host: Host, names: list[str]) -> None:
-    """Press the reset button of guests that hang: the emulation of AMD-V loses an interrupt now and then."""
-    message = (
-        f"no answer after {RESET_AFTER} s, as if the emulated processor had lost an interrupt: reset, once"
-    )
-    host.log_styled(f"{', '.join(names)}: {message}", log_func=logger.warning, fg="yellow")
-    for name in names:
-        host.run_shell_command(virsh("reset", name))
 
 
 def _told(host: Host, lab: str, names: list[str], why: str) -> LabError:

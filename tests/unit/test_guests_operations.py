@@ -147,20 +147,6 @@ def test_guests_of_an_emulated_host_are_started_in_turn() -> None:
     assert not any(SSH in command for command in commands)
 
 
-@pytest.mark.parametrize(("kvm", "resets"), [([*WORKING, "emulated yes"], 1), (WORKING, 0)])
-def test_a_guest_that_hangs_is_reset_once_where_the_host_is_emulated(
-    kvm: list[str], resets: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for limit in ("RESET_AFTER", "POLL_INTERVAL"):
-        monkeypatch.setattr(guest_waits, limit, 0)
-    for limit in ("READY_LIMIT", "READY_LIMIT_EMULATED"):
-        monkeypatch.setattr(guest_waits, limit, 0.5)
-    responses = {SSH: ADDRESSES[:1], RUNNING: ["minet-s0", "minet-s1"], KVM: kvm}
-    run = run_operation(operations.ready, responses, lab=LAB, guests=guests(2))
-    assert [command.split()[-1] for command in run.commands if " reset " in command] == ["minet-s1"] * resets
-    assert run.failed
-
-
 def test_an_image_that_is_there_is_not_even_fetched() -> None:
     run = present(answer(1), IMAGE)
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
