@@ -22,7 +22,7 @@ class SandboxSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     memory: int = Field(default=4096, ge=512, le=1024 * 1024)
-    vcpus: int = Field(default=1, ge=1, le=64)
+    vcpus: int = Field(default=2, ge=1, le=64)
     debian: int = Field(default=13, ge=min(SUITES), le=max(SUITES))
     image: Kind = "warm"
     disk: int = Field(default=64, ge=8, le=2000)
