@@ -46,6 +46,8 @@ def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, st
     heartbeat = Heartbeat("guests boot", host.log)
     while True:
         answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
+        if host in state.failed_hosts:
+            return fail(state, host, _lost(host))
         late = [name for address, name in addresses.items() if address not in answering]
         if not late:
             host.log(f"SSH answers at {', '.join(addresses.values())} ({heartbeat.elapsed:.0f} s)")
@@ -57,6 +59,13 @@ def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, st
             return fail(state, host, _told(host, lab, late, f"do not answer SSH after {limit} s"))
         heartbeat.beat(f": {len(answering)} of {len(addresses)} answer, waiting for {', '.join(late)}")
         time.sleep(POLL_INTERVAL)
+
+
+def _lost(host: Host) -> LabError:
+    return LabError(
+        f"{host.name}: the host itself does not answer any more",
+        next_step="look at its console; of a host in the sandbox: ./lab sandbox ls, then ./lab up again",
+    )
 
 
 def _told(host: Host, lab: str, names: list[str], why: str) -> LabError:

@@ -33,14 +33,23 @@ class Run:
 
 
 def run_operation(
-    operation: Callable[..., Any], responses: Mapping[Any, Any], *, diff: bool = False, **arguments: Any
+    operation: Callable[..., Any],
+    responses: Mapping[Any, Any],
+    *,
+    diff: bool = False,
+    hosts: int = 1,
+    **arguments: Any,
 ) -> Run:
-    """Run the operation against a host that answers commands as ``responses`` says (see ``@fake``)."""
+    """Run the operation against a host that answers commands as ``responses`` says (see ``@fake``).
+
+    :param hosts: how many such hosts there are; what is returned is of the first.
+    """
     data = {"fake_responses": dict(responses), "fake_delay": 0, "fake_delay_jitter": 0}
-    inventory = Inventory((["@fake/ct1"], {}), override_data=data)  # type: ignore[no-untyped-call]
+    names = [f"@fake/ct{number + 1}" for number in range(hosts)]
+    inventory = Inventory((names, {}), override_data=data)  # type: ignore[no-untyped-call]
     state = State(inventory, Config(DIFF=diff), check_for_changes=False)  # type: ignore[no-untyped-call]
     connect_all(state)
-    (host,) = inventory
+    host = inventory.get_host(names[0])
     assert isinstance(host.connector, FakeConnector)
     commands = host.connector.executed_commands
     meta = add_op(state, operation, **arguments)[host]

@@ -123,6 +123,15 @@ def test_a_guest_that_never_answers_fails_the_host_in_time(
     assert "virsh console minet-s0" in caplog.text
 
 
+def test_a_host_that_dies_while_guests_boot_is_named_and_not_its_guests(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dead = {SSH: {"success": False}, RUNNING: {"success": False}, KVM: WORKING}
+    assert run_operation(operations.ready, dead, lab=LAB, guests=guests(2), hosts=2).failed
+    assert "the host itself does not answer any more" in caplog.text
+    assert "are not running" not in caplog.text
+
+
 def image_at(folder: Path, content: bytes) -> UrlImage:
     path = folder / "debian.qcow2"
     path.write_bytes(content)
