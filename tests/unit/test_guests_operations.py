@@ -26,7 +26,7 @@ def running(
     require_kvm: bool = False,
     diff: bool = False,
 ) -> Run:
-    arguments = {"settings": settings, "guests": guests(number), "require_kvm": require_kvm}
+    arguments: dict[str, Any] = {"settings": settings, "guests": guests(number), "require_kvm": require_kvm}
     return run_operation(operations.running, {STATE: lines, KVM: kvm}, lab=LAB, diff=diff, **arguments)
 
 
@@ -61,7 +61,7 @@ def test_diff_shows_what_changes_in_the_xml(caplog: pytest.LogCaptureFixture) ->
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
     path = "/var/lib/libvirt/images/minet-lab/minet/specs/domain-minet-s0.xml"
     kept = {"for f in": [f"@{path}", '  <memory unit="MiB">512</memory>']}
-    arguments = {"settings": settings, "guests": guests(1), "require_kvm": False}
+    arguments: dict[str, Any] = {"settings": settings, "guests": guests(1), "require_kvm": False}
     responses = {**kept, STATE: answer(1), KVM: WORKING}
     with caplog.at_level("INFO"):
         run_operation(operations.running, responses, lab=LAB, diff=True, **arguments)
