@@ -17,8 +17,8 @@ POLL_INTERVAL = 2.0
 """Seconds between two looks at the host."""
 SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
-READY_LIMIT, READY_LIMIT_EMULATED = 300, 900
-"""Seconds all guests of a host may take to answer SSH; emulated ones need a minute or two each."""
+READY_LIMIT, READY_LIMIT_EMULATED = 300, 1800
+"""Seconds all guests of a host may take to answer SSH; emulated ones needed from one minute to twelve."""
 CONSOLE_LINES = 20
 
 
