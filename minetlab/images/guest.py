@@ -16,7 +16,6 @@ _PACKAGES = (
     "iputils-ping",
     "kmod",
     "less",
-    "libpam-systemd",
     # Half the size of the ordinary kernel, with KVM in it; and not the host's, as claim C07 wants.
     "linux-image-cloud-amd64",
     "nano",
@@ -33,7 +32,7 @@ _PACKAGES = (
 _HOOKS = (
     # cloud-init makes each guest its own.
     "rm -f /etc/ssh/ssh_host_*",
-    "systemctl enable systemd-networkd.service",
+    "systemctl enable systemd-networkd.service processors.service",
     # They would run in the middle of a session, on every guest at once.
     "systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer "
     "e2scrub_reap.service fstrim.timer",
@@ -55,5 +54,6 @@ def guest_recipe(debian: int = 13, extra_packages: tuple[str, ...] = ()) -> Imag
         disk_gib=DISK_GIB,
         # Each character on an emulated serial line is an exit to QEMU: only what is wrong is worth it.
         # So is each look at the 255 PCI buses that it does not have, and there are sixteen thousand.
-        kernel_arguments="console=ttyS0 quiet pci=lastbus=0",
+        # The other processors join at the end (docs/decisions/guests-boot-on-one-processor.md).
+        kernel_arguments="console=ttyS0 quiet pci=lastbus=0 maxcpus=1",
     )
