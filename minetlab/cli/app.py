@@ -78,9 +78,6 @@ def test(
     fast: Annotated[
         bool, typer.Option("--fast", help="Only what needs no virtual host: under a minute.")
     ] = False,
-    no_guests: Annotated[
-        bool, typer.Option("--no-guests", help="Leave out what boots guests inside emulated hosts.")
-    ] = False,
 ) -> None:
     """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
-    raise typer.Exit(testing.run(fast=fast, guests=not no_guests))
+    raise typer.Exit(testing.run(fast=fast))

@@ -22,7 +22,6 @@ LAB = [sys.executable, "-m", "minetlab"]
 PYINFRA = [sys.executable, "-m", "pyinfra"]
 # Far above what any single command needs on two emulating cores; a hang still ends.
 LIMIT = 40 * 60
-BOTH = "kvm_hosts = [('@sandbox/hv1', {0})]\ncontainer_hosts = [('@sandbox/ct1', {0})]\n"
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),
     "container_hosts": ("ct1", observe.container_host),
@@ -73,6 +72,10 @@ class LabUnderTest:
         """Run a ``lab`` command."""
         return self.run(*LAB, *arguments, check=check)
 
+    def in_machine(self, machine: str, command: str) -> str:
+        """Run a command on a host, guest or container; returns what it prints."""
+        return self.lab("ssh", "--inventory", self.inventory, machine, command).stdout
+
     def machines(self) -> list[str]:
         """The names of all hosts, guests and containers of the lab."""
         hosts = inventory.read(self.inventory)
@@ -87,11 +90,7 @@ class LabUnderTest:
 
     def observe(self) -> dict[str, observe.State]:
         """What stands on the hosts."""
-        return {
-            group: look(self.ssh_config, host, self.folder)
-            for group, (host, look) in LOOKS.items()
-            if group in self.inventory.read_text()
-        }
+        return {group: look(self.ssh_config, host, self.folder) for group, (host, look) in LOOKS.items()}
 
 
 def changed(results: dict[str, Any]) -> list[str]:
@@ -99,21 +98,67 @@ def changed(results: dict[str, Any]) -> list[str]:
     return [operation["name"] for operation in results["operations"] if operation["success"]]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("container_hosts = [('@sandbox/ct1', {'sandbox_image': 'bare'})]\n", id="containers"),
-        pytest.param(BOTH.format({"sandbox_image": "bare"}), id="whole", marks=pytest.mark.guests),
-        pytest.param(BOTH.format({"sandbox_debian": 12}), id="debian12", marks=pytest.mark.guests),
-    ],
-)
-def lab(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
-    """A lab in the sandbox: only containers, everything on bare hosts, everything on Debian 12."""
+@dataclass(frozen=True)
+class Scenario:
+    """A lab, and the one spec that changes in its life.
+
+    :param hosts: what the inventory says of each host.
+    :param students: how many of the roster take part: guests of an emulated host boot one after the other.
+    :param guest_image: of the guests.
+    :param change: group, key and value of the spec.
+    :param operation: what alone may change something then.
+    :param restarts: whether that restarts the guests.
+    """
+
+    hosts: dict[str, object]
+    students: int
+    guest_image: dict[str, object]
+    change: tuple[str, str, object]
+    operation: str
+    restarts: bool
+
+
+SCENARIOS = {
+    # The roles are installed for real, on the release that hosts have by default.
+    "bare": Scenario(
+        hosts={"sandbox_image": "bare"},
+        students=2,
+        guest_image={"debian": 13},
+        change=("container_hosts", "container", {"memory": 192, "pids": 128, "capabilities": []}),
+        operation="deploys/containers.py | Run the students' containers",
+        restarts=False,
+    ),
+    "debian12": Scenario(
+        hosts={"sandbox_debian": 12},
+        students=1,
+        guest_image={"debian": 12},
+        change=("kvm_hosts", "guest", {"memory": 768, "disk": 9}),
+        operation="deploys/guests.py | Run the students' guests",
+        restarts=True,
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest) -> Scenario:
+    """Each lab that is tried."""
+    return SCENARIOS[request.param]
+
+
+@pytest.fixture(scope="module")
+def lab(scenario: Scenario) -> Iterator[LabUnderTest]:
+    """The scenario's lab in the sandbox; its virtual hosts are removed afterwards."""
     # Not pytest's tmp_path: the paths of Unix sockets in it must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
     shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
     under_test = LabUnderTest(folder, {**os.environ, "MINETLAB_STATE": str(folder / "state")})
-    under_test.inventory.write_text(request.param)
+    hosts = scenario.hosts
+    under_test.inventory.write_text(
+        f"kvm_hosts = [('@sandbox/hv1', {hosts})]\ncontainer_hosts = [('@sandbox/ct1', {hosts})]\n"
+    )
+    under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
+    roster = under_test.inventory.with_name("students.csv")
+    roster.write_text("".join(roster.read_text().splitlines(keepends=True)[: 1 + scenario.students]))
     yield under_test
     under_test.lab("sandbox", "rm", check=False)
     shutil.rmtree(folder)

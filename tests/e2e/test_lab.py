@@ -6,10 +6,12 @@ import sys
 import pytest
 
 from tests.e2e import observe
-from tests.e2e.conftest import PYINFRA, LabUnderTest, changed
+from tests.e2e.conftest import PYINFRA, LabUnderTest, Scenario, changed
 
 PYTEST = [sys.executable, "-m", "pytest"]
 MOST_COMMANDS = 40
+GUEST = "minet-alice"
+BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,7 @@ def before(lab: LabUnderTest) -> dict[str, observe.State]:
     results = lab.pyinfra("tests/e2e/roles.py")
     assert results["failed_hosts"] == []
     # This writes the SSH configuration that observing needs.
-    lab.lab("ssh", "--inventory", lab.inventory, lab.machines()[0], "true")
+    lab.in_machine(lab.machines()[0], "true")
     return lab.observe()
 
 
@@ -47,13 +49,14 @@ def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> N
     assert max(sent.count(host) for host in set(sent)) <= MOST_COMMANDS
 
 
-def test_changed_spec_changes_exactly_that(lab: LabUnderTest) -> None:
-    standing = lab.observe()
-    lab.set_group_data("container_hosts", "container", {"memory": 192, "pids": 128, "capabilities": []})
-    assert changed(lab.pyinfra("deploys/all.py", "--diff")) == [
-        "deploys/containers.py | Run the students' containers"
-    ]
+def test_changed_spec_changes_exactly_that(lab: LabUnderTest, scenario: Scenario) -> None:
+    standing, booted = lab.observe(), lab.in_machine(GUEST, BOOT_ID)
+    lab.in_machine(GUEST, "echo 'my work' >notes")
+    lab.set_group_data(*scenario.change)
+    assert changed(lab.pyinfra("deploys/all.py", "--diff")) == [scenario.operation]
     assert lab.observe() == standing
+    assert lab.in_machine(GUEST, "cat notes") == "my work\n"
+    assert (lab.in_machine(GUEST, BOOT_ID) != booted) == scenario.restarts
     assert changed(lab.pyinfra("deploys/all.py")) == []
 
 
