@@ -9,7 +9,7 @@ from testinfra.host import Host
 from minetlab.model import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.verification.connection import BatchingBackend
-from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Reader, Units
+from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"
@@ -18,6 +18,12 @@ QEMU_GROUPS = "id --name --groups libvirt-qemu"
 SSHD = "/usr/sbin/sshd -T"
 ADDRESSES = "ip -json address show"
 HOSTNAME = "uname -n"
+KERNEL_NAME = "uname -s -o"
+PROCESSES = "ps -e -o args="
+# Perl is in every Debian. A process and its child print where their variable is, and what it holds.
+FORK = """\
+perl -e '$value = "parent"; $child = fork; $value = "child" unless $child;
+printf "%s %s\\n", \\$value, $value; waitpid $child, 0 if $child'"""
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,29 @@ def open_kvm_as(login: str) -> str:
     return f"/usr/sbin/runuser --user {login} -- sh -c 'exec 3<>/dev/kvm && echo opened'"
 
 
+def start_process(name: str) -> str:
+    """The command that starts a process under a name of its own, which ends by itself after ten minutes."""
+    return f"bash -c '(exec -a {name} sleep 600) >/dev/null 2>&1 </dev/null &'"
+
+
+def end_process(name: str) -> str:
+    """The command that ends it before."""
+    return f"pkill --exact --full '{name} 600'"
+
+
+def reach_hardware_as(login: str) -> str:
+    """The command that reaches for physical memory and an I/O port, as root and from an account.
+
+    Memory by its device, mem(4); the port by ioperm(2), which is number 173 (linux, ``syscall_64.tbl``).
+    """
+    return f"""\
+try() {{ "$@" >/dev/null 2>&1 && echo reached || echo refused; }}
+for user in root {login}; do
+echo "memory $user $(try runuser --user $user -- head --bytes=1 /dev/mem)"
+echo "port $user $(try runuser --user $user -- perl -e 'exit(syscall(173, 0x80, 1, 1) != 0)')"
+done"""
+
+
 def password_of(login: str) -> str:
     """The command that reads the state of an account's password: passwd(1), ``--status``."""
     return f"passwd --status {login}"
@@ -153,14 +182,15 @@ KVM_HOST_BATCHES = (
     (
         *(Kernel.MODULES, Kernel.OPTIONS, KVM_DEVICE, QEMU_GROUPS, Units.command(*LIBVIRT_UNITS)),
         *(hardware.nested for hardware in HARDWARE.values()),
+        *(Kernel.users_command(hardware.module) for hardware in HARDWARE.values()),
     ),
-    Libvirt.COMMANDS,
+    (*Libvirt.COMMANDS, Qemu.DOMAINS),
 )
 CONTAINER_HOST_BATCHES = (
     (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
     (*Docker.COMMANDS, Units.command(DOCKER_UNIT)),
 )
-CONTAINER_BATCHES = ((*Kernel.IDENTITY, Kernel.OWN_NAMESPACES, *Confinement.COMMANDS),)
+CONTAINER_BATCHES = ((*Kernel.IDENTITY, Kernel.OWN_NAMESPACES, FORK, *Confinement.COMMANDS),)
 
 
 def guest_batches(login: str) -> Iterable[Iterable[str]]:
@@ -168,6 +198,7 @@ def guest_batches(login: str) -> Iterable[Iterable[str]]:
     return (
         (
             *(*Cpu.COMMANDS, *Kernel.IDENTITY, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
+            *(KERNEL_NAME, FORK, reach_hardware_as(login)),
             *(keys_of(login), password_of(login), open_kvm_as(login)),
             *(hardware.nested for hardware in HARDWARE.values()),
         ),

@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 from testinfra.host import Host
 from testinfra.modules.base import Module
 
+# What the running check has read so far: machine, command, output. The report shows it.
+TRANSCRIPT: list[tuple[str, str, str]] = []
 VIRSH = "virsh --quiet --connect qemu:///system"
 NAMESPACES = ("pid", "mnt", "net", "uts", "ipc")
 
@@ -32,6 +34,7 @@ class Reader(Module):  # type: ignore[misc]
         """
         __tracebackhide__ = True
         result = cls._host.run(command)
+        TRANSCRIPT.append((cls._host.backend.hostname, command, result.stdout or result.stderr))
         if result.failed:
             said = result.stderr.strip() or "and said nothing"
             raise AssertionError(f"{cls._host.backend.hostname}: `{command}` failed with {result.rc}: {said}")
@@ -88,6 +91,11 @@ class Kernel(Reader):
     def parameter_command(module: str, parameter: str) -> str:
         """The command that reads a loaded module's parameter."""
         return f"cat /sys/module/{module}/parameters/{parameter}"
+
+    @staticmethod
+    def users_command(module: str) -> str:
+        """The command that reads how often a loaded module is in use."""
+        return f"cat /sys/module/{module}/refcnt"
 
     @classmethod
     def parameter(cls, module: str, parameter: str) -> str:
@@ -183,7 +191,12 @@ class Docker(Reader):
 
     INFO = "docker info --format '{{json .}}'"
     CONTAINERS = "docker ps --all --quiet | xargs --no-run-if-empty docker inspect"
-    COMMANDS = (INFO, CONTAINERS)
+    # NSpid of proc_pid_status(5): the same process's number in each PID namespace, from the host's inwards.
+    PIDS = (
+        "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
+        r"while read -r name pid; do echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
+    )
+    COMMANDS = (INFO, CONTAINERS, PIDS)
 
     @classmethod
     def info(cls) -> dict[str, Any]:
@@ -194,6 +207,60 @@ class Docker(Reader):
     def containers(cls) -> dict[str, dict[str, Any]]:
         """``docker inspect`` of every container, by name."""
         return {each["Name"].lstrip("/"): each for each in json.loads(cls.read(cls.CONTAINERS) or "[]")}
+
+    @classmethod
+    def pids(cls) -> dict[str, tuple[int, ...]]:
+        """Container to the numbers of its first process: on the host, then in the container."""
+        lines = (line.split() for line in cls.read(cls.PIDS).splitlines())
+        return {name.lstrip("/"): tuple(map(int, numbers)) for name, *numbers in lines}
+
+
+class Qemu(Reader):
+    """The processes that run virtual machines, as their host's kernel sees them."""
+
+    DOMAINS = r"ps -C qemu-system-x86_64 -o args= | sed -n 's/.*-name guest=\([^, ]*\).*/\1/p'"
+    # What a QEMU that emulates is, and has open: started by nobody, it needs nothing but its own process.
+    EMULATOR = """\
+pids=$(mktemp --directory) && chown nobody $pids &&
+runuser -u nobody -- timeout 120 qemu-system-x86_64 -accel tcg -nodefaults -display none -S \
+  -pidfile $pids/pid -daemonize </dev/null >/dev/null 2>&1 && pid=$(cat $pids/pid) &&
+stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -r $pids"""
+
+    @staticmethod
+    def files_command(domain: str) -> str:
+        """The command that lists what a domain's process has open."""
+        return f'readlink /proc/"$(cat /run/libvirt/qemu/{domain}.pid)"/fd/*'
+
+    @staticmethod
+    def exits_command(domain: str) -> str:
+        """The command that reads KVM's counter of a domain's exits until it grows, ten seconds at most."""
+        counter = f"/sys/kernel/debug/kvm/$(cat /run/libvirt/qemu/{domain}.pid)-*/exits"
+        return (
+            f"before=$(cat {counter}) && for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; after=$(cat {counter}); "
+            '[ "$after" = "$before" ] || break; done; echo "$before $after"'
+        )
+
+    @classmethod
+    def domains(cls) -> list[str]:
+        """The domain of each QEMU process."""
+        return cls.read(cls.DOMAINS).split()
+
+    @classmethod
+    def files(cls, domain: str) -> list[str]:
+        """What a domain's process has open."""
+        return cls.read(cls.files_command(domain)).splitlines()
+
+    @classmethod
+    def exits(cls, domain: str) -> tuple[int, int]:
+        """How often the processor has left the guest for KVM, now and a little later."""
+        before, after = cls.read(cls.exits_command(domain)).split()
+        return int(before), int(after)
+
+    @classmethod
+    def emulator(cls) -> tuple[str, list[str]]:
+        """The user of a QEMU that emulates, and what it has open."""
+        user, *files = cls.read(cls.EMULATOR).splitlines()
+        return user, files
 
 
 class Confinement(Reader):

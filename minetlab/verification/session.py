@@ -50,6 +50,11 @@ class Session:
         }
         return tuple(of_kind[kind])
 
+    def machines_of(self, login: str) -> set[str]:
+        """The aliases of a student's guest and containers."""
+        guests = {guest.name for guest in self.plan.guests if guest.student.login == login}
+        return guests | {each.name for each in self.plan.containers if each.student.login == login}
+
     def connection_of(self, name: str, *, inside: bool) -> str:
         """The machine over whose connection another is looked at.
 

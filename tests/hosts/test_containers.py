@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from minetlab.operations.docker import daemon_settings
-from minetlab.verification.machines import ContainerMachine
+from minetlab.verification.machines import FORK, ContainerMachine
 from minetlab.verification.modules import Confinement, Docker, Kernel, capabilities
+from tests.hosts.test_guests import isolated_memories
 
 MIB = 2**20
 
@@ -84,9 +85,26 @@ def test_kernel_is_the_hosts(container: ContainerMachine) -> None:
     assert own.release() == hosts.release(), container.differs("uname -r", hosts.release(), own.release())
 
 
+@pytest.mark.claim("C05")
+def test_processes_have_memories_of_their_own(container: ContainerMachine) -> None:
+    isolated_memories(container, container.reads(FORK))
+
+
 @pytest.mark.claim("C09")
 def test_namespaces_are_its_own(container: ContainerMachine) -> None:
     own = Kernel.on(container.host).own_namespaces()
     hosts = Kernel.on(container.on.host).namespaces()
     shared = [kind for kind, inode in own.items() if inode == hosts[kind]]
     assert not shared, container.differs(f"namespaces shared with {container.on.name}", "none", shared)
+
+
+@pytest.mark.claim("C09")
+def test_host_sees_its_process(container: ContainerMachine) -> None:
+    """The host sees the container's first process too, under a number of its own."""
+    pids = Docker.on(container.on.host).pids()
+    assert container.name in pids, container.differs(
+        "its first process on the host", "there", f"of {sorted(pids)} only"
+    )
+    host, *inner = pids[container.name]
+    assert inner == [1], container.differs("number of its first process, inside", [1], inner)
+    assert host != 1, container.differs("number of its first process, on the host", "not 1", host)

@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from minetlab.verification.machines import GuestMachine
-from minetlab.verification.modules import Libvirt
+from minetlab.verification.modules import Kernel, Libvirt, Qemu
+from tests.hosts.test_kvm_hosts import hardware_of
 
 
 def domain_of(domain: GuestMachine) -> ET.Element:
@@ -71,3 +72,36 @@ def test_disk_is_a_whole_linked_clone(domain: GuestMachine) -> None:
         details = image.get("format-specific", {}).get("data", {})
         assert image["format"] == "qcow2", domain.differs(image["filename"], "qcow2", image["format"])
         assert not details.get("corrupt"), domain.differs(image["filename"], "no corruption", "corrupt")
+
+
+@pytest.mark.claim("C07")
+def test_host_sees_one_qemu_process(domain: GuestMachine) -> None:
+    """Whatever runs in the guest, all that its host has of it is one process."""
+    processes = Qemu.on(domain.on.host).domains().count(domain.name)
+    assert processes == 1, domain.differs(f"QEMU processes on {domain.on.name}", 1, processes)
+
+
+@pytest.mark.claim("C12")
+def test_process_uses_kvm(domain: GuestMachine) -> None:
+    """The guest's code runs on the CPU: its process holds /dev/kvm and the virtual machine made with it."""
+    hardware_of(domain.on)
+    files = Qemu.on(domain.on.host).files(domain.name)
+    for wanted in ("/dev/kvm", "anon_inode:kvm-vm"):
+        assert wanted in files, domain.differs("what its QEMU process has open", wanted, sorted(set(files)))
+
+
+@pytest.mark.claim("C13")
+def test_processor_leaves_the_guest(domain: GuestMachine) -> None:
+    """KVM counts every exit, and a guest that runs, were it idle, has some."""
+    hardware_of(domain.on)
+    before, after = Qemu.on(domain.on.host).exits(domain.name)
+    assert after > before, domain.differs("exits", f"more than {before}", after)
+
+
+@pytest.mark.claim("C17")
+def test_module_serves_the_guest(domain: GuestMachine) -> None:
+    """KVM is of type 1, a part of the kernel: its module is in use, once by each virtual machine at least."""
+    expected = hardware_of(domain.on)
+    users = int(domain.on.reads(Kernel.users_command(expected.module)))
+    guests = len(Qemu.on(domain.on.host).domains())
+    assert users >= guests > 0, domain.differs(f"users of {expected.module}", f"{guests} guests", users)

@@ -6,12 +6,19 @@ import pytest
 
 from minetlab.verification.machines import (
     ADDRESSES,
+    FORK,
     HOSTNAME,
+    KERNEL_NAME,
+    PROCESSES,
     SSHD,
     GuestMachine,
+    Machine,
+    end_process,
     keys_of,
     open_kvm_as,
     password_of,
+    reach_hardware_as,
+    start_process,
 )
 from minetlab.verification.modules import Cpu, Kernel
 from tests.hosts.test_kvm_hosts import hardware_of
@@ -72,6 +79,51 @@ def test_guest_can_virtualize(guest: GuestMachine) -> None:
     assert nested in {"1", "Y"}, guest.differs(f"nested of {expected.module}", "1 or Y", nested)
     said = guest.reads(open_kvm_as(guest.guest.student.login))
     assert said == "opened", guest.differs("/dev/kvm for the student", "opened", said)
+
+
+def isolated_memories(machine: Machine, printed: str) -> None:
+    """A process and its child have different values at the same virtual address (C05)."""
+    addresses, values = zip(*(line.split() for line in printed.splitlines()), strict=True)
+    assert len(set(addresses)) == 1, machine.differs("virtual addresses", "one", sorted(set(addresses)))
+    assert sorted(values) == ["child", "parent"], machine.differs(
+        "values there", "child and parent", sorted(values)
+    )
+
+
+@pytest.mark.claim("C05")
+def test_processes_have_memories_of_their_own(guest: GuestMachine) -> None:
+    isolated_memories(guest, guest.reads(FORK))
+
+
+@pytest.mark.claim("C06")
+def test_kernel_is_linux(guest: GuestMachine) -> None:
+    name = guest.reads(KERNEL_NAME)
+    assert name == "Linux GNU/Linux", guest.differs("uname -s -o", "Linux GNU/Linux", name)
+
+
+@pytest.mark.claim("C06")
+def test_kernel_stands_before_the_hardware(guest: GuestMachine) -> None:
+    """Physical memory and I/O ports: root reaches them through the kernel, a student is refused by it."""
+    login = guest.guest.student.login
+    planned = {
+        f"{hardware} {user}": verdict
+        for user, verdict in (("root", "reached"), (login, "refused"))
+        for hardware in ("memory", "port")
+    }
+    printed = guest.reads(reach_hardware_as(login)).splitlines()
+    observed = dict(line.rsplit(maxsplit=1) for line in printed)
+    assert observed == planned, guest.differs("hardware for whom", planned, observed)
+
+
+@pytest.mark.claim("C07")
+def test_host_does_not_see_its_processes(guest: GuestMachine) -> None:
+    """A process with a name like no other: the guest's table has it, the host's has not."""
+    marker = f"proof-of-{guest.name}"
+    guest.reads(start_process(marker))
+    own, hosts = guest.reads(PROCESSES).split(), guest.on.reads(PROCESSES).split()
+    guest.reads(end_process(marker))
+    assert marker in own, guest.differs("a process started in it", "there", "not there")
+    assert marker not in hosts, guest.differs(f"its process on {guest.on.name}", "not there", "there")
 
 
 @pytest.mark.claim("C07")

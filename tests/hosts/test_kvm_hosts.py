@@ -10,7 +10,7 @@ from minetlab.verification.machines import (
     Hardware,
     KvmMachine,
 )
-from minetlab.verification.modules import Cpu, Kernel, Libvirt, Units
+from minetlab.verification.modules import Cpu, Kernel, Libvirt, Qemu, Units
 
 
 def hardware_of(kvm_host: KvmMachine) -> Hardware:
@@ -86,3 +86,12 @@ def test_pool_stands(kvm_host: KvmMachine) -> None:
     for state, command in (("active", Libvirt.POOLS), ("autostarted", Libvirt.AUTOSTARTED_POOLS)):
         names = libvirt.names(command)
         assert kvm_host.lab in names, kvm_host.differs(f"{state} pools", kvm_host.lab, sorted(names))
+
+
+@pytest.mark.claim("C17")
+def test_emulator_is_a_plain_process(kvm_host: KvmMachine) -> None:
+    """Emulation is of type 2, a program like others: nobody can run it, and it needs nothing of KVM."""
+    user, files = Qemu.on(kvm_host.host).emulator()
+    assert user == "nobody", kvm_host.differs("user of an emulating QEMU", "nobody", user)
+    kvm = [file for file in files if "kvm" in file]
+    assert not kvm, kvm_host.differs("what an emulating QEMU has open of KVM", "nothing", kvm)

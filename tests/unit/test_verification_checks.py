@@ -14,7 +14,7 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
 from minetlab.verification import machines
-from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Units
+from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
 from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
 
 Check = Callable[[Any], None]
@@ -24,6 +24,10 @@ CHAIN = Libvirt.chain_command(DISK)
 LIBVIRT_UNITS = Units.command(*machines.LIBVIRT_UNITS)
 DOCKER_UNIT = Units.command(machines.DOCKER_UNIT)
 KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
+SAID = RecordedLab().answers
+EXITS = SAID[HV1][Qemu.exits_command("minet-alice")]
+USERS = SAID[HV1][Kernel.users_command("kvm_amd")]
+ALICE_PID = dict(line.split()[:2] for line in SAID[CT1][Docker.PIDS].splitlines())[f"/{CONTAINER}"]
 CPU_MODEL = '"Model:", "data": '
 
 # What can be wrong: the check that must see it, the machine, the command; what it answers, and instead.
@@ -97,6 +101,49 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     ],
     (domains.test_disk_is_a_whole_linked_clone, HV1, Libvirt.DOMAINS): [
         ("<source file=", "<source block="),
+    ],
+    (kvm_hosts.test_emulator_is_a_plain_process, HV1, Qemu.EMULATOR): [
+        ("nobody", "root"),
+        ("pipe:", "/dev/kvm\npipe:"),
+        ("nobody", None),
+    ],
+    (domains.test_host_sees_one_qemu_process, HV1, Qemu.DOMAINS): [
+        ("minet-alice", ""),
+        ("minet-alice", "minet-alice\nminet-alice"),
+    ],
+    (domains.test_process_uses_kvm, HV1, Qemu.files_command("minet-alice")): [
+        ("/dev/kvm", "/dev/null"),
+        ("kvm-vm", "eventfd"),
+    ],
+    (domains.test_processor_leaves_the_guest, HV1, Qemu.exits_command("minet-alice")): [
+        (EXITS, f"{EXITS.split()[0]} {EXITS.split()[0]}"),
+    ],
+    (domains.test_module_serves_the_guest, HV1, Kernel.users_command("kvm_amd")): [
+        (USERS, "0"),
+        (USERS, "1"),
+    ],
+    (domains.test_module_serves_the_guest, HV1, Qemu.DOMAINS): [
+        ("minet-alice\nminet-bob", ""),
+    ],
+    (guests.test_processes_have_memories_of_their_own, ALICE, machines.FORK): [
+        ("child", "parent"),
+        (") child", "0) child"),
+    ],
+    (guests.test_kernel_is_linux, ALICE, machines.KERNEL_NAME): [
+        ("Linux ", "FreeBSD "),
+    ],
+    (guests.test_kernel_stands_before_the_hardware, ALICE, machines.reach_hardware_as("alice")): [
+        ("memory alice refused", "memory alice reached"),
+        ("port alice refused", "port alice reached"),
+        ("memory root reached", "memory root refused"),
+        ("port root reached", "port root refused"),
+        ("port alice refused", ""),
+    ],
+    (guests.test_host_does_not_see_its_processes, ALICE, machines.PROCESSES): [
+        ("proof-of-minet-alice", "sleep"),
+    ],
+    (guests.test_host_does_not_see_its_processes, HV1, machines.PROCESSES): [
+        ("/sbin/init", "/sbin/init\nproof-of-minet-alice 600"),
     ],
     (guests.test_lscpu_is_the_slides, ALICE, Cpu.LSCPU): [
         ("AuthenticAMD", "GenuineIntel"),
@@ -198,6 +245,15 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (containers.test_user_is_not_root, CONTAINER, Confinement.STATUS): [
         ("Uid:\t1000\t1000", "Uid:\t1000\t0"),
     ],
+    (containers.test_processes_have_memories_of_their_own, CONTAINER, machines.FORK): [
+        ("child", "parent"),
+        (") child", "0) child"),
+    ],
+    (containers.test_host_sees_its_process, CT1, Docker.PIDS): [
+        ("/minet-alice-", "/minet-al-"),
+        (f" {ALICE_PID} 1", " 1 1"),
+        (f" {ALICE_PID} 1", f" {ALICE_PID}"),
+    ],
     (containers.test_kernel_is_the_hosts, CONTAINER, Kernel.BOOT_ID): [
         ("-", "_"),
     ],
@@ -287,6 +343,9 @@ def test_every_field_of_lscpu_can_fail() -> None:
         domains.test_domain_is_accelerated,
         guests.test_hypervisor_is_kvm,
         guests.test_guest_can_virtualize,
+        domains.test_process_uses_kvm,
+        domains.test_processor_leaves_the_guest,
+        domains.test_module_serves_the_guest,
     ],
     ids=lambda check: check.__name__,
 )
