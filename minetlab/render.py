@@ -1,4 +1,4 @@
-"""Templates to text: a name that a template uses and nobody gave is an error, and XML is escaped."""
+"""Templates to text: a name that nobody gave is an error, and XML and HTML are escaped."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from minetlab.paths import TEMPLATES
 def render(template: str, **values: Any) -> str:
     """Render a template.
 
-    :param template: its path below ``templates/``; values are escaped in ``.xml.j2`` files.
+    :param template: its path below ``templates/``; values are escaped in ``.xml.j2`` and ``.html.j2`` files.
     """
     return _environment().get_template(template).render(values)
 
@@ -21,7 +21,7 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=select_autoescape(("xml.j2",), default=False),
+        autoescape=select_autoescape(("xml.j2", "html.j2"), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from minetlab.cli import deploy, login, sandbox, testing, verify
+from minetlab.cli import deploy, login, report, sandbox, testing, verify
 from minetlab.cli.table import show_lab
 from minetlab.inventory import load, read
 from minetlab.plan import allocate
@@ -41,12 +41,23 @@ def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
 def verify_command(
     inventory: Inventory = DEFAULT_INVENTORY,
     keyword: Annotated[
-        str, typer.Option("-k", help="Only checks whose name or machine matches (as pytest's -k).")
-    ] = "",
+        str | None, typer.Option("-k", help="Only checks whose name or machine matches (as pytest's -k).")
+    ] = None,
+    claim: Annotated[str | None, typer.Option(help="Only what proves this claim, such as C16.")] = None,
+    student: Annotated[str | None, typer.Option(help="Only this student's machines, by login.")] = None,
 ) -> None:
     """Check every host, guest and container of the lab, changing nothing."""
-    verdicts = verify.run(inventory, keyword)
+    verdicts = verify.run(inventory, keyword, claim, student)
     raise typer.Exit(0 if verdicts.green else 1)
+
+
+@app.command("report")
+def report_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("report"),
+) -> None:
+    """Verify the lab, and write what was seen of each claim of the course: HTML, JSON and JUnit XML."""
+    raise typer.Exit(0 if report.run(inventory, output) else 1)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Run the verification in ``tests/hosts`` and collect its verdicts."""
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.paths import PROJECT_ROOT
 
 WORKERS = 4
@@ -19,6 +21,7 @@ class Verdicts:
 
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    evidence: list[Evidence] = field(default_factory=list)
     exit_code: int = 0
 
     @property
@@ -45,18 +48,60 @@ class Verdicts:
             self.failed[machine].append(test)
         elif report.passed and report.when == "call":
             self.passed[machine] += 1
+        self.evidence += _evidence(report, test, machine)
 
 
-def run(inventory: Path, keyword: str = "") -> Verdicts:
+def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Evidence]:
+    """What one outcome says of the claims that its check carries."""
+    found = dict(report.user_properties)
+    claims = [str(value) for name, value in report.user_properties if name == "claim"]
+    # What is wrong before the check itself is that the machine does not answer.
+    if report.when == "teardown" or (report.when == "setup" and report.passed):
+        return []
+    verdict: Verdict = "demonstrated" if report.passed else "violated"
+    if report.when == "call" and report.skipped:
+        verdict = "not demonstrable"
+    reason = "" if report.passed else _reason(report)
+    seen = [
+        Observation(machine=where, command=command, output=output)
+        for where, command, output in json.loads(str(found.get("observed", "[]")))
+    ]
+    return [
+        Evidence(
+            claim=claim, machine=machine, check=test, verdict=verdict, reason=reason, observations=tuple(seen)
+        )
+        for claim in claims
+    ]
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why a check was skipped or failed, as the check says it."""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    said = crash.message if crash else report.longreprtext
+    return str(said).removeprefix("AssertionError: ").removeprefix("Failed: ")
+
+
+def run(
+    inventory: Path,
+    keyword: str | None = None,
+    claim: str | None = None,
+    student: str | None = None,
+    junit: Path | None = None,
+) -> Verdicts:
     """Check the inventory's machines in parallel, one worker a host.
 
-    :param keyword: pytest's ``-k`` expression; empty for everything.
+    :param keyword: pytest's ``-k`` expression; None for everything.
+    :param claim: only what proves this claim.
+    :param student: only the machines of this student, by login.
+    :param junit: where to write the outcome as JUnit XML too.
     """
     verdicts = Verdicts()
     checks = str(PROJECT_ROOT / "tests" / "hosts")
     quietly = ["-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     arguments = [checks, "--inventory", str(inventory), "-n", str(WORKERS), *quietly]
-    if keyword:
-        arguments += ["-k", keyword]
+    narrowing = {"-k": keyword, "--claim": claim, "--student": student, "--junitxml": junit}
+    arguments += [str(word) for option, value in narrowing.items() if value for word in (option, value)]
     verdicts.exit_code = int(pytest.main(arguments, plugins=[verdicts]))
     return verdicts

@@ -5,6 +5,7 @@ pytest tests/hosts --inventory inventories/lab.py -n 4
 
 import json
 from collections import Counter
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
+from minetlab.course.claims import BY_ID
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.verification.machines import (
@@ -22,6 +24,7 @@ from minetlab.verification.machines import (
     KvmMachine,
     Machine,
 )
+from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
 
 DEFAULT_INVENTORY = Path("inventories/lab.py")
@@ -39,9 +42,12 @@ SILENT = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("lab").addoption(
+    group = parser.getgroup("lab")
+    group.addoption(
         "--inventory", type=Path, default=DEFAULT_INVENTORY, help="The lab's inventory (inventories/lab.py)."
     )
+    group.addoption("--claim", help="Only checks that prove this claim of the course, such as C16.")
+    group.addoption("--student", help="Only checks of this student's guest and containers, by login.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,8 +63,41 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         config.stash[SESSION] = Session(hosts)
         config.stash[SILENT] = set()
+        _require_known(config)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _require_known(config: pytest.Config) -> None:
+    """Refuse a claim or a student that there is not, rather than check nothing."""
+    students = {student.login for student in config.stash[SESSION].lab.students}
+    for option, known in (("claim", set(BY_ID)), ("student", students)):
+        chosen = config.getoption(option, None)
+        if chosen and chosen not in known:
+            raise LabError(
+                f"--{option} {chosen}: there is no such {option}",
+                next_step=f"choose one of: {', '.join(sorted(known))}",
+            )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what --claim and --student do not ask for, and what the lab has no machine for."""
+    claim, student = config.getoption("claim"), config.getoption("student")
+    machines = config.stash[SESSION].machines_of(student) if student else None
+    chosen = [
+        item
+        for item in items
+        if machine_of(item.nodeid) != "NOTSET"
+        and (not claim or any(mark.args[0] == claim for mark in item.iter_markers("claim")))
+        and (machines is None or machine_of(item.nodeid) in machines)
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def machine_of(nodeid: str) -> str:
+    """The machine that a check is run on: it stands in brackets."""
+    return nodeid.rpartition("[")[2].removesuffix("]")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -80,6 +119,21 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["inventory"] = json.dumps([asdict(host) for host in node.config.stash[SESSION].hosts])
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have the reports of a check carry the claims that it proves, and what it read to do so."""
+    report = yield
+    claims = [marker.args[0] for marker in item.iter_markers("claim")]
+    report.user_properties += [("claim", claim) for claim in claims]
+    if claims and call.when == "call":
+        report.user_properties.append(("observed", json.dumps(TRANSCRIPT)))
+    if call.when == "teardown":
+        TRANSCRIPT.clear()
+    return report
+
+
 class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
     """All checks over one connection by one worker: a guest's, or a host's with what is read through it.
 
@@ -87,7 +141,7 @@ class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        machine = nodeid.rpartition("[")[2].removesuffix("]")
+        machine = machine_of(nodeid)
         inside = "test_domains.py" not in nodeid
         session: Session = self.config.stash[SESSION]
         return session.connection_of(machine, inside=inside)

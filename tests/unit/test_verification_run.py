@@ -1,5 +1,6 @@
 """``pytest tests/hosts`` as a user runs it, where the inventory is wrong or nothing answers."""
 
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
+from minetlab.course.claims import CLAIMS
 from minetlab.inventory import InventoryHost
 from minetlab.paths import PROJECT_ROOT
 from minetlab.verification.session import Session
@@ -73,3 +76,27 @@ def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None
         ("minet-alice-processus", True): "ct1",
         ("minet-alice-processus", False): "ct1",
     }
+
+
+def test_a_report_of_machines_that_do_not_answer_shows_nothing_as_demonstrated(inventory: Path) -> None:
+    """Every claim about a KVM host or a guest is violated, and the page says of each why."""
+    folder = inventory.parent / "report"
+    environment = {**os.environ, "MINETLAB_STATE": str(inventory.parent / "state")}
+    command = [sys.executable, "-m", "minetlab", "report", "-i", str(inventory), "-o", str(folder)]
+    result = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 1, result.stderr
+    found = {
+        each["claim"]["id"]: each for each in json.loads((folder / "report.json").read_text())["findings"]
+    }
+    assert found.keys() == {claim.id for claim in CLAIMS}
+    for claim in CLAIMS:
+        evidence = found[claim.id]["evidence"]
+        assert {each["verdict"] for each in evidence} <= {"violated"}
+        assert bool(evidence) == bool({"kvm_host", "guest"} & set(claim.where))
+        assert all("hv1" in each["reason"] for each in evidence)
+    page = (folder / "report.html").read_text()
+    assert all(f'id="{claim.id}"' in page and escape(claim.slide) in page for claim in CLAIMS)
+    assert "cannot be reached over SSH" in page
+    assert 'tests="' in (folder / "junit.xml").read_text()

@@ -1,0 +1,84 @@
+"""What a verification saw of the course's claims, and what follows from it."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from minetlab.course.claims import BY_ID, CLAIMS, Claim
+from minetlab.model.base import Frozen
+
+Verdict = Literal["demonstrated", "not demonstrable", "violated"]
+_FROM_BEST_TO_WORST: tuple[Verdict, ...] = ("demonstrated", "not demonstrable", "violated")
+
+
+class Observation(Frozen):
+    """A command, and what it printed.
+
+    :param machine: where it was run.
+    """
+
+    machine: str
+    command: str
+    output: str
+
+
+class Evidence(Frozen):
+    """What one check found of a claim on one machine.
+
+    :param check: the name of the test.
+    :param reason: why it is violated or not demonstrable; empty if it is demonstrated.
+    :param observations: what the check looked at, in order.
+    """
+
+    claim: str
+    machine: str
+    check: str
+    verdict: Verdict
+    reason: str = ""
+    observations: tuple[Observation, ...] = ()
+
+
+class Finding(Frozen):
+    """All that is known of a claim.
+
+    :param evidence: by machine and check; empty: nothing was checked.
+    """
+
+    claim: Claim
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines that it was looked for on."""
+        return tuple(sorted({each.machine for each in self.evidence}))
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict over all machines: the worst of any; None if nothing was checked."""
+        return worst(each.verdict for each in self.evidence)
+
+    def of(self, machine: str) -> Verdict | None:
+        """The verdict on one machine; None if it was not looked at."""
+        return worst(each.verdict for each in self.evidence if each.machine == machine)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The worst of some verdicts; None of none."""
+    return max(verdicts, key=_FROM_BEST_TO_WORST.index, default=None)
+
+
+def findings(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
+    """What is known of each claim of the course, in the course's order.
+
+    :raises ValueError: a check names a claim that the course does not make.
+    """
+    by_claim: dict[str, list[Evidence]] = {claim.id: [] for claim in CLAIMS}
+    for each in evidence:
+        if each.claim not in BY_ID:
+            raise ValueError(
+                f"{each.check} says that it proves {each.claim}, which is no claim of the course"
+            )
+        by_claim[each.claim].append(each)
+    return tuple(
+        Finding(claim=claim, evidence=tuple(sorted(by_claim[claim.id], key=lambda e: (e.machine, e.check))))
+        for claim in CLAIMS
+    )

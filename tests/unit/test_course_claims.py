@@ -1,0 +1,66 @@
+"""The claims, the checks that prove them, and what follows from what those saw."""
+
+import pytest
+
+import tests.hosts.test_container_hosts as container_hosts
+import tests.hosts.test_containers as containers
+import tests.hosts.test_domains as domains
+import tests.hosts.test_guests as guests
+import tests.hosts.test_kvm_hosts as kvm_hosts
+from minetlab.course.claims import CLAIMS
+from minetlab.course.evidence import Evidence, Verdict, findings
+
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers)
+# What a check is run on, by the name of its argument.
+KINDS = {"domain": "guest"}
+
+
+def proofs() -> set[tuple[str, str]]:
+    """Each claim that a check carries, with the kind of machine the check is for."""
+    return {
+        (mark.args[0], KINDS.get(kind, kind))
+        for module in MODULES
+        for check in vars(module).values()
+        for mark in getattr(check, "pytestmark", ())
+        if mark.name == "claim"
+        for kind in [next(iter(check.__annotations__))]
+    }
+
+
+def evidence(claim: str, machine: str, verdict: Verdict) -> Evidence:
+    return Evidence(claim=claim, machine=machine, check="test_it", verdict=verdict)
+
+
+def test_every_claim_is_proved_where_it_applies_and_nothing_else_is() -> None:
+    assert proofs() == {(claim.id, kind) for claim in CLAIMS for kind in claim.where}
+
+
+def test_claims_are_in_order_and_have_one_id_each() -> None:
+    ids = [claim.id for claim in CLAIMS]
+    assert ids == sorted(set(ids))
+
+
+def test_the_worst_machine_decides() -> None:
+    found = {
+        each.claim.id: each
+        for each in findings(
+            [
+                evidence("C16", "minet-alice", "demonstrated"),
+                evidence("C16", "minet-bob", "violated"),
+                evidence("C16", "minet-bob", "demonstrated"),
+                evidence("C15", "minet-alice", "demonstrated"),
+                evidence("C15", "hv1", "not demonstrable"),
+            ]
+        )
+    }
+    assert found["C16"].verdict == "violated"
+    assert found["C16"].of("minet-alice") == "demonstrated"
+    assert found["C16"].of("minet-bob") == "violated"
+    assert found["C16"].machines == ("minet-alice", "minet-bob")
+    assert found["C15"].verdict == "not demonstrable"
+    assert found["C08"].verdict is None
+
+
+def test_a_check_of_an_unknown_claim_is_refused() -> None:
+    with pytest.raises(ValueError, match="test_it says that it proves C99"):
+        findings([evidence("C99", "hv1", "demonstrated")])
