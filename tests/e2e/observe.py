@@ -58,7 +58,9 @@ def kvm_host(config: Path, host: str, scratch: Path) -> State:
         }
         connection.close()
     state["bridges"] = ssh(config, host, "ip -brief link show type bridge | cut -d' ' -f1").split()
-    find = f"find {LIBVIRT_LEFTOVERS} -not -name 'default*' 2>/dev/null || true"
+    # libvirt makes folders for itself when it first needs them: without the lab's name they are nobody's.
+    ours = r"\( -not -type d -o -name '*minet*' \)"
+    find = f"find {LIBVIRT_LEFTOVERS} -not -name 'default*' {ours} 2>/dev/null || true"
     state["files"] = ssh(config, host, find).splitlines()
     return {kind: sorted(names) for kind, names in state.items()}
 
