@@ -18,9 +18,9 @@ from minetlab.paths import PROJECT_ROOT
 from minetlab.plan.tp_images import ImageSpec
 
 FOLDER = PROJECT_ROOT / "tp"
-USER, HOME = "etudiant", "/home/etudiant"
+USER, HOME, SHELL = "etudiant", "/home/etudiant", "/bin/zsh"
 HOOKS = (
-    f"useradd --no-create-home --home-dir {HOME} --shell /bin/zsh {USER}; "
+    f"useradd --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
     f"install --directory {HOME}; chown --recursive {USER}:{USER} {HOME}",
     # A container has nobody to read these, and every host would have to receive them.
     "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "
@@ -30,7 +30,7 @@ HOOKS = (
 INSTRUCTIONS = (
     f"USER {USER}",
     f"WORKDIR {HOME}",
-    "ENV LANG=C.UTF-8 SHELL=/bin/zsh",
+    f"ENV LANG=C.UTF-8 SHELL={SHELL}",
     'CMD ["sleep", "infinity"]',
 )
 

@@ -1,5 +1,6 @@
 """The machines under test: what each is called, what the plan wants of it, and how it is looked at."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -135,6 +136,10 @@ class ContainerMachine(Machine):
 
     container: Container
     on: ContainerHostMachine
+
+    def types(self, script: str, shell: str) -> str:
+        """What a script prints there, run by a shell as the student."""
+        return self.reads(f"{shell} -c {shlex.quote(script)}")
 
 
 def keys_of(login: str) -> str:

@@ -13,9 +13,10 @@ import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
+import tests.hosts.test_sheets as sheets
 from minetlab.verification import machines
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
-from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
+from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, SHEET, RecordedLab
 
 Check = Callable[[Any], None]
 AMD = machines.HARDWARE["AuthenticAMD"]
@@ -254,6 +255,12 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         (f" {ALICE_PID} 1", " 1 1"),
         (f" {ALICE_PID} 1", f" {ALICE_PID}"),
     ],
+    (sheets.test_commands_print_what_the_sheet_says, CONTAINER, SHEET): [
+        ("───test.sh(42)───pstree", "───pstree"),
+        ("valeur 2", "valeur 1"),
+        ("\x1e", "no shell"),
+        ("sleep infinity", "systemd"),
+    ],
     (containers.test_kernel_is_the_hosts, CONTAINER, Kernel.BOOT_ID): [
         ("-", "_"),
     ],
@@ -280,7 +287,7 @@ def checks_of(*modules: ModuleType) -> list[Check]:
     ]
 
 
-CHECKS = checks_of(kvm_hosts, domains, guests, container_hosts, containers)
+CHECKS = checks_of(kvm_hosts, domains, guests, container_hosts, containers, sheets)
 
 
 def run(check: Check, lab: RecordedLab) -> None:
