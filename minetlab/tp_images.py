@@ -4,6 +4,7 @@ A container host only imports the result: it needs no registry and no package mi
 """
 
 import json
+import shlex
 import tomllib
 from collections.abc import Iterable
 from hashlib import sha256
@@ -48,14 +49,14 @@ def recipe(image: TpImage) -> ImageRecipe:
     return ImageRecipe(
         name=f"tp-{image.name}",
         suite=SUITES[image.debian],
-        packages=image.packages,
+        packages=(*image.packages, *image.build_packages),
         files=tuple(
             ImageFile(
                 path=f"{HOME}/{file.path}", content=file.content, mode=0o755 if file.executable else 0o644
             )
             for file in image.home
         ),
-        hooks=HOOKS,
+        hooks=(*_build_hooks(image), *HOOKS),
     )
 
 
@@ -73,12 +74,24 @@ def references(lab: str, names: Iterable[str]) -> dict[str, str]:
     return {image.name: spec(lab, image).reference for image in read(names)}
 
 
+def _build_hooks(image: TpImage) -> Iterable[str]:
+    if image.build:
+        yield f"install --directory {HOME}; cd {HOME}\n{image.build}"
+    if image.build_packages:
+        yield f"apt-get purge --yes --auto-remove {shlex.join(image.build_packages)}"
+
+
 def _read(folder: Path) -> TpImage:
     definition = folder / "image.toml"
     try:
         given = tomllib.loads(definition.read_text(encoding="utf-8"))
         return TpImage.model_validate(
-            {"name": folder.name, "home": tuple(_home_files(folder / "home")), **given}
+            {
+                "name": folder.name,
+                "build": _text_if_there(folder / "build.sh"),
+                "home": tuple(_home_files(folder / "home")),
+                **given,
+            }
         )
     except ValidationError as error:
         problems = [
@@ -95,6 +108,10 @@ def _read(folder: Path) -> TpImage:
         raise LabError(
             f"cannot read the TP image in {folder}: {error}", next_step=f"correct {definition}"
         ) from error
+
+
+def _text_if_there(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _home_files(home: Path) -> Iterable[dict[str, object]]:

@@ -47,8 +47,12 @@ def test_same_inputs_same_hash_and_any_other_content_another(tmp_path: Path) -> 
         write(tmp_path / "5" / "nix", 'packages = ["bash"]\n', a="x"),
         write(tmp_path / "6" / "nix", f"debian = 12\n{toml}", a="x"),
         write(tmp_path / "7" / "nix", toml, a="x"),
+        write(tmp_path / "8" / "nix", toml, a="x"),
+        write(tmp_path / "9" / "nix", f'{toml}build_packages = ["gcc"]\n', a="x"),
     ]
-    (others[-1] / "home" / "a").chmod(0o755)
+    (others[4] / "home" / "a").chmod(0o755)
+    for built in others[5:]:
+        (built / "build.sh").write_text("true\n")
 
     def digest(folder: Path) -> str:
         (image,) = tp_images.read([folder.name], folder.parent)
@@ -66,6 +70,8 @@ def test_same_inputs_same_hash_and_any_other_content_another(tmp_path: Path) -> 
         ('packages = ["zsh"]\ncolour = 1', "colour"),
         ('debian = 11\npackages = ["zsh"]', "debian"),
         ("oops", "image.toml"),
+        ('packages = ["zsh"]\nbuild_packages = ["gcc"]', "build_packages: Value error, there is no build.sh"),
+        ('packages = ["zsh"]\nbuild_packages = ["Gcc"]', "build_packages.0"),
     ],
 )
 def test_a_wrong_definition_names_file_and_field(tmp_path: Path, toml: str, named: str) -> None:
@@ -74,6 +80,30 @@ def test_a_wrong_definition_names_file_and_field(tmp_path: Path, toml: str, name
         tp_images.read(["nix"], tmp_path)
     assert named in str(caught.value)
     assert str(folder / "image.toml") in str(caught.value)
+
+
+def test_a_package_cannot_both_stay_and_go(tmp_path: Path) -> None:
+    folder = write(tmp_path / "nix", 'packages = ["gcc", "zsh"]\nbuild_packages = ["cpio", "gcc"]')
+    (folder / "build.sh").write_text("true\n")
+    with pytest.raises(LabError, match=r"build_packages: Value error, also in packages.*: gcc\n"):
+        tp_images.read(["nix"], tmp_path)
+
+
+def test_an_image_is_built_with_packages_that_do_not_stay(tmp_path: Path) -> None:
+    folder = write(tmp_path / "nix", 'packages = ["zsh"]\nbuild_packages = ["gcc", "cpio"]', a="x")
+    (folder / "build.sh").write_text("gcc a.c\n")
+    (image,) = tp_images.read(["nix"], tmp_path)
+    recipe = tp_images.recipe(image)
+    assert recipe.packages == ("zsh", "gcc", "cpio")
+    build, purge, *rest = recipe.hooks
+    assert build.endswith("; cd /home/etudiant\ngcc a.c\n")
+    assert purge == "apt-get purge --yes --auto-remove gcc cpio"
+    assert tuple(rest) == tp_images.HOOKS
+
+
+def test_an_image_without_a_build_is_made_as_before_there_were_any() -> None:
+    (image,) = tp_images.read(["processus"])
+    assert tp_images.recipe(image).hooks == tp_images.HOOKS
 
 
 def test_an_unknown_image_names_the_known_ones(tmp_path: Path) -> None:
