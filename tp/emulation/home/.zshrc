@@ -1,0 +1,1 @@
+PROMPT='%F{green}%n@%m%f:%F{blue}%~%f$ '
