@@ -152,9 +152,9 @@ def open_kvm_as(login: str) -> str:
     return f"/usr/sbin/runuser --user {login} -- sh -c 'exec 3<>/dev/kvm && echo opened'"
 
 
-def start_process(name: str) -> str:
-    """The command that starts a process under a name of its own, which ends by itself after ten minutes."""
-    return f"bash -c '(exec -a {name} sleep 600) >/dev/null 2>&1 </dev/null &'"
+def processes_with(name: str) -> str:
+    """The command that starts a process under that name, for ten minutes at most, and lists all there are."""
+    return f"bash -c '(exec -a {name} sleep 600) >/dev/null 2>&1 </dev/null &'; {PROCESSES}"
 
 
 def end_process(name: str) -> str:
@@ -168,11 +168,9 @@ def reach_hardware_as(login: str) -> str:
     Memory by its device, mem(4); the port by ioperm(2), which is number 173 (linux, ``syscall_64.tbl``).
     """
     return f"""\
-try() {{ "$@" >/dev/null 2>&1 && echo reached || echo refused; }}
-for user in root {login}; do
-echo "memory $user $(try runuser --user $user -- head --bytes=1 /dev/mem)"
-echo "port $user $(try runuser --user $user -- perl -e 'exit(syscall(173, 0x80, 1, 1) != 0)')"
-done"""
+reach='open(M, "<", "/dev/mem") && read(M, $_, 1) and print "memory ";
+syscall(173, 0x80, 1, 1) == 0 and print "port"; print "\\n"'
+echo root $(perl -e "$reach"); echo {login} $(runuser --user {login} -- perl -e "$reach")"""
 
 
 def password_of(login: str) -> str:
@@ -189,7 +187,7 @@ KVM_HOST_BATCHES = (
         *(hardware.nested for hardware in HARDWARE.values()),
         *(Kernel.users_command(hardware.module) for hardware in HARDWARE.values()),
     ),
-    (*Libvirt.COMMANDS, Qemu.DOMAINS),
+    (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS),
 )
 CONTAINER_HOST_BATCHES = (
     (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),

@@ -219,26 +219,20 @@ class Qemu(Reader):
     """The processes that run virtual machines, as their host's kernel sees them."""
 
     DOMAINS = r"ps -C qemu-system-x86_64 -o args= | sed -n 's/.*-name guest=\([^, ]*\).*/\1/p'"
+    # What each domain's process has open, and KVM's count of its exits, twice.
+    FILES = """\
+cd /run/libvirt/qemu && for each in *.pid; do
+readlink /proc/"$(cat "$each")"/fd/* | sort -u | sed "s|^|${each%.pid} |"; done"""
+    EXITS = """\
+count() { for each in *.pid; do
+echo "${each%.pid}" $(cat /sys/kernel/debug/kvm/"$(cat "$each")"-*/exits 2>/dev/null); done; }
+cd /run/libvirt/qemu && count && sleep 2 && count"""
     # What a QEMU that emulates is, and has open: started by nobody, it needs nothing but its own process.
     EMULATOR = """\
 pids=$(mktemp --directory) && chown nobody $pids &&
 runuser -u nobody -- timeout 120 qemu-system-x86_64 -accel tcg -nodefaults -display none -S \
   -pidfile $pids/pid -daemonize </dev/null >/dev/null 2>&1 && pid=$(cat $pids/pid) &&
 stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -r $pids"""
-
-    @staticmethod
-    def files_command(domain: str) -> str:
-        """The command that lists what a domain's process has open."""
-        return f'readlink /proc/"$(cat /run/libvirt/qemu/{domain}.pid)"/fd/*'
-
-    @staticmethod
-    def exits_command(domain: str) -> str:
-        """The command that reads KVM's counter of a domain's exits until it grows, ten seconds at most."""
-        counter = f"/sys/kernel/debug/kvm/$(cat /run/libvirt/qemu/{domain}.pid)-*/exits"
-        return (
-            f"before=$(cat {counter}) && for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; after=$(cat {counter}); "
-            '[ "$after" = "$before" ] || break; done; echo "$before $after"'
-        )
 
     @classmethod
     def domains(cls) -> list[str]:
@@ -248,13 +242,14 @@ stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -r $pid
     @classmethod
     def files(cls, domain: str) -> list[str]:
         """What a domain's process has open."""
-        return cls.read(cls.files_command(domain)).splitlines()
+        lines = (line.split(" ", 1) for line in cls.read(cls.FILES).splitlines())
+        return [file for name, file in lines if name == domain]
 
     @classmethod
-    def exits(cls, domain: str) -> tuple[int, int]:
-        """How often the processor has left the guest for KVM, now and a little later."""
-        before, after = cls.read(cls.exits_command(domain)).split()
-        return int(before), int(after)
+    def exits(cls, domain: str) -> list[int]:
+        """How often the processor has left the guest for KVM, now and a little later; empty: not counted."""
+        lines = (line.split() for line in cls.read(cls.EXITS).splitlines())
+        return [int(number) for name, *numbers in lines if name == domain for number in numbers]
 
     @classmethod
     def emulator(cls) -> tuple[str, list[str]]:
