@@ -27,3 +27,4 @@ machine() {
 machine arm64 linux
 gzip -9n /usr/local/lib/machines/arm64/linux
 machine ppc64el vmlinux
+strip /usr/local/lib/machines/ppc64el/vmlinux  # that of binutils-multiarch knows PowerPC
