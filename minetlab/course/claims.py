@@ -50,8 +50,8 @@ CLAIMS = (
         section="Noyau",
         slide="Le noyau se tient entre l'espace utilisateur (user land) et le matériel.",
         where=("guest",),
-        observed="uname -s -o; /dev/mem and /dev/port read by root and by the student",
-        expected="Linux under GNU; root reads them, the kernel refuses the student",
+        observed="uname -s -o; root and the student reach for physical memory and an I/O port",
+        expected="Linux under GNU; root reaches both, the kernel refuses the student",
     ),
     Claim(
         id="C07",
