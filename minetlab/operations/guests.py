@@ -1,10 +1,10 @@
 """Operations on guests: their disks, seeds and domains, and the wait until they are up."""
 
 from collections.abc import Iterable
-from io import BytesIO
+from hashlib import sha256
 
 from pyinfra import logger
-from pyinfra.api.command import FileUploadCommand, FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
@@ -17,7 +17,7 @@ from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.guest_waits import wait_until_off, wait_until_ready
 from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
-from minetlab.operations.shell import all_of, install_text, virsh
+from minetlab.operations.shell import all_of, fed, install_text, virsh
 from minetlab.plan import Guest
 from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
 from minetlab.plan.kvm_state import KvmObserved
@@ -129,10 +129,17 @@ def _converge(
     """
     for spec in changes.seeds:
         new = f"{layout.folder}/{spec.seed}.new"
-        yield FileUploadCommand(BytesIO(images[spec.name]), new)
+        image = images[spec.name]
         # The guest's host key is in it.
-        yield StringCommand(
-            "chmod 0600", QuoteString(new), "&& mv -f", QuoteString(new), QuoteString(layout.disk(spec.seed))
+        yield fed(
+            image,
+            *(
+                "(umask 077; cat >",
+                QuoteString(new),
+                ") && echo",
+                QuoteString(f"{sha256(image).hexdigest()}  {new}"),
+            ),
+            *("| sha256sum --check --quiet && mv -f", QuoteString(new), QuoteString(layout.disk(spec.seed))),
         )
     if changes.seeds:
         yield virsh("pool-refresh", layout.lab)

@@ -1,5 +1,7 @@
 """Shell commands that several operations share."""
 
+import base64
+
 from pyinfra.api.command import QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
@@ -21,6 +23,14 @@ def install_text(content: str, path: str, *, mode: str = "0644") -> StringComman
         StringCommand("chmod", mode, QuoteString(new)),
         StringCommand("mv -f", QuoteString(new), QuoteString(path)),
     )
+
+
+def fed(content: bytes, *command: str | QuoteString) -> StringCommand:
+    """A command that reads this from its standard input.
+
+    For what is secret: an upload through sudo lies in /tmp for a while, where everybody can read it.
+    """
+    return StringCommand("base64 --decode |", *command, _stdin=base64.b64encode(content).decode())
 
 
 def all_of(*commands: StringCommand) -> StringCommand:
