@@ -3,15 +3,18 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import docker, tp_images
+from minetlab.operations import access, docker, tp_images
 
 lab, plan = inventory.current()
 settings = lab.container_host(host.name).settings
 
+containers = plan.containers_on(host.name)
+
+access.keys(name="Let the students log into their containers", lab=lab.name, containers=containers)
 docker.containers(
     name="Run the students' containers",
     lab=lab.name,
-    containers=plan.containers_on(host.name),
+    containers=containers,
     limits=settings.container,
 )
 tp_images.only_used(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)

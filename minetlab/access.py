@@ -1,4 +1,4 @@
-"""SSH to everything of a lab: an OpenSSH client configuration with one alias a host and one a guest.
+"""SSH to everything of a lab: an OpenSSH client configuration with one alias a host, guest and container.
 
 ``ssh -F <state>/labs/<lab>/ssh_config minet-alice`` reaches a guest through its host; connections are shared.
 Options are those of ssh_config(5), where the first value that is found for an option holds.
@@ -14,10 +14,11 @@ from pathlib import Path
 
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
-from minetlab.keys import ADMIN, guest_host_key, lab_key
+from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.model import Lab
 from minetlab.paths import state_dir
-from minetlab.plan import Guest, Plan
+from minetlab.plan import Container, Guest, Plan
+from minetlab.tp_images import USER as TP_USER
 
 SANDBOX = "@sandbox/"
 SSH = "@ssh/"
@@ -80,12 +81,17 @@ def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known_hosts = path.with_name("known_hosts")
     key = lab_key(lab.name).private
-    through = {guest.host: alias_of(guest.host) for guest in plan.guests}
     blocks = [block for host in hosts if (block := host_block(host)) is not None]
     aliases = {block.alias for block in blocks}
-    reachable = [guest for guest in plan.guests if through[guest.host] in aliases]
-    blocks += [guest_block(guest, through[guest.host], key, known_hosts) for guest in reachable]
-    _replace(known_hosts, "".join(_known_host(lab, guest) for guest in reachable))
+    guests = [guest for guest in plan.guests if alias_of(guest.host) in aliases]
+    containers = [container for container in plan.containers if alias_of(container.host) in aliases]
+    blocks += [inner_block(guest, key, known_hosts) for guest in guests]
+    blocks += [inner_block(container, key, known_hosts) for container in containers]
+    _replace(
+        known_hosts,
+        "".join(_known_host(guest.name, guest_host_key(lab.name, guest.name)) for guest in guests)
+        + "".join(_known_host(each.name, container_host_key(lab.name, each.name)) for each in containers),
+    )
     _replace(path, render(blocks, _socket_folder(path.parent)))
     return path
 
@@ -127,28 +133,32 @@ def host_block(host: InventoryHost) -> Block | None:
     return Block(alias_of(host.name), given, own_configuration=True)
 
 
-def guest_block(guest: Guest, jump: str, key: Path, known_hosts: Path) -> Block:
-    """How a guest is reached: through its host, as the lab's own account.
+def inner_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Block:
+    """How a guest or a container is reached: through its host, with the lab's own key.
 
-    :param key: private key of that account.
+    :param key: private key; it opens the lab's account on a guest, and the student's in a container.
     """
+    where = (
+        {"HostName": str(machine.address.ip), "User": ADMIN}
+        if isinstance(machine, Guest)
+        else {"HostName": "127.0.0.1", "Port": str(machine.ssh_port), "User": TP_USER}
+    )
     options = {
-        "HostName": str(guest.address.ip),
-        "User": ADMIN,
+        **where,
         "IdentityFile": _file(key),
         "IdentitiesOnly": "yes",
-        "ProxyJump": jump,
-        # Its key is known by its name: its address may have belonged to another guest.
-        "HostKeyAlias": guest.name,
+        "ProxyJump": alias_of(machine.host),
+        # Its key is known by its name: its address may have belonged to another one.
+        "HostKeyAlias": machine.name,
         "UserKnownHostsFile": _file(known_hosts),
         "StrictHostKeyChecking": "yes",
     }
-    return Block(guest.name, options)
+    return Block(machine.name, options)
 
 
-def _known_host(lab: Lab, guest: Guest) -> str:
-    key_type, key = guest_host_key(lab.name, guest.name).public.split()[:2]
-    return f"{guest.name} {key_type} {key}\n"
+def _known_host(name: str, host_key: KeyPair) -> str:
+    key_type, key = host_key.public.split()[:2]
+    return f"{name} {key_type} {key}\n"
 
 
 def _sandbox_block(name: str) -> Block | None:

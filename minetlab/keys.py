@@ -35,8 +35,13 @@ def guest_host_key(lab: str, guest: str) -> KeyPair:
     return key_pair(_keys_of(lab) / "guests" / guest, comment=guest)
 
 
+def container_host_key(lab: str, container: str) -> KeyPair:
+    """The key by which a container proves who it is; it outlives the container, so that it can be pinned."""
+    return key_pair(_keys_of(lab) / "containers" / container, comment=container)
+
+
 def student_public_key(lab: str, student: Student) -> str:
-    """The key that opens the student's guest: their own, or one generated and kept for them."""
+    """The key that opens the student's guest and containers: their own, or one that is generated."""
     return student.ssh_key or student_key(lab, student.login).public
 
 

@@ -1,4 +1,4 @@
-"""From the plan to what libvirt and cloud-init are handed: rendered XML with its label, and seeds."""
+"""From the plan to what libvirt, cloud-init and sshd are handed: XML with its label, seeds, and keys."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -7,7 +7,8 @@ from uuid import uuid5
 
 from minetlab import keys
 from minetlab.model import GuestSize, Network
-from minetlab.plan import Guest
+from minetlab.plan import Container, Guest
+from minetlab.plan.access import AccessFile
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.plan.guest_diff import GuestSpec
 from minetlab.plan.layout import Layout, overlay
@@ -103,6 +104,19 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
     }
     instance = uuid5(guest.uuid, Seed(files).digest)
     return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
+
+
+def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
+    """The keys that open each of these containers, and its own: by path below the lab's folder for them."""
+    files = {}
+    for container in containers:
+        public = (keys.student_public_key(lab, container.student), keys.lab_key(lab).public)
+        host_key = keys.container_host_key(lab, container.name)
+        # The student runs the container's sshd, so its key has to be theirs.
+        files[f"{container.name}/host_key"] = AccessFile(host_key.private.read_bytes(), 0o400)
+        opened_by = "".join(f"{key}\n" for key in public)
+        files[f"{container.name}/authorized_keys"] = AccessFile(opened_by.encode(), 0o444)
+    return files
 
 
 def _labelled(values: dict[str, Any], digest: str) -> dict[str, Any]:

@@ -14,25 +14,29 @@ from pydantic import ValidationError
 
 from minetlab.errors import LabError
 from minetlab.images import SUITES, ImageFile, ImageRecipe
+from minetlab.images.recipe import files_of
 from minetlab.model.tp_image import TpImage
-from minetlab.paths import PROJECT_ROOT
+from minetlab.paths import PROJECT_ROOT, TEMPLATES
 from minetlab.plan.tp_images import ImageSpec
 
 FOLDER = PROJECT_ROOT / "tp"
-USER, HOME, SHELL = "etudiant", "/home/etudiant", "/bin/zsh"
+USER, UID, HOME, SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
+# In every image, so that its student can log in. sshd asks for a sysusers, and this one brings no systemd.
+PACKAGES = ("openssh-server", "systemd-standalone-sysusers")
 HOOKS = (
-    f"useradd --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
+    f"useradd --uid {UID} --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
     f"install --directory {HOME}; chown --recursive {USER}:{USER} {HOME}",
     # A container has nobody to read these, and every host would have to receive them.
+    # A host key of the image would be everybody's.
     "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "
-    "/var/cache/apt/* /var/lib/apt/lists/* /var/log/*log /var/log/apt",
+    "/var/cache/apt/* /var/lib/apt/lists/* /var/log/*log /var/log/apt /etc/ssh/ssh_host_*",
 )
 # What `docker import` lets an image carry; Docker's own words, as in a Dockerfile.
 INSTRUCTIONS = (
     f"USER {USER}",
     f"WORKDIR {HOME}",
     f"ENV LANG=C.UTF-8 SHELL={SHELL}",
-    'CMD ["sleep", "infinity"]',
+    'CMD ["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/minet-lab/sshd_config"]',
 )
 
 
@@ -49,13 +53,8 @@ def recipe(image: TpImage) -> ImageRecipe:
     return ImageRecipe(
         name=f"tp-{image.name}",
         suite=SUITES[image.debian],
-        packages=(*image.packages, *image.build_packages),
-        files=tuple(
-            ImageFile(
-                path=f"{HOME}/{file.path}", content=file.content, mode=0o755 if file.executable else 0o644
-            )
-            for file in image.home
-        ),
+        packages=(*PACKAGES, *image.packages, *image.build_packages),
+        files=(*files_of(TEMPLATES / "tp"), *_home(image)),
         hooks=(*_build_hooks(image), *HOOKS),
     )
 
@@ -72,6 +71,12 @@ def references(lab: str, names: Iterable[str]) -> dict[str, str]:
     :raises LabError: a folder has no ``image.toml``, or a wrong one.
     """
     return {image.name: spec(lab, image).reference for image in read(names)}
+
+
+def _home(image: TpImage) -> Iterable[ImageFile]:
+    for file in image.home:
+        mode = 0o755 if file.executable else 0o644
+        yield ImageFile(path=f"{HOME}/{file.path}", content=file.content, mode=mode)
 
 
 def _build_hooks(image: TpImage) -> Iterable[str]:

@@ -8,3 +8,6 @@ tp_images = ["processus"]
 
 # Of each container: memory in MiB, processes, and the Linux capabilities it keeps.
 container = {"memory": 256, "pids": 128, "capabilities": []}
+
+# Each container answers SSH on a port of its own, out of these.
+ssh_ports = {"first": 20000, "last": 29999}

@@ -41,8 +41,7 @@ class Verdicts:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one outcome (pytest's hook)."""
-        # pytest-xdist appends the group, after an @.
-        name = re.fullmatch(r".*?(\w+)\[([^\]]+)\](?:@.*)?", report.nodeid)
+        name = re.fullmatch(r".*?(\w+)\[([^\]:]+).*", report.nodeid)
         test, machine = name.groups() if name else (report.nodeid, "")
         if report.failed:
             self.failed[machine].append(test)

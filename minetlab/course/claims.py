@@ -38,6 +38,38 @@ _WITHOUT_HARDWARE = "the host has no hardware virtualization: its guests are emu
 
 CLAIMS = (
     Claim(
+        id="C01",
+        section="Prérequis hardware",
+        slide="Un logiciel est compilé pour une ISA précise.",
+        where=("container",),
+        observed="uname -m; a program compiled for ARM64, started as it is, then by qemu-aarch64",
+        expected="x86_64; the kernel refuses it (Exec format error); emulated, it runs",
+    ),
+    Claim(
+        id="C02",
+        section="Prérequis hardware",
+        slide="add x86 ≠ add ARM32",
+        where=("container",),
+        observed="objdump of one C function, compiled for i386, x86_64, ARM32, ARM64 and PowerPC",
+        expected="five different machine codes",
+    ),
+    Claim(
+        id="C03",
+        section="Prérequis hardware",
+        slide="Une micro-architecture ne change rien à l'ISA.",
+        where=("container",),
+        observed="one binary, by its SHA-256, on this CPU and on two other models",
+        expected="the same output on all",
+    ),
+    Claim(
+        id="C04",
+        section="Noyau",
+        slide="Un processus est un élément d'un arbre.",
+        where=("guest", "container"),
+        observed="every process and its parent; in the container, pstree of a script that starts itself",
+        expected="every process leads up to process 1; zsh───test.sh───test.sh───…",
+    ),
+    Claim(
         id="C05",
         section="Noyau",
         slide="Un processus est un espace virtuel isolé.",
@@ -76,6 +108,14 @@ CLAIMS = (
         where=("container",),
         observed="the inodes in /proc/…/ns; NSpid of the container's first process, on the host",
         expected="pid, mnt, net, uts and ipc differ; the host sees the process, under another PID",
+    ),
+    Claim(
+        id="C10",
+        section="VM",
+        slide="L'émulation fait tourner une autre architecture.",
+        where=("container",),
+        observed="an ARM64 and a PowerPC machine, booted by QEMU without KVM; uname -m in each",
+        expected="aarch64 and ppc64le",
     ),
     Claim(
         id="C12",
@@ -131,6 +171,14 @@ CLAIMS = (
         expected="the module, a part of the kernel, serves each guest; emulation is any user's process, "
         "without /dev/kvm",
         not_demonstrable=_WITHOUT_HARDWARE,
+    ),
+    Claim(
+        id="C19",
+        section="CT",
+        slide="Le TP.",
+        where=("container",),
+        observed="every command of every sheet, typed in the student's environment",
+        expected="it prints what the sheet says",
     ),
 )
 

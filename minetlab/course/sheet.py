@@ -3,13 +3,16 @@
 A sheet is Markdown. Its ``console`` blocks are what a student types and sees, in one shell session: a line
 that starts with ``$`` and a blank is a command; the lines below it, up to the next one, are its output. In
 those, an ellipsis (``…``) stands for any text on its line; alone on a line, for any number of lines.
+
+Behind the word ``console`` a block may name the claims that its commands show: ``console C01 C02``.
 """
 
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```console((?: C\d\d)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ "
 ANYTHING = "…"
 # ASCII's record separator: no command of a sheet prints it.
@@ -23,11 +26,13 @@ class Step:
     :param line: of the sheet, counted from 1.
     :param command: as it is typed.
     :param output: what the sheet says it prints, standard error included; may have ellipses.
+    :param claims: what it shows, by id.
     """
 
     line: int
     command: str
-    output: tuple[str, ...]
+    output: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
 
     def shows(self, printed: str) -> bool:
         """Whether the command printed what the sheet says; blanks at the ends of lines do not count."""
@@ -42,9 +47,14 @@ def steps(markdown: str) -> tuple[Step, ...]:
     """
     found: list[Step] = []
     for block in BLOCK.finditer(markdown):
-        first = markdown.count("\n", 0, block.start(1)) + 1
-        found += _steps_of(block[1].splitlines(), first)
+        first = markdown.count("\n", 0, block.start(2)) + 1
+        found += _steps_of(block[2].splitlines(), first, tuple(block[1].split()))
     return tuple(found)
+
+
+def claims(commands: Iterable[Step]) -> tuple[str, ...]:
+    """The claims that these commands show, each once."""
+    return tuple(sorted({claim for step in commands for claim in step.claims}))
 
 
 def script(commands: tuple[Step, ...]) -> str:
@@ -62,14 +72,14 @@ def outputs(printed: str, commands: tuple[Step, ...]) -> dict[Step, str]:
     return dict(zip(commands, parts[:-1], strict=False))
 
 
-def _steps_of(lines: list[str], first: int) -> list[Step]:
+def _steps_of(lines: list[str], first: int, claims: tuple[str, ...]) -> list[Step]:
     found: list[Step] = []
     for number, line in enumerate(lines, first):
         if line.startswith(PROMPT):
-            found.append(Step(number, line.removeprefix(PROMPT), ()))
+            found.append(Step(number, line.removeprefix(PROMPT), claims=claims))
         elif found:
             last = found[-1]
-            found[-1] = Step(last.line, last.command, (*last.output, line.rstrip()))
+            found[-1] = replace(last, output=(*last.output, line.rstrip()))
         else:
             raise ValueError(f"line {number}: a console block starts with a command, {PROMPT!r} before it")
     return found

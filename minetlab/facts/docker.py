@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +17,12 @@ from minetlab.plan.containers import (
     DockerObserved,
     ObservedContainer,
     ObservedImage,
+    access_folder,
+    lab_folder,
+    uploads_folder,
 )
 
 DAEMON_CONFIG = "/etc/docker/daemon.json"
-
-
-def lab_folder(lab: str) -> str:
-    """Where a host keeps what is the lab's and not Docker's."""
-    return f"/var/lib/minet-lab/{lab}"
-
-
-def uploads_folder(lab: str) -> str:
-    """Where a host receives the lab's TP images; gone once they are imported."""
-    return f"{lab_folder(lab)}/tp-images"
 
 
 class DockerState(FactBase[DockerObserved]):
@@ -58,6 +51,7 @@ class DockerState(FactBase[DockerObserved]):
             ' || { echo \'{"kind":"silence"}\'; exit 0; }; '
             f"docker network ls --no-trunc --format {shlex.quote(network)} && "
             f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)} && "
+            f'if test -d {shlex.quote(lab_folder(lab))}; then echo \'{{"kind":"folder"}}\'; fi && '
             f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi'
         )
 
@@ -87,6 +81,26 @@ class DaemonState:
 
     config: dict[str, Any] | None = None
     stale: bool = False
+
+
+class AccessFiles(FactBase[Mapping[str, str]]):
+    """The files in the folders of a lab's keys on a container host: path below that folder, to SHA-256."""
+
+    def command(self, lab: str) -> str:
+        """Hash them."""
+        folder = shlex.quote(access_folder(lab))
+        return f"cd {folder} 2>/dev/null && find . -type f -exec sha256sum {{}} + || true"
+
+    @staticmethod
+    def default() -> Mapping[str, str]:
+        """Say that there are none."""
+        return {}
+
+    def process(self, output: Iterable[str]) -> Mapping[str, str]:
+        """Read the sums."""
+        return {
+            path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in output)
+        }
 
 
 class DockerRoom(FactBase[int]):
@@ -146,7 +160,7 @@ def _label(name: str) -> str:
 
 
 def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
-    kinds = ("silence", "container", "network", "image", "uploads")
+    kinds = ("silence", "container", "network", "image", "folder", "uploads")
     of: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for line in lines:
         of[line.pop("kind")].append(line)
@@ -161,6 +175,7 @@ def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
             ObservedImage(line["identifier"], _reference(line["repository"], line["tag"]))
             for line in of["image"]
         ),
+        folder=bool(of["folder"]),
         uploads=bool(of["uploads"]),
     )
 

@@ -170,12 +170,30 @@ class ContainerLimits(Frozen):
     )
 
 
+class PortRange(Frozen):
+    """TCP ports of the host, both ends included."""
+
+    first: int = Field(default=20000, ge=1024, le=65535)
+    last: int = Field(default=29999, ge=1024, le=65535)
+
+    @model_validator(mode="after")
+    def holds_a_port(self) -> "PortRange":
+        """Refuse a range that ends before it starts."""
+        if self.last < self.first:
+            raise ValueError(f"last ({self.last}) is below first ({self.first})")
+        return self
+
+
 class ContainerHostSettings(Frozen):
-    """``group_data/container_hosts.py``: what the lab does with a container host."""
+    """``group_data/container_hosts.py``: what the lab does with a container host.
+
+    :param ssh_ports: on which the containers answer SSH, one each.
+    """
 
     docker_address_pools: tuple[AddressPool, ...] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
     tp_images: tuple[Slug, ...] = ("processus",)
     container: ContainerLimits = ContainerLimits()
+    ssh_ports: PortRange = PortRange()
 
     tuples_from_lists = field_validator("docker_address_pools", "tp_images", mode="before")(
         lambda value: tuple(value) if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState, lab_folder, uploads_folder
+from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState
 from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
 from minetlab.operations.commands import Commands, announces, failure
@@ -25,6 +25,8 @@ from minetlab.plan.containers import (
     compare,
     container_specs,
     field_changes,
+    lab_folder,
+    uploads_folder,
 )
 from minetlab.plan.daemon import merged
 from minetlab.render import render
@@ -103,22 +105,15 @@ def absent(lab: str) -> Commands:
     for command, things in removals:
         if things:
             yield StringCommand("docker", command, *map(QuoteString, things))
-    if observed.uploads:
-        yield remove_uploads(lab)
-    if not observed.uploads and not any(things for _, things in removals):
+    if observed.folder:
+        yield _remove(lab_folder(lab))
+    if not observed.folder and not any(things for _, things in removals):
         host.noop("nothing of the lab is there")
 
 
 def remove_uploads(lab: str) -> StringCommand:
-    """Remove the folder of received TP images, and its parents if that empties them."""
-    parent = lab_folder(lab)
-    return StringCommand(
-        "rm",
-        "-rf",
-        QuoteString(uploads_folder(lab)),
-        "&& rmdir -p --ignore-fail-on-non-empty",
-        QuoteString(parent),
-    )
+    """Remove the folder of received TP images."""
+    return _remove(uploads_folder(lab))
 
 
 def unanswered(observed: DockerObserved) -> LabError | None:
@@ -129,6 +124,12 @@ def unanswered(observed: DockerObserved) -> LabError | None:
         f"{host.name}: dockerd does not answer",
         next_step=f"on {host.name}, see journalctl --unit docker.service",
     )
+
+
+def _remove(folder: str) -> StringCommand:
+    """Remove a folder, and its parents if that empties them."""
+    empty = ("&& rmdir -p --ignore-fail-on-non-empty", QuoteString(folder.rpartition("/")[0]))
+    return StringCommand("rm -rf", QuoteString(folder), *empty)
 
 
 def _create_network(lab: str) -> StringCommand:

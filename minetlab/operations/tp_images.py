@@ -8,13 +8,13 @@ from pyinfra.context import host
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DockerRoom, DockerState, uploads_folder
+from minetlab.facts.docker import DockerRoom, DockerState
 from minetlab.images import build_rootfs
 from minetlab.images.cache import checksum_file
 from minetlab.model.tp_image import TpImage
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
-from minetlab.plan.containers import superseded
+from minetlab.plan.containers import superseded, uploads_folder
 from minetlab.plan.tp_images import ImageSpec
 
 ROOM_FACTOR = 3

@@ -1,4 +1,4 @@
-"""Who gets what: host, name, UUID, MAC and IP address of every guest, host and name of every container.
+"""Who gets what: host, name, UUID, MAC and IP address of every guest, host, name and port of every container.
 
 Everything is derived from names by hashing, never from the order of the roster, so that a student keeps
 what they have when others come or go.
@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from uuid import UUID, uuid5
 
 from minetlab.errors import LabError
-from minetlab.model import KvmHost, Lab, Student
+from minetlab.model import ContainerHost, KvmHost, Lab, Student
 
 NAMESPACE = UUID("6b1f0f4e-2f2c-4a6e-9a52-6d1f4f1d7c11")
 # QEMU's and libvirt's own prefix, from the locally administered range.
@@ -36,12 +36,16 @@ class Guest:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a student, from one TP image (named by its folder in ``tp/``)."""
+    """One container of a student, from one TP image (named by its folder in ``tp/``).
+
+    :param ssh_port: of its host, on which it answers SSH.
+    """
 
     name: str
     student: Student
     host: str
     tp_image: str
+    ssh_port: int
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,11 @@ class Plan:
 def allocate(lab: Lab) -> Plan:
     """Give every student a guest on a KVM host and one container a TP image on a container host.
 
-    :raises LabError: where a subnet has fewer addresses than guests.
+    :raises LabError: where a subnet has fewer addresses than guests, or a host fewer ports than containers.
     """
     students = sorted(lab.students, key=lambda student: student.login)
     guests = _guests(lab, students) if lab.kvm_hosts else ()
-    containers = tuple(
-        Container(f"{lab.name}-{student.login}-{tp_image}", student, host.name, tp_image)
-        for student in students
-        if lab.container_hosts
-        for host in [max(lab.container_hosts, key=lambda host: _hash(host.name, student.login))]
-        for tp_image in host.settings.tp_images
-    )
+    containers = _containers(lab, students) if lab.container_hosts else ()
     return Plan(guests, containers)
 
 
@@ -97,6 +95,33 @@ def _guests(lab: Lab, students: list[Student]) -> tuple[Guest, ...]:
             )
         )
     return tuple(guests)
+
+
+def _containers(lab: Lab, students: list[Student]) -> tuple[Container, ...]:
+    taken: dict[str, set[int]] = {host.name: set() for host in lab.container_hosts}
+    containers = []
+    for student in students:
+        host = max(lab.container_hosts, key=lambda host: _hash(host.name, student.login))
+        for tp_image in host.settings.tp_images:
+            name = f"{lab.name}-{student.login}-{tp_image}"
+            port = _free_port(host, name, taken[host.name])
+            taken[host.name].add(port)
+            containers.append(Container(name, student, host.name, tp_image, port))
+    return tuple(containers)
+
+
+def _free_port(host: ContainerHost, name: str, taken: set[int]) -> int:
+    """The port the container's name hashes to, or the next free one."""
+    ports = range(host.settings.ssh_ports.first, host.settings.ssh_ports.last + 1)
+    preferred = _hash(name)
+    for step in range(len(ports)):
+        port = ports[(preferred + step) % len(ports)]
+        if port not in taken:
+            return port
+    raise LabError(
+        f"{host.name}: all {len(ports)} ports of ssh_ports are taken by containers",
+        next_step="widen ssh_ports in inventories/group_data/container_hosts.py",
+    )
 
 
 def _free_address(host: KvmHost, login: str, taken: set[IPv4Address]) -> IPv4Interface:

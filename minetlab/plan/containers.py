@@ -13,6 +13,23 @@ STUDENT_LABEL = "org.minet-lab.student"
 SPEC_LABEL = "org.minet-lab.spec"
 FIELDS_LABEL = "org.minet-lab.spec.fields"
 TP_IMAGE_LABEL = "org.minet-lab.tp-image"
+# Of every TP image's sshd: templates/tp/etc/minet-lab/sshd_config.
+SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
+
+
+def lab_folder(lab: str) -> str:
+    """Where a host keeps what is the lab's and not Docker's."""
+    return f"/var/lib/minet-lab/{lab}"
+
+
+def uploads_folder(lab: str) -> str:
+    """Where a host receives the lab's TP images; gone once they are imported."""
+    return f"{lab_folder(lab)}/tp-images"
+
+
+def access_folder(lab: str) -> str:
+    """Where a host keeps the keys that containers are opened with, and prove themselves by: a folder each."""
+    return f"{lab_folder(lab)}/access"
 
 
 @dataclass(frozen=True)
@@ -23,6 +40,7 @@ class ContainerSpec:
     :param memory: MiB; swap is not allowed on top.
     :param pids: processes and threads.
     :param capabilities: those it keeps.
+    :param ssh_port: of the host, on which it answers SSH.
     """
 
     name: str
@@ -32,6 +50,7 @@ class ContainerSpec:
     memory: int
     pids: int
     capabilities: tuple[str, ...]
+    ssh_port: int
 
     def options(self) -> tuple[str, ...]:
         """The options of ``docker run``, in docker-run(1)'s words."""
@@ -41,6 +60,9 @@ class ContainerSpec:
             f"--name={self.name}",
             f"--hostname={self.student}",
             f"--network={self.network}",
+            f"--publish={self.ssh_port}:{SSH_PORT}",
+            # The lab and its network have the same name.
+            f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             f"--memory={self.memory}m",
             f"--memory-swap={self.memory}m",
             f"--pids-limit={self.pids}",
@@ -102,7 +124,8 @@ class DockerObserved:
     :param containers: all of the host, by name.
     :param networks: all of the host: name to lab, which is empty where it is not ours.
     :param images: the lab's.
-    :param uploads: whether files of an interrupted run are left.
+    :param folder: whether the lab has a folder there.
+    :param uploads: whether files of an interrupted run are left in it.
     """
 
     installed: bool = False
@@ -110,6 +133,7 @@ class DockerObserved:
     containers: Mapping[str, ObservedContainer] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
     images: tuple[ObservedImage, ...] = ()
+    folder: bool = False
     uploads: bool = False
 
     def containers_of(self, lab: str) -> tuple[str, ...]:
@@ -153,6 +177,7 @@ def container_specs(
             memory=limits.memory,
             pids=limits.pids,
             capabilities=limits.capabilities,
+            ssh_port=container.ssh_port,
         )
         for container in containers
     )

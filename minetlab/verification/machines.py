@@ -1,14 +1,14 @@
 """The machines under test: what each is called, what the plan wants of it, and how it is looked at."""
 
-import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from testinfra.host import Host
 
 from minetlab.model import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
+from minetlab.plan.containers import ACCESS
 from minetlab.verification.connection import BatchingBackend
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 
@@ -18,9 +18,13 @@ KVM_DEVICE = "stat --format='%G %a' /dev/kvm"
 QEMU_GROUPS = "id --name --groups libvirt-qemu"
 SSHD = "/usr/sbin/sshd -T"
 ADDRESSES = "ip -json address show"
+CONTAINER_SSHD = f"{SSHD} -f /etc/minet-lab/sshd_config"
+CONTAINER_KEYS = f"cat {ACCESS}/authorized_keys"
 HOSTNAME = "uname -n"
 KERNEL_NAME = "uname -s -o"
 PROCESSES = "ps -e -o args="
+# A process a line: its number, its parent's, and its name.
+TREE = "ps -e -o pid=,ppid=,comm="
 # Perl is in every Debian. A process and its child print where their variable is, and what it holds.
 FORK = """\
 perl -e '$value = "parent"; $child = fork; $value = "child" unless $child;
@@ -86,6 +90,26 @@ class Machine:
         return known if known and known.flag in cpu.get("Flags", "").split() else None
 
 
+@dataclass
+class Terminal:
+    """Where a student types.
+
+    :param host: a connection as the student, patient enough for a whole sheet.
+    """
+
+    host: Host
+    _typed: dict[str, str] = field(default_factory=dict)
+
+    def types(self, script: str, shell: str) -> str:
+        """What a script prints, run by a shell; it is run once, however often it is asked for.
+
+        :raises UnreachableError: the machine does not answer, or the script does not end.
+        """
+        if script not in self._typed:
+            self._typed[script] = str(self.host.run("%s -c %s", shell, script).stdout)
+        return self._typed[script]
+
+
 @dataclass(frozen=True)
 class KvmMachine(Machine):
     """A KVM host with the lab's guests on it."""
@@ -132,14 +156,13 @@ class ContainerMachine(Machine):
     """A student's container.
 
     :param on: its host.
+    :param student_key: the public key that opens it.
     """
 
     container: Container
     on: ContainerHostMachine
-
-    def types(self, script: str, shell: str) -> str:
-        """What a script prints there, run by a shell as the student."""
-        return self.reads(f"{shell} -c {shlex.quote(script)}")
+    student_key: str
+    terminal: "Terminal"
 
 
 def keys_of(login: str) -> str:
@@ -193,7 +216,17 @@ CONTAINER_HOST_BATCHES = (
     (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
     (*Docker.COMMANDS, Units.command(DOCKER_UNIT)),
 )
-CONTAINER_BATCHES = ((*Kernel.IDENTITY, Kernel.OWN_NAMESPACES, FORK, *Confinement.COMMANDS),)
+CONTAINER_BATCHES = (
+    (
+        *Kernel.IDENTITY,
+        Kernel.OWN_NAMESPACES,
+        FORK,
+        TREE,
+        *Confinement.COMMANDS,
+        CONTAINER_KEYS,
+        CONTAINER_SSHD,
+    ),
+)
 
 
 def guest_batches(login: str) -> Iterable[Iterable[str]]:
@@ -201,7 +234,7 @@ def guest_batches(login: str) -> Iterable[Iterable[str]]:
     return (
         (
             *(*Cpu.COMMANDS, *Kernel.IDENTITY, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
-            *(KERNEL_NAME, FORK, reach_hardware_as(login)),
+            *(KERNEL_NAME, FORK, TREE, reach_hardware_as(login)),
             *(keys_of(login), password_of(login), open_kvm_as(login)),
             *(hardware.nested for hardware in HARDWARE.values()),
         ),

@@ -13,12 +13,13 @@ from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
 from minetlab.verification import machines
-from minetlab.verification.connection import ContainerBackend, LabSshBackend, connect
+from minetlab.verification.connection import SHEET_LIMIT, LabSshBackend, connect
 from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
     KvmMachine,
+    Terminal,
 )
 
 
@@ -60,9 +61,7 @@ class Session:
 
         :param inside: whether a guest is looked at from inside; else, as its host sees it.
         """
-        host_of = {each.name: each.host for each in self.plan.containers}
-        if not inside:
-            host_of |= {each.name: each.host for each in self.plan.guests}
+        host_of = {} if inside else {each.name: each.host for each in self.plan.guests}
         return alias_of(host_of.get(name, name))
 
     def machine(self, kind: str, name: str) -> Any:
@@ -103,8 +102,17 @@ class Session:
     def _container(self, name: str) -> ContainerMachine:
         container = next(each for each in self.plan.containers if each.name == name)
         on = self.machine("container_host", alias_of(container.host))
-        host = connect(ContainerBackend(name, on.host), *machines.CONTAINER_BATCHES)
-        return ContainerMachine(name, host, container, on)
+        next_step = f"see what its sshd says: ssh -F {self.ssh_config} {on.name} docker logs {name}"
+        backend = LabSshBackend(name, self.ssh_config, sudo=False, next_step=next_step)
+        patient = LabSshBackend(name, self.ssh_config, sudo=False, next_step=next_step, limit=SHEET_LIMIT)
+        return ContainerMachine(
+            name,
+            connect(backend, *machines.CONTAINER_BATCHES),
+            container,
+            on,
+            student_key=keys.student_public_key(self.lab.name, container.student),
+            terminal=Terminal(connect(patient)),
+        )
 
     def _connect_host(self, name: str, *batches: tuple[str, ...]) -> Host:
         alias = alias_of(name)

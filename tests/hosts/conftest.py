@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
 from minetlab.course.claims import BY_ID
+from minetlab.course.sheet import claims
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.verification.machines import (
@@ -26,6 +27,7 @@ from minetlab.verification.machines import (
 )
 from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
+from minetlab.verification.sheets import Sheet
 
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 # Fixture to the kind of machine it gives.
@@ -96,8 +98,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def machine_of(nodeid: str) -> str:
-    """The machine that a check is run on: it stands in brackets."""
-    return nodeid.rpartition("[")[2].removesuffix("]")
+    """The machine that a check is run on: it stands in brackets, before the claim if there is one."""
+    return nodeid.rpartition("[")[2].removesuffix("]").partition(":")[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -155,9 +157,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each check on every machine of its kind, in the machine's name."""
+    if "claim" in metafunc.fixturenames:
+        _generate_proofs(metafunc)
+        return
     for fixture in KINDS.keys() & set(metafunc.fixturenames):
         names = metafunc.config.stash[SESSION].targets(KINDS[fixture])
         metafunc.parametrize(fixture, names, ids=list(names), indirect=True)
+
+
+def _generate_proofs(metafunc: pytest.Metafunc) -> None:
+    """Run the check for every container and each claim that its sheet shows."""
+    proofs = [
+        pytest.param(container.name, claim, id=f"{container.name}:{claim}", marks=pytest.mark.claim(claim))
+        for container in metafunc.config.stash[SESSION].plan.containers
+        for claim in claims(Sheet.of(container.tp_image).commands)
+    ]
+    metafunc.parametrize(("container", "claim"), proofs, indirect=["container"])
 
 
 def _machine(request: pytest.FixtureRequest) -> Any:
@@ -217,5 +232,5 @@ def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
 @pytest.fixture
 def container(request: pytest.FixtureRequest) -> ContainerMachine:
     machine: ContainerMachine = _machine(request)
-    _contact(request, machine.on)
+    _contact(request, machine.on, machine)
     return machine

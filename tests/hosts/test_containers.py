@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from minetlab.operations.docker import daemon_settings
-from minetlab.verification.machines import FORK, ContainerMachine
+from minetlab.verification.machines import CONTAINER_KEYS, CONTAINER_SSHD, FORK, ContainerMachine
 from minetlab.verification.modules import Confinement, Docker, Kernel, capabilities
-from tests.hosts.test_guests import isolated_memories
+from tests.hosts.test_guests import isolated_memories, opened_by_key, settings_without_passwords, tree_of
 
 MIB = 2**20
 
@@ -78,11 +78,24 @@ def test_user_is_not_root(container: ContainerMachine) -> None:
     assert "0" not in users, container.differs("user IDs of the first process", "none of them 0", users)
 
 
+def test_student_can_log_in(container: ContainerMachine) -> None:
+    opened_by_key(container, container.reads(CONTAINER_KEYS), container.student_key)
+
+
+def test_passwords_open_nothing(container: ContainerMachine) -> None:
+    settings_without_passwords(container, container.reads(CONTAINER_SSHD))
+
+
 @pytest.mark.claim("C08")
 def test_kernel_is_the_hosts(container: ContainerMachine) -> None:
     own, hosts = Kernel.on(container.host), Kernel.on(container.on.host)
     assert own.boot_id() == hosts.boot_id(), container.differs("boot_id", hosts.boot_id(), own.boot_id())
     assert own.release() == hosts.release(), container.differs("uname -r", hosts.release(), own.release())
+
+
+@pytest.mark.claim("C04")
+def test_processes_are_a_tree(container: ContainerMachine) -> None:
+    tree_of(container)
 
 
 @pytest.mark.claim("C05")

@@ -11,6 +11,7 @@ from minetlab.verification.machines import (
     KERNEL_NAME,
     PROCESSES,
     SSHD,
+    TREE,
     GuestMachine,
     Machine,
     end_process,
@@ -81,6 +82,20 @@ def test_guest_can_virtualize(guest: GuestMachine) -> None:
     assert said == "opened", guest.differs("/dev/kvm for the student", "opened", said)
 
 
+def tree_of(machine: Machine) -> None:
+    """Every process leads up to the first one (C04); those of the kernel itself, to kthreadd, which is 2."""
+    lines = (line.split(maxsplit=2) for line in machine.reads(TREE).splitlines())
+    parents = {int(pid): int(parent) for pid, parent, _ in lines}
+    assert 1 in parents, machine.differs("process 1", "there", "not there")
+    lost = [pid for pid, parent in parents.items() if parent not in parents and pid not in {1, 2}]
+    assert not lost, machine.differs("processes whose parent is not in the tree", "none", lost)
+
+
+@pytest.mark.claim("C04")
+def test_processes_are_a_tree(guest: GuestMachine) -> None:
+    tree_of(guest)
+
+
 def isolated_memories(machine: Machine, printed: str) -> None:
     """A process and its child have different values at the same virtual address (C05)."""
     addresses, values = zip(*(line.split() for line in printed.splitlines()), strict=True)
@@ -149,18 +164,28 @@ def test_address_is_the_plans(guest: GuestMachine) -> None:
 
 def test_student_can_log_in(guest: GuestMachine) -> None:
     """The student's account exists, and their own key opens it."""
-    login = guest.guest.student.login
-    keys = [line.split()[:2] for line in guest.reads(keys_of(login)).splitlines() if line.strip()]
-    assert guest.student_key.split()[:2] in keys, guest.differs(
-        f"keys of {login}", f"{guest.student_key} among them", f"{len(keys)} others"
+    opened_by_key(guest, guest.reads(keys_of(guest.guest.student.login)), guest.student_key)
+
+
+def opened_by_key(machine: Machine, authorized: str, key: str) -> None:
+    """A student's key is among those that open their account."""
+    keys = [line.split()[:2] for line in authorized.splitlines() if line.strip()]
+    assert key.split()[:2] in keys, machine.differs(
+        "keys that open it", f"{key} among them", f"{len(keys)} others"
     )
+
+
+def settings_without_passwords(machine: Machine, printed: str) -> dict[str, str]:
+    """sshd's settings, as it says itself; it asks for no password."""
+    settings = dict(line.partition(" ")[::2] for line in printed.splitlines())
+    for option in ("passwordauthentication", "kbdinteractiveauthentication", "permitemptypasswords"):
+        assert settings.get(option) == "no", machine.differs(f"sshd's {option}", "no", settings.get(option))
+    return settings
 
 
 def test_passwords_open_nothing(guest: GuestMachine) -> None:
     """sshd asks for no password, and the student's account has none."""
-    settings = dict(line.partition(" ")[::2] for line in guest.reads(SSHD).splitlines())
-    for option in ("passwordauthentication", "kbdinteractiveauthentication", "permitemptypasswords"):
-        assert settings.get(option) == "no", guest.differs(f"sshd's {option}", "no", settings.get(option))
+    settings = settings_without_passwords(guest, guest.reads(SSHD))
     root = settings.get("permitrootlogin")
     assert root != "yes", guest.differs("sshd's permitrootlogin", "anything but yes", root)
     login = guest.guest.student.login

@@ -1,19 +1,18 @@
 """The sheets: each command, typed in a student's container, prints what the sheet says."""
 
-from minetlab.course.sheet import outputs, script, steps
-from minetlab.tp_images import FOLDER, SHELL
+import pytest
+
 from minetlab.verification.machines import ContainerMachine
+from minetlab.verification.sheets import not_as_the_sheet_says
 
 
+@pytest.mark.claim("C19")
 def test_commands_print_what_the_sheet_says(container: ContainerMachine) -> None:
-    sheet = FOLDER / container.container.tp_image / "fiche.md"
-    commands = steps(sheet.read_text())
-    assert commands, container.differs(f"commands in {sheet}", "some", "none")
-    printed = outputs(container.types(script(commands), SHELL), commands)
-    wrong = [
-        f"{sheet.name}, line {step.line}: $ {step.command}\n"
-        + container.differs("what it prints", "\n".join(step.output), printed.get(step, "nothing: not run"))
-        for step in commands
-        if not step.shows(printed.get(step, "not run\n"))
-    ]
+    wrong = list(not_as_the_sheet_says(container))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_sheet_shows(container: ContainerMachine, claim: str) -> None:
+    """What the sheet names as a claim's proof, by itself: this verdict is the claim's."""
+    wrong = list(not_as_the_sheet_says(container, claim))
     assert not wrong, "\n".join(wrong)

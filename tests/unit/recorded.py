@@ -16,11 +16,19 @@ from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHos
 from minetlab.plan import allocate
 from minetlab.tp_images import FOLDER, SHELL
 from minetlab.verification.connection import connect
-from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine
+from minetlab.verification.machines import (
+    ContainerHostMachine,
+    ContainerMachine,
+    GuestMachine,
+    KvmMachine,
+    Terminal,
+)
 
 STEPS = steps((FOLDER / "processus" / "fiche.md").read_text())
 SHEET = f"{SHELL} -c {shlex.quote(script(STEPS))}"
 OBSERVED = Path(__file__).parent / "observed"
+STUDENT_KEY = (OBSERVED / "alice.pub").read_text().strip()
+STUDENT_KEY = (OBSERVED / "alice.pub").read_text().strip()
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
 
@@ -92,8 +100,7 @@ class RecordedLab:
     @property
     def guest(self) -> GuestMachine:
         guest = next(guest for guest in self.plan.guests if guest.name == ALICE)
-        key = (OBSERVED / "alice.pub").read_text().strip()
-        return GuestMachine(ALICE, self._host(ALICE), guest, self.kvm_host, key)
+        return GuestMachine(ALICE, self._host(ALICE), guest, self.kvm_host, STUDENT_KEY)
 
     domain = guest
 
@@ -104,7 +111,10 @@ class RecordedLab:
     @property
     def container(self) -> ContainerMachine:
         container = next(each for each in self.plan.containers if each.name == CONTAINER)
-        return ContainerMachine(CONTAINER, self._host(CONTAINER), container, self.container_host)
+        host = self._host(CONTAINER)
+        return ContainerMachine(
+            CONTAINER, host, container, self.container_host, STUDENT_KEY, terminal=Terminal(host)
+        )
 
     def _host(self, name: str) -> Host:
         return connect(RecordedBackend(name, self.answers[name]))

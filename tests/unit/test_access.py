@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import access
+from minetlab import access, specs
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
+from minetlab.keys import lab_key, student_key
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.specs import seed
@@ -73,6 +74,29 @@ def test_a_guest_is_believed_by_the_key_that_its_seed_gives_it(state: Path) -> N
     name, key = known.split(" ", 1)
     assert name == "course-alice"
     assert key in user_data
+
+
+def test_a_container_is_reached_on_its_port_through_its_host_by_the_key_that_was_mounted(state: Path) -> None:
+    lab = lab_of(REAL)
+    container = allocate(lab).containers[0]
+    config = write(kvm_host(), InventoryHost("ct1", ("container_hosts",), {}))
+    seen = as_ssh_reads(config, "course-alice-processus")
+    assert (seen["hostname"], seen["port"]) == ("127.0.0.1", str(container.ssh_port))
+    assert (seen["user"], seen["proxyjump"]) == ("etudiant", "ct1")
+    assert seen["stricthostkeychecking"] == "true"
+    files = specs.access("course", [container])
+    private = files["course-alice-processus/host_key"]
+    assert stat.filemode(private.mode) == "?r--------"
+    (known,) = [
+        line.removeprefix("course-alice-processus ")
+        for line in (config.parent / "known_hosts").read_text().splitlines()
+        if line.startswith("course-alice-processus ")
+    ]
+    key = ["ssh-keygen", "-y", "-f", "/dev/stdin"]
+    derived = subprocess.run(key, input=private.content, capture_output=True, check=True).stdout.decode()
+    assert derived.startswith(known)
+    opened_by = files["course-alice-processus/authorized_keys"].content.decode().splitlines()
+    assert opened_by == [student_key("course", "alice").public, lab_key("course").public]
 
 
 def test_only_its_owner_reads_it_and_nothing_else_is_left(state: Path) -> None:

@@ -14,6 +14,7 @@ from minetlab.model import (
     NatNetwork,
     Student,
 )
+from minetlab.model.settings import PortRange
 from minetlab.plan import allocate
 
 LOGINS = st.lists(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), unique=True, max_size=40).map(
@@ -50,6 +51,25 @@ def test_addresses_are_the_guests_part_of_the_subnet(logins):
 @given(LOGINS)
 def test_the_order_of_the_roster_does_not_matter(logins):
     assert allocate(lab_of(logins)) == allocate(lab_of(logins[::-1]))
+
+
+@given(LOGINS)
+def test_every_container_has_a_port_of_its_own_that_does_not_depend_on_the_order(logins):
+    containers = allocate(lab_of(logins)).containers
+    ports = {container.ssh_port for container in containers}
+    assert len(ports) == len(containers)
+    assert all(20000 <= port <= 29999 for port in ports)
+
+
+def test_a_port_that_is_taken_gives_way_and_no_port_left_is_said():
+    settings = ContainerHostSettings(ssh_ports=PortRange(first=20000, last=20001))
+    lab = lab_of(["alice", "bob"]).model_copy(
+        update={"container_hosts": (ContainerHost(name="ct1", settings=settings),)}
+    )
+    assert {container.ssh_port for container in allocate(lab).containers} == {20000, 20001}
+    crowded = lab.model_copy(update={"students": lab_of(["alice", "bob", "carol"]).students})
+    with pytest.raises(LabError, match=r"ct1: all 2 ports of ssh_ports"):
+        allocate(crowded)
 
 
 @given(LOGINS)

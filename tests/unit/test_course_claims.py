@@ -7,17 +7,26 @@ import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
+import tests.hosts.test_sheets as sheets
 from minetlab.course.claims import CLAIMS
 from minetlab.course.evidence import Evidence, Verdict, findings
+from minetlab.course.sheet import claims
+from minetlab.tp_images import FOLDER
+from minetlab.verification.sheets import Sheet
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets)
 # What a check is run on, by the name of its argument.
 KINDS = {"domain": "guest"}
 
 
 def proofs() -> set[tuple[str, str]]:
-    """Each claim that a check carries, with the kind of machine the check is for."""
-    return {
+    """Each claim that a check carries or a sheet shows, with the kind of machine that is for."""
+    shown = {
+        (claim, "container")
+        for image in FOLDER.glob("*/image.toml")
+        for claim in claims(Sheet.of(image.parent.name).commands)
+    }
+    return shown | {
         (mark.args[0], KINDS.get(kind, kind))
         for module in MODULES
         for check in vars(module).values()

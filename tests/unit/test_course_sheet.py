@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from minetlab.course.sheet import Step, outputs, script, steps
+from minetlab.course.sheet import Step, claims, outputs, script, steps
 
 SHEET = """# TP
 
@@ -20,7 +20,7 @@ $ cd /usr
 $ not a command
 ```
 
-```console
+```console C16 C01
 $ pwd; printf 'a\\nb\\n'; echo c >&2
 /…r
 …
@@ -39,9 +39,10 @@ def run(markdown: str) -> dict[str, str]:
 def test_commands_and_what_they_print_are_read_with_their_lines() -> None:
     assert steps(SHEET) == (
         Step(6, "uname -s", ("Linux",)),
-        Step(8, "cd /usr", ()),
-        Step(16, "pwd; printf 'a\\nb\\n'; echo c >&2", ("/…r", "…", "c")),
+        Step(8, "cd /usr"),
+        Step(16, "pwd; printf 'a\\nb\\n'; echo c >&2", ("/…r", "…", "c"), ("C16", "C01")),
     )
+    assert claims(steps(SHEET)) == ("C01", "C16")
 
 
 def test_output_without_a_command_is_refused_with_its_line() -> None:

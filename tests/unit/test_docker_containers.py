@@ -18,7 +18,9 @@ from minetlab.plan.containers import (
     superseded,
 )
 
-ALICE = ContainerSpec("minet-alice-nix", "alice", "minet/nix:0123456789ab", "minet", 256, 128, ("NET_RAW",))
+ALICE = ContainerSpec(
+    "minet-alice-nix", "alice", "minet/nix:0123456789ab", "minet", 256, 128, ("NET_RAW",), 20001
+)
 BOB = replace(ALICE, name="minet-bob-nix", student="bob")
 
 
@@ -31,7 +33,7 @@ def observed(*containers: ObservedContainer) -> dict[str, ObservedContainer]:
 
 
 def test_specs_come_from_plan_limits_and_images() -> None:
-    container = Container("minet-alice-nix", Student(login="alice", name="Alice"), "ct1", "nix")
+    container = Container("minet-alice-nix", Student(login="alice", name="Alice"), "ct1", "nix", 20001)
     limits = ContainerLimits(memory=64, pids=32, capabilities=("NET_RAW",))
     (spec,) = container_specs("minet", [container], limits, {"nix": "minet/nix:0123456789ab"})
     assert spec == replace(ALICE, memory=64, pids=32)
@@ -41,6 +43,12 @@ def test_limits_reach_docker_run() -> None:
     options = ALICE.options()
     assert {"--memory=256m", "--memory-swap=256m", "--pids-limit=128", "--cap-drop=ALL"} <= set(options)
     assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice"} <= set(options)
+
+
+def test_sshd_is_reached_on_the_planned_port_and_has_its_keys() -> None:
+    source = "/var/lib/minet-lab/minet/access/minet-alice-nix"
+    mount = f"--mount=type=bind,source={source},target=/run/minet-lab/access,readonly"
+    assert {"--publish=20001:2222", mount} <= set(ALICE.options())
 
 
 def test_nothing_there_creates_all() -> None:
@@ -60,6 +68,7 @@ def test_as_specified_changes_nothing() -> None:
         ("pids", replace(ALICE, pids=64)),
         ("capabilities", replace(ALICE, capabilities=())),
         ("student", replace(ALICE, student="zoe")),
+        ("ssh_port", replace(ALICE, ssh_port=20002)),
     ],
 )
 def test_every_changed_field_makes_exactly_that_container_anew(name: str, old: ContainerSpec) -> None:

@@ -19,7 +19,10 @@ STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
 POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
 LIMITS = ContainerLimits(memory=256, pids=128)
 STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
-CONTAINERS = tuple(Container(f"minet-{each.login}-processus", each, "ct1", "processus") for each in STUDENTS)
+CONTAINERS = tuple(
+    Container(f"minet-{each.login}-processus", each, "ct1", "processus", 20000 + number)
+    for number, each in enumerate(STUDENTS)
+)
 IMAGES = tp_images.references("minet", ["processus"])
 SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
 BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
@@ -110,16 +113,15 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
         {"kind": "container", "name": "web", "state": "running", "lab": ""},
         {"kind": "network", "name": "other", "lab": "other"},
     ]
-    uploads: dict[str, object] = {"kind": "uploads"}
-    lines = [*container_lines(), NETWORK, *image_lines(), uploads, *strangers]
+    folder: dict[str, object] = {"kind": "folder"}
+    lines = [*container_lines(), NETWORK, *image_lines(), folder, *strangers]
     commands = run_operation(docker.absent, answer(*lines), lab="minet").commands[1:]
     names = " ".join(sorted(spec.name for spec in SPECS))
     assert commands == [
         f"docker container rm --force --volumes {names}",
         "docker network rm minet",
         f"docker image rm {IMAGES['processus']}",
-        "rm -rf /var/lib/minet-lab/minet/tp-images"
-        " && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab/minet",
+        "rm -rf /var/lib/minet-lab/minet && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab",
     ]
 
 

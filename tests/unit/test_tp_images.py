@@ -9,6 +9,7 @@ import pytest
 from minetlab import tp_images
 from minetlab.errors import LabError
 from minetlab.operations import tp_images as operations
+from minetlab.plan.containers import ACCESS, SSH_PORT
 from tests.unit.fake_host import Run, run_operation
 
 STATE = "docker container ls"
@@ -94,7 +95,7 @@ def test_an_image_is_built_with_packages_that_do_not_stay(tmp_path: Path) -> Non
     (folder / "build.sh").write_text("gcc a.c\n")
     (image,) = tp_images.read(["nix"], tmp_path)
     recipe = tp_images.recipe(image)
-    assert recipe.packages == ("zsh", "gcc", "cpio")
+    assert recipe.packages == (*tp_images.PACKAGES, "zsh", "gcc", "cpio")
     build, purge, *rest = recipe.hooks
     assert build.endswith("; cd /home/etudiant\ngcc a.c\n")
     assert purge == "apt-get purge --yes --auto-remove gcc cpio"
@@ -119,7 +120,22 @@ def test_import_carries_user_command_and_labels() -> None:
     assert "--change=USER etudiant" in changes
     assert '--change=LABEL org.minet-lab.lab="minet"' in changes
     command = next(change for change in changes if change.startswith("--change=CMD "))
-    assert json.loads(command.removeprefix("--change=CMD ")) == ["sleep", "infinity"]
+    assert json.loads(command.removeprefix("--change=CMD ")) == [
+        "/usr/sbin/sshd",
+        "-D",
+        "-e",
+        "-f",
+        "/etc/minet-lab/sshd_config",
+    ]
+
+
+def test_sshd_listens_and_finds_its_keys_where_containers_have_them() -> None:
+    (image,) = tp_images.read(["processus"])
+    config = {file.path: file.content for file in tp_images.recipe(image).files}["/etc/minet-lab/sshd_config"]
+    settings = dict(line.split(maxsplit=1) for line in config.splitlines() if not line.startswith("#"))
+    assert settings["Port"] == str(SSH_PORT)
+    assert settings["HostKey"] == f"{ACCESS}/host_key"
+    assert settings["AuthorizedKeysFile"] == f"{ACCESS}/authorized_keys"
 
 
 def test_an_image_that_is_there_is_one_command() -> None:

@@ -132,6 +132,10 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("child", "parent"),
         (") child", "0) child"),
     ],
+    (guests.test_processes_are_a_tree, ALICE, machines.TREE): [
+        ("      1       0 systemd\n", ""),
+        (" 1 sshd", " 0 sshd"),
+    ],
     (guests.test_kernel_is_linux, ALICE, machines.KERNEL_NAME): [
         ("Linux ", "FreeBSD "),
     ],
@@ -261,7 +265,20 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("───test.sh(42)───pstree", "───pstree"),
         ("valeur 2", "valeur 1"),
         ("\x1e", "no shell"),
-        ("sleep infinity", "systemd"),
+        ("docker-init -- ", "systemd -- "),
+    ],
+    (containers.test_processes_are_a_tree, CONTAINER, machines.TREE): [
+        ("      1       0 docker-init\n", ""),
+        ("26       7 sshd", "26       0 sshd"),
+    ],
+    (containers.test_student_can_log_in, CONTAINER, machines.CONTAINER_KEYS): [
+        ("AAAAC3NzaC1lZDI1NTE5AAAAIPk", "AAAAC3NzaC1lZDI1NTE5AAAAIPl"),
+        ("ssh-ed25519", None),
+    ],
+    (containers.test_passwords_open_nothing, CONTAINER, machines.CONTAINER_SSHD): [
+        ("passwordauthentication no", "passwordauthentication yes"),
+        ("kbdinteractiveauthentication no", "kbdinteractiveauthentication yes"),
+        ("permitemptypasswords no", "permitemptypasswords yes"),
     ],
     (containers.test_kernel_is_the_hosts, CONTAINER, Kernel.BOOT_ID): [
         ("-", "_"),
@@ -285,7 +302,7 @@ def checks_of(*modules: ModuleType) -> list[Check]:
         function
         for module in modules
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if name.startswith("test_")
+        if name.startswith("test_") and "claim" not in inspect.signature(function).parameters
     ]
 
 
@@ -316,6 +333,25 @@ def test_a_wrong_machine_fails(check: Check, machine: str, command: str, old: st
         run(check, lab)
     (fixture,) = inspect.signature(check).parameters
     assert lab.machine(fixture).name in str(failure.value) or machine in str(failure.value)
+
+
+CLAIMED = [
+    ("C04", "───test.sh(42)───pstree", "───pstree", "C05"),
+    ("C04", "docker-init(1)───sshd", "sshd", "C05"),
+    ("C05", "valeur 2", "valeur 1", "C04"),
+]
+
+
+@pytest.mark.parametrize(("claim", "old", "new", "other"), CLAIMED)
+def test_a_sheet_that_prints_something_else_violates_the_claim_it_shows_and_no_other(
+    claim: str, old: str, new: str, other: str
+) -> None:
+    lab = RecordedLab()
+    sheets.test_sheet_shows(lab.container, claim)
+    lab.spoil(CONTAINER, SHEET, old, new)
+    with pytest.raises(AssertionError, match=r"fiche\.md, line"):
+        sheets.test_sheet_shows(lab.container, claim)
+    sheets.test_sheet_shows(lab.container, other)
 
 
 def test_a_disk_that_is_no_clone_fails() -> None:

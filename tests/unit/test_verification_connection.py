@@ -1,18 +1,14 @@
 """Connections to machines: real shells of this machine, an ssh that cannot connect, and recorded answers."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
-from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.backend.base import CommandResult
 from testinfra.backend.local import LocalBackend
-from testinfra.host import Host
 
-from minetlab.verification import connection
 from minetlab.verification.connection import (
     BatchingBackend,
-    ContainerBackend,
     LabSshBackend,
     UnreachableError,
     Utf8,
@@ -77,19 +73,6 @@ def test_commands_can_be_put_together_later() -> None:
     assert len(inner.asked) == 1
 
 
-def test_a_container_is_asked_through_docker_on_its_host() -> None:
-    class Echo(BaseBackend):  # type: ignore[misc]
-        NAME = "echo"
-
-        def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-            return self.result(0, b"", self.quote(command, *args), "")
-
-    container = Host(ContainerBackend("minet-alice-tp", Host(Echo("ct1"))))
-    inner = "cat 'a b'"
-    command = container.run("cat %s", "a b").stdout
-    assert command == f"docker exec minet-alice-tp /bin/sh -c {shlex.quote(inner)}"
-
-
 def ssh_to(tmp_path: Path, options: str) -> LabSshBackend:
     config = tmp_path / "config"
     config.write_text(f"Host hv1\n  HostName 127.0.0.1\n  {options}\n")
@@ -105,9 +88,9 @@ def test_a_machine_that_does_not_answer_is_named_with_ssh_s_reason_and_tried_onc
         backend.run("true")
 
 
-def test_a_machine_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LIMIT", 1)
+def test_a_machine_that_hangs_is_given_up(tmp_path: Path) -> None:
     backend = ssh_to(tmp_path, "ProxyCommand sleep 60")
+    backend.limit = 1
     with pytest.raises(UnreachableError, match="hv1 cannot be reached over SSH: no answer within 1 s"):
         backend.run("true")
 

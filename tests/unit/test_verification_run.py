@@ -73,8 +73,8 @@ def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None
         ("hv1", False): "hv1",
         ("minet-alice", True): "minet-alice",
         ("minet-alice", False): "hv1",
-        ("minet-alice-processus", True): "ct1",
-        ("minet-alice-processus", False): "ct1",
+        ("minet-alice-processus", True): "minet-alice-processus",
+        ("minet-alice-processus", False): "minet-alice-processus",
     }
 
 

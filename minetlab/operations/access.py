@@ -1,0 +1,30 @@
+"""Operations on who can log into containers."""
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from minetlab import specs
+from minetlab.facts.docker import AccessFiles
+from minetlab.operations.commands import Commands
+from minetlab.operations.shell import fed
+from minetlab.plan import Container
+from minetlab.plan.access import archive, outdated
+from minetlab.plan.containers import access_folder
+from minetlab.tp_images import UID
+
+
+@operation()
+def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
+    """Have the keys on the host that open these containers, and those by which each proves who it is.
+
+    A container that runs takes a change of them at the next login.
+    """
+    changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
+    if not changed:
+        host.noop("every container has its keys")
+        return
+    folder = QuoteString(access_folder(lab))
+    # Nobody but root gets that far: the student's user ID may be somebody else's on the host.
+    yield StringCommand("mkdir -p", folder, "&& chmod 0700", folder)
+    yield fed(archive(changed, UID), "tar --extract --directory", folder)
