@@ -54,12 +54,15 @@ def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Eviden
     """What one outcome says of the claims that its check carries."""
     found = dict(report.user_properties)
     claims = [str(value) for name, value in report.user_properties if name == "claim"]
-    # What is wrong before the check itself is that the machine does not answer.
     if report.when == "teardown" or (report.when == "setup" and report.passed):
         return []
-    verdict: Verdict = "demonstrated" if report.passed else "violated"
-    if report.when == "call" and report.skipped:
-        verdict = "not demonstrable"
+    verdicts: dict[str, Verdict] = {
+        "passed": "demonstrated",
+        "skipped": "not demonstrable",
+        "failed": "violated",
+    }
+    # What is wrong before the check itself is that the machine does not answer.
+    verdict = "not checked" if report.when == "setup" else verdicts[report.outcome]
     reason = "" if report.passed else _reason(report)
     seen = [
         Observation(machine=where, command=command, output=output)

@@ -1,13 +1,13 @@
 """What a verification saw of the course's claims, and what follows from it."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from minetlab.course.claims import BY_ID, CLAIMS, Claim
 from minetlab.model.base import Frozen
 
-Verdict = Literal["demonstrated", "not demonstrable", "violated"]
-_FROM_BEST_TO_WORST: tuple[Verdict, ...] = ("demonstrated", "not demonstrable", "violated")
+Verdict = Literal["demonstrated", "not demonstrable", "not checked", "violated"]
+_FROM_BEST_TO_WORST: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class Observation(Frozen):
@@ -25,7 +25,8 @@ class Evidence(Frozen):
     """What one check found of a claim on one machine.
 
     :param check: the name of the test.
-    :param reason: why it is violated or not demonstrable; empty if it is demonstrated.
+    :param verdict: not checked: the machine does not answer.
+    :param reason: why it is not demonstrated; empty if it is.
     :param observations: what the check looked at, in order.
     """
 

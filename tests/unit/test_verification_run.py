@@ -79,7 +79,7 @@ def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None
 
 
 def test_a_report_of_machines_that_do_not_answer_shows_nothing_as_demonstrated(inventory: Path) -> None:
-    """Every claim about a KVM host or a guest is violated, and the page says of each why."""
+    """Nothing is known of a claim about a KVM host or a guest, and the page says why."""
     folder = inventory.parent / "report"
     environment = {**os.environ, "MINETLAB_STATE": str(inventory.parent / "state")}
     command = [sys.executable, "-m", "minetlab", "report", "-i", str(inventory), "-o", str(folder)]
@@ -93,7 +93,7 @@ def test_a_report_of_machines_that_do_not_answer_shows_nothing_as_demonstrated(i
     assert found.keys() == {claim.id for claim in CLAIMS}
     for claim in CLAIMS:
         evidence = found[claim.id]["evidence"]
-        assert {each["verdict"] for each in evidence} <= {"violated"}
+        assert {each["verdict"] for each in evidence} <= {"not checked"}
         assert bool(evidence) == bool({"kvm_host", "guest"} & set(claim.where))
         assert all("hv1" in each["reason"] for each in evidence)
     page = (folder / "report.html").read_text()
