@@ -3,7 +3,7 @@
 from minetlab.images.disk import build_disk, build_rootfs
 from minetlab.images.fetched import FetchedImage, fetch
 from minetlab.images.progress import Progress
-from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, Suite
+from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, RootfsArchive, Suite
 
 __all__ = [
     "SUITES",
@@ -11,6 +11,7 @@ __all__ = [
     "ImageFile",
     "ImageRecipe",
     "Progress",
+    "RootfsArchive",
     "Suite",
     "build_disk",
     "build_rootfs",

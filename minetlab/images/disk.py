@@ -10,6 +10,7 @@ import shlex
 import struct
 import tarfile
 import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from minetlab.images.cache import make_once, require_free_space
@@ -52,7 +53,8 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
         toolbox = ensure_toolbox(progress)
         root_uuid = str(uuid.UUID(recipe.digest[:32]))
         tar = scratch / "rootfs.tar"
-        _bootstrap(recipe, _boot_files(recipe, root_uuid), tar, progress)
+        archives = {each.path: build_rootfs(each.recipe, progress) for each in recipe.archives}
+        _bootstrap(recipe, _boot_files(recipe, root_uuid), archives, tar, progress)
         raw = scratch / "disk.raw"
         _format(toolbox, raw, recipe.disk_gib * 2**30, root_uuid, tar)
         tar.unlink()
@@ -76,7 +78,7 @@ def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
     """
 
     def make(tar: Path, scratch: Path) -> None:
-        _bootstrap(recipe, (), tar, progress)
+        _bootstrap(recipe, (), {}, tar, progress)
 
     return make_once(_images() / f"{recipe.file_stem}.tar", make, f"{recipe.name} root file system", progress)
 
@@ -91,7 +93,13 @@ def _log(recipe: ImageRecipe) -> Path:
     return _images() / f"{recipe.file_stem}.log"
 
 
-def _bootstrap(recipe: ImageRecipe, boot_files: tuple[ImageFile, ...], tar: Path, progress: Progress) -> None:
+def _bootstrap(
+    recipe: ImageRecipe,
+    boot_files: tuple[ImageFile, ...],
+    archives: Mapping[str, Path],
+    tar: Path,
+    progress: Progress,
+) -> None:
     what = f"{recipe.name} image: installing Debian {recipe.suite}"
     require_free_space(tar.parent, 5, what)
     progress(what)
@@ -102,6 +110,7 @@ def _bootstrap(recipe: ImageRecipe, boot_files: tuple[ImageFile, ...], tar: Path
     in_chroot = (f'--customize-hook=chroot "$1" sh -euc {shlex.quote(hook)}' for hook in recipe.hooks)
     options = [
         f"--essential-hook=tar-in {shlex.quote(str(files))} /",
+        *_uploads(archives),
         *in_chroot,
         # Nothing in /usr is newer than the image: spares the first boot ldconfig and the like.
         '--customize-hook=touch "$1/etc/.updated" "$1/var/.updated"',
@@ -119,6 +128,14 @@ def _bootstrap(recipe: ImageRecipe, boot_files: tuple[ImageFile, ...], tar: Path
         what=what,
         progress=progress,
     )
+
+
+def _uploads(archives: Mapping[str, Path]) -> Iterator[str]:
+    """The hooks that put these files of ours into the image, by the path that each gets there."""
+    for path, archive in archives.items():
+        folder = shlex.quote(str(Path(path).parent))
+        yield f'--customize-hook=mkdir -p "$1"{folder}'
+        yield f"--customize-hook=upload {shlex.quote(str(archive))} {shlex.quote(path)}"
 
 
 def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:

@@ -29,13 +29,26 @@ class ImageFile(BaseModel):
     mode: int = Field(default=0o644, ge=0, le=0o7777)
 
 
+class RootfsArchive(BaseModel):
+    """Another image's root file system, put into an image as a tar file.
+
+    :param path: where, from the root, with a leading slash; its folder is made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(pattern=r"^/[^/]")
+    recipe: "ImageRecipe"
+
+
 class ImageRecipe(BaseModel):
     """A Debian root file system, and the bootable disk that it can become.
 
     :param name: the first part of the image's file name.
     :param packages: what it has beyond the packages that every Debian has.
     :param files: put in before the packages are configured, so that their scripts see them.
-    :param hooks: shell commands run inside, as root, once all packages are configured.
+    :param archives: put in once all packages are configured.
+    :param hooks: shell commands run inside, as root, after that.
     :param disk_gib: size of the disk in GiB; the file takes only the room of its content.
     :param kernel_arguments: what the boot loader hands to the kernel, the root device apart.
     """
@@ -46,6 +59,8 @@ class ImageRecipe(BaseModel):
     suite: Suite
     packages: tuple[str, ...] = ()
     files: tuple[ImageFile, ...] = ()
+    # Left out of the digest where there are none: an image without any is the same image as ever.
+    archives: tuple[RootfsArchive, ...] = Field(default=(), exclude_if=lambda value: not value)
     hooks: tuple[str, ...] = ()
     disk_gib: int = Field(default=10, ge=2, le=2000)
     kernel_arguments: str = "console=ttyS0"
