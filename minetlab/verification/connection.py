@@ -11,10 +11,11 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
-# Seconds. The longest single answer is a whole batch, from a guest that is emulated inside an emulated host.
-LIMIT = 180
+# Seconds. The longest single answer is a whole batch, from a guest that is emulated inside an emulated host;
+# what takes longer is run with a limit of its own.
+LIMIT = 180.0
 # A whole sheet: that of the TP on emulation boots three machines.
-SHEET_LIMIT = 1800
+SHEET_LIMIT = 1800.0
 # Prints a line for each command: its output in base64, or nothing where it failed.
 BATCH = """\
 each() {
@@ -41,10 +42,9 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
 
     :param name: an alias of the lab's SSH configuration.
     :param next_step: what to do when it does not answer.
-    :param limit: seconds that a command may take.
     """
 
-    def __init__(self, name: str, config: Path, *, sudo: bool, next_step: str, limit: int = LIMIT) -> None:
+    def __init__(self, name: str, config: Path, *, sudo: bool, next_step: str) -> None:
         # ControlMaster and its kin are in the configuration, so that `ssh -F` and this share connections.
         super().__init__(
             name,
@@ -55,8 +55,13 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             sudo=sudo,
         )
         self.next_step = next_step
-        self.limit = limit
+        self._limit = LIMIT
         self._failure: UnreachableError | None = None
+
+    def run(self, command: str, *args: str, limit: float = LIMIT, **kwargs: Any) -> CommandResult:
+        """Run a command there, for so many seconds at most."""
+        self._limit = limit
+        return super().run(command, *args, **kwargs)
 
     def run_local(self, command: str, *args: str) -> CommandResult:
         """Run ssh."""
@@ -66,11 +71,11 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
                 shlex.split(line),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=self.limit,
+                timeout=self._limit,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise self._unreachable(f"no answer within {self.limit} s") from None
+            raise self._unreachable(f"no answer within {self._limit:.0f} s") from None
         return self.result(done.returncode, line.encode(), done.stdout, done.stderr)
 
     def run_ssh(self, command: str) -> CommandResult:
@@ -118,7 +123,7 @@ class BatchingBackend(Utf8):
             self._fetch(batch)
         if command in self._outputs:
             return self.result(0, command.encode(), self._outputs[command], b"")
-        return self.inner.run(command)
+        return self.inner.run(command, **kwargs)
 
     def together(self, commands: Iterable[str]) -> None:
         """Have these commands fetched together too, once one of them is asked for."""

@@ -9,7 +9,7 @@ from testinfra.host import Host
 from minetlab.model import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.plan.containers import ACCESS
-from minetlab.verification.connection import BatchingBackend
+from minetlab.verification.connection import SHEET_LIMIT, BatchingBackend
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
@@ -94,7 +94,7 @@ class Machine:
 class Terminal:
     """Where a student types.
 
-    :param host: a connection as the student, patient enough for a whole sheet.
+    :param host: a connection as the student.
     """
 
     host: Host
@@ -106,7 +106,7 @@ class Terminal:
         :raises UnreachableError: the machine does not answer, or the script does not end.
         """
         if script not in self._typed:
-            self._typed[script] = str(self.host.run("%s -c %s", shell, script).stdout)
+            self._typed[script] = str(self.host.run("%s -c %s", shell, script, limit=SHEET_LIMIT).stdout)
         return self._typed[script]
 
 

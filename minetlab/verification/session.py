@@ -13,7 +13,7 @@ from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
 from minetlab.verification import machines
-from minetlab.verification.connection import SHEET_LIMIT, LabSshBackend, connect
+from minetlab.verification.connection import LabSshBackend, connect
 from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
@@ -104,14 +104,14 @@ class Session:
         on = self.machine("container_host", alias_of(container.host))
         next_step = f"see what its sshd says: ssh -F {self.ssh_config} {on.name} docker logs {name}"
         backend = LabSshBackend(name, self.ssh_config, sudo=False, next_step=next_step)
-        patient = LabSshBackend(name, self.ssh_config, sudo=False, next_step=next_step, limit=SHEET_LIMIT)
+        host = connect(backend, *machines.CONTAINER_BATCHES)
         return ContainerMachine(
             name,
-            connect(backend, *machines.CONTAINER_BATCHES),
+            host,
             container,
             on,
             student_key=keys.student_public_key(self.lab.name, container.student),
-            terminal=Terminal(connect(patient)),
+            terminal=Terminal(host),
         )
 
     def _connect_host(self, name: str, *batches: tuple[str, ...]) -> Host:

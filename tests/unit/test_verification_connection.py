@@ -88,11 +88,11 @@ def test_a_machine_that_does_not_answer_is_named_with_ssh_s_reason_and_tried_onc
         backend.run("true")
 
 
-def test_a_machine_that_hangs_is_given_up(tmp_path: Path) -> None:
-    backend = ssh_to(tmp_path, "ProxyCommand sleep 60")
-    backend.limit = 1
-    with pytest.raises(UnreachableError, match="hv1 cannot be reached over SSH: no answer within 1 s"):
-        backend.run("true")
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_machine_that_hangs_is_given_up_after_the_limit_of_the_command(tmp_path: Path, limit: int) -> None:
+    host = connect(ssh_to(tmp_path, "ProxyCommand sleep 60"))
+    with pytest.raises(UnreachableError, match=f"hv1 cannot be reached over SSH: no answer within {limit} s"):
+        Kernel.on(host).read("true", limit)
 
 
 def test_a_failing_command_names_machine_command_and_reason() -> None:
