@@ -2,36 +2,41 @@
 
 from pathlib import Path
 
+from minetlab import guest_tps
 from minetlab.errors import LabError
 from minetlab.images import FetchedImage, Progress, build_disk, fetch
 from minetlab.images.cache import checksum_file
-from minetlab.images.guest import guest_recipe
 from minetlab.model import DebianImage, GuestImage, UrlImage
 
 QCOW2_MAGIC = b"QFI\xfb"
 
 
-def volume(image: GuestImage) -> str:
-    """The name of the base image's volume, which is that of its content; nothing is built or fetched."""
-    return f"base-{_digest(image)[:12]}.qcow2"
+def volume(image: GuestImage, tps: tuple[str, ...]) -> str:
+    """The name of the base image's volume, which is that of its content; nothing is built or fetched.
+
+    :param tps: the TPs that are in it.
+    :raises LabError: one of these is not there, or wrong.
+    """
+    return f"base-{_digest(image, tps)[:12]}.qcow2"
 
 
-def file(image: GuestImage, progress: Progress) -> tuple[Path, str]:
+def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[Path, str]:
     """The image's qcow2 file here, built or fetched first unless the cache has it, and its SHA-256.
 
+    :param tps: the TPs that are in it.
     :raises LabError: it can be neither built nor fetched, or is no qcow2 image.
     """
     if isinstance(image, DebianImage):
-        path = build_disk(guest_recipe(image.debian), progress)
+        path = build_disk(guest_tps.recipe(image.debian, tps), progress)
     else:
         path = fetch(_fetched(image), progress)
         _require_qcow2(path, image.url)
     return path, checksum_file(path).read_text().split(" ")[0]
 
 
-def _digest(image: GuestImage) -> str:
+def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:
     if isinstance(image, DebianImage):
-        return guest_recipe(image.debian).digest
+        return guest_tps.recipe(image.debian, tps).digest
     return _fetched(image).checksum
 
 

@@ -7,15 +7,18 @@ import json
 import shlex
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from minetlab.errors import LabError
 from minetlab.images import SUITES, ImageFile, ImageRecipe
 from minetlab.images.recipe import files_of
-from minetlab.model.tp_image import TpImage
+from minetlab.model.base import Frozen
+from minetlab.model.tp_image import HomeFile, TpImage
 from minetlab.paths import PROJECT_ROOT, TEMPLATES
 from minetlab.plan.tp_images import ImageSpec
 
@@ -40,12 +43,31 @@ INSTRUCTIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Where an administrator names folders of ``tp/``.
+
+    :param name: of the group data.
+    :param definition: the file that such a folder has.
+    :param what: it defines.
+    """
+
+    name: str
+    file: str
+    definition: str
+    what: str
+
+
+IN_CONTAINERS = Setting("tp_images", "group_data/container_hosts.py", "image.toml", "TP image")
+Tp = TypeVar("Tp", bound=Frozen)
+
+
 def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[TpImage, ...]:
     """Read these TP images from their folders.
 
     :raises LabError: a folder has no ``image.toml``, or a wrong one.
     """
-    return tuple(_read(folder / name) for name in names)
+    return tuple(read_folder(folder / name, TpImage, IN_CONTAINERS) for name in names)
 
 
 def recipe(image: TpImage) -> ImageRecipe:
@@ -54,7 +76,7 @@ def recipe(image: TpImage) -> ImageRecipe:
         name=f"tp-{image.name}",
         suite=SUITES[image.debian],
         packages=(*PACKAGES, *image.packages, *image.build_packages),
-        files=(*files_of(TEMPLATES / "tp"), *_home(image)),
+        files=(*files_of(TEMPLATES / "tp"), *home_files(image.home, HOME)),
         hooks=(*_build_hooks(image), *HOOKS),
     )
 
@@ -73,12 +95,6 @@ def references(lab: str, names: Iterable[str]) -> dict[str, str]:
     return {image.name: spec(lab, image).reference for image in read(names)}
 
 
-def _home(image: TpImage) -> Iterable[ImageFile]:
-    for file in image.home:
-        mode = 0o755 if file.executable else 0o644
-        yield ImageFile(path=f"{HOME}/{file.path}", content=file.content, mode=mode)
-
-
 def _build_hooks(image: TpImage) -> Iterable[str]:
     if image.build:
         yield f"install --directory {HOME}; cd {HOME}\n{image.build}"
@@ -86,11 +102,16 @@ def _build_hooks(image: TpImage) -> Iterable[str]:
         yield f"apt-get purge --yes --auto-remove {shlex.join(image.build_packages)}"
 
 
-def _read(folder: Path) -> TpImage:
-    definition = folder / "image.toml"
+def read_folder(folder: Path, model: type[Tp], setting: Setting) -> Tp:
+    """Read a folder of ``tp/``.
+
+    :param model: what its definition has to be.
+    :raises LabError: it has no definition of that kind, or a wrong one.
+    """
+    definition = folder / setting.definition
     try:
         given = tomllib.loads(definition.read_text(encoding="utf-8"))
-        return TpImage.model_validate(
+        return model.model_validate(
             {
                 "name": folder.name,
                 "build": _text_if_there(folder / "build.sh"),
@@ -104,15 +125,25 @@ def _read(folder: Path) -> TpImage:
         ]
         raise LabError("\n".join(problems), next_step=f"correct {definition}") from error
     except FileNotFoundError as error:
-        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob("*/image.toml")))
+        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{setting.definition}")))
         raise LabError(
-            f"tp_images: there is no TP image {folder.name!r}: {error.filename} does not exist",
-            next_step=f"use one of these in group_data/container_hosts.py: {known}",
+            f"{setting.name}: there is no {setting.what} {folder.name!r}: {error.filename} does not exist",
+            next_step=f"use one of these in {setting.file}: {known}",
         ) from error
     except (OSError, ValueError) as error:  # ValueError: of TOML and of UTF-8
         raise LabError(
-            f"cannot read the TP image in {folder}: {error}", next_step=f"correct {definition}"
+            f"cannot read the {setting.what} in {folder}: {error}", next_step=f"correct {definition}"
         ) from error
+
+
+def home_files(home: tuple[HomeFile, ...], folder: str) -> tuple[ImageFile, ...]:
+    """A TP's files, in the folder of an image that they belong into."""
+    return tuple(
+        ImageFile(
+            path=f"{folder}/{file.path}", content=file.content, mode=0o755 if file.executable else 0o644
+        )
+        for file in home
+    )
 
 
 def _text_if_there(file: Path) -> str:

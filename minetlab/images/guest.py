@@ -39,16 +39,15 @@ _HOOKS = (
 )
 
 
-def guest_recipe(debian: int = 13, extra_packages: tuple[str, ...] = ()) -> ImageRecipe:
-    """The recipe of the guest image.
+def guest_recipe(debian: int = 13) -> ImageRecipe:
+    """The recipe of the guest image, without practical work.
 
     :param debian: major version, 12 or 13.
-    :param extra_packages: what else the practical work needs in every guest.
     """
     return ImageRecipe(
         name=f"guest-debian-{debian}",
         suite=SUITES[debian],
-        packages=tuple(sorted({*_PACKAGES, *extra_packages})),
+        packages=_PACKAGES,
         files=files_of(TEMPLATES / "guest"),
         hooks=_HOOKS,
         disk_gib=DISK_GIB,

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from minetlab.model.base import Frozen
 
@@ -124,17 +124,36 @@ GuestImage = DebianImage | UrlImage
 
 
 class KvmHostSettings(Frozen):
-    """``group_data/kvm_hosts.py``: what the lab does with a KVM host."""
+    """``group_data/kvm_hosts.py``: what the lab does with a KVM host.
+
+    :param guest_tps: folders of ``tp/`` with a ``guest.toml``: the TPs that every guest has.
+    """
 
     guest_network: Network = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
     guest: GuestSize = GuestSize()
     guest_image: GuestImage = DebianImage()
+    guest_tps: tuple[Slug, ...] = ()
 
     @field_validator("guest_network", mode="before")
     @classmethod
     def default_to_nat(cls, value: object) -> object:
         """Let ``mode`` be left out: NAT is the default."""
         return {"mode": "nat", **value} if isinstance(value, dict) else value
+
+    tuples_from_lists = field_validator("guest_tps", mode="before")(
+        lambda value: tuple(value) if isinstance(value, list) else value
+    )
+
+    @field_validator("guest_tps")
+    @classmethod
+    def go_into_a_built_image(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Refuse practical work for guests whose image is not made here."""
+        if value and isinstance(info.data.get("guest_image"), UrlImage):
+            raise ValueError(
+                "an image that is fetched from a URL cannot hold them; "
+                "set guest_tps = [], or guest_image = {'debian': 13}"
+            )
+        return value
 
 
 class AddressPool(Frozen):

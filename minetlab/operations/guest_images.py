@@ -14,24 +14,32 @@ from minetlab.plan.layout import IMAGES, Layout
 
 
 @operation()
-def present(lab: str, image: GuestImage) -> Commands:
-    """Have the base image in the lab's pool, whole and with the content that is desired."""
+def present(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
+    """Have the base image in the lab's pool, whole and with the content that is desired.
+
+    :param tps: the TPs that are in it.
+    """
     observed = observe.libvirt(lab)
+    try:
+        volume = guest_image.volume(image, tps)
+    except LabError as error:
+        yield failure(error)
+        return
     if problem := observe.silence(observed):
         yield failure(problem)
-    elif guest_image.volume(image) in observed.volumes:
+    elif volume in observed.volumes:
         host.noop("the base image is there")
     else:
-        yield from observe.changing(_distribute(Layout(lab), image, observed.disk))
+        yield from observe.changing(_distribute(Layout(lab), image, tps, observed.disk))
 
 
-def _distribute(layout: Layout, image: GuestImage, free: int) -> Commands:
-    name = guest_image.volume(image)
+def _distribute(layout: Layout, image: GuestImage, tps: tuple[str, ...], free: int) -> Commands:
+    name = guest_image.volume(image, tps)
     uploaded = f"{layout.folder}/{name}.new"
     # Of a run that was interrupted; and the image is built only once there is a host to take it.
     yield StringCommand("rm -f", QuoteString(uploaded))
     try:
-        path, sha256 = guest_image.file(image, host.log)
+        path, sha256 = guest_image.file(image, tps, host.log)
     except LabError as error:
         yield failure(error)
         return

@@ -35,7 +35,12 @@ def running(lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], requ
     :param require_kvm: whether a host on which guests have to be emulated is an error.
     """
     observed, kvm = observe.libvirt(lab), observe.kvm(lab)
-    changes = compare(lab, _specs(lab, settings, guests, kvm), observed)
+    try:
+        base = guest_image.volume(settings.guest_image, settings.guest_tps)
+    except LabError as error:
+        yield failure(error)
+        return
+    changes = compare(lab, _specs(lab, settings, guests, base, kvm), observed)
     if problem := observe.silence(observed) or _obstacle(changes, observed, kvm, require_kvm):
         yield failure(problem)
         return
@@ -69,9 +74,8 @@ def ready(lab: str, guests: tuple[Guest, ...]) -> Commands:
 
 
 def _specs(
-    lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], kvm: KvmObserved
+    lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], base: str, kvm: KvmObserved
 ) -> tuple[GuestSpec, ...]:
-    base = guest_image.volume(settings.guest_image)
     feature = kvm.feature if kvm.works else None
     return tuple(
         specs.guest_spec(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from minetlab.model import GuestSize, KvmHostSettings, UrlImage
+from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
 from minetlab.operations import guest_images, guest_waits
 from minetlab.operations import guests as operations
 from tests.unit.fake_host import Run, run_operation
-from tests.unit.guests import IMAGE, LAB, SETTINGS, answer, guests
+from tests.unit.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
 
 STATE, KVM, SSH, RUNNING = "@installed", "/proc/cpuinfo", "/dev/tcp", "list --name"
 WORKING = ["vendor AuthenticAMD", "feature svm", "loaded kvm_amd", "nested 1", "users 0", "device yes"]
@@ -138,8 +138,8 @@ def image_at(folder: Path, content: bytes) -> UrlImage:
     return UrlImage(url=path.as_uri(), sha256=hashlib.sha256(content).hexdigest())
 
 
-def present(lines: list[str], image: UrlImage) -> Run:
-    return run_operation(guest_images.present, {STATE: lines}, lab=LAB, image=image)
+def present(lines: list[str], image: GuestImage, *tps: str) -> Run:
+    return run_operation(guest_images.present, {STATE: lines}, lab=LAB, image=image, tps=tps)
 
 
 def test_guests_of_an_emulated_host_are_started_in_turn() -> None:
@@ -165,6 +165,18 @@ def test_an_image_is_verified_on_the_host_before_it_is_put_in_place(tmp_path: Pa
     image = image_at(tmp_path, b"QFI\xfb and the rest")
     command = present(EMPTY, image).commands[-1]
     assert command.index(f"{image.sha256} ") < command.index("sha256sum --check") < command.index("mv -f")
+
+
+def test_a_tp_that_there_is_not_fails_the_host_and_names_those_there_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = present(EMPTY, DebianImage(), "unix")
+    assert (run.failed, run.changed) == (True, False)
+    settings = KvmHostSettings(guest_network=NETWORK, guest_tps=("unix",))
+    arguments: dict[str, Any] = {"settings": settings, "guests": guests(1), "require_kvm": False}
+    assert run_operation(operations.running, {STATE: EMPTY, KVM: WORKING}, lab=LAB, **arguments).failed
+    assert caplog.text.count("guest_tps: there is no TP for guests 'unix'") == 2
+    assert "use one of these in group_data/kvm_hosts.py: conteneur, vm" in caplog.text
 
 
 def test_no_room_for_the_image_fails_the_host(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ BRIDGE = {
     "gateway": "192.0.2.1",
     "nameservers": ["192.0.2.1"],
 }
+FETCHED = {"url": "https://example.org/i.qcow2", "sha256": 64 * "0"}
 
 
 @pytest.fixture
@@ -54,6 +55,13 @@ def test_the_production_example_is_a_valid_inventory(folder):
             "guest_image = {'url': 'https://example.org/i.qcow2'}",
             "exactly one of sha256 and sha512",
         ),
+        (
+            "kvm_hosts",
+            f"guest_image = {FETCHED!r}\nguest_tps = ['vm']",
+            "guest_tps: Value error, an image that is fetched from a URL cannot hold them",
+        ),
+        ("kvm_hosts", "guest_tps = ['../etc']", "guest_tps.0"),
+        ("kvm_hosts", "guest_tps = 'vm'", "guest_tps"),
         ("all", "lab_name = 'Much Too Long A Name'", "lab_name"),
         ("all", "require_kvm = 'yes'", "require_kvm"),
         (
@@ -90,9 +98,7 @@ def test_an_inventory_without_hosts_is_refused():
 
 def test_a_bridge_of_the_host_and_a_fetched_image_can_be_chosen(folder):
     set_data(folder, "kvm_hosts", f"guest_network = {BRIDGE!r}")
-    set_data(
-        folder, "kvm_hosts", f"guest_image = {{'url': 'https://example.org/i.qcow2', 'sha256': {'0' * 64!r}}}"
-    )
+    set_data(folder, "kvm_hosts", f"guest_image = {FETCHED!r}\nguest_tps = []")
     settings = inventory.load(inventory.read(folder / "lab.py")).kvm_hosts[0].settings
     assert isinstance(settings.guest_network, BridgedNetwork)
     assert isinstance(settings.guest_image, UrlImage)

@@ -1,0 +1,110 @@
+"""The TPs that are done in guests: reading their folders, and the guest image that has them."""
+
+from pathlib import Path
+
+import pytest
+
+from minetlab import guest_image, guest_tps
+from minetlab.course.sheet import steps
+from minetlab.errors import LabError
+from minetlab.images.guest import guest_recipe
+from minetlab.model import DebianImage
+from minetlab.tp_images import FOLDER
+
+VM = 'kvm = true\npackages = ["qemu-system-x86"]\n'
+
+
+def write(folder: Path, toml: str = VM, **home: str) -> Path:
+    (folder / "home").mkdir(parents=True)
+    (folder / "guest.toml").write_text(toml)
+    for name, content in home.items():
+        (folder / "home" / name).write_text(content)
+    return folder
+
+
+def test_every_tp_for_guests_reads_and_has_a_sheet() -> None:
+    names = sorted(path.parent.name for path in FOLDER.glob("*/guest.toml"))
+    assert names == ["conteneur", "vm"]
+    for tp in guest_tps.read(names):
+        assert steps((FOLDER / tp.name / "fiche.md").read_text())
+    assert [tp.name for tp in guest_tps.read(names) if tp.kvm] == ["vm"]
+
+
+def test_same_inputs_same_image_and_any_other_content_another(tmp_path: Path) -> None:
+    first = write(tmp_path / "1" / "vm", a="x")
+    same = write(tmp_path / "2" / "vm", a="x")
+    image = tmp_path / "8" / "unix"
+    others = [
+        write(tmp_path / "3" / "vm", a="y"),
+        write(tmp_path / "4" / "vm", b="x"),
+        write(tmp_path / "5" / "vm", "packages = []", a="x"),
+        write(tmp_path / "6" / "vm", a="x"),
+        write(tmp_path / "7" / "vm", a="x"),
+        write(tmp_path / "8" / "vm", f'{VM}images = ["unix"]', a="x"),
+        write(tmp_path / "9" / "vm", f'{VM}images = ["unix"]', a="x"),
+    ]
+    (others[3] / "home" / "a").chmod(0o755)
+    (others[4] / "build.sh").write_text("true\n")
+    for folder, package in ((image, "zsh"), (tmp_path / "9" / "unix", "bash")):
+        folder.mkdir()
+        (folder / "image.toml").write_text(f'packages = ["{package}"]\n')
+
+    def digest(folder: Path) -> str:
+        return guest_tps.recipe(13, [folder.name], folder.parent).digest
+
+    assert digest(first) == digest(same)
+    assert len({digest(first), *map(digest, others)}) == 1 + len(others)
+
+
+def test_the_name_of_the_base_image_follows_its_tps() -> None:
+    names = {guest_image.volume(DebianImage(), tps) for tps in ((), ("vm",), ("vm", "conteneur"))}
+    assert len(names) == 3
+
+
+def test_without_tps_the_image_is_the_guest_image_alone() -> None:
+    assert guest_tps.recipe(12, []) == guest_recipe(12)
+    assert "archives" not in guest_recipe(12).model_dump()
+
+
+def test_files_are_in_every_new_home_folder_and_built_in_place(tmp_path: Path) -> None:
+    folder = write(tmp_path / "vm", start="#!/bin/sh\n")
+    (folder / "home" / "start").chmod(0o755)
+    (folder / "build.sh").write_text("rm /usr/bin/qemu-system-i386\n")
+    recipe = guest_tps.recipe(13, ["vm"], tmp_path)
+    (start,) = [file for file in recipe.files if file.path == "/etc/skel/vm/start"]
+    assert start.mode == 0o755
+    assert "qemu-system-x86" in recipe.packages
+    assert recipe.hooks[-1].endswith("cd /etc/skel/vm\nrm /usr/bin/qemu-system-i386\n")
+    assert "docker.io" not in recipe.packages
+
+
+@pytest.mark.parametrize("debian", [12, 13])
+def test_docker_comes_with_its_images_and_does_not_run_at_the_boot(debian: int) -> None:
+    recipe = guest_tps.recipe(debian, ["conteneur"])
+    assert "docker.io" in recipe.packages
+    assert ("docker-cli" in recipe.packages) == (debian == 13)
+    (archive,) = recipe.archives
+    assert (archive.path, archive.recipe.name) == ("/usr/local/share/tp-images/processus.tar", "tp-processus")
+    text = "\n".join(recipe.hooks)
+    for unit in ("docker.service", "containerd.service", "apparmor.service"):
+        assert unit in text.partition("systemctl disable ")[2].partition(";")[0]
+    assert "systemctl enable docker.socket" in text
+
+
+def test_an_unknown_tp_names_the_known_ones(tmp_path: Path) -> None:
+    write(tmp_path / "vm")
+    with pytest.raises(LabError, match="guest_tps: there is no TP for guests 'unix'") as caught:
+        guest_tps.read(["unix"], tmp_path)
+    assert caught.value.next_step == "use one of these in group_data/kvm_hosts.py: vm"
+
+
+@pytest.mark.parametrize(
+    ("toml", "named"),
+    [('packages = ["a; b"]', "packages.0"), ("colour = 1", "colour"), ('kvm = "yes"', "kvm"), ("oops", "")],
+)
+def test_a_wrong_definition_names_file_and_field(tmp_path: Path, toml: str, named: str) -> None:
+    folder = write(tmp_path / "vm", toml)
+    with pytest.raises(LabError) as caught:
+        guest_tps.read(["vm"], tmp_path)
+    assert str(folder / "guest.toml") in str(caught.value)
+    assert named in str(caught.value)
