@@ -60,8 +60,15 @@ def test_the_guest_has_the_cpu_of_the_course() -> None:
     assert topology is not None
     assert [topology.get(key) for key in ("sockets", "dies", "cores", "threads")] == ["1", "1", "4", "1"]
     assert [(each.get("policy"), each.get("name")) for each in cpu.iterfind("feature")] == [
-        ("require", "svm")
+        ("require", "svm"),
+        ("require", "npt"),
     ]
+
+
+def test_the_guest_of_an_intel_host_asks_for_what_there_is_on_intel() -> None:
+    (spec,) = guest_specs(1, "vmx")
+    features = etree.fromstring(spec.xml).iterfind("cpu/feature")
+    assert [each.get("name") for each in features] == ["vmx"]
 
 
 def test_an_emulated_guest_says_so_and_asks_for_no_feature() -> None:
