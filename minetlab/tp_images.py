@@ -27,8 +27,10 @@ USER, UID, HOME, SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
 # In every image, so that its student can log in. sshd asks for a sysusers, and this one brings no systemd.
 PACKAGES = ("openssh-server", "systemd-standalone-sysusers")
 HOOKS = (
+    # What the TP starts from stays there, too: a sheet can be tried without touching the student's files.
+    f"install --directory {HOME}; cp --recursive --preserve=mode,timestamps {HOME}/. /etc/skel; "
     f"useradd --uid {UID} --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
-    f"install --directory {HOME}; chown --recursive {USER}:{USER} {HOME}",
+    f"chown --recursive {USER}:{USER} {HOME}",
     # A container has nobody to read these, and every host would have to receive them.
     # A host key of the image would be everybody's.
     "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "

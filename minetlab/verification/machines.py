@@ -1,5 +1,6 @@
 """The machines under test: what each is called, what the plan wants of it, and how it is looked at."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,13 @@ TREE = "ps -e -o pid=,ppid=,comm="
 FORK = """\
 perl -e '$value = "parent"; $child = fork; $value = "child" unless $child;
 printf "%s %s\\n", \\$value, $value; waitpid $child, 0 if $child'"""
+
+
+# Makes a copy of what the student's home folder was at first the home folder of a shell, until it ends.
+NEW_HOME = (
+    "export HOME=$(mktemp --directory) && trap 'rm -rf \"$HOME\"' EXIT && "
+    'cp --recursive --preserve=mode /etc/skel/. "$HOME"'
+)
 
 
 @dataclass(frozen=True)
@@ -92,22 +100,28 @@ class Machine:
 
 @dataclass
 class Terminal:
-    """Where a student types.
+    """Where a student types, in a home folder as it was at first: their own is left alone.
 
-    :param host: a connection as the student.
+    :param host: the machine.
+    :param shell: the command, in words, that runs what the last word of it says as the student.
     """
 
     host: Host
+    shell: tuple[str, ...]
     _typed: dict[str, str] = field(default_factory=dict)
 
-    def types(self, script: str, shell: str) -> str:
-        """What a script prints, run by a shell; it is run once, however often it is asked for.
+    def types(self, script: str) -> str:
+        """What a script prints; it is run once, however often it is asked for.
 
         :raises UnreachableError: the machine does not answer, or the script does not end.
         """
         if script not in self._typed:
-            self._typed[script] = str(self.host.run("%s -c %s", shell, script, limit=SHEET_LIMIT).stdout)
+            self._typed[script] = str(self.host.run(self.command(script), limit=SHEET_LIMIT).stdout)
         return self._typed[script]
+
+    def command(self, script: str) -> str:
+        """The command that runs a script."""
+        return shlex.join([*self.shell, f"{NEW_HOME}\n{script}"])
 
 
 @dataclass(frozen=True)
@@ -141,6 +155,7 @@ class GuestMachine(Machine):
     guest: Guest
     on: KvmMachine
     student_key: str
+    terminal: Terminal
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,7 @@ class ContainerMachine(Machine):
     container: Container
     on: ContainerHostMachine
     student_key: str
-    terminal: "Terminal"
+    terminal: Terminal
 
 
 def keys_of(login: str) -> str:

@@ -12,8 +12,6 @@ from xml.etree import ElementTree as ET
 from testinfra.host import Host
 from testinfra.modules.base import Module
 
-from minetlab.verification.connection import LIMIT
-
 # What the running check has read so far: machine, command, output. The report shows it.
 TRANSCRIPT: list[tuple[str, str, str]] = []
 VIRSH = "virsh --quiet --connect qemu:///system"
@@ -29,14 +27,13 @@ class Reader(Module):  # type: ignore[misc]
         return cls.get_module(host)
 
     @classmethod
-    def read(cls, command: str, limit: float = LIMIT) -> str:
+    def read(cls, command: str) -> str:
         """What a command prints.
 
-        :param limit: how many seconds it may take.
         :raises AssertionError: it failed; names the machine and says what it said.
         """
         __tracebackhide__ = True
-        result = cls._host.run(command, limit=limit)
+        result = cls._host.run(command)
         TRANSCRIPT.append((cls._host.backend.hostname, command, result.stdout or result.stderr))
         if result.failed:
             said = result.stderr.strip() or "and said nothing"

@@ -12,6 +12,7 @@ from minetlab.access import SANDBOX, alias_of, write_config
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
+from minetlab.tp_images import SHELL
 from minetlab.verification import machines
 from minetlab.verification.connection import LabSshBackend, connect
 from minetlab.verification.machines import (
@@ -56,6 +57,13 @@ class Session:
         guests = {guest.name for guest in self.plan.guests if guest.student.login == login}
         return guests | {each.name for each in self.plan.containers if each.student.login == login}
 
+    def sheets(self, kind: str) -> tuple[tuple[str, str], ...]:
+        """The alias of each machine of a kind (guest or container), with each TP that is done on it."""
+        if kind == "container":
+            return tuple((container.name, container.tp_image) for container in self.plan.containers)
+        tps = {host.name: host.settings.guest_tps for host in self.lab.kvm_hosts}
+        return tuple((guest.name, tp) for guest in self.plan.guests for tp in tps[guest.host])
+
     def connection_of(self, name: str, *, inside: bool) -> str:
         """The machine over whose connection another is looked at.
 
@@ -97,7 +105,14 @@ class Session:
             next_step=f"look at its console: ssh -t -F {self.ssh_config} {on.name} virsh console {name}",
         )
         host = connect(backend, *machines.guest_batches(guest.student.login))
-        return GuestMachine(name, host, guest, on, keys.student_public_key(self.lab.name, guest.student))
+        return GuestMachine(
+            name,
+            host,
+            guest,
+            on,
+            student_key=keys.student_public_key(self.lab.name, guest.student),
+            terminal=Terminal(host, ("runuser", "--login", guest.student.login, "--command")),
+        )
 
     def _container(self, name: str) -> ContainerMachine:
         container = next(each for each in self.plan.containers if each.name == name)
@@ -111,7 +126,7 @@ class Session:
             container,
             on,
             student_key=keys.student_public_key(self.lab.name, container.student),
-            terminal=Terminal(host),
+            terminal=Terminal(host, (SHELL, "-c")),
         )
 
     def _connect_host(self, name: str, *batches: tuple[str, ...]) -> Host:

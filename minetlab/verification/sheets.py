@@ -2,51 +2,61 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from minetlab.course.sheet import Step, outputs, script, steps
-from minetlab.tp_images import FOLDER, SHELL
-from minetlab.verification.machines import ContainerMachine
+from minetlab.course.sheet import Step, claims, outputs, script, steps
+from minetlab.tp_images import FOLDER
+from minetlab.verification.machines import ContainerMachine, GuestMachine
 from minetlab.verification.modules import TRANSCRIPT
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet, and its commands.
+    """The sheet of a TP.
 
-    :param file: its Markdown.
+    :param tp: the name of its folder in ``tp/``.
     """
 
-    file: Path
-    commands: tuple[Step, ...]
+    tp: str
 
-    @classmethod
-    def of(cls, tp: str) -> "Sheet":
-        """The sheet of this TP: the name of its folder in ``tp/``."""
-        file = FOLDER / tp / "fiche.md"
-        return cls(file, steps(file.read_text(encoding="utf-8")))
+    @property
+    def file(self) -> Path:
+        """Its Markdown."""
+        return FOLDER / self.tp / "fiche.md"
+
+    @cached_property
+    def commands(self) -> tuple[Step, ...]:
+        """What it has the student type."""
+        return steps(self.file.read_text(encoding="utf-8"))
 
     @property
     def script(self) -> str:
-        """All its commands, as one command line of the student's shell."""
+        """All its commands, for one shell."""
         return script(self.commands)
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The claims of the course that it shows."""
+        return claims(self.commands)
 
-def not_as_the_sheet_says(container: ContainerMachine, claim: str | None = None) -> Iterable[str]:
-    """What a student's container prints that is not what its sheet says, a message a command.
+
+def not_as_the_sheet_says(
+    machine: GuestMachine | ContainerMachine, sheet: Sheet, claim: str | None = None
+) -> Iterable[str]:
+    """What a student's machine prints that is not what a sheet says, a message a command.
 
     The commands are typed once; who asks again gets what they printed then.
 
     :param claim: only what shows this claim of the course.
     """
-    sheet = Sheet.of(container.container.tp_image)
-    printed = outputs(container.terminal.types(sheet.script, SHELL), sheet.commands)
+    printed = outputs(machine.terminal.types(sheet.script), sheet.commands)
     for step in sheet.commands:
         if claim is not None and claim not in step.claims:
             continue
         seen = printed.get(step, "")
-        TRANSCRIPT.append((container.name, step.command, seen))
+        TRANSCRIPT.append((machine.name, step.command, seen))
         if step not in printed or not step.shows(seen):
-            what = f"{sheet.file.name}, line {step.line}: $ {step.command}\n"
+            what = f"{sheet.tp}/{sheet.file.name}, line {step.line}: $ {step.command}\n"
             said = seen if step in printed else "nothing: the shell did not get that far"
-            yield what + container.differs("what it prints", "\n".join(step.output), said)
+            yield what + machine.differs("what it prints", "\n".join(step.output), said)

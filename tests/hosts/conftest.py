@@ -15,7 +15,6 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
 from minetlab.course.claims import BY_ID
-from minetlab.course.sheet import claims
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.verification.machines import (
@@ -98,7 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def machine_of(nodeid: str) -> str:
-    """The machine that a check is run on: it stands in brackets, before the claim if there is one."""
+    """The machine that a check is run on: it stands in brackets, before what else says what is checked."""
     return nodeid.rpartition("[")[2].removesuffix("]").partition(":")[0]
 
 
@@ -157,22 +156,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each check on every machine of its kind, in the machine's name."""
-    if "claim" in metafunc.fixturenames:
-        _generate_proofs(metafunc)
+    if "tp" in metafunc.fixturenames:
+        _generate_sheets(metafunc)
         return
     for fixture in KINDS.keys() & set(metafunc.fixturenames):
         names = metafunc.config.stash[SESSION].targets(KINDS[fixture])
         metafunc.parametrize(fixture, names, ids=list(names), indirect=True)
 
 
-def _generate_proofs(metafunc: pytest.Metafunc) -> None:
-    """Run the check for every container and each claim that its sheet shows."""
-    proofs = [
-        pytest.param(container.name, claim, id=f"{container.name}:{claim}", marks=pytest.mark.claim(claim))
-        for container in metafunc.config.stash[SESSION].plan.containers
-        for claim in claims(Sheet.of(container.tp_image).commands)
+def _generate_sheets(metafunc: pytest.Metafunc) -> None:
+    """Run the check for each sheet on each machine where it is done, or for each claim it shows there."""
+    (kind,) = {"guest", "container"} & set(metafunc.fixturenames)
+    sheets = metafunc.config.stash[SESSION].sheets(kind)
+    if "claim" not in metafunc.fixturenames:
+        whole = [pytest.param(name, tp, id=f"{name}:{tp}") for name, tp in sheets]
+        metafunc.parametrize((kind, "tp"), whole, indirect=[kind])
+        return
+    shown = [
+        pytest.param(name, tp, claim, id=f"{name}:{tp}:{claim}", marks=pytest.mark.claim(claim))
+        for name, tp in sheets
+        for claim in Sheet(tp).claims
     ]
-    metafunc.parametrize(("container", "claim"), proofs, indirect=["container"])
+    metafunc.parametrize((kind, "tp", "claim"), shown, indirect=[kind])
 
 
 def _machine(request: pytest.FixtureRequest) -> Any:

@@ -1,18 +1,45 @@
-"""The sheets: each command, typed in a student's container, prints what the sheet says."""
+"""The sheets: each command, typed in a student's environment, prints what the sheet says."""
+
+from typing import Any
 
 import pytest
 
-from minetlab.verification.machines import ContainerMachine
-from minetlab.verification.sheets import not_as_the_sheet_says
+from minetlab import guest_tps
+from minetlab.verification.machines import ContainerMachine, GuestMachine
+from minetlab.verification.sheets import Sheet, not_as_the_sheet_says
+from tests.hosts.test_kvm_hosts import hardware_of
 
 
 @pytest.mark.claim("C19")
-def test_commands_print_what_the_sheet_says(container: ContainerMachine) -> None:
-    wrong = list(not_as_the_sheet_says(container))
-    assert not wrong, "\n".join(wrong)
+def test_container_prints_what_the_sheet_says(container: ContainerMachine, tp: str) -> None:
+    as_the_sheet_says(container, tp)
 
 
-def test_sheet_shows(container: ContainerMachine, claim: str) -> None:
+def test_container_shows(container: ContainerMachine, tp: str, claim: str) -> None:
     """What the sheet names as a claim's proof, by itself: this verdict is the claim's."""
-    wrong = list(not_as_the_sheet_says(container, claim))
+    as_the_sheet_says(container, tp, claim)
+
+
+@pytest.mark.claim("C19")
+def test_guest_prints_what_the_sheet_says(guest: GuestMachine, tp: str) -> None:
+    require_what_it_needs(guest, tp)
+    as_the_sheet_says(guest, tp)
+
+
+def test_guest_shows(guest: GuestMachine, tp: str, claim: str) -> None:
+    """The same in a guest."""
+    require_what_it_needs(guest, tp)
+    as_the_sheet_says(guest, tp, claim)
+
+
+def as_the_sheet_says(machine: Any, tp: str, claim: str | None = None) -> None:
+    """Fail with every command that does not print what the sheet says."""
+    wrong = list(not_as_the_sheet_says(machine, Sheet(tp), claim))
     assert not wrong, "\n".join(wrong)
+
+
+def require_what_it_needs(guest: GuestMachine, tp: str) -> None:
+    """Without hardware virtualization, some sheets are not demonstrable."""
+    (read,) = guest_tps.read([tp])
+    if read.kvm:
+        hardware_of(guest.on)

@@ -4,17 +4,15 @@ The recordings are in ``observed/``, a file a machine, from a lab of two student
 """
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from minetlab.course.sheet import script, steps
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.tp_images import FOLDER, SHELL
+from minetlab.tp_images import SHELL
 from minetlab.verification.connection import connect
 from minetlab.verification.machines import (
     ContainerHostMachine,
@@ -23,18 +21,20 @@ from minetlab.verification.machines import (
     KvmMachine,
     Terminal,
 )
+from minetlab.verification.sheets import Sheet
 
-STEPS = steps((FOLDER / "processus" / "fiche.md").read_text())
-SHEET = f"{SHELL} -c {shlex.quote(script(STEPS))}"
+TPS = ("vm", "conteneur")
 OBSERVED = Path(__file__).parent / "observed"
 STUDENT_KEY = (OBSERVED / "alice.pub").read_text().strip()
-STUDENT_KEY = (OBSERVED / "alice.pub").read_text().strip()
+IN_CONTAINER, IN_GUEST = (SHELL, "-c"), ("runuser", "--login", "alice", "--command")
+SHEET = Terminal(None, IN_CONTAINER).command(Sheet("processus").script)
+GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(Sheet(tp).script) for tp in TPS}
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
 
-def _as_the_sheet_says() -> str:
+def _as_the_sheet_says(tp: str) -> str:
     """What the sheet's script prints, by the sheet itself: to be recorded, sheets change too often."""
-    outputs = ("".join(f"{line.replace('…', '42')}\n" for line in step.output) for step in STEPS)
+    outputs = ("".join(f"{line.replace('…', '42')}\n" for line in step.output) for step in Sheet(tp).commands)
     return "".join(f"\x1e{output}" for output in outputs) + "\x1e"
 
 
@@ -65,13 +65,14 @@ class RecordedLab:
             }
             for name in (HV1, CT1, ALICE, CONTAINER)
         }
-        self.answers[CONTAINER][SHEET] = _as_the_sheet_says()
+        self.answers[CONTAINER][SHEET] = _as_the_sheet_says("processus")
+        self.answers[ALICE] |= {command: _as_the_sheet_says(tp) for tp, command in GUEST_SHEETS.items()}
         self.lab = Lab(
             name="minet",
             students=tuple(
                 Student(login=login, name=f"{login.title()} Exemple") for login in ("alice", "bob")
             ),
-            kvm_hosts=(KvmHost(name="@sandbox/hv1", settings=KvmHostSettings()),),
+            kvm_hosts=(KvmHost(name="@sandbox/hv1", settings=KvmHostSettings(guest_tps=TPS)),),
             container_hosts=(ContainerHost(name="@sandbox/ct1", settings=ContainerHostSettings()),),
             require_kvm=require_kvm,
         )
@@ -100,7 +101,8 @@ class RecordedLab:
     @property
     def guest(self) -> GuestMachine:
         guest = next(guest for guest in self.plan.guests if guest.name == ALICE)
-        return GuestMachine(ALICE, self._host(ALICE), guest, self.kvm_host, STUDENT_KEY)
+        host = self._host(ALICE)
+        return GuestMachine(ALICE, host, guest, self.kvm_host, STUDENT_KEY, Terminal(host, IN_GUEST))
 
     domain = guest
 
@@ -113,7 +115,12 @@ class RecordedLab:
         container = next(each for each in self.plan.containers if each.name == CONTAINER)
         host = self._host(CONTAINER)
         return ContainerMachine(
-            CONTAINER, host, container, self.container_host, STUDENT_KEY, terminal=Terminal(host)
+            CONTAINER,
+            host,
+            container,
+            self.container_host,
+            STUDENT_KEY,
+            terminal=Terminal(host, IN_CONTAINER),
         )
 
     def _host(self, name: str) -> Host:

@@ -10,7 +10,6 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_sheets as sheets
 from minetlab.course.claims import CLAIMS
 from minetlab.course.evidence import Evidence, Verdict, findings
-from minetlab.course.sheet import claims
 from minetlab.tp_images import FOLDER
 from minetlab.verification.sheets import Sheet
 
@@ -22,9 +21,10 @@ KINDS = {"domain": "guest"}
 def proofs() -> set[tuple[str, str]]:
     """Each claim that a check carries or a sheet shows, with the kind of machine that is for."""
     shown = {
-        (claim, "container")
-        for image in FOLDER.glob("*/image.toml")
-        for claim in claims(Sheet.of(image.parent.name).commands)
+        (claim, kind)
+        for definition, kind in (("image.toml", "container"), ("guest.toml", "guest"))
+        for file in FOLDER.glob(f"*/{definition}")
+        for claim in Sheet(file.parent.name).claims
     }
     return shown | {
         (mark.args[0], KINDS.get(kind, kind))

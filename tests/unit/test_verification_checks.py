@@ -15,8 +15,9 @@ import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_sheets as sheets
 from minetlab.verification import machines
+from minetlab.verification.machines import ContainerMachine, GuestMachine
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
-from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, SHEET, RecordedLab
+from tests.unit.recorded import ALICE, CONTAINER, CT1, GUEST_SHEETS, HV1, SHEET, RecordedLab
 
 Check = Callable[[Any], None]
 AMD = machines.HARDWARE["AuthenticAMD"]
@@ -31,6 +32,19 @@ USERS = SAID[HV1][Kernel.users_command("kvm_amd")]
 STARTED = machines.processes_with("proof-of-minet-alice")
 ALICE_PID = dict(line.split()[:2] for line in SAID[CT1][Docker.PIDS].splitlines())[f"/{CONTAINER}"]
 CPU_MODEL = '"Model:", "data": '
+
+
+def container_sheet(container: ContainerMachine) -> None:
+    sheets.test_container_prints_what_the_sheet_says(container, "processus")
+
+
+def vm_sheet(guest: GuestMachine) -> None:
+    sheets.test_guest_prints_what_the_sheet_says(guest, "vm")
+
+
+def conteneur_sheet(guest: GuestMachine) -> None:
+    sheets.test_guest_prints_what_the_sheet_says(guest, "conteneur")
+
 
 # What can be wrong: the check that must see it, the machine, the command; what it answers, and instead.
 WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
@@ -261,7 +275,7 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         (f" {ALICE_PID} 1", " 1 1"),
         (f" {ALICE_PID} 1", f" {ALICE_PID}"),
     ],
-    (sheets.test_commands_print_what_the_sheet_says, CONTAINER, SHEET): [
+    (container_sheet, CONTAINER, SHEET): [
         ("───test.sh(42)───pstree", "───pstree"),
         ("valeur 2", "valeur 1"),
         ("\x1e", "no shell"),
@@ -279,6 +293,18 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("passwordauthentication no", "passwordauthentication yes"),
         ("kbdinteractiveauthentication no", "kbdinteractiveauthentication yes"),
         ("permitemptypasswords no", "permitemptypasswords yes"),
+    ],
+    (vm_sheet, ALICE, GUEST_SHEETS["vm"]): [
+        ("40 bits", "46 bits"),
+        ("Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir"),
+        ("\x1esorties : 42\n", "\x1e"),
+        ("\x1e", "no shell"),
+    ],
+    (conteneur_sheet, ALICE, GUEST_SHEETS["conteneur"]): [
+        ("NSpid:\t42\t1", "NSpid:\t42"),
+        ("encore 5\n42annot fork42", "encore 5\nencore 4"),
+        ("33554432 20", "0 <nil>"),
+        ("\x1e", "no shell"),
     ],
     (containers.test_kernel_is_the_hosts, CONTAINER, Kernel.BOOT_ID): [
         ("-", "_"),
@@ -302,11 +328,14 @@ def checks_of(*modules: ModuleType) -> list[Check]:
         function
         for module in modules
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if name.startswith("test_") and "claim" not in inspect.signature(function).parameters
+        if name.startswith("test_") and "tp" not in inspect.signature(function).parameters
     ]
 
 
-CHECKS = checks_of(kvm_hosts, domains, guests, container_hosts, containers, sheets)
+CHECKS = [
+    *checks_of(kvm_hosts, domains, guests, container_hosts, containers),
+    *(container_sheet, vm_sheet, conteneur_sheet),
+]
 
 
 def run(check: Check, lab: RecordedLab) -> None:
@@ -335,23 +364,37 @@ def test_a_wrong_machine_fails(check: Check, machine: str, command: str, old: st
     assert lab.machine(fixture).name in str(failure.value) or machine in str(failure.value)
 
 
+# A sheet, the claim that it then violates, what it prints, and instead; and a claim that still holds.
 CLAIMED = [
-    ("C04", "───test.sh(42)───pstree", "───pstree", "C05"),
-    ("C04", "docker-init(1)───sshd", "sshd", "C05"),
-    ("C05", "valeur 2", "valeur 1", "C04"),
+    ("processus", "C04", "───test.sh(42)───pstree", "───pstree", "C05"),
+    ("processus", "C04", "docker-init(1)───sshd", "sshd", "C05"),
+    ("processus", "C05", "valeur 2", "valeur 1", "C04"),
+    ("vm", "C16", "Common KVM processor", "QEMU Virtual CPU", "C15"),
+    ("vm", "C15", "Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir", "C16"),
+    ("vm", "C17", "\x1e2\n", "\x1e0\n", "C16"),
+    ("conteneur", "C08", "le même noyau", "", "C09"),
+    ("conteneur", "C09", "\x1eboite\n\x1e", "\x1e\x1e", "C08"),
 ]
 
 
-@pytest.mark.parametrize(("claim", "old", "new", "other"), CLAIMED)
+@pytest.mark.parametrize(("tp", "claim", "old", "new", "other"), CLAIMED)
 def test_a_sheet_that_prints_something_else_violates_the_claim_it_shows_and_no_other(
-    claim: str, old: str, new: str, other: str
+    tp: str, claim: str, old: str, new: str, other: str
 ) -> None:
     lab = RecordedLab()
-    sheets.test_sheet_shows(lab.container, claim)
-    lab.spoil(CONTAINER, SHEET, old, new)
-    with pytest.raises(AssertionError, match=r"fiche\.md, line"):
-        sheets.test_sheet_shows(lab.container, claim)
-    sheets.test_sheet_shows(lab.container, other)
+
+    def shows(claim: str) -> None:
+        if tp in GUEST_SHEETS:
+            sheets.test_guest_shows(lab.guest, tp, claim)
+        else:
+            sheets.test_container_shows(lab.container, tp, claim)
+
+    shows(claim)
+    command = GUEST_SHEETS.get(tp, SHEET)
+    lab.spoil(ALICE if tp in GUEST_SHEETS else CONTAINER, command, old, new)
+    with pytest.raises(AssertionError, match=rf"{tp}/fiche\.md, line"):
+        shows(claim)
+    shows(other)
 
 
 def test_a_disk_that_is_no_clone_fails() -> None:
@@ -388,6 +431,7 @@ def test_every_field_of_lscpu_can_fail() -> None:
         domains.test_domain_is_accelerated,
         guests.test_hypervisor_is_kvm,
         guests.test_guest_can_virtualize,
+        vm_sheet,
         domains.test_process_uses_kvm,
         domains.test_processor_leaves_the_guest,
         domains.test_module_serves_the_guest,

@@ -92,7 +92,7 @@ def test_a_machine_that_does_not_answer_is_named_with_ssh_s_reason_and_tried_onc
 def test_a_machine_that_hangs_is_given_up_after_the_limit_of_the_command(tmp_path: Path, limit: int) -> None:
     host = connect(ssh_to(tmp_path, "ProxyCommand sleep 60"))
     with pytest.raises(UnreachableError, match=f"hv1 cannot be reached over SSH: no answer within {limit} s"):
-        Kernel.on(host).read("true", limit)
+        host.run("true", limit=limit)
 
 
 def test_a_failing_command_names_machine_command_and_reason() -> None:
