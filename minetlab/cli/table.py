@@ -1,5 +1,6 @@
 """The table at the end of ``lab up``: what stands where, how to log in, and whether it was proved."""
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from minetlab.plan import Plan, allocate
 from minetlab.sandbox import list_hosts
 
 NOT_THERE = "—"
-WIDTH = 130
+WIDEST = 1000
 
 
 def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
@@ -27,10 +28,14 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
         table.add_column(column, no_wrap=True)
-    for row in _rows(lab, plan, config):
+    as_root = {host.name for host in hosts if host.data.get("_sudo")}
+    for row in _rows(lab, plan, config, as_root):
         table.add_row(*row, verdicts.of(row[1]))
     # Names and commands are to be copied: on a narrow terminal lines wrap, and nothing is cut.
-    console = Console(width=max(Console().width, WIDTH))
+    console = Console()
+    console.width = max(
+        console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    )
     console.print(table)
     if verdicts.green:
         console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")
@@ -38,7 +43,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
         console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
 
 
-def _rows(lab: Lab, plan: Plan, config: Path) -> list[tuple[str, ...]]:
+def _rows(lab: Lab, plan: Plan, config: Path, as_root: set[str]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
@@ -46,7 +51,7 @@ def _rows(lab: Lab, plan: Plan, config: Path) -> list[tuple[str, ...]]:
         alias = access.alias_of(name)
         rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
         guests = plan.guests_on(name)
-        types = domain_types(lab, config, alias) if guests else {}
+        types = domain_types(lab, config, alias, sudo=name in as_root) if guests else {}
         for guest in guests:
             login = f"./lab ssh {guest.name}"
             accelerator = types.get(guest.name, NOT_THERE)
@@ -57,13 +62,14 @@ def _rows(lab: Lab, plan: Plan, config: Path) -> list[tuple[str, ...]]:
     return rows
 
 
-def domain_types(lab: Lab, config: Path, host: str) -> dict[str, str]:
+def domain_types(lab: Lab, config: Path, host: str, *, sudo: bool) -> dict[str, str]:
     """The accelerator of each of the lab's domains on a host, by name; empty where the host does not answer.
 
     libvirt calls emulation by its domain type ``qemu``; the accelerator's own name is ``tcg``.
     """
     fact = LibvirtState()
-    ssh = ["ssh", "-F", str(config), host, fact.command(lab=lab.name)]
+    command = ["sh", "-c", fact.command(lab=lab.name)]
+    ssh = ["ssh", "-F", str(config), host, shlex.join(["sudo", *command] if sudo else command)]
     answer = subprocess.run(ssh, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode != 0:
         return {}
