@@ -20,9 +20,9 @@ class Claim(Frozen):
     :param section: of the course.
     :param slide: what the slides say, in their language.
     :param where: the kinds of machines that it is proved on.
-    :param observed: how a machine is asked.
-    :param expected: what it has to show.
-    :param not_demonstrable: when a machine may be unable to show it; None: never.
+    :param observed: how a machine is asked, in French: the report is shown to the class.
+    :param expected: what it has to show, in French.
+    :param not_demonstrable: why a machine may be unable to show it, in French; None: each can.
     """
 
     id: Annotated[str, Field(pattern=r"^C\d\d$")]
@@ -34,7 +34,7 @@ class Claim(Frozen):
     not_demonstrable: str | None = None
 
 
-_WITHOUT_HARDWARE = "the host has no hardware virtualization: its guests are emulated"
+_WITHOUT_HARDWARE = "l'hôte n'a pas de virtualisation matérielle : ses VM sont émulées"
 
 CLAIMS = (
     Claim(
@@ -42,88 +42,88 @@ CLAIMS = (
         section="Prérequis hardware",
         slide="Un logiciel est compilé pour une ISA précise.",
         where=("container",),
-        observed="uname -m; a program compiled for ARM64, started as it is, then by qemu-aarch64",
-        expected="x86_64; the kernel refuses it (Exec format error); emulated, it runs",
+        observed="uname -m ; un programme compilé pour ARM64, lancé tel quel, puis par qemu-aarch64",
+        expected="x86_64 ; le noyau le refuse (Exec format error) ; émulé, il tourne",
     ),
     Claim(
         id="C02",
         section="Prérequis hardware",
         slide="add x86 ≠ add ARM32",
         where=("container",),
-        observed="objdump of one C function, compiled for i386, x86_64, ARM32, ARM64 and PowerPC",
-        expected="five different machine codes",
+        observed="objdump d'une même fonction C, compilée pour i386, x86_64, ARM32, ARM64 et PowerPC",
+        expected="cinq codes machine différents",
     ),
     Claim(
         id="C03",
         section="Prérequis hardware",
         slide="Une micro-architecture ne change rien à l'ISA.",
         where=("container",),
-        observed="one binary, by its SHA-256, on this CPU and on two other models",
-        expected="the same output on all",
+        observed="un même binaire, par son SHA-256, sur ce processeur et sur deux autres modèles",
+        expected="le même résultat sur tous",
     ),
     Claim(
         id="C04",
         section="Noyau",
         slide="Un processus est un élément d'un arbre.",
         where=("guest", "container"),
-        observed="every process and its parent; in the container, pstree of a script that starts itself",
-        expected="every process leads up to process 1; zsh───test.sh───test.sh───…",
+        observed="chaque processus, son parent ; dans le container, pstree d'un script qui se lance lui-même",
+        expected="de parent en parent, chacun remonte au processus 1 ; zsh───test.sh───test.sh───…",
     ),
     Claim(
         id="C05",
         section="Noyau",
         slide="Un processus est un espace virtuel isolé.",
         where=("guest", "container"),
-        observed="a variable's virtual address and value, in a process and in its child",
-        expected="the same address in both, and a value of its own in each",
+        observed="l'adresse virtuelle et la valeur d'une variable, dans un processus et dans son enfant",
+        expected="la même adresse dans les deux, et dans chacun sa propre valeur",
     ),
     Claim(
         id="C06",
         section="Noyau",
         slide="Le noyau se tient entre l'espace utilisateur (user land) et le matériel.",
         where=("guest",),
-        observed="uname -s -o; root and the student reach for physical memory and an I/O port",
-        expected="Linux under GNU; root reaches both, the kernel refuses the student",
+        observed="uname -s -o ; root, puis l'élève, tentent d'atteindre la mémoire physique et un port d'E/S",
+        expected="Linux sous GNU ; root atteint les deux, le noyau refuse l'élève",
     ),
     Claim(
         id="C07",
         section="VM vs container",
         slide="Une VM fonctionne comme une machine à part entière, à partir du noyau.",
         where=("guest",),
-        observed="boot_id and uname -r, in the guest and on its host; the processes of both",
-        expected="both differ; of the guest's processes the host sees none, but one QEMU process",
+        observed="boot_id et uname -r, dans la VM et sur son hôte ; les processus des deux",
+        expected="deux boot_id, donc deux noyaux ; des processus de la VM, l'hôte n'en voit qu'un : QEMU",
     ),
     Claim(
         id="C08",
         section="VM vs container",
         slide="Un container fonctionne sur le noyau de la machine.",
         where=("container", "guest"),
-        observed="boot_id and uname -r, in the container and on its host (a guest, too, is one)",
-        expected="both are equal",
+        observed="boot_id et uname -r, dans le container et sur son hôte (qui peut être une VM)",
+        expected="les mêmes des deux côtés",
     ),
     Claim(
         id="C09",
         section="CT",
         slide="Un container est séparé dans l'espace utilisateur (user land).",
         where=("container", "guest"),
-        observed="the inodes in /proc/…/ns; NSpid of the container's first process, on the host",
-        expected="pid, mnt, net, uts and ipc differ; the host sees the process, under another PID",
+        observed="les inodes de /proc/…/ns ; sur l'hôte, le NSpid du premier processus du container",
+        expected="pid, mnt, net, uts et ipc diffèrent ; l'hôte voit le processus, sous un autre PID",
     ),
     Claim(
         id="C10",
         section="VM",
         slide="L'émulation fait tourner une autre architecture.",
         where=("container",),
-        observed="an ARM64 and a PowerPC machine, booted by QEMU without KVM; uname -m in each",
-        expected="aarch64 and ppc64le",
+        observed="une machine ARM64 et une PowerPC, démarrées par QEMU sans KVM ; uname -m dans chacune",
+        expected="aarch64 et ppc64le",
     ),
     Claim(
         id="C12",
         section="VM",
         slide="Virtualisation assistée par le matériel : le code de la VM s'exécute sur le processeur même.",
         where=("guest",),
-        observed="the domain's type, and the files that its QEMU process has open",
-        expected="the type is kvm, and /dev/kvm is among the files",
+        observed="le type du domaine libvirt, et les fichiers que son processus QEMU tient ouverts",
+        expected="le type est kvm, et /dev/kvm est parmi les fichiers",
         not_demonstrable=_WITHOUT_HARDWARE,
     ),
     Claim(
@@ -131,8 +131,8 @@ CLAIMS = (
         section="VM",
         slide="vmenter et vmexit : le processeur passe de l'hyperviseur à la VM, et retour.",
         where=("guest",),
-        observed="KVM's counter of exits of the guest, in debugfs, read twice while the guest runs",
-        expected="it grows",
+        observed="le compteur de vmexit de la VM, tenu par KVM, lu deux fois pendant qu'elle tourne",
+        expected="il augmente",
         not_demonstrable=_WITHOUT_HARDWARE,
     ),
     Claim(
@@ -140,8 +140,8 @@ CLAIMS = (
         section="VM",
         slide="AMD : AMD-V ; Intel : VT-x.",
         where=("kvm_host", "guest"),
-        observed="lscpu, and the modules that are loaded; in the guest, the flag",
-        expected="vendor, CPU flag (svm or vmx), module and lscpu's name for it agree",
+        observed="lscpu, et les modules chargés ; dans la VM, le drapeau",
+        expected="fabricant, drapeau du processeur (svm ou vmx), module et nom que donne lscpu concordent",
         not_demonstrable=_WITHOUT_HARDWARE,
     ),
     Claim(
@@ -149,10 +149,10 @@ CLAIMS = (
         section="VM",
         slide="Le TP demande la virtualisation imbriquée (nested).",
         where=("kvm_host", "guest"),
-        observed="the module's parameter nested, modprobe's configuration, /dev/kvm in the guest, and what a "
-        "machine prints that the student boots in the guest",
-        expected="nested is on, survives a reboot, the student can open /dev/kvm in the guest, and a machine "
-        "reaches user space there, under KVM",
+        observed="le paramètre nested du module, la configuration de modprobe, /dev/kvm dans la VM, et ce "
+        "qu'affiche une machine que l'élève démarre dans la VM",
+        expected="nested est actif, et le reste au redémarrage ; dans la VM, l'élève peut ouvrir /dev/kvm, "
+        "et une machine y démarre sous KVM, jusqu'à l'espace utilisateur",
         not_demonstrable=_WITHOUT_HARDWARE,
     ),
     Claim(
@@ -161,17 +161,17 @@ CLAIMS = (
         slide="lscpu dans la VM : Common KVM processor, family 15, model 6, stepping 1, 4 CPU, 1 thread, "
         "4 cœurs, 1 socket, 1 nœud NUMA, adresses de 40 et 48 bits.",
         where=("guest",),
-        observed="lscpu --json, field by field, in the guest and on its host",
-        expected="the slide's values; the vendor is the host's, the model is not",
+        observed="lscpu --json, champ par champ, dans la VM et sur son hôte",
+        expected="les valeurs de la slide ; le fabricant est celui de l'hôte, le modèle non",
     ),
     Claim(
         id="C17",
         section="VM",
         slide="Hyperviseur de type 1 : sur le matériel ; de type 2 : sur un système d'exploitation.",
         where=("guest", "kvm_host"),
-        observed="the users of KVM's module; the owner and the open files of a QEMU that emulates",
-        expected="the module, a part of the kernel, serves each guest; emulation is any user's process, "
-        "without /dev/kvm",
+        observed="qui utilise le module de KVM ; le propriétaire et les fichiers ouverts d'un QEMU qui émule",
+        expected="le module, partie du noyau, sert chaque VM ; l'émulation est un processus de n'importe "
+        "quel utilisateur, sans /dev/kvm",
         not_demonstrable=_WITHOUT_HARDWARE,
     ),
     Claim(
@@ -179,8 +179,8 @@ CLAIMS = (
         section="CT",
         slide="Le TP.",
         where=("container", "guest"),
-        observed="every command of every sheet, typed in the student's environment",
-        expected="it prints what the sheet says",
+        observed="chaque commande de chaque fiche, tapée dans l'environnement de l'élève",
+        expected="elle affiche ce que dit la fiche",
     ),
 )
 
