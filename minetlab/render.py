@@ -11,7 +11,8 @@ from minetlab.paths import TEMPLATES
 def render(template: str, **values: Any) -> str:
     """Render a template.
 
-    :param template: its path below ``templates/``; values are escaped in ``.xml.j2`` and ``.html.j2`` files.
+    :param template: its path below ``templates/``; values are escaped in those of XML, HTML
+        and SVG (``.xml.j2`` …).
     """
     return _environment().get_template(template).render(values)
 
@@ -21,7 +22,7 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=select_autoescape(("xml.j2", "html.j2"), default=False),
+        autoescape=select_autoescape(("xml.j2", "html.j2", "svg.j2"), default=False),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -10,6 +10,7 @@ import pytest
 
 from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.paths import PROJECT_ROOT
+from minetlab.verification.versions import Read
 
 WORKERS = 4
 """Machines that are checked at a time: nearly all of it is waiting for their answers."""
@@ -17,11 +18,15 @@ WORKERS = 4
 
 @dataclass
 class Verdicts:
-    """What the verification found, by machine (the part of a test's name in brackets)."""
+    """What the verification found, by machine (the part of a test's name in brackets).
+
+    :param read: what the checks read: machine, command and output.
+    """
 
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     evidence: list[Evidence] = field(default_factory=list)
+    read: list[Read] = field(default_factory=list)
     exit_code: int = 0
 
     @property
@@ -48,12 +53,15 @@ class Verdicts:
         elif report.passed and report.when == "call":
             self.passed[machine] += 1
         self.evidence += _evidence(report, test, machine)
+        self.read += _read(report)
 
 
 def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Evidence]:
-    """What one outcome says of the claims that its check carries."""
+    """What one outcome says of the claims that its check carries; of a check without, what is wrong."""
     found = dict(report.user_properties)
-    claims = [str(value) for name, value in report.user_properties if name == "claim"]
+    claims: list[str | None] = [str(value) for name, value in report.user_properties if name == "claim"]
+    if not claims and not report.passed:
+        claims = [None]
     if report.when == "teardown" or (report.when == "setup" and report.passed):
         return []
     verdicts: dict[str, Verdict] = {
@@ -61,18 +69,28 @@ def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Eviden
         "skipped": "not demonstrable",
         "failed": "violated",
     }
-    # What is wrong before the check itself is that the machine does not answer.
-    verdict = "not checked" if report.when == "setup" else verdicts[report.outcome]
+    # What is wrong before the check itself is that the machine does not answer; it may fall silent later.
+    silent = report.when == "setup" or "unreachable" in found
+    verdict = "not checked" if silent else verdicts[report.outcome]
     reason = "" if report.passed else _reason(report)
     seen = [
-        Observation(machine=where, command=command, output=output)
-        for where, command, output in json.loads(str(found.get("observed", "[]")))
+        Observation(machine=where, command=command, output=output) for where, command, output in _read(report)
     ]
     return [
         Evidence(
             claim=claim, machine=machine, check=test, verdict=verdict, reason=reason, observations=tuple(seen)
         )
         for claim in claims
+    ]
+
+
+def _read(report: pytest.TestReport) -> list[Read]:
+    """What a check read."""
+    return [
+        (machine, command, output)
+        for name, value in report.user_properties
+        if name == "observed"
+        for machine, command, output in json.loads(str(value))
     ]
 
 

@@ -24,13 +24,14 @@ class Observation(Frozen):
 class Evidence(Frozen):
     """What one check found of a claim on one machine.
 
+    :param claim: by id; None: the lab needs what the check looks at, but the course does not claim it.
     :param check: the name of the test.
     :param verdict: not checked: the machine does not answer.
     :param reason: why it is not demonstrated; empty if it is.
     :param observations: what the check looked at, in order.
     """
 
-    claim: str
+    claim: str | None
     machine: str
     check: str
     verdict: Verdict
@@ -62,6 +63,14 @@ class Finding(Frozen):
         return worst(each.verdict for each in self.evidence if each.machine == machine)
 
 
+def by_machine(evidence: Iterable[Evidence]) -> dict[str, Verdict]:
+    """The worst verdict on each machine that something was looked for on."""
+    found: dict[str, Verdict] = {}
+    for each in evidence:
+        found[each.machine] = worst((each.verdict, found.get(each.machine, each.verdict))) or each.verdict
+    return found
+
+
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
     """The worst of some verdicts; None of none."""
     return max(verdicts, key=_FROM_BEST_TO_WORST.index, default=None)
@@ -74,6 +83,8 @@ def findings(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
     """
     by_claim: dict[str, list[Evidence]] = {claim.id: [] for claim in CLAIMS}
     for each in evidence:
+        if each.claim is None:
+            continue
         if each.claim not in BY_ID:
             raise ValueError(
                 f"{each.check} says that it proves {each.claim}, which is no claim of the course"

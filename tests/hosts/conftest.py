@@ -17,6 +17,7 @@ from minetlab import inventory
 from minetlab.course.claims import BY_ID
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
+from minetlab.verification.connection import UnreachableError
 from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
@@ -27,6 +28,7 @@ from minetlab.verification.machines import (
 from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
 from minetlab.verification.sheets import Sheet
+from minetlab.verification.versions import COMMANDS as VERSION_COMMANDS
 
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 # Fixture to the kind of machine it gives.
@@ -128,8 +130,12 @@ def pytest_runtest_makereport(
     report = yield
     claims = [marker.args[0] for marker in item.iter_markers("claim")]
     report.user_properties += [("claim", claim) for claim in claims]
-    if claims and call.when == "call":
-        report.user_properties.append(("observed", json.dumps(TRANSCRIPT)))
+    if call.excinfo and call.excinfo.errisinstance(UnreachableError):
+        report.user_properties.append(("unreachable", True))
+    if call.when == "call":
+        all_of_it = claims or call.excinfo
+        read = [each for each in TRANSCRIPT if all_of_it or each[1] in VERSION_COMMANDS]
+        report.user_properties.append(("observed", json.dumps(read)))
     if call.when == "teardown":
         TRANSCRIPT.clear()
     return report

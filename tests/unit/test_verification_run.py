@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from minetlab.cli import verify as cli
 from minetlab.course.claims import CLAIMS
 from minetlab.inventory import InventoryHost
 from minetlab.paths import PROJECT_ROOT
@@ -53,6 +54,36 @@ def test_what_does_not_answer_fails_once_a_machine_and_says_what_to_do(inventory
     errors = re.findall(r"^ERROR .*\[(.+)\]", result.stdout, re.MULTILINE)
     assert sorted(errors) == ["hv1", "minet-alice", "minet-bob"]
     assert "passed" not in result.stdout.splitlines()[-1]
+
+
+# Runs the first command of a connection here, and loses every later one.
+SSH_THAT_FALLS_SILENT = """\
+#!/bin/sh
+for command; do :; done
+mkdir "$COUNTED" 2>/dev/null && exec sh -c "$command"
+echo "Connection reset by peer" >&2
+exit 255
+"""
+
+
+def test_what_falls_silent_during_a_check_violates_nothing(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = inventory.with_name("bin") / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(SSH_THAT_FALLS_SILENT)
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("COUNTED", str(inventory.with_name("answered")))
+    monkeypatch.setenv("MINETLAB_STATE", str(inventory.with_name("state")))
+    monkeypatch.setattr(cli, "WORKERS", 0)  # in this process: starting others takes longest here
+    verdicts = cli.run(inventory, keyword="emulator_is_a_plain_process or libvirt_answers")
+    assert not verdicts.green
+    assert {(each.claim, each.machine, each.verdict) for each in verdicts.evidence} == {
+        ("C17", "hv1", "not checked"),
+        (None, "hv1", "not checked"),
+    }
+    assert all("Connection reset by peer" in each.reason for each in verdicts.evidence)
 
 
 def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None:
@@ -99,4 +130,6 @@ def test_a_report_of_machines_that_do_not_answer_shows_nothing_as_demonstrated(i
     page = (folder / "report.html").read_text()
     assert all(f'id="{claim.id}"' in page and escape(claim.slide) in page for claim in CLAIMS)
     assert "cannot be reached over SSH" in page
+    assert "non vérifié" in page
+    assert "violé<" not in page
     assert 'tests="' in (folder / "junit.xml").read_text()
