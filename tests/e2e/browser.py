@@ -1,0 +1,106 @@
+"""A report, opened in a real browser as instructors and students do: Debian's Chromium, by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from minetlab.course.claims import CLAIMS
+
+CHROMIUM = "chromium"
+# As root, which CI is, Chromium has no sandbox of its own. The rest keeps it from calling home.
+FLAGS = (
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PROJECTOR: ViewportSize = {"width": 1920, "height": 1080}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+LOCAL = ("file://", "data:")
+
+
+def assert_report_is_good(report: Path) -> None:
+    """Open a ``report.html`` on a projector, in a dark room and on a phone, and look at all of it.
+
+    :raises AssertionError: it lacks a claim, complains, asks the network for something, does not fit,
+        cannot be used by keyboard, or is not accessible (axe-core's rules; WCAG's contrasts among them).
+    """
+    with _chromium() as browser:
+        with _opened(browser, report, PROJECTOR) as page:
+            _is_usable_by_keyboard(page)
+        for screen, dark in ((PROJECTOR, False), (PROJECTOR, True), (PHONE, False)):
+            with _opened(browser, report, screen, dark=dark) as page:
+                _has_every_claim(page)
+                _fits(page)
+                _is_accessible(page)
+
+
+@contextmanager
+def _chromium() -> Iterator[Browser]:
+    executable = shutil.which(CHROMIUM)
+    assert executable, f"{CHROMIUM} is not installed\n  → ./lab test installs it"
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(FLAGS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def _opened(browser: Browser, report: Path, screen: ViewportSize, *, dark: bool = False) -> Iterator[Page]:
+    """The page; what it said and asked for until it is closed again has to be nothing."""
+    page = browser.new_page(viewport=screen, color_scheme="dark" if dark else "light")
+    page.context.set_offline(True)
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.resolve().as_uri())
+    yield page
+    page.close()
+    elsewhere = [url for url in asked if not url.startswith(LOCAL)]
+    assert not elsewhere, f"the page asks for {elsewhere}"
+    assert not said, f"the page complains: {said}"
+
+
+def _has_every_claim(page: Page) -> None:
+    for claim in CLAIMS:
+        row = page.locator("#claims ~ .scroll tr", has=page.get_by_role("link", name=claim.id, exact=True))
+        chapter = page.locator(f"article#{claim.id}")
+        for place in (row, chapter):
+            assert place.count() == 1, f"{claim.id} is there {place.count()} times: {place}"
+            assert place.is_visible(), f"{claim.id} cannot be seen: {place}"
+            assert claim.slide in place.inner_text(), f"{claim.id}: {claim.slide!r} is not said: {place}"
+    picture = page.get_by_role("img", name="Topologie du lab")
+    assert picture.is_visible(), "the topology cannot be seen"
+
+
+def _fits(page: Page) -> None:
+    """Wide tables scroll by themselves; the page does not, to the side."""
+    wide, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= screen, f"the page is {wide} pixels wide on a screen of {screen}"
+
+
+def _is_accessible(page: Page) -> None:
+    """As it is opened, and with all of the evidence unfolded: axe-core passes over what is hidden."""
+    for unfold in (False, True):
+        if unfold:
+            page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        found = Axe().run(page)
+        assert not found.violations_count, found.generate_report()
+
+
+def _is_usable_by_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#claims"), f"the first key leads to {page.url}, not past the page's head"
+    proof = page.locator("article details").first
+    for _ in range(2):
+        was = proof.evaluate("each => each.open")
+        proof.locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        assert proof.evaluate("each => each.open") != was, "a proof cannot be unfolded by the keyboard"
