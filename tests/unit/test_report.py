@@ -115,11 +115,11 @@ def test_what_cannot_be_shown_here_is_said_in_french(mixed: Any) -> None:
 def test_the_matrices_have_a_row_a_machine_and_the_verdicts(mixed: Any) -> None:
     rows = {
         text_of(row[0]): [text_of(cell) for cell in row[1:]]
-        for row in mixed.xpath("//details//table[@class='marks']/tbody/tr")
+        for row in mixed.xpath("//details//table[@class='marks machines']/tbody/tr")
     }
     heads = {
         tuple(text_of(cell) for cell in row)
-        for row in mixed.xpath("//details//table[@class='marks']/thead/tr")
+        for row in mixed.xpath("//details//table[@class='marks machines']/thead/tr")
     }
     assert rows.keys() == {HV1, CT1, ALICE, "minet-bob", CONTAINER, "minet-bob-processus"}
     (of_hv1,) = (head for head in heads if "C16" in head)
