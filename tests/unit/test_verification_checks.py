@@ -369,9 +369,9 @@ CLAIMED = [
     ("processus", "C04", "───test.sh(42)───pstree", "───pstree", "C05"),
     ("processus", "C04", "docker-init(1)───sshd", "sshd", "C05"),
     ("processus", "C05", "valeur 2", "valeur 1", "C04"),
-    ("vm", "C16", "Common KVM processor", "QEMU Virtual CPU", "C15"),
-    ("vm", "C15", "Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir", "C16"),
-    ("vm", "C17", "\x1e2\n", "\x1e0\n", "C16"),
+    ("vm", "C13", "sorties : 42\nsorties", "sorties", "C15"),
+    ("vm", "C15", "Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir", "C17"),
+    ("vm", "C17", "\x1e2\n", "\x1e0\n", "C15"),
     ("conteneur", "C08", "le même noyau", "", "C09"),
     ("conteneur", "C09", "\x1eboite\n\x1e", "\x1e\x1e", "C08"),
 ]
