@@ -105,7 +105,6 @@ class Scenario:
     :param hosts: what the inventory says of each host.
     :param students: how many of the roster take part: guests of an emulated host boot one after the other.
     :param guest_image: of the guests.
-    :param guest_tps: the practical work in it, whose sheets are then typed in every guest.
     :param change: group, key and value of the spec.
     :param operation: what alone may change something then.
     :param restarts: whether that restarts the guests.
@@ -114,7 +113,6 @@ class Scenario:
     hosts: dict[str, object]
     students: int
     guest_image: dict[str, object]
-    guest_tps: list[str]
     change: tuple[str, str, object]
     operation: str
     restarts: bool
@@ -126,7 +124,6 @@ SCENARIOS = {
         hosts={"sandbox_image": "bare"},
         students=2,
         guest_image={"debian": 13},
-        guest_tps=["conteneur"],
         change=("container_hosts", "container", {"memory": 192, "pids": 128, "capabilities": []}),
         operation="deploys/containers.py | Run the students' containers",
         restarts=False,
@@ -135,7 +132,6 @@ SCENARIOS = {
         hosts={"sandbox_debian": 12},
         students=1,
         guest_image={"debian": 12},
-        guest_tps=[],
         change=("kvm_hosts", "guest", {"memory": 768, "disk": 9}),
         operation="deploys/guests.py | Run the students' guests",
         restarts=True,
@@ -161,7 +157,6 @@ def lab(scenario: Scenario) -> Iterator[LabUnderTest]:
         f"kvm_hosts = [('@sandbox/hv1', {hosts})]\ncontainer_hosts = [('@sandbox/ct1', {hosts})]\n"
     )
     under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
-    under_test.set_group_data("kvm_hosts", "guest_tps", scenario.guest_tps)
     roster = under_test.inventory.with_name("students.csv")
     roster.write_text("".join(roster.read_text().splitlines(keepends=True)[: 1 + scenario.students]))
     yield under_test
