@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,17 @@ def forwarded_port(path: Path) -> int:
 def _connect(client: socket.socket, path: Path) -> None:
     # The name of a Unix socket has at most 107 bytes (unix(7)), a state folder's path may have more.
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    end = time.monotonic() + LIMIT
     try:
-        client.connect(f"/proc/self/fd/{folder}/{path.name}")
+        while True:
+            try:
+                client.connect(f"/proc/self/fd/{folder}/{path.name}")
+                return
+            except BlockingIOError:
+                # QEMU talks with one client at a time, lets another wait, and has no room for more.
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
     finally:
         os.close(folder)
 

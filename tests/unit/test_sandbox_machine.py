@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,7 @@ def monitor(machine: Machine) -> Iterator[list[str]]:
     asked: list[str] = []
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(machine.qmp_socket))
-    server.listen()
+    server.listen(1)  # as QEMU does
 
     def serve() -> None:
         while True:
@@ -190,6 +191,11 @@ def test_qmp_answers_and_refusals(machine: Machine, monitor: list[str]) -> None:
     assert monitor == ["qmp_capabilities", "human-monitor-command"]
     with pytest.raises(OSError, match=r"no$"):
         execute(machine.qmp_socket, "quit")
+
+
+def test_qmp_answers_many_who_ask_at_once(machine: Machine, monitor: list[str]) -> None:
+    with ThreadPoolExecutor(16) as workers:
+        assert set(workers.map(forwarded_port, [machine.qmp_socket] * 64)) == {35271}
 
 
 def test_ssh_trusts_the_pinned_key_only(
