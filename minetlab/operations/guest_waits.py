@@ -5,6 +5,7 @@ import time
 from pyinfra import logger
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
+from pyinfra.context import state as current
 
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import ActiveDomains, Files, SshAnswers
@@ -36,27 +37,36 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
 
 
 def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str]) -> bool:
+    """Wait until an SSH server answers at each address; False, and why is shown, if that fails.
+
+    :param addresses: guests' names by address.
+    """
+    obstacle = obstacle_to_readiness(host, lab, addresses)
+    return fail(state, host, obstacle) if obstacle else True
+
+
+def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> LabError | None:
     """Wait until an SSH server answers at each address.
 
     :param addresses: guests' names by address.
-    :returns: False, and the end of the consoles is shown, if one does not in time or is not running at all.
+    :returns: why it does not: with the end of the consoles of guests that are late or not running at all.
     """
-    kvm = observe.kvm(lab)
-    limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
     heartbeat = Heartbeat("guests boot", host.log)
     while True:
         answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
-        if host in state.failed_hosts:
-            return fail(state, host, _lost(host))
+        if host in current.failed_hosts:
+            return _lost(host)
         late = [name for address, name in addresses.items() if address not in answering]
         if not late:
             host.log(f"SSH answers at {', '.join(addresses.values())} ({heartbeat.elapsed:.0f} s)")
-            return True
+            return None
         off = [name for name in late if name not in host.get_fact(ActiveDomains)]
         if off:
-            return fail(state, host, _told(host, lab, off, "are not running"))
+            return _told(host, lab, off, "are not running")
+        kvm = observe.kvm(lab)
+        limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
         if heartbeat.elapsed > limit:
-            return fail(state, host, _told(host, lab, late, f"do not answer SSH after {limit} s"))
+            return _told(host, lab, late, f"do not answer SSH after {limit} s")
         heartbeat.beat(f": {len(answering)} of {len(addresses)} answer, waiting for {', '.join(late)}")
         time.sleep(POLL_INTERVAL)
 

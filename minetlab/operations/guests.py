@@ -10,11 +10,10 @@ from pyinfra.context import host, state
 
 from minetlab import guest_image, specs
 from minetlab.errors import LabError
-from minetlab.facts.libvirt import SshAnswers
 from minetlab.model import KvmHostSettings
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
-from minetlab.operations.guest_waits import wait_until_off, wait_until_ready
+from minetlab.operations.guest_waits import obstacle_to_readiness, wait_until_off, wait_until_ready
 from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
 from minetlab.operations.shell import all_of, fed, install_text, virsh
@@ -65,12 +64,17 @@ def running(lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], requ
 
 @operation()
 def ready(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Wait until each of these guests answers SSH; fail with the console of those that do not."""
+    """Wait until each of these guests answers SSH; fail with the console of those that do not.
+
+    It changes nothing, however long it waits.
+    """
     addresses = {str(guest.address.ip): guest.name for guest in guests}
-    if not addresses or addresses.keys() <= host.get_fact(SshAnswers, addresses=tuple(addresses)):
-        host.noop("every guest answers SSH")
-        return
-    yield FunctionCommand(wait_until_ready, (lab, addresses), {})
+    if addresses and state.is_executing:
+        obstacle = obstacle_to_readiness(observe.this_host(), lab, addresses)
+        if obstacle:
+            yield failure(obstacle)
+            return
+    host.noop("every guest answers SSH")
 
 
 def _specs(

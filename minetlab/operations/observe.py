@@ -45,18 +45,18 @@ def changing(commands: Iterable[PyinfraCommand]) -> Commands:
     """Hand on the commands; once one of them has run, what was observed is out of date."""
     for command in commands:
         yield command
-        _seen.pop(_host(), None)
+        _seen.pop(this_host(), None)
 
 
 def _observe(fact: type[FactBase[T]], lab: str) -> T:
     # What was seen while preparing is not what there is by the time of execution.
-    seen = _seen.setdefault(_host(), {})
+    seen = _seen.setdefault(this_host(), {})
     key = (state.is_executing, fact, lab)
     if key not in seen:
         seen[key] = host.get_fact(fact, lab=lab)
     return seen[key]  # type: ignore[return-value]
 
 
-def _host() -> Host:
+def this_host() -> Host:
     """The host itself: the one that modules import stands for whichever host is at work."""
     return ctx_host.get()  # type: ignore[no-untyped-call, no-any-return]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from minetlab.facts.libvirt import SshAnswers
 from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
 from minetlab.operations import guest_images, guest_waits
 from minetlab.operations import guests as operations
@@ -102,6 +103,14 @@ ADDRESSES = [str(guest.address.ip) for guest in guests(2)]
 def test_guests_that_answer_cost_one_command() -> None:
     run = ready({SSH: ADDRESSES})
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def test_waiting_for_a_guest_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest_waits, "POLL_INTERVAL", 0)
+    answers = iter([ADDRESSES[:1], ADDRESSES])
+    monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(answers)))
+    run = ready({SSH: ADDRESSES, RUNNING: ["minet-s0", "minet-s1"]})
+    assert (next(answers, None), run.changed, run.failed) == (None, False, False)
 
 
 def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
