@@ -81,7 +81,7 @@ def test_qemu_is_told_all_and_no_secret_is_among_its_words(tmp_path: Path) -> No
     words = qemu_arguments("hv1", SandboxSpec(memory=3000, vcpus=3), TCG, folder, credentials)
     line = " ".join(words)
     assert "-m 3000 -smp 3" in line
-    assert "-accel tcg,thread=multi -cpu max,+svm" in line
+    assert "-accel tcg,thread=multi -cpu max,svm=on," in line
     assert "hostfwd=tcp:127.0.0.1:0-:22" in line
     assert f"format=qcow2,file={tmp_path}/a,,b/disk.qcow2" in line
     assert f"name=opt/io.systemd.credentials/minetlab.host_key,file={tmp_path}/a,,b/host_key" in line
