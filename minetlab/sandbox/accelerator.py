@@ -15,8 +15,8 @@ from minetlab.images.cache import locked
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox
 
-# Everything that QEMU can emulate, AMD-V included, but for what only costs time where nothing is real: a fifth
-# level of page tables, and guards that kernels pass at every entry (docs/decisions/emulated-hosts-are-lean.md).
+# All that QEMU can emulate, AMD-V included, but for what only costs time where nothing is real: page tables'
+# fifth level, and guards that kernels pass at every entry (docs/decisions/emulated-hosts-are-lean.md).
 EMULATED_CPU = "max,svm=on,la57=off,smap=off,smep=off,umip=off,pku=off"
 TRIAL_LIMIT = 20.0
 """Seconds for the trial: with hardware virtualization user space is reached in about three."""

@@ -169,7 +169,8 @@ def _wait_for_ssh(machine: Machine, progress: Progress) -> Connection:
             machine.kill()
             raise _failure(machine, "panicked")
         connection = machine.connection()
-        if _ssh_answers(connection):
+        # Whoever knocks too early waits in vain; the slower the machine, the later its greeting.
+        if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
             progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
             return connection
         heartbeat.beat(f", {limit:.0f} s at most")
@@ -187,10 +188,10 @@ def _failure(machine: Machine, what: str) -> LabError:
     )
 
 
-def _ssh_answers(connection: Connection) -> bool:
+def _ssh_answers(connection: Connection, limit: float) -> bool:
     # QEMU accepts connections from the start: only the server's greeting tells that the machine is up.
     try:
-        with socket.create_connection((connection.hostname, connection.port), timeout=5) as client:
+        with socket.create_connection((connection.hostname, connection.port), timeout=limit) as client:
             return client.recv(4) == b"SSH-"
     except OSError:
         return False

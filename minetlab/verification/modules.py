@@ -226,7 +226,7 @@ readlink /proc/"$(cat "$each")"/fd/* | sort -u | sed "s|^|${each%.pid} |"; done"
     EXITS = """\
 count() { for each in *.pid; do
 echo "${each%.pid}" $(cat /sys/kernel/debug/kvm/"$(cat "$each")"-*/exits 2>/dev/null); done; }
-cd /run/libvirt/qemu && count && sleep 2 && count"""
+cd /run/libvirt/qemu && count && sleep 1 && count"""
     # What a QEMU that emulates is, and has open: started by nobody, it needs nothing but its own process.
     EMULATOR = """\
 pids=$(mktemp --directory) && chown nobody $pids &&
