@@ -62,6 +62,8 @@ class Toolbox:
         return {
             "QEMU_MODULE_DIR": str(self.root / _LIBRARIES / "qemu"),
             "MKE2FS_CONFIG": str(self.root / "etc/mke2fs.conf"),
+            # Huge pages for the table in which QEMU looks up what it has translated, a hundred megabytes.
+            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
 
     @property
