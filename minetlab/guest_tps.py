@@ -21,7 +21,8 @@ IMAGES = "/usr/local/share/tp-images"
 _DOCKER_HOOKS = (
     # containerd's tools for its developers, and what older Docker needed: 18 MB of what hosts receive.
     "rm -f /usr/bin/containerd-shim /usr/bin/containerd-shim-runc-v1 /usr/bin/containerd-stress /usr/bin/ctr",
-    f"zstd -19 -q --rm {IMAGES}/*.tar",
+    # Every guest keeps these: zstd packs them tighter than gzip, which hosts with an older Docker need.
+    f"gunzip {IMAGES}/*.tar.gz; zstd -19 -q --rm {IMAGES}/*.tar",
     "install -d -g docker -m 2775 /var/lib/tp-images; touch /var/lib/tp-images/.lock",
     # Docker starts when it is first used: at the boot, it would cost every guest seconds.
     "systemctl disable apparmor.service containerd.service docker.service; systemctl enable docker.socket",
@@ -64,7 +65,7 @@ def recipe(debian: int, names: Iterable[str], folder: Path = FOLDER) -> ImageRec
                 *(file for tp in tps for file in home_files(tp.home, f"{HOME}/{tp.name}")),
             ),
             "archives": tuple(
-                RootfsArchive(path=f"{IMAGES}/{image.name}.tar", recipe=image_recipe(image))
+                RootfsArchive(path=f"{IMAGES}/{image.name}.tar.gz", recipe=image_recipe(image))
                 for image in images
             ),
             "hooks": (*base.hooks, *_build_hooks(tps), *(_DOCKER_HOOKS if images else ())),

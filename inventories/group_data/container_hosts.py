@@ -4,7 +4,7 @@
 docker_address_pools = [{"base": "10.201.0.0/16", "size": 24}]
 
 # Folders of tp/: each student gets one container of each.
-tp_images = ["processus"]
+tp_images = ["processus", "isa", "emulation"]
 
 # Of each container: memory in MiB, processes, and the Linux capabilities it keeps.
 container = {"memory": 256, "pids": 128, "capabilities": []}

@@ -45,9 +45,12 @@ def verify_command(
     ] = None,
     claim: Annotated[str | None, typer.Option(help="Only what proves this claim, such as C16.")] = None,
     student: Annotated[str | None, typer.Option(help="Only this student's machines, by login.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Type every sheet as well, and measure: minutes in the sandbox.")
+    ] = False,
 ) -> None:
     """Check every host, guest and container of the lab, changing nothing."""
-    verdicts = verify.run(inventory, keyword, claim, student)
+    verdicts = verify.run(inventory, keyword, claim, student, everything=everything)
     raise typer.Exit(0 if verdicts.green else 1)
 
 

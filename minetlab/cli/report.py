@@ -14,6 +14,7 @@ from minetlab.course.evidence import findings
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
+from minetlab.report.figures import figures
 from minetlab.report.page import About, page
 from minetlab.verification.versions import versions_of
 
@@ -27,7 +28,7 @@ def run(inventory: Path, folder: Path) -> bool:
     """
     lab = inventories.load(inventories.read(inventory))
     folder.mkdir(parents=True, exist_ok=True)
-    verdicts = verify.run(inventory, junit=folder / "junit.xml")
+    verdicts = verify.run(inventory, junit=folder / "junit.xml", everything=True)
     about = About(
         date=datetime.now().astimezone(),
         revision=_revision(),
@@ -41,10 +42,12 @@ def run(inventory: Path, folder: Path) -> bool:
         "revision": about.revision,
         "versions": {"here": about.tools, **about.hosts},
         "findings": [each.model_dump(mode="json") for each in found],
+        "measured": [each.model_dump(mode="json") for each in verdicts.measured],
         "others": [each.model_dump(mode="json") for each in verdicts.evidence if each.claim is None],
     }
     (folder / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    text = page(about, verdicts.evidence, topology(lab, allocate(lab)))
+    plots, tables = figures(verdicts.measured)
+    text = page(about, verdicts.evidence, topology(lab, allocate(lab)), plots, tables)
     (folder / "report.html").write_text(text, encoding="utf-8")
     shown = sum(each.verdict == "demonstrated" for each in found)
     Console().print(f"{shown} of {len(found)} claims demonstrated: {folder / 'report.html'}")

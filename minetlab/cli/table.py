@@ -39,6 +39,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     console.print(table)
     if verdicts.green:
         console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")
+        console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
     else:
         console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
 

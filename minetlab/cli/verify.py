@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from minetlab.course.evidence import Evidence, Observation, Verdict
+from minetlab.course.measurements import Costs, Series
 from minetlab.paths import PROJECT_ROOT
 from minetlab.verification.versions import Read
 
 WORKERS = 4
 """Machines that are checked at a time: nearly all of it is waiting for their answers."""
+MEASURED: TypeAdapter[Series | Costs] = TypeAdapter(Series | Costs)
+QUICK, ALL_BUT_MEASUREMENTS, MEASUREMENTS = (
+    "not sheet and not measurement", "not measurement", "measurement"
+)  # fmt: skip
 
 
 @dataclass
@@ -21,18 +27,21 @@ class Verdicts:
     """What the verification found, by machine (the part of a test's name in brackets).
 
     :param read: what the checks read: machine, command and output.
+    :param measured: what the measurements found.
+    :param exit_codes: of each run of pytest.
     """
 
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     evidence: list[Evidence] = field(default_factory=list)
     read: list[Read] = field(default_factory=list)
-    exit_code: int = 0
+    measured: list[Series | Costs] = field(default_factory=list)
+    exit_codes: list[int] = field(default_factory=list)
 
     @property
     def green(self) -> bool:
-        """Whether everything that was asked was proved."""
-        return self.exit_code == 0
+        """Whether everything that was asked was proved, and something was."""
+        return 0 in self.exit_codes and set(self.exit_codes) <= {0, pytest.ExitCode.NO_TESTS_COLLECTED}
 
     def of(self, machine: str) -> str:
         """One line about one machine, in rich's markup."""
@@ -54,6 +63,9 @@ class Verdicts:
             self.passed[machine] += 1
         self.evidence += _evidence(report, test, machine)
         self.read += _read(report)
+        self.measured += [
+            MEASURED.validate_json(str(value)) for name, value in report.user_properties if name == "measured"
+        ]
 
 
 def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Evidence]:
@@ -109,19 +121,34 @@ def run(
     claim: str | None = None,
     student: str | None = None,
     junit: Path | None = None,
+    *,
+    everything: bool = False,
 ) -> Verdicts:
     """Check the inventory's machines in parallel, one worker a host.
 
     :param keyword: pytest's ``-k`` expression; None for everything.
     :param claim: only what proves this claim.
     :param student: only the machines of this student, by login.
-    :param junit: where to write the outcome as JUnit XML too.
+    :param junit: where to write the outcome as JUnit XML too; measurements go beside it.
+    :param everything: type the sheets as well, and measure: that takes minutes where hosts are emulated. What
+        proves one claim is run to its end in any case.
     """
     verdicts = Verdicts()
+    narrowing = {"-k": keyword, "--claim": claim, "--student": student}
+    arguments = ["--inventory", str(inventory)]
+    arguments += [word for option, value in narrowing.items() if value for word in (option, value)]
+    whole = everything or bool(claim)
+    _pytest(verdicts, ALL_BUT_MEASUREMENTS if whole else QUICK, WORKERS, arguments, junit)
+    if whole:
+        # Alone, and one after the other: whatever else runs on the hosts would be measured as well.
+        beside = junit and junit.with_stem(f"{junit.stem}-measurements")
+        _pytest(verdicts, MEASUREMENTS, 0, arguments, beside)
+    return verdicts
+
+
+def _pytest(verdicts: Verdicts, kind: str, workers: int, arguments: list[str], junit: Path | None) -> None:
     checks = str(PROJECT_ROOT / "tests" / "hosts")
     quietly = ["-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    arguments = [checks, "--inventory", str(inventory), "-n", str(WORKERS), *quietly]
-    narrowing = {"-k": keyword, "--claim": claim, "--student": student, "--junitxml": junit}
-    arguments += [str(word) for option, value in narrowing.items() if value for word in (option, value)]
-    verdicts.exit_code = int(pytest.main(arguments, plugins=[verdicts]))
-    return verdicts
+    written = ["--junitxml", str(junit)] if junit else []
+    command = [checks, "-m", kind, "-n", str(workers), *quietly, *arguments, *written]
+    verdicts.exit_codes.append(int(pytest.main(command, plugins=[verdicts])))

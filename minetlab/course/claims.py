@@ -118,12 +118,22 @@ CLAIMS = (
         expected="aarch64 et ppc64le",
     ),
     Claim(
+        id="C11",
+        section="VM",
+        slide="L'émulation coûte cher.",
+        where=("kvm_host", "container_host"),
+        observed="la même charge, à tour de rôle, nativement, dans un container, dans une VM, et émulée",
+        expected="émulée, elle prend plusieurs fois plus de temps que nativement",
+        not_demonstrable="aucun container du TP emulation, dont le programme est la charge",
+    ),
+    Claim(
         id="C12",
         section="VM",
         slide="Virtualisation assistée par le matériel : le code de la VM s'exécute sur le processeur même.",
-        where=("guest",),
-        observed="le type du domaine libvirt, et les fichiers que son processus QEMU tient ouverts",
-        expected="le type est kvm, et /dev/kvm est parmi les fichiers",
+        where=("guest", "kvm_host"),
+        observed="le type du domaine libvirt, les fichiers que son processus QEMU tient ouverts, et la durée "
+        "d'un calcul, dans une VM et sur son hôte",
+        expected="/dev/kvm est parmi les fichiers, et les deux durées sont voisines",
         not_demonstrable=_WITHOUT_HARDWARE,
     ),
     Claim(
@@ -173,6 +183,17 @@ CLAIMS = (
         expected="le module, partie du noyau, sert chaque VM ; l'émulation est un processus de n'importe "
         "quel utilisateur, sans /dev/kvm",
         not_demonstrable=_WITHOUT_HARDWARE,
+    ),
+    Claim(
+        id="C18",
+        section="VM vs container",
+        slide="Ce que les VM apportent, et ce qu'elles coûtent.",
+        where=("kvm_host",),
+        observed="une VM qui compte les secondes, prise en instantané, puis ramenée à cet instant ; le temps "
+        "de démarrage, la mémoire et le disque d'une VM et d'un container",
+        expected="après le retour, la VM compte de nouveau ce qu'elle avait déjà compté ; elle coûte plus "
+        "qu'un container en temps, en mémoire et en disque",
+        not_demonstrable="aucun container du TP emulation, dont le programme est la charge",
     ),
     Claim(
         id="C19",

@@ -72,7 +72,9 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
 
 
 def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
-    """Return the root file system of a recipe as a tar file, made first unless the cache has it intact.
+    """Return the root file system of a recipe as a tar file, compressed for its way to the hosts.
+
+    It is made first unless the cache has it intact. By gzip, as every Docker reads that.
 
     :raises LabError: mmdebstrap cannot run here or failed, or there is no room.
     """
@@ -80,7 +82,9 @@ def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
     def make(tar: Path, scratch: Path) -> None:
         _bootstrap(recipe, (), {}, tar, progress)
 
-    return make_once(_images() / f"{recipe.file_stem}.tar", make, f"{recipe.name} root file system", progress)
+    return make_once(
+        _images() / f"{recipe.file_stem}.tar.gz", make, f"{recipe.name} root file system", progress
+    )
 
 
 def _images() -> Path:

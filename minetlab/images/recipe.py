@@ -30,7 +30,7 @@ class ImageFile(BaseModel):
 
 
 class RootfsArchive(BaseModel):
-    """Another image's root file system, put into an image as a tar file.
+    """Another image's root file system, put into an image as a compressed tar file.
 
     :param path: where, from the root, with a leading slash; its folder is made.
     """

@@ -17,8 +17,8 @@ from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import superseded, uploads_folder
 from minetlab.plan.tp_images import ImageSpec
 
-ROOM_FACTOR = 3
-"""Of the tar file's size: the tar itself, its files unpacked, and as much again to work with."""
+ROOM_FACTOR = 7
+"""Of the compressed file's size: itself, its files, three times as big, and as much again to work with."""
 
 
 @operation()

@@ -65,6 +65,12 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         self._limit = limit
         return super().run(command, *args, **kwargs)
 
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        """Start a command there; its standard input and output are the process's."""
+        words, args = self._build_ssh_command(self.get_command(command))
+        line = self.quote(" ".join(words), *args)
+        return subprocess.Popen(shlex.split(line), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
     def run_local(self, command: str, *args: str) -> CommandResult:
         """Run ssh."""
         line = self.quote(command, *args)
@@ -126,6 +132,11 @@ class BatchingBackend(Utf8):
         if command in self._outputs:
             return self.result(0, command.encode(), self._outputs[command], b"")
         return self.inner.run(command, **kwargs)
+
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        """Start a command that is talked to."""
+        process: subprocess.Popen[bytes] = self.inner.start(command)
+        return process
 
     def together(self, commands: Iterable[str]) -> None:
         """Have these commands fetched together too, once one of them is asked for."""

@@ -209,6 +209,22 @@ class Docker(Reader):
         return {each["Name"].lstrip("/"): each for each in json.loads(cls.read(cls.CONTAINERS) or "[]")}
 
     @classmethod
+    def size(cls, container: str) -> dict[str, int]:
+        """Bytes: ``SizeRw``, what the container has written; ``SizeRootFs``, that and its image."""
+        sizes = cls.read(f"docker inspect --size --format '{{{{.SizeRw}}}} {{{{.SizeRootFs}}}}' {container}")
+        return dict(zip(("SizeRw", "SizeRootFs"), map(int, sizes.split()), strict=True))
+
+    @classmethod
+    def seconds_to_run(cls, container: str) -> float:
+        """How long it takes to create, run and remove a container of the same image that does nothing."""
+        milliseconds = cls.read(
+            f"image=$(docker inspect --format '{{{{.Config.Image}}}}' {container}); start=$(date +%s%3N); "
+            'docker run --rm --network none --entrypoint /bin/true "$image" && '
+            "echo $(($(date +%s%3N) - start))"
+        )
+        return int(milliseconds) / 1000
+
+    @classmethod
     def pids(cls) -> dict[str, tuple[int, ...]]:
         """Container to the numbers of its first process: on the host, then in the container."""
         lines = (line.split() for line in cls.read(cls.PIDS).splitlines())
@@ -246,6 +262,15 @@ stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -r $pid
         return [file for name, file in lines if name == domain]
 
     @classmethod
+    def memory(cls, domain: str) -> int:
+        """Bytes of the host's memory that are a domain's; of what it shares with others, its part.
+
+        Pss of proc_pid_smaps(5).
+        """
+        file = f'/proc/"$(cat /run/libvirt/qemu/{domain}.pid)"/smaps_rollup'
+        return int(cls.read(f"sed -n 's/^Pss: *\\([0-9]*\\) kB/\\1/p' {file}")) * 1024
+
+    @classmethod
     def exits(cls, domain: str) -> list[int]:
         """How often the processor has left the guest for KVM, now and a little later; empty: not counted."""
         lines = (line.split() for line in cls.read(cls.EXITS).splitlines())
@@ -270,6 +295,11 @@ class Confinement(Reader):
         """The fields of proc_pid_status(5)."""
         lines = [line.partition(":") for line in cls.read(cls.STATUS).splitlines()]
         return {name: value.strip() for name, _, value in lines}
+
+    @classmethod
+    def memory(cls) -> int:
+        """Bytes that the container's cgroup has in use."""
+        return int(cls.read("cat /sys/fs/cgroup/memory.current"))
 
     @classmethod
     def limit(cls, name: str) -> str:

@@ -72,6 +72,10 @@ class Session:
         host_of = {} if inside else {each.name: each.host for each in self.plan.guests}
         return alias_of(host_of.get(name, name))
 
+    def host_of(self, container: str) -> str:
+        """The alias of a container's host."""
+        return next(alias_of(each.host) for each in self.plan.containers if each.name == container)
+
     def machine(self, kind: str, name: str) -> Any:
         """The machine of that alias, connected at the first command; always the same object."""
         key = (kind, name)  # a host can be of both groups

@@ -25,6 +25,7 @@ from minetlab.verification.machines import (
     KvmMachine,
     Machine,
 )
+from minetlab.verification.measuring import MEASURED, Measuring
 from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
 from minetlab.verification.sheets import Sheet
@@ -136,6 +137,8 @@ def pytest_runtest_makereport(
         all_of_it = claims or call.excinfo
         read = [each for each in TRANSCRIPT if all_of_it or each[1] in VERSION_COMMANDS]
         report.user_properties.append(("observed", json.dumps(read)))
+        report.user_properties += [("measured", each.model_dump_json()) for each in MEASURED]
+        MEASURED.clear()
     if call.when == "teardown":
         TRANSCRIPT.clear()
     return report
@@ -209,6 +212,11 @@ def _silence_of(machine: Machine) -> str | None:
     except AssertionError as error:
         return str(error)
     return None
+
+
+@pytest.fixture(scope="session")
+def measuring(request: pytest.FixtureRequest) -> Measuring:
+    return Measuring(request.config.stash[SESSION])
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from minetlab.verification.machines import ContainerMachine, GuestMachine
 from minetlab.verification.sheets import Sheet, not_as_the_sheet_says
 from tests.hosts.test_kvm_hosts import hardware_of
 
+pytestmark = pytest.mark.sheet
+
 
 @pytest.mark.claim("C19")
 def test_container_prints_what_the_sheet_says(container: ContainerMachine, tp: str) -> None:

@@ -16,6 +16,7 @@ import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
+import tests.hosts.test_measurements as measurements
 import tests.hosts.test_sheets as sheets
 from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
@@ -25,9 +26,10 @@ from minetlab.report.page import About
 from minetlab.verification.modules import TRANSCRIPT, Cpu, Libvirt
 from minetlab.verification.sheets import Sheet
 from minetlab.verification.versions import versions_of
+from tests.unit.measured import measured
 from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, TPS, RecordedLab
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets, measurements)
 FAMILY = '"CPU family:", "data": '
 SHEETS = {"container": ("processus",), "guest": TPS}
 
@@ -113,11 +115,18 @@ def _run(check: Callable[..., None], lab: RecordedLab) -> Iterator[Evidence]:
         return
     carried = [mark.args[0] for mark in getattr(check, "pytestmark", ()) if mark.name == "claim"]
     for claim in carried or [None]:
-        for arguments in [[tp] for tp in SHEETS[kind]] if more else [[]]:
+        for arguments in _arguments(kind, more):
             yield _evidence(check, machine, claim, *arguments)
 
 
-def _evidence(check: Callable[..., None], machine: Any, claim: str | None, *arguments: str) -> Evidence:
+def _arguments(kind: str, names: list[str]) -> list[list[Any]]:
+    """What a check is run with, beside the machine."""
+    if names == ["tp"]:
+        return [[tp] for tp in SHEETS[kind]]
+    return [[measured()]] if names == ["measuring"] else [[]]
+
+
+def _evidence(check: Callable[..., None], machine: Any, claim: str | None, *arguments: Any) -> Evidence:
     TRANSCRIPT.clear()
     verdict: Verdict = "demonstrated"
     reason = ""

@@ -84,7 +84,10 @@ def test_docker_comes_with_its_images_and_does_not_run_at_the_boot(debian: int) 
     assert "docker.io" in recipe.packages
     assert ("docker-cli" in recipe.packages) == (debian == 13)
     (archive,) = recipe.archives
-    assert (archive.path, archive.recipe.name) == ("/usr/local/share/tp-images/processus.tar", "tp-processus")
+    assert (archive.path, archive.recipe.name) == (
+        "/usr/local/share/tp-images/processus.tar.gz",
+        "tp-processus",
+    )
     text = "\n".join(recipe.hooks)
     for unit in ("docker.service", "containerd.service", "apparmor.service"):
         assert unit in text.partition("systemctl disable ")[2].partition(";")[0]

@@ -151,7 +151,7 @@ def test_an_image_is_built_here_and_imported_with_its_checksum(
     run = _present(tmp_path, monkeypatch, 10**12)
     _, folder, _, check, imported, clean = run.commands
     assert folder == "install --directory --mode=0700 /var/lib/minet-lab/minet/tp-images"
-    assert check.startswith(f"echo '{'0' * 64}  /var/lib/minet-lab/minet/tp-images/built.tar' | sha256sum")
+    assert check.startswith(f"echo '{'0' * 64}  /var/lib/minet-lab/minet/tp-images/built.tar.gz' | sha256sum")
     assert shlex.split(imported)[-1] == tp_images.references("minet", ["processus"])["processus"]
     assert clean.startswith("rm -rf /var/lib/minet-lab/minet/tp-images ")
 
@@ -169,9 +169,9 @@ def test_images_out_of_use_are_removed() -> None:
 
 
 def _present(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int) -> Run:
-    tar = tmp_path / "built.tar"
+    tar = tmp_path / "built.tar.gz"
     tar.write_bytes(b"0" * 4096)
-    tar.with_name("built.tar.sha256").write_text(f"{'0' * 64}  built.tar\n")
+    tar.with_name("built.tar.gz.sha256").write_text(f"{'0' * 64}  built.tar.gz\n")
     monkeypatch.setattr(operations, "build_rootfs", lambda recipe, progress: tar)  # the real one takes 15 s
     return run_operation(
         operations.present, {STATE: [BRIDGE], ROOM: str(free)}, lab="minet", names=("processus",)

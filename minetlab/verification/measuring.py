@@ -1,0 +1,96 @@
+"""What is measured on a lab's hosts, each once, however many checks ask for it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from minetlab.course.measurements import Costs, Series
+from minetlab.plan import Container
+from minetlab.verification import snapshots, workbench
+from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, KvmMachine
+from minetlab.verification.modules import TRANSCRIPT
+from minetlab.verification.session import Session
+from minetlab.verification.snapshots import History
+
+# What has been measured and not yet been handed to the report.
+MEASURED: list[Series | Costs] = []
+Figure = TypeVar("Figure")
+
+
+class Measuring:
+    """Measures on the machines of a lab.
+
+    :param session: their connections.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._made: dict[tuple[str, str], tuple[Any, list[tuple[str, str, str]]]] = {}
+
+    def missing(self, host: str) -> str:
+        """What a host lacks to be measured on; empty: nothing.
+
+        :param host: its alias.
+        """
+        if not self._containers():
+            return f"no container of the TP {workbench.TP}, whose program is what is measured, in this lab"
+        if host in self._session.targets("container_host") and not self._containers(host):
+            return f"no container of the TP {workbench.TP} on {host}"
+        return ""
+
+    def series(self, host: KvmMachine | ContainerHostMachine) -> Series:
+        """The same work in every environment of a host, by turns."""
+        return self._once("series", host.name, lambda: self._series(host))
+
+    def costs(self, host: KvmMachine) -> Costs:
+        """The first guest on a host, and a container of the same student where there is one."""
+        return self._once("costs", host.name, lambda: self._costs(host))
+
+    def history(self, host: KvmMachine) -> History:
+        """What a machine on a host lives through that is sent back in time."""
+        return self._once("history", host.name, lambda: snapshots.witness(host, self._container()))
+
+    def _series(self, host: KvmMachine | ContainerHostMachine) -> Series:
+        with self._bench(host) as bench:
+            series = bench.measure()
+            bench.show(series)
+        MEASURED.append(series)
+        return series
+
+    def _bench(self, host: KvmMachine | ContainerHostMachine) -> AbstractContextManager[workbench.Bench]:
+        if isinstance(host, KvmMachine):
+            guest = self._session.machine("guest", host.guests[0].name)
+            return workbench.of_kvm_host(guest, self._container())
+        return workbench.of_container_host(self._container(host.name))
+
+    def _costs(self, host: KvmMachine) -> Costs:
+        guest = self._session.machine("guest", host.guests[0].name)
+        costs = workbench.costs(guest, self._container(login=host.guests[0].student.login))
+        MEASURED.append(costs)
+        return costs
+
+    def _container(self, host: str = "", login: str = "") -> ContainerMachine:
+        containers = self._containers(host)
+        first = next((each for each in containers if each.student.login == login), containers[0])
+        machine: ContainerMachine = self._session.machine("container", first.name)
+        return machine
+
+    def _containers(self, host: str = "") -> list[Container]:
+        """Those of the TP, on a host by alias or on any."""
+        return [
+            each
+            for each in self._session.plan.containers
+            if each.tp_image == workbench.TP and (not host or self._session.host_of(each.name) == host)
+        ]
+
+    def _once(self, what: str, host: str, make: Callable[[], Figure]) -> Figure:
+        """What was measured at the first call; what was read then is shown by each check that asks."""
+        key = (what, host)
+        if key in self._made:
+            figure, read = self._made[key]
+            TRANSCRIPT.extend(read)
+        else:
+            before = len(TRANSCRIPT)
+            figure = make()
+            self._made[key] = (figure, TRANSCRIPT[before:])
+        return figure  # type: ignore[no-any-return]

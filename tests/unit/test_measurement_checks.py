@@ -1,0 +1,72 @@
+"""Each check of what is measured passes on a lab that shows it, and fails on one that does not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from minetlab.verification.snapshots import History
+from tests.hosts import test_measurements as checks
+from tests.unit.measured import Measured, costs, measured, series
+from tests.unit.recorded import HV1, RecordedLab
+
+Check = Callable[[Any, Any], None]
+GOOD = measured()
+CHEAP_PC, NO_PC = series("hv1", **{"emulated PC": 1.4}), series("hv1", guest=1.0)
+NEVER_BACK, RESTARTED = History(3, 6, tuple(range(1, 10))), History(3, 6, (1, 2, 3, 4, 5, 6, 1, 2))
+# What can be wrong, and what is said of it.
+WRONG: list[tuple[Check, dict[str, object], str]] = [
+    (checks.test_emulation_costs_on_kvm_host, {"on_kvm_host": CHEAP_PC}, "emulated PC"),
+    (checks.test_emulation_costs_on_kvm_host, {"on_kvm_host": NO_PC}, "emulated environments"),
+    (
+        checks.test_emulation_costs_on_container_host,
+        {"on_container_host": series("ct1", **{"emulated program": 9.0, "emulated ARM64": 1.0})},
+        "emulated ARM64",
+    ),
+    (
+        checks.test_emulation_costs_on_container_host,
+        {"on_container_host": series("ct1", **{"emulated program": 1.9, "emulated ARM64": 30.0})},
+        "emulated program",
+    ),
+    (checks.test_guest_computes_at_the_processors_speed, {"on_kvm_host": series("hv1", guest=20.0)}, "guest"),
+    (checks.test_snapshot_brings_the_past_back, {"witnessed": NEVER_BACK}, "some again"),
+    (checks.test_snapshot_brings_the_past_back, {"witnessed": RESTARTED}, "observed 1"),
+    (checks.test_guest_takes_more_than_a_container, {"compared": costs(seconds=0.1)}, "seconds"),
+    (checks.test_guest_takes_more_than_a_container, {"compared": costs(memory=1 << 20)}, "memory"),
+    (checks.test_guest_takes_more_than_a_container, {"compared": costs(disk=1024)}, "disk"),
+]  # fmt: skip
+CHECKS = [check for name, check in vars(checks).items() if name.startswith("test_")]
+
+
+def run(check: Check, lab: RecordedLab, found: Measured) -> None:
+    kind = next(iter(check.__annotations__))
+    check(lab.machine(kind), found)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_lab_that_shows_it_passes(check: Check) -> None:
+    run(check, RecordedLab(), GOOD)
+
+
+@pytest.mark.parametrize(("check", "change", "said"), WRONG)
+def test_a_lab_that_does_not_fails(check: Check, change: dict[str, object], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        run(check, RecordedLab(), replace(GOOD, **change))  # type: ignore[arg-type]
+
+
+def test_every_check_can_fail() -> None:
+    assert {check for check, *_ in WRONG} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_without_the_workload_it_is_said(check: Check) -> None:
+    with pytest.raises(pytest.skip.Exception, match="no container of the TP emulation"):
+        run(check, RecordedLab(), replace(GOOD, lacking="no container of the TP emulation"))
+
+
+def test_the_guests_ratio_is_not_demonstrable_without_hardware_virtualization() -> None:
+    lab = RecordedLab()
+    lab.spoil(HV1, "LC_ALL=C lscpu --json", " svm ", " ")
+    with pytest.raises(pytest.skip.Exception, match="no hardware virtualization"):
+        run(checks.test_guest_computes_at_the_processors_speed, lab, GOOD)

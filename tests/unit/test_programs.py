@@ -1,0 +1,93 @@
+"""Workloads that are talked to: the real one, compiled here, and some that do not do as they should."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from testinfra.backend.local import LocalBackend
+from testinfra.host import Host
+
+from minetlab.course.measurements import LOADS
+from minetlab.paths import PROJECT_ROOT
+from minetlab.verification import programs
+from minetlab.verification.connection import BatchingBackend
+from minetlab.verification.programs import Program, running, send
+from minetlab.verification.snapshots import parsed
+
+SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"
+
+
+class HereBackend(LocalBackend):  # type: ignore[misc]
+    """This machine, where commands can be started and talked to."""
+
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+@pytest.fixture
+def here() -> Host:
+    return Host(BatchingBackend(HereBackend("here"), ()))
+
+
+@pytest.fixture(scope="module")
+def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("workload") / "calcul"
+    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE], check=True)
+    return program
+
+
+def test_the_workload_measures_each_load_when_it_is_asked_to(here: Host, workload: Path) -> None:
+    with running("the workload", here, f"{workload} -") as program:
+        times = {load: program.measure(load) for load in (*LOADS, *LOADS)}
+    assert times.keys() == set(LOADS)
+    assert all(0 < each < 1e6 for each in times.values())
+
+
+def test_the_workload_counts_right(workload: Path) -> None:
+    said = subprocess.run([workload], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.partition(" :")[0] for line in said] == [
+        "1229 nombres premiers sous 10000", "1000 appels système", "64 pages de mémoire",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("echo no such machine; exit 1", "it ended; it said last:\nno such machine"),
+        ("exit 1", "it ended; it said last:\nnothing"),
+        ("echo pret; echo panic", "it ended; it said last:\npret\npanic"),
+        ("echo booting; sleep 60", "it did not answer within 1 s; it said last:\nbooting"),
+        ("echo pret; while read -r order; do echo $order; done; sleep 60", "it did not answer within 1 s"),
+    ],
+)
+def test_a_workload_that_does_not_answer_is_an_error_with_its_last_words(
+    here: Host, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    monkeypatch.setattr(programs, "BOOT_LIMIT", 1.0)
+    monkeypatch.setattr(programs, "ANSWER_LIMIT", 1.0)
+    with pytest.raises(AssertionError) as failure, running("it", here, command) as program:
+        program.measure("noyau")
+    assert said in str(failure.value)
+
+
+def test_a_workload_that_does_not_end_is_ended(here: Host) -> None:
+    process = here.backend.start("echo pret; sleep 60")
+    try:
+        assert Program("it", process).boot < 60
+    finally:
+        process.kill()
+    assert process.wait() != 0
+
+
+def test_a_file_is_sent_as_it_is(here: Host, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 1000
+    send(here, content, f"{tmp_path}/file")
+    assert (tmp_path / "file").read_bytes() == content
+    with pytest.raises(AssertionError, match="cannot write"):
+        send(here, content, f"{tmp_path}/nowhere/file")
+
+
+def test_a_history_is_read_from_a_console() -> None:
+    history = parsed("3 6\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n4\r\n5\r\n6\r\n")
+    assert (history.taken, history.returned, history.past) == (3, 6, (6, 4))
+    assert parsed("3 6\n1\n2\n3\n4\n5\n6\n7").past is None
