@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,18 +148,30 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 
 @pytest.fixture(scope="module")
 def lab(scenario: Scenario) -> Iterator[LabUnderTest]:
-    """The scenario's lab in the sandbox; its virtual hosts are removed afterwards."""
+    """The scenario's lab in the sandbox, with little practical work, as this is not about that."""
+    with lab_in_sandbox(scenario.hosts, scenario.students) as under_test:
+        under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
+        under_test.set_group_data("kvm_hosts", "guest_tps", [])
+        under_test.set_group_data("container_hosts", "tp_images", ["processus"])
+        yield under_test
+
+
+@contextmanager
+def lab_in_sandbox(hosts: dict[str, object], students: int) -> Iterator[LabUnderTest]:
+    """A lab like the one that ships; its virtual hosts are removed afterwards.
+
+    :param hosts: what the inventory says of each host.
+    :param students: how many of the roster take part.
+    """
     # Not pytest's tmp_path: the paths of Unix sockets in it must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
     shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
     under_test = LabUnderTest(folder, {**os.environ, "MINETLAB_STATE": str(folder / "state")})
-    hosts = scenario.hosts
     under_test.inventory.write_text(
         f"kvm_hosts = [('@sandbox/hv1', {hosts})]\ncontainer_hosts = [('@sandbox/ct1', {hosts})]\n"
     )
-    under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
     roster = under_test.inventory.with_name("students.csv")
-    roster.write_text("".join(roster.read_text().splitlines(keepends=True)[: 1 + scenario.students]))
+    roster.write_text("".join(roster.read_text().splitlines(keepends=True)[: 1 + students]))
     yield under_test
     under_test.lab("sandbox", "rm", check=False)
     shutil.rmtree(folder)

@@ -27,11 +27,11 @@ from minetlab.verification.modules import TRANSCRIPT, Cpu, Libvirt
 from minetlab.verification.sheets import Sheet
 from minetlab.verification.versions import versions_of
 from tests.unit.measured import measured
-from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, TPS, RecordedLab
+from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS, RecordedLab
 
 MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets, measurements)
 FAMILY = '"CPU family:", "data": '
-SHEETS = {"container": ("processus",), "guest": TPS}
+SHEETS = {"container": TP_IMAGES, "guest": TPS}
 
 
 def evidence_of(lab: RecordedLab) -> list[Evidence]:

@@ -24,10 +24,11 @@ from minetlab.verification.machines import (
 from minetlab.verification.sheets import Sheet
 
 TPS = ("vm", "conteneur")
+TP_IMAGES = ("processus", "isa", "emulation")
 OBSERVED = Path(__file__).parent / "observed"
 STUDENT_KEY = (OBSERVED / "alice.pub").read_text().strip()
 IN_CONTAINER, IN_GUEST = (SHELL, "-c"), ("runuser", "--login", "alice", "--command")
-SHEET = Terminal(None, IN_CONTAINER).command(Sheet("processus").script)
+SHEETS = {tp: Terminal(None, IN_CONTAINER).command(Sheet(tp).script) for tp in TP_IMAGES}
 GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(Sheet(tp).script) for tp in TPS}
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
@@ -65,7 +66,8 @@ class RecordedLab:
             }
             for name in (HV1, CT1, ALICE, CONTAINER)
         }
-        self.answers[CONTAINER][SHEET] = _as_the_sheet_says("processus")
+        # One container stands for those of every TP image.
+        self.answers[CONTAINER] |= {command: _as_the_sheet_says(tp) for tp, command in SHEETS.items()}
         self.answers[ALICE] |= {command: _as_the_sheet_says(tp) for tp, command in GUEST_SHEETS.items()}
         self.lab = Lab(
             name="minet",

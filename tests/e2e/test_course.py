@@ -1,0 +1,52 @@
+"""The course's claims, all of them proved on a lab as it ships, and the report of that in a browser."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from minetlab.course.claims import CLAIMS
+from tests.e2e.browser import assert_report_is_good
+from tests.e2e.conftest import LabUnderTest, lab_in_sandbox
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[LabUnderTest]:
+    """All of the practical work, for two students."""
+    with lab_in_sandbox({}, students=2) as under_test:
+        yield under_test
+
+
+@pytest.fixture(scope="module")
+def report(lab: LabUnderTest) -> Path:
+    """The folder of the report."""
+    lab.lab("up", "--inventory", lab.inventory)
+    folder = lab.folder / "report"
+    lab.lab("report", "--inventory", lab.inventory, "--output", folder)
+    return folder
+
+
+def test_every_claim_is_demonstrated(report: Path) -> None:
+    found = json.loads((report / "report.json").read_text())
+    assert {each["claim"]["id"]: _verdicts(each) for each in found["findings"]} == {
+        claim.id: {"demonstrated"} for claim in CLAIMS
+    }
+    measured = {each.get("host") for each in found["measured"]}
+    assert measured == {"hv1", "ct1", None}, "a series of each host, and a comparison"
+
+
+def test_the_report_is_good(report: Path) -> None:
+    assert_report_is_good(report / "report.html")
+
+
+def test_programs_can_read_it(report: Path) -> None:
+    for name in ("junit.xml", "junit-measurements.xml"):
+        (suite,) = ET.parse(report / name).getroot()  # noqa: S314 (our own)
+        assert int(suite.get("tests", "0")) > 0
+        assert suite.get("failures") == "0"
+
+
+def _verdicts(finding: dict[str, list[dict[str, str]]]) -> set[str]:
+    return {each["verdict"] for each in finding["evidence"]}
