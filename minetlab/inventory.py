@@ -122,15 +122,20 @@ def _refuse_unknown(host: InventoryHost) -> None:
 
 def _describe(host: InventoryHost, location: tuple[int | str, ...], message: str) -> str:
     field = ".".join(map(str, location))
-    where = _where_set(str(location[0]), host.data.get("roster")) if location else ""
+    where = _where_set(str(location[0]), host) if location else ""
     return f"{where or host.name}: {field}: {message}"
 
 
-def _where_set(key: str, roster: object) -> str:
-    """The file and line that sets it; the inventory's folder is the roster's, or `inventories`."""
-    folders = [Path(str(roster)).parent] if roster else []
-    for folder in [*folders, Path("inventories")]:
-        for file in sorted([*folder.glob("group_data/*.py"), *folder.glob("*.py")]):
+def _where_set(key: str, host: InventoryHost) -> str:
+    """The file and line that sets it; the inventory's folder is the roster's, or `inventories`.
+
+    Of a host's groups, the last one that sets it holds, and `all` comes before them (pyinfra's order).
+    """
+    roster = host.data.get("roster")
+    groups = [*dict.fromkeys(reversed(host.groups)), "all"]
+    for folder in [*([Path(str(roster)).parent] if roster else []), Path("inventories")]:
+        files = [folder / "group_data" / f"{group}.py" for group in groups]
+        for file in [*filter(Path.is_file, files), *sorted(folder.glob("*.py"))]:
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
                 if re.match(rf"{re.escape(key)}\s*=", line):
                     return f"{file}, line {number}"

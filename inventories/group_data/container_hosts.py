@@ -3,7 +3,7 @@
 # Docker cuts its networks from these; a /16 in /24s is 256 networks.
 docker_address_pools = [{"base": "10.201.0.0/16", "size": 24}]
 
-# Folders of tp/: each student gets one container of each.
+# Folders of tp/: each student gets one container of each. In the sandbox: see @sandbox.py.
 tp_images = ["processus", "isa", "emulation"]
 
 # Of each container: memory in MiB, processes, and the Linux capabilities it keeps.

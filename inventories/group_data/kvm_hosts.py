@@ -12,9 +12,9 @@ guest = {"memory": 1024, "cores": 4, "disk": 8}
 guest_image = {"debian": 13}
 
 # Folders of tp/: the practical work that every guest has, such as ["vm", "conteneur"]. It is in the guest
-# image: guests that exist stay as they are, and an image from a URL has none of it. Every verification types
-# its sheets, which takes seconds on real hosts, and many minutes in the emulated guests of the sandbox.
-guest_tps = []
+# image: guests that exist stay as they are, and an image from a URL has none of it, which asks for [].
+# In the sandbox: see @sandbox.py.
+guest_tps = ["vm", "conteneur"]
 
 # Of a host in the sandbox: emulated, it is not sound with more processors than one, see
 # docs/decisions/emulated-kvm-hosts-have-one-processor.md. Raise it where the sandbox says "accelerator kvm".

@@ -148,11 +148,9 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 
 @pytest.fixture(scope="module")
 def lab(scenario: Scenario) -> Iterator[LabUnderTest]:
-    """The scenario's lab in the sandbox, with little practical work, as this is not about that."""
+    """The scenario's lab in the sandbox."""
     with lab_in_sandbox(scenario.hosts, scenario.students) as under_test:
         under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
-        under_test.set_group_data("kvm_hosts", "guest_tps", [])
-        under_test.set_group_data("container_hosts", "tp_images", ["processus"])
         yield under_test
 
 

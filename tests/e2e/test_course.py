@@ -1,4 +1,4 @@
-"""The course's claims, all of them proved on a lab as it ships, and the report of that in a browser."""
+"""The course's claims, all of them proved on inventories/course.py, and the report of that in a browser."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from minetlab.course.claims import CLAIMS
+from minetlab.paths import PROJECT_ROOT
 from tests.e2e.browser import assert_report_is_good
 from tests.e2e.conftest import LabUnderTest, lab_in_sandbox
 
@@ -16,6 +17,7 @@ from tests.e2e.conftest import LabUnderTest, lab_in_sandbox
 def lab() -> Iterator[LabUnderTest]:
     """All of the practical work, for two students."""
     with lab_in_sandbox({}, students=2) as under_test:
+        under_test.inventory.write_text((PROJECT_ROOT / "inventories" / "course.py").read_text())
         yield under_test
 
 

@@ -15,6 +15,7 @@ BRIDGE = {
     "gateway": "192.0.2.1",
     "nameservers": ["192.0.2.1"],
 }
+TPS, IMAGES = ("vm", "conteneur"), ("processus", "isa", "emulation")
 FETCHED = {"url": "https://example.org/i.qcow2", "sha256": 64 * "0"}
 
 
@@ -41,6 +42,15 @@ def test_the_production_example_is_a_valid_inventory(folder):
     assert [host.name for host in lab.kvm_hosts] == ["hv1.example.org", "hv2.example.org"]
 
 
+def test_all_of_the_practical_work_is_on_real_hosts_and_on_the_course_in_the_sandbox(folder):
+    for name, whole in (("lab.py", False), ("course.py", True), ("production.example.py", True)):
+        lab = inventory.load(inventory.read(folder / name))
+        settings = [host.settings for host in lab.kvm_hosts]
+        assert {each.guest_tps for each in settings} == {tuple(TPS) if whole else ()}
+        images = {host.settings.tp_images for host in lab.container_hosts}
+        assert images == {tuple(IMAGES) if whole else ("processus",)}
+
+
 @pytest.mark.parametrize(
     ("group", "line", "said"),
     [
@@ -56,12 +66,12 @@ def test_the_production_example_is_a_valid_inventory(folder):
             "exactly one of sha256 and sha512",
         ),
         (
-            "kvm_hosts",
+            "@sandbox",
             f"guest_image = {FETCHED!r}\nguest_tps = ['vm']",
             "guest_tps: Value error, an image that is fetched from a URL cannot hold them",
         ),
-        ("kvm_hosts", "guest_tps = ['../etc']", "guest_tps.0"),
-        ("kvm_hosts", "guest_tps = 'vm'", "guest_tps"),
+        ("@sandbox", "guest_tps = ['../etc']", "guest_tps.0"),
+        ("@sandbox", "guest_tps = 'vm'", "guest_tps"),
         ("all", "lab_name = 'Much Too Long A Name'", "lab_name"),
         ("all", "require_kvm = 'yes'", "require_kvm"),
         (

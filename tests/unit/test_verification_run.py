@@ -111,9 +111,6 @@ def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None
 
 def test_a_report_of_machines_that_do_not_answer_shows_nothing_as_demonstrated(inventory: Path) -> None:
     """Nothing is known of a claim about a KVM host or a guest, and the page says why."""
-    # Some claims are shown in guests by sheets only.
-    with (inventory.parent / "group_data" / "kvm_hosts.py").open("a") as settings:
-        settings.write('guest_tps = ["vm", "conteneur"]\n')
     folder = inventory.parent / "report"
     environment = {**os.environ, "MINETLAB_STATE": str(inventory.parent / "state")}
     command = [sys.executable, "-m", "minetlab", "report", "-i", str(inventory), "-o", str(folder)]
