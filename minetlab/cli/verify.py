@@ -137,9 +137,12 @@ def run(
     narrowing = {"-k": keyword, "--claim": claim, "--student": student}
     arguments = ["--inventory", str(inventory)]
     arguments += [word for option, value in narrowing.items() if value for word in (option, value)]
-    whole = everything or bool(claim)
-    _pytest(verdicts, ALL_BUT_MEASUREMENTS if whole else QUICK, WORKERS, arguments, junit)
-    if whole:
+    if not everything and not claim:
+        _pytest(verdicts, QUICK, WORKERS, ["-q", *arguments], junit)
+    else:
+        # Some of it takes minutes: a line for each check that is done.
+        arguments.append("-v")
+        _pytest(verdicts, ALL_BUT_MEASUREMENTS, WORKERS, arguments, junit)
         # Alone, and one after the other: whatever else runs on the hosts would be measured as well.
         beside = junit and junit.with_stem(f"{junit.stem}-measurements")
         _pytest(verdicts, MEASUREMENTS, 0, arguments, beside)
@@ -148,7 +151,7 @@ def run(
 
 def _pytest(verdicts: Verdicts, kind: str, workers: int, arguments: list[str], junit: Path | None) -> None:
     checks = str(PROJECT_ROOT / "tests" / "hosts")
-    quietly = ["-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    quietly = ["--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     written = ["--junitxml", str(junit)] if junit else []
     command = [checks, "-m", kind, "-n", str(workers), *quietly, *arguments, *written]
     verdicts.exit_codes.append(int(pytest.main(command, plugins=[verdicts])))
