@@ -185,9 +185,9 @@ def _hosts(
         return []
     students = {student.login: student for student in sorted(lab.students, key=lambda each: each.login)}
     capacities = {host.name: host.settings.capacity for host in hosts}
-    problems += without_room(group, len(students), capacities)
     there = {each.login: each.host for each in given.values() if is_of(lab.name, each)}
-    chosen = spread(students, capacities, there)
+    chosen = spread(students.keys(), capacities, there)
+    problems += without_room(group, students.keys(), capacities, there, chosen)
     by_name = {host.name: host for host in hosts}
     return [(student, by_name[chosen[login]]) for login, student in students.items() if login in chosen]
 

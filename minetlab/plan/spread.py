@@ -1,6 +1,6 @@
 """Which host each student's machines are on."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from math import log
 
@@ -15,14 +15,15 @@ def hash_of(*parts: str) -> int:
     return int.from_bytes(sha256("/".join(parts).encode()).digest()[:8])
 
 
-def spread(logins: Iterable[str], capacities: Capacities, there: Mapping[str, str]) -> dict[str, str]:
+def spread(logins: Collection[str], capacities: Capacities, there: Mapping[str, str]) -> dict[str, str]:
     """The host of each student.
 
     A student stays where they are, as long as that host has room for them. Others are spread by weighted
     rendezvous hashing: in proportion to the capacities, and evenly where there are none. So the hosts of
     students who are not recorded yet hardly depend on each other, and not at all while no host is full.
 
-    :param there: the host of those who have one already, by login.
+    :param there: the host of those who have one already, by login. Who has left the roster keeps the room as
+        well: their machines may stand, and they may come back.
     """
     left = dict(capacities)
     most = max((each for each in capacities.values() if each is not None), default=1)
@@ -32,34 +33,48 @@ def spread(logins: Iterable[str], capacities: Capacities, there: Mapping[str, st
         # -w/ln(u), u uniform in (0, 1): Schindelhauer, Schomaker, "Weighted distributed hash tables", 2005.
         return -weights[host] / log(((hash_of(host, login) >> 12) + 0.5) / 2**52)
 
+    def less(room: int | None) -> int | None:
+        return None if room is None else max(0, room - 1)
+
     chosen: dict[str, str] = {}
 
     def seat(login: str, hosts: Iterable[str]) -> None:
         roomy = [host for host in hosts if left[host] != 0]
         if roomy:
             host = chosen[login] = max(roomy, key=lambda host: affinity(login, host))
-            room = left[host]
-            left[host] = None if room is None else room - 1
+            left[host] = less(left[host])
 
-    logins = sorted(logins)
-    stay = [login for login in logins if there.get(login) in capacities]
+    stay = [login for login in sorted(logins) if login in there]
     for login in sorted(stay, key=lambda login: affinity(login, there[login]), reverse=True):
         seat(login, [there[login]])
-    for login in logins:
+    for login in there.keys() - logins:
+        left[there[login]] = less(left[there[login]])
+    for login in sorted(logins):
         if login not in chosen:
             seat(login, capacities)
     return chosen
 
 
-def without_room(group: str, students: int, capacities: Capacities) -> Iterator[LabError]:
-    """What to say where a group's hosts have room for fewer students than there are."""
-    rooms = [room for room in capacities.values() if room is not None]
-    if len(rooms) < len(capacities) or sum(rooms) >= students:
+def without_room(
+    group: str,
+    logins: Collection[str],
+    capacities: Capacities,
+    there: Mapping[str, str],
+    chosen: Collection[str],
+) -> Iterator[LabError]:
+    """What to say where a group's hosts have room for fewer students than there are.
+
+    :param chosen: those who have a host.
+    """
+    if len(chosen) == len(logins):
         return
-    hosts = ", ".join(f"{host} for {room}" for host, room in sorted(capacities.items()))
-    yield LabError(
-        f"{group}: {students - sum(rooms)} students too many: there are {students}, "
-        f"and room for {sum(rooms)} ({hosts})",
-        next_step=f"raise capacity in inventories/group_data/{group}.py, name another host in the inventory, "
-        "or take students out of the roster",
+    hosts = ", ".join(f"{host} {room}" for host, room in sorted(capacities.items()))
+    problem = (
+        f"{group}: there is room for {sum(room or 0 for room in capacities.values())} students ({hosts}), "
+        f"but there are {len(logins)}: {len(logins) - len(chosen)} too many"
     )
+    next_step = "raise capacity in inventories/group_data/, or name another host in the inventory"
+    if gone := sorted(there.keys() - logins):
+        problem += f"; room is held for {', '.join(gone)}, who left the roster"
+        next_step += ", or remove the machines of those who left, and their lines in the record"
+    yield LabError(problem, next_step=next_step)
