@@ -61,10 +61,12 @@ def without_room(
     capacities: Capacities,
     there: Mapping[str, str],
     chosen: Collection[str],
+    record: str,
 ) -> Iterator[LabError]:
     """What to say where a group's hosts have room for fewer students than there are.
 
     :param chosen: those who have a host.
+    :param record: the record's file.
     """
     if len(chosen) == len(logins):
         return
@@ -76,5 +78,5 @@ def without_room(
     next_step = "raise capacity in inventories/group_data/, or name another host in the inventory"
     if gone := sorted(there.keys() - logins):
         problem += f"; room is held for {', '.join(gone)}, who left the roster"
-        next_step += ", or remove the machines of those who left, and their lines in the record"
+        next_step += f", or remove the machines of those who left, and their lines in {record}"
     yield LabError(problem, next_step=next_step)

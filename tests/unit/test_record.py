@@ -1,5 +1,6 @@
 """The record's file, and the operations that write it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,37 @@ def test_a_deploy_records_the_plan_once_without_a_command_to_the_host(lab):
     again = keep(at(lab, ["alice", "bob"]), hosts=2)
     assert (again.changed, again.failed) == (False, False)
     assert record.read(Path(lab.record.source)) == there
+
+
+DEPLOY = """
+from minetlab import inventory
+from minetlab.operations import record
+
+lab, plan = inventory.current()
+record.kept(name="Record who has what", lab=lab, plan=plan)
+"""
+
+
+def test_pyinfra_by_itself_records_but_not_in_a_dry_run(tmp_path):
+    folder = shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "inventories")
+    (folder / "lab.py").write_text("kvm_hosts = ['@local']\ncontainer_hosts = ['@local']\n")
+    (tmp_path / "deploy.py").write_text(DEPLOY)
+    file = folder / "allocation.csv"
+    file.unlink()
+
+    def pyinfra(option):
+        command = [sys.executable, "-m", "pyinfra", option, folder / "lab.py", tmp_path / "deploy.py"]
+        subprocess.run(command, cwd=PROJECT_ROOT, check=True, timeout=120, capture_output=True)
+
+    pyinfra("--dry")
+    assert not file.exists()
+    pyinfra("-y")
+    before = file.read_text()
+    assert "minet-alice,@local,10.77.0.178" in before
+    (folder / "students.csv").write_text("name;login\nChloé;\nBob;bob\n")
+    pyinfra("-y")
+    assert set(before.splitlines()) < set(file.read_text().splitlines())
+    assert "minet-chloe-processus" in file.read_text()
 
 
 def test_a_run_whose_record_was_written_meanwhile_is_refused(lab):
