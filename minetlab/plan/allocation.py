@@ -187,7 +187,14 @@ def _hosts(
     capacities = {host.name: host.settings.capacity for host in hosts}
     there = {each.login: each.host for each in given.values() if is_of(lab.name, each)}
     chosen = spread(students.keys(), capacities, there)
-    problems += without_room(group, students.keys(), capacities, there, chosen, lab.record.source)
+    problems += without_room(
+        group,
+        logins=students.keys(),
+        capacities=capacities,
+        there=there,
+        chosen=chosen,
+        record=lab.record.source,
+    )
     by_name = {host.name: host for host in hosts}
     return [(student, by_name[chosen[login]]) for login, student in students.items() if login in chosen]
 

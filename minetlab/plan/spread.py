@@ -57,6 +57,7 @@ def spread(logins: Collection[str], capacities: Capacities, there: Mapping[str, 
 
 def without_room(
     group: str,
+    *,
     logins: Collection[str],
     capacities: Capacities,
     there: Mapping[str, str],
