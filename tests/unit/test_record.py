@@ -109,13 +109,18 @@ def keep(lab, **options):
 
 
 def test_a_deploy_records_the_plan_once_without_a_command_to_the_host(lab):
-    first = keep(lab, hosts=2)
+    first = keep(lab)
     assert (first.changed, first.failed, first.commands) == (True, False, [])
     there = record.read(Path(lab.record.source))
     assert there == with_plan(lab.record, lab, allocate(lab))
-    again = keep(at(lab, ["alice", "bob"]), hosts=2)
+    again = keep(at(lab, ["alice", "bob"]))
     assert (again.changed, again.failed) == (False, False)
     assert record.read(Path(lab.record.source)) == there
+
+
+def test_hosts_that_are_deployed_side_by_side_record_the_same(lab):
+    assert not keep(lab, hosts=8).failed
+    assert record.read(Path(lab.record.source)) == with_plan(lab.record, lab, allocate(lab))
 
 
 DEPLOY = """
