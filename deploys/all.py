@@ -3,8 +3,11 @@
 from pyinfra import host, local
 
 from minetlab import inventory
+from minetlab.operations import record
 
-inventory.current()  # a wrong inventory is refused here, before anything is touched
+lab, plan = inventory.current()  # a wrong inventory is refused here, before anything is touched
+
+record.kept(name="Record who has what", lab=lab, plan=plan)
 
 if inventory.KVM_HOSTS in host.groups:
     local.include("deploys/kvm_host.py")

@@ -3,12 +3,14 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import docker, libvirt
+from minetlab.operations import docker, libvirt, record
 
-lab, _ = inventory.current()
+lab, plan = inventory.current()
 
 if inventory.KVM_HOSTS in host.groups:
     libvirt.absent(name="Remove the lab's guests, volumes and network", lab=lab.name)
 
 if inventory.CONTAINER_HOSTS in host.groups:
     docker.absent(name="Remove the lab's containers, images and network", lab=lab.name)
+
+record.forgotten(name="Forget what students who left had", lab=lab, plan=plan)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
+from minetlab import record
 from minetlab.errors import LabError
 from minetlab.model import (
     ContainerHost,
@@ -22,6 +23,8 @@ from minetlab.model import (
     KvmHostSettings,
     Lab,
     LabSettings,
+    Student,
+    decode,
     parse_roster,
 )
 from minetlab.model.base import Frozen
@@ -66,7 +69,7 @@ def current() -> tuple[Lab, Plan]:
 
 
 def load(hosts: Iterable[InventoryHost]) -> Lab:
-    """Validate the inventory's data and read the roster it names.
+    """Validate the inventory's data; read the roster it names, and the record beside that.
 
     :raises LabError: for unknown or wrong data, with the file and line that sets it.
     """
@@ -77,15 +80,9 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
         _refuse_unknown(host)
     lab = _settings(hosts[0], LabSettings)
     roster = Path(lab.roster)
-    try:
-        students = parse_roster(roster.read_text(encoding="utf-8"), str(roster))
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(
-            f"cannot read the roster {roster}: {error}", next_step="set `roster` in group_data/all.py"
-        ) from error
     return Lab(
         name=lab.lab_name,
-        students=students,
+        students=_students(roster),
         require_kvm=lab.require_kvm,
         kvm_hosts=tuple(
             KvmHost(name=host.name, settings=_settings(host, KvmHostSettings))
@@ -97,7 +94,18 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
             for host in hosts
             if CONTAINER_HOSTS in host.groups
         ),
+        record=record.read(roster.with_name(record.FILE)),
     )
+
+
+def _students(roster: Path) -> tuple[Student, ...]:
+    try:
+        data = roster.read_bytes()
+    except OSError as error:
+        raise LabError(
+            f"cannot read the roster {roster}: {error}", next_step="set `roster` in group_data/all.py"
+        ) from error
+    return parse_roster(decode(data, str(roster)), str(roster))
 
 
 def _settings(host: InventoryHost, model: type[Settings]) -> Settings:

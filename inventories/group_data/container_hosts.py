@@ -9,5 +9,9 @@ tp_images = ["processus", "isa", "emulation"]
 # Of each container: memory in MiB, processes, and the Linux capabilities it keeps.
 container = {"memory": 256, "pids": 128, "capabilities": []}
 
+# How many students have their containers on a host at most: set it here, or for one host in the inventory.
+# Students are spread in proportion to it; without one, evenly and without a limit. 0: nobody.
+# capacity = 30
+
 # Each container answers SSH on a port of its own, out of these.
 ssh_ports = {"first": 20000, "last": 29999}

@@ -8,6 +8,10 @@ guest_network = {"mode": "nat", "subnet": "10.77.0.0/24"}
 # Of each guest: memory in MiB, cores, disk in GiB (thin).
 guest = {"memory": 1024, "cores": 4, "disk": 8}
 
+# How many students have their guest on a host at most: set it here, or for one host in the inventory.
+# Students are spread in proportion to it; without one, evenly and without a limit. 0: nobody.
+# capacity = 12
+
 # Built from Debian's packages. An official cloud image instead: {"url": "https://…", "sha512": "…"}
 guest_image = {"debian": 13}
 

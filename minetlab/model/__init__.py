@@ -1,6 +1,8 @@
 """What a lab is: typed, validated, frozen. No I/O; every later step works from these objects only."""
 
 from minetlab.model.lab import ContainerHost, KvmHost, Lab
+from minetlab.model.record import Placement, Record, parse_record
+from minetlab.model.roster import parse_roster
 from minetlab.model.settings import (
     BridgedNetwork,
     ContainerHostSettings,
@@ -14,7 +16,8 @@ from minetlab.model.settings import (
     Network,
     UrlImage,
 )
-from minetlab.model.student import Student, parse_roster
+from minetlab.model.student import Student
+from minetlab.model.table import decode
 
 __all__ = [
     "BridgedNetwork",
@@ -30,7 +33,11 @@ __all__ = [
     "LabSettings",
     "NatNetwork",
     "Network",
+    "Placement",
+    "Record",
     "Student",
     "UrlImage",
+    "decode",
+    "parse_record",
     "parse_roster",
 ]

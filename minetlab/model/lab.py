@@ -1,6 +1,7 @@
 """The lab: who takes part, on which hosts, with which settings."""
 
 from minetlab.model.base import Frozen
+from minetlab.model.record import Record
 from minetlab.model.settings import ContainerHostSettings, KvmHostSettings
 from minetlab.model.student import Student
 
@@ -20,13 +21,17 @@ class ContainerHost(Frozen):
 
 
 class Lab(Frozen):
-    """The whole infrastructure of one session, as desired."""
+    """The whole infrastructure of one session, as desired.
+
+    :param record: what its students' machines have already, and keep.
+    """
 
     name: str
     students: tuple[Student, ...]
     kvm_hosts: tuple[KvmHost, ...]
     container_hosts: tuple[ContainerHost, ...]
     require_kvm: bool = False
+    record: Record = Record()
 
     def kvm_host(self, name: str) -> KvmHost:
         """The KVM host that the inventory calls ``name``; KeyError where it has none."""

@@ -13,6 +13,7 @@ InterfaceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Capacity = Annotated[int, Field(ge=0)] | None
 MAX_MEMORY = 1024 * 1024
 
 
@@ -127,12 +128,14 @@ class KvmHostSettings(Frozen):
     """``group_data/kvm_hosts.py``: what the lab does with a KVM host.
 
     :param guest_tps: folders of ``tp/`` with a ``guest.toml``: the TPs that every guest has.
+    :param capacity: how many students have their guest on it at most; None: any number.
     """
 
     guest_network: Network = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
     guest: GuestSize = GuestSize()
     guest_image: GuestImage = DebianImage()
     guest_tps: tuple[Slug, ...] = ()
+    capacity: Capacity = None
 
     @field_validator("guest_network", mode="before")
     @classmethod
@@ -207,12 +210,14 @@ class ContainerHostSettings(Frozen):
     """``group_data/container_hosts.py``: what the lab does with a container host.
 
     :param ssh_ports: on which the containers answer SSH, one each.
+    :param capacity: how many students have their containers on it at most; None: any number.
     """
 
     docker_address_pools: tuple[AddressPool, ...] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
     tp_images: tuple[Slug, ...] = ("processus",)
     container: ContainerLimits = ContainerLimits()
     ssh_ports: PortRange = PortRange()
+    capacity: Capacity = None
 
     tuples_from_lists = field_validator("docker_address_pools", "tp_images", mode="before")(
         lambda value: tuple(value) if isinstance(value, list) else value

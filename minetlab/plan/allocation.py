@@ -1,20 +1,25 @@
 """Who gets what: host, name, UUID, MAC and IP address of every guest, host, name and port of every container.
 
-Everything is derived from names by hashing, never from the order of the roster, so that a student keeps
-what they have when others come or go.
+A machine keeps what the lab's record has given it. What is not recorded is derived from names by hashing,
+never from the order of the roster: docs/decisions/who-has-what-is-recorded.md.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Interface
+from typing import TypeVar
 from uuid import UUID, uuid5
 
 from minetlab.errors import LabError
-from minetlab.model import ContainerHost, KvmHost, Lab, Student
+from minetlab.model import ContainerHost, KvmHost, Lab, Placement, Student
+from minetlab.plan.places import Wish, settle, shortage
+from minetlab.plan.spread import hash_of, spread, without_room
 
 NAMESPACE = UUID("6b1f0f4e-2f2c-4a6e-9a52-6d1f4f1d7c11")
 # QEMU's and libvirt's own prefix, from the locally administered range.
 MAC_PREFIX = (0x52, 0x54, 0x00)
+
+Host = TypeVar("Host", KvmHost, ContainerHost)
 
 
 @dataclass(frozen=True)
@@ -67,84 +72,157 @@ class Plan:
 def allocate(lab: Lab) -> Plan:
     """Give every student a guest on a KVM host and one container a TP image on a container host.
 
-    :raises LabError: where a subnet has fewer addresses than guests, or a host fewer ports than containers.
+    :raises LabError: with all that does not fit: students in the hosts' capacity, guests in a subnet,
+        containers in a range of ports. Or two machines would have one name, or have one place in the record.
     """
-    students = sorted(lab.students, key=lambda student: student.login)
-    guests = _guests(lab, students) if lab.kvm_hosts else ()
-    containers = _containers(lab, students) if lab.container_hosts else ()
-    return Plan(guests, containers)
+    problems: list[LabError] = []
+    plan = Plan(_guests(lab, problems), _containers(lab, problems))
+    problems += _same_names(plan)
+    if problems:
+        steps = dict.fromkeys(each.next_step for each in problems)
+        raise LabError("\n".join(each.problem for each in problems), next_step="; ".join(steps))
+    return plan
 
 
-def _guests(lab: Lab, students: list[Student]) -> tuple[Guest, ...]:
-    taken: set[IPv4Address] = set()
-    guests = []
-    for student in students:
-        host = max(lab.kvm_hosts, key=lambda host: _hash(host.name, student.login))
-        address = _free_address(host, student.login, taken)
-        taken.add(address.ip)
-        name = f"{lab.name}-{student.login}"
-        guests.append(
-            Guest(
-                name=name,
-                hostname=student.login,
-                student=student,
-                host=host.name,
-                uuid=uuid5(NAMESPACE, name),
-                mac=_mac(lab.name, address.ip),
-                address=address,
+def is_of(lab: str, placement: Placement) -> bool:
+    """Whether it is one of the lab's machines; several labs may share a roster, and with it the record."""
+    return f"{placement.machine}-".startswith(f"{lab}-{placement.login}-")
+
+
+def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
+    given = _given(lab, lab.kvm_hosts, IPv4Address)
+    hosts = _hosts(lab, "kvm_hosts", lab.kvm_hosts, given, problems)
+    names = {student.login: f"{lab.name}-{student.login}" for student, _ in hosts}
+    # Unique in the lab, not only on its host, as a bridge may join the hosts; and by its last two octets, as
+    # the MAC is made of them.
+    settled = settle(
+        [
+            Wish(
+                names[student.login],
+                host.name,
+                _addresses(host),
+                seed=student.login,
+                barred=int(host.settings.guest_network.gateway),
             )
+            for student, host in hosts
+        ],
+        lab.record,
+        {each.machine: (each.host, int(each.place)) for each in given.values()},
+        unique=lambda _, address: address % 2**16,
+    )
+    for host in lab.kvm_hosts:
+        subnet = host.settings.guest_network.subnet
+        problems += shortage(
+            settled,
+            host.name,
+            f"{len(_addresses(host))} guest addresses of guest_network.subnet {subnet}",
+            "guest_network.subnet in inventories/group_data/kvm_hosts.py",
+            lab.record,
         )
-    return tuple(guests)
-
-
-def _containers(lab: Lab, students: list[Student]) -> tuple[Container, ...]:
-    taken: dict[str, set[int]] = {host.name: set() for host in lab.container_hosts}
-    containers = []
-    for student in students:
-        host = max(lab.container_hosts, key=lambda host: _hash(host.name, student.login))
-        for tp_image in host.settings.tp_images:
-            name = f"{lab.name}-{student.login}-{tp_image}"
-            port = _free_port(host, name, taken[host.name])
-            taken[host.name].add(port)
-            containers.append(Container(name, student, host.name, tp_image, port))
-    return tuple(containers)
-
-
-def _free_port(host: ContainerHost, name: str, taken: set[int]) -> int:
-    """The port the container's name hashes to, or the next free one."""
-    ports = range(host.settings.ssh_ports.first, host.settings.ssh_ports.last + 1)
-    preferred = _hash(name)
-    for step in range(len(ports)):
-        port = ports[(preferred + step) % len(ports)]
-        if port not in taken:
-            return port
-    raise LabError(
-        f"{host.name}: all {len(ports)} ports of ssh_ports are taken by containers",
-        next_step="widen ssh_ports in inventories/group_data/container_hosts.py",
+    return tuple(
+        _guest(lab, student, host, names[student.login], IPv4Address(settled.places[names[student.login]]))
+        for student, host in hosts
+        if names[student.login] in settled.places
     )
 
 
-def _free_address(host: KvmHost, login: str, taken: set[IPv4Address]) -> IPv4Interface:
-    """The address the login hashes to, or the next free one."""
+def _guest(lab: Lab, student: Student, host: KvmHost, name: str, address: IPv4Address) -> Guest:
+    return Guest(
+        name=name,
+        hostname=student.login,
+        student=student,
+        host=host.name,
+        uuid=uuid5(NAMESPACE, name),
+        mac=_mac(lab.name, address),
+        address=IPv4Interface((address, host.settings.guest_network.subnet.prefixlen)),
+    )
+
+
+def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
+    given = _given(lab, lab.container_hosts, int)
+    hosts = _hosts(lab, "container_hosts", lab.container_hosts, given, problems)
+    wanted = {
+        f"{lab.name}-{student.login}-{tp_image}": (student, host, tp_image)
+        for student, host in hosts
+        for tp_image in host.settings.tp_images
+    }
+    settled = settle(
+        [Wish(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
+        lab.record,
+        {each.machine: (each.host, int(each.place)) for each in given.values()},
+        unique=lambda host, port: (host, port),
+    )
+    for host in lab.container_hosts:
+        problems += shortage(
+            settled,
+            host.name,
+            f"{len(_ports(host))} ports of ssh_ports",
+            "ssh_ports in inventories/group_data/container_hosts.py",
+            lab.record,
+        )
+    return tuple(
+        Container(name, student, host.name, tp_image, settled.places[name])
+        for name, (student, host, tp_image) in wanted.items()
+        if name in settled.places
+    )
+
+
+def _given(lab: Lab, hosts: Sequence[KvmHost | ContainerHost], kind: type) -> Mapping[str, Placement]:
+    """What machines on these hosts have, by name; where one was moved between them, the newest."""
+    names = {host.name for host in hosts}
+    return {
+        each.machine: each
+        for each in lab.record.placements
+        if each.host in names and isinstance(each.place, kind)
+    }
+
+
+def _hosts(
+    lab: Lab, group: str, hosts: Sequence[Host], given: Mapping[str, Placement], problems: list[LabError]
+) -> list[tuple[Student, Host]]:
+    """The host of each student that there is room for."""
+    if not hosts:
+        return []
+    students = {student.login: student for student in sorted(lab.students, key=lambda each: each.login)}
+    capacities = {host.name: host.settings.capacity for host in hosts}
+    there = {each.login: each.host for each in given.values() if is_of(lab.name, each)}
+    chosen = spread(students.keys(), capacities, there)
+    problems += without_room(
+        group,
+        logins=students.keys(),
+        capacities=capacities,
+        there=there,
+        chosen=chosen,
+        record=lab.record.source,
+    )
+    by_name = {host.name: host for host in hosts}
+    return [(student, by_name[chosen[login]]) for login, student in students.items() if login in chosen]
+
+
+def _addresses(host: KvmHost) -> range:
+    """Those for guests, as numbers."""
     network = host.settings.guest_network
-    first, last = network.reserved + 1, network.subnet.num_addresses - 2
-    size = last - first + 1
-    preferred = _hash(login)
-    for step in range(size):
-        address = network.subnet[first + (preferred + step) % size]
-        if address not in taken and address != network.gateway:
-            return IPv4Interface((address, network.subnet.prefixlen))
-    raise LabError(
-        f"{host.name}: all {size} guest addresses of guest_network.subnet {network.subnet} are taken",
-        next_step="widen guest_network.subnet in inventories/group_data/kvm_hosts.py",
-    )
+    return range(int(network.subnet[network.reserved + 1]), int(network.subnet.broadcast_address))
+
+
+def _ports(host: ContainerHost) -> range:
+    return range(host.settings.ssh_ports.first, host.settings.ssh_ports.last + 1)
+
+
+def _same_names(plan: Plan) -> Iterator[LabError]:
+    """The guest of a student ``a-isa`` would be called as the container ``isa`` of a student ``a``."""
+    owners: dict[str, str] = {}
+    machines: list[Guest | Container] = [*plan.guests, *plan.containers]
+    for machine in machines:
+        owner = owners.setdefault(machine.name, machine.student.login)
+        if owner != machine.student.login:
+            yield LabError(
+                f"{owner} and {machine.student.login} would both have a machine called {machine.name}",
+                next_step="give one of them another login",
+            )
 
 
 def _mac(lab: str, address: IPv4Address) -> str:
-    """Unique in the lab because the address is; the lab's hash keeps two labs on one bridge apart."""
-    octets = (*MAC_PREFIX, _hash(lab) % 256, *address.packed[2:])
+    """The lab's hash keeps two labs on one bridge apart."""
+    octets = (*MAC_PREFIX, hash_of(lab) % 256, *address.packed[2:])
     return ":".join(f"{octet:02x}" for octet in octets)
-
-
-def _hash(*parts: str) -> int:
-    return int.from_bytes(sha256("/".join(parts).encode()).digest()[:8])

@@ -3,7 +3,13 @@
 import os
 import tempfile
 
+from hypothesis import settings
+
 # Set before the test modules are imported: some make specs, and with them the lab's key, while they load.
 _folder = tempfile.TemporaryDirectory(prefix="minet-lab-unit-")
 for _name in ("MINETLAB_STATE", "MINETLAB_CACHE"):
     os.environ[_name] = f"{_folder.name}/{_name}"
+
+# On a busy machine, an example takes the time it takes.
+settings.register_profile("lab", deadline=None)
+settings.load_profile("lab")

@@ -15,10 +15,11 @@ from minetlab.model import (
     Student,
 )
 from minetlab.model.settings import PortRange
+from minetlab.model.student import RESERVED_LOGINS
 from minetlab.plan import allocate
 
 LOGINS = st.lists(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), unique=True, max_size=40).map(
-    lambda logins: [login for login in logins if login not in {"root", "lab", "bin", "sys", "demo", "sshd"}]
+    lambda logins: [login for login in logins if login not in RESERVED_LOGINS]
 )
 
 

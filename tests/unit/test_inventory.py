@@ -5,8 +5,10 @@ import pytest
 from minetlab import inventory
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
-from minetlab.model import BridgedNetwork, UrlImage
+from minetlab.model import BridgedNetwork, Record, UrlImage
 from minetlab.paths import PROJECT_ROOT
+from minetlab.plan import allocate
+from minetlab.plan.recording import with_plan
 
 BRIDGE = {
     "mode": "bridge",
@@ -72,6 +74,8 @@ def test_all_of_the_practical_work_is_on_real_hosts_and_on_the_course_in_the_san
         ),
         ("@sandbox", "guest_tps = ['../etc']", "guest_tps.0"),
         ("@sandbox", "guest_tps = 'vm'", "guest_tps"),
+        ("kvm_hosts", "capacity = -1", "capacity"),
+        ("container_hosts", "capacity = 'many'", "capacity"),
         ("all", "lab_name = 'Much Too Long A Name'", "lab_name"),
         ("all", "require_kvm = 'yes'", "require_kvm"),
         (
@@ -93,6 +97,25 @@ def test_wrong_data_is_named_with_its_file_and_line(folder, group, line, said):
 def test_a_missing_roster_is_named(folder):
     (folder / "students.csv").unlink()
     with pytest.raises(LabError, match="cannot read the roster"):
+        inventory.load(inventory.read(folder / "lab.py"))
+
+
+def test_a_roster_out_of_a_spreadsheet_in_another_encoding_is_named(folder):
+    (folder / "students.csv").write_bytes("name\nAndré\n".encode("cp1252"))
+    with pytest.raises(LabError, match=r"students\.csv, line 2: a letter is not encoded in UTF-8"):
+        inventory.load(inventory.read(folder / "lab.py"))
+
+
+def test_the_record_beside_the_roster_is_the_shipped_plan(folder):
+    lab = inventory.load(inventory.read(folder / "lab.py"))
+    assert lab.record.source == str(folder / "allocation.csv")
+    assert with_plan(lab.record, lab, allocate(lab)) == lab.record
+    assert allocate(lab) == allocate(lab.model_copy(update={"record": Record()}))
+
+
+def test_a_wrong_record_is_named(folder):
+    (folder / "allocation.csv").write_text("<<<<<<< HEAD\n")
+    with pytest.raises(LabError, match=r"allocation\.csv, line 1: no column login"):
         inventory.load(inventory.read(folder / "lab.py"))
 
 

@@ -1,0 +1,54 @@
+"""Operations on the record of who has what: a file on this machine, not on the host."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.host import Host
+from pyinfra.api.operation import operation
+from pyinfra.api.state import State
+from pyinfra.context import host
+
+from minetlab import record
+from minetlab.errors import LabError
+from minetlab.model import Lab, Record
+from minetlab.operations.commands import Commands, fail, failure
+from minetlab.plan import Plan
+from minetlab.plan.recording import unchanged, with_plan, without_gone
+
+
+@operation()
+def kept(lab: Lab, plan: Plan) -> Commands:
+    """Have in the record what the plan gives, before anything of it is made."""
+    wanted = with_plan(lab.record, lab, plan)
+    yield from _change(lab, partial(unchanged, before=lab.record, after=wanted))
+
+
+@operation()
+def forgotten(lab: Lab, plan: Plan) -> Commands:
+    """Let go of what the lab's machines had on this host that are not planned: they are removed now."""
+    yield from _change(lab, partial(without_gone, lab=lab, plan=plan, host=host.name))
+
+
+def _change(lab: Lab, changed: Callable[[Record], Record]) -> Commands:
+    path = Path(lab.record.source)
+    try:
+        there = record.read(path)
+        wanted = changed(there)
+    except LabError as error:
+        yield failure(error)
+        return
+    if there == wanted:
+        host.noop(f"{path} says who has what")
+    else:
+        yield FunctionCommand(_write, (path, changed), {})
+
+
+def _write(state: State, host: Host, path: Path, changed: Callable[[Record], Record]) -> bool:
+    try:
+        record.change(path, changed)
+    except LabError as error:
+        return fail(state, host, error)
+    host.log(f"{path} has changed: commit it with the roster")
+    return True

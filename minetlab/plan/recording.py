@@ -1,0 +1,64 @@
+"""What the record says after a deploy, and after a teardown."""
+
+from minetlab.errors import LabError
+from minetlab.model import Lab, Placement, Record
+from minetlab.plan.allocation import Plan, is_of
+
+
+def placements(plan: Plan) -> tuple[Placement, ...]:
+    """All that a plan gives."""
+    guests = (
+        Placement(login=each.student.login, machine=each.name, host=each.host, place=each.address.ip)
+        for each in plan.guests
+    )
+    containers = (
+        Placement(login=each.student.login, machine=each.name, host=each.host, place=each.ssh_port)
+        for each in plan.containers
+    )
+    return (*guests, *containers)
+
+
+def with_plan(record: Record, lab: Lab, plan: Plan) -> Record:
+    """The record with all that the plan gives.
+
+    Lines stay of machines that are not in the plan, as these may well stand, and of hosts that are not in
+    this inventory, as another one may have them.
+    """
+    given = placements(plan)
+    machines = {each.machine for each in given}
+    hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
+    stay = [
+        each
+        for each in record.placements
+        if each in given or each.machine not in machines or each.host not in hosts
+    ]
+    new = [each for each in given if each not in stay]
+    return record.model_copy(
+        update={"placements": tuple(sorted([*stay, *new], key=lambda each: each.machine))}
+    )
+
+
+def without_gone(record: Record, lab: Lab, plan: Plan, host: str) -> Record:
+    """The record without the lab's machines on a host that the plan does not have there."""
+    given = placements(plan)
+    return record.model_copy(
+        update={
+            "placements": tuple(
+                each
+                for each in record.placements
+                if each.host != host or each in given or not is_of(lab.name, each)
+            )
+        }
+    )
+
+
+def unchanged(there: Record, before: Record, after: Record) -> Record:
+    """The record to write, if the one that is there is still the one that was planned with.
+
+    :raises LabError: it is not, as another run has written it meanwhile.
+    """
+    if there.placements not in (before.placements, after.placements):
+        raise LabError(
+            f"{there.source} is not what it was when this run read it", next_step="run the command again"
+        )
+    return after

@@ -1,0 +1,83 @@
+"""Which host each student's machines are on."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from hashlib import sha256
+from math import log
+
+from minetlab.errors import LabError
+
+Capacities = Mapping[str, int | None]
+"""By host: how many students it has room for; None: any number."""
+
+
+def hash_of(*parts: str) -> int:
+    """64 bits that depend on nothing but the parts."""
+    return int.from_bytes(sha256("/".join(parts).encode()).digest()[:8])
+
+
+def spread(logins: Collection[str], capacities: Capacities, there: Mapping[str, str]) -> dict[str, str]:
+    """The host of each student.
+
+    A student stays where they are, as long as that host has room for them. Others are spread by weighted
+    rendezvous hashing: in proportion to the capacities, and evenly where there are none. So the hosts of
+    students who are not recorded yet hardly depend on each other, and not at all while no host is full.
+
+    :param there: the host of those who have one already, by login. Who has left the roster keeps the room as
+        well: their machines may stand, and they may come back.
+    """
+    left = dict(capacities)
+    most = max((each for each in capacities.values() if each is not None), default=1)
+    weights = {host: most if room is None else room for host, room in capacities.items()}
+
+    def affinity(login: str, host: str) -> float:
+        # -w/ln(u), u uniform in (0, 1): Schindelhauer, Schomaker, "Weighted distributed hash tables", 2005.
+        return -weights[host] / log(((hash_of(host, login) >> 12) + 0.5) / 2**52)
+
+    def less(room: int | None) -> int | None:
+        return None if room is None else max(0, room - 1)
+
+    chosen: dict[str, str] = {}
+
+    def seat(login: str, hosts: Iterable[str]) -> None:
+        roomy = [host for host in hosts if left[host] != 0]
+        if roomy:
+            host = chosen[login] = max(roomy, key=lambda host: affinity(login, host))
+            left[host] = less(left[host])
+
+    stay = [login for login in sorted(logins) if login in there]
+    for login in sorted(stay, key=lambda login: affinity(login, there[login]), reverse=True):
+        seat(login, [there[login]])
+    for login in there.keys() - logins:
+        left[there[login]] = less(left[there[login]])
+    for login in sorted(logins):
+        if login not in chosen:
+            seat(login, capacities)
+    return chosen
+
+
+def without_room(
+    group: str,
+    *,
+    logins: Collection[str],
+    capacities: Capacities,
+    there: Mapping[str, str],
+    chosen: Collection[str],
+    record: str,
+) -> Iterator[LabError]:
+    """What to say where a group's hosts have room for fewer students than there are.
+
+    :param chosen: those who have a host.
+    :param record: the record's file.
+    """
+    if len(chosen) == len(logins):
+        return
+    hosts = ", ".join(f"{host} {room}" for host, room in sorted(capacities.items()))
+    problem = (
+        f"{group}: there is room for {sum(room or 0 for room in capacities.values())} students ({hosts}), "
+        f"but there are {len(logins)}: {len(logins) - len(chosen)} too many"
+    )
+    next_step = "raise capacity in inventories/group_data/, or name another host in the inventory"
+    if gone := sorted(there.keys() - logins):
+        problem += f"; room is held for {', '.join(gone)}, who left the roster"
+        next_step += f", or remove the machines of those who left, and their lines in {record}"
+    yield LabError(problem, next_step=next_step)

@@ -1,0 +1,62 @@
+"""The record's file: beside the roster, and committed with it."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from minetlab.errors import LabError
+from minetlab.model import Record, decode, parse_record
+
+FILE = "allocation.csv"
+
+
+def read(path: Path) -> Record:
+    """The record; an empty one where there is no file yet.
+
+    :raises LabError: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Record(source=str(path))
+    except OSError as error:
+        raise _cannot("read", path, error) from error
+    return parse_record(decode(data, str(path)), str(path))
+
+
+def change(path: Path, changed: Callable[[Record], Record]) -> None:
+    """Put the record through a function and write what comes of it: whole, or not at all.
+
+    :raises LabError: it cannot be read or written, or the function's own.
+    """
+    try:
+        with _alone(path.parent):
+            new = changed(read(path))
+            partial = path.with_name(f".{path.name}.{os.getpid()}")
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(new.text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+    except OSError as error:
+        raise _cannot("write", path, error) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other runs from changing the record between reading and writing: for milliseconds."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _cannot(do: str, path: Path, error: OSError) -> LabError:
+    return LabError(
+        f"cannot {do} the record {path}: {error.strerror}",
+        next_step="the lab keeps there who has what: make the file and its folder readable and writable",
+    )

@@ -1,0 +1,260 @@
+"""What a machine has been given, it keeps: whoever comes or goes, whatever the hosts."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minetlab.errors import LabError
+from minetlab.model import (
+    ContainerHost,
+    ContainerHostSettings,
+    KvmHost,
+    KvmHostSettings,
+    Lab,
+    NatNetwork,
+    Placement,
+    Record,
+    Student,
+)
+from minetlab.model.settings import PortRange
+from minetlab.plan import Container, Guest, Plan, allocate
+from minetlab.plan.recording import with_plan, without_gone
+
+# Few addresses and ports, so that nearly every preference collides.
+EVERYBODY = [f"s{number}" for number in range(12)]
+SUBNET = NatNetwork(subnet=IPv4Network("10.0.0.0/27"), reserved=15)
+PORTS = PortRange(first=20000, last=20023)
+TPS = ("isa", "processus")
+
+ROSTERS = st.lists(st.lists(st.sampled_from(EVERYBODY), unique=True), min_size=1, max_size=5)
+CAPACITIES = st.lists(st.none() | st.integers(0, 9), min_size=1, max_size=3)
+
+
+def lab_of(logins, capacities=(None,), *, record=None, tps=TPS, prefix="", name="lab"):
+    return Lab(
+        name=name,
+        students=tuple(Student(login=login, name=login) for login in logins),
+        kvm_hosts=tuple(
+            KvmHost(
+                name=f"{prefix}hv{number}", settings=KvmHostSettings(guest_network=SUBNET, capacity=capacity)
+            )
+            for number, capacity in enumerate(capacities)
+        ),
+        container_hosts=tuple(
+            ContainerHost(
+                name=f"{prefix}ct{number}",
+                settings=ContainerHostSettings(ssh_ports=PORTS, capacity=capacity, tp_images=tps),
+            )
+            for number, capacity in enumerate(capacities)
+        ),
+        record=record or Record(),
+    )
+
+
+def deploy(logins, capacities=(None,), record=None, **options):
+    """Allocate as a deploy does; returns the plan, and the record after it."""
+    lab = lab_of(logins, capacities, record=record, **options)
+    plan = allocate(lab)
+    return plan, with_plan(lab.record, lab, plan)
+
+
+def given_in(plan: Plan):
+    """What everybody has."""
+    machines: list[Guest | Container] = [*plan.guests, *plan.containers]
+    return {each.name: each for each in machines}
+
+
+def fits(logins, capacities, record=None):
+    """Whether there is room for these students, and for those whom the record knows."""
+    everybody = set(logins) | {each.login for each in (record or Record()).placements}
+    return None in capacities or sum(capacities) >= len(everybody)
+
+
+@given(ROSTERS, CAPACITIES)
+def test_nobody_moves_when_others_come_or_go_and_nothing_is_given_twice(rosters, capacities):
+    record = Record()
+    before: dict[str, Guest | Container] = {}
+    for logins in rosters:
+        if not fits(logins, capacities, record):
+            with pytest.raises(LabError, match="too many"):
+                deploy(logins, capacities, record)
+            continue
+        plan, record = deploy(logins, capacities, record)
+        now = given_in(plan)
+        assert len(now) == (1 + len(TPS)) * len(logins)
+        assert {name: now[name] for name in now.keys() & before.keys()} == {
+            name: before[name] for name in now.keys() & before.keys()
+        }
+        for unique in (
+            [guest.address for guest in plan.guests],
+            [guest.mac for guest in plan.guests],
+            [guest.uuid for guest in plan.guests],
+            [(container.host, container.ssh_port) for container in plan.containers],
+            [(each.machine, each.host) for each in record.placements],
+        ):
+            assert len(unique) == len(set(unique))
+        for number, capacity in enumerate(capacities):
+            if capacity is not None:
+                assert len(plan.guests_on(f"hv{number}")) <= capacity
+                assert len(plan.containers_on(f"ct{number}")) <= capacity * len(TPS)
+        assert deploy(logins[::-1], capacities, record) == (plan, record)
+        before = now
+
+
+@given(ROSTERS)
+def test_who_comes_back_finds_what_they_had(rosters):
+    record = Record()
+    seen: dict[str, Guest | Container] = {}
+    for logins in rosters:
+        plan, record = deploy(logins, (None, None), record)
+        for name, machine in given_in(plan).items():
+            assert seen.setdefault(name, machine) == machine
+
+
+@given(st.lists(st.sampled_from(EVERYBODY), unique=True), st.integers(0, 3))
+def test_without_a_record_the_plan_depends_on_the_roster_only(logins, hosts):
+    assert allocate(lab_of(logins, hosts * [None])) == allocate(lab_of(logins[::-1], hosts * [None]))
+
+
+@given(st.lists(st.sampled_from(EVERYBODY), unique=True), CAPACITIES)
+def test_who_does_not_fit_is_counted(logins, capacities):
+    if fits(logins, capacities):
+        return
+    with pytest.raises(LabError) as error:
+        deploy(logins, capacities)
+    missing = len(logins) - sum(capacities)
+    for group in ("kvm_hosts", "container_hosts"):
+        assert f"{group}: there is room for {sum(capacities)} students" in error.value.problem
+        assert f"but there are {len(logins)}: {missing} too many" in error.value.problem
+    assert "raise capacity in inventories/group_data/" in error.value.next_step
+
+
+def test_a_new_host_moves_nobody_and_takes_who_comes_next():
+    few = EVERYBODY[:6]
+    before, record = deploy(few, (6,))
+    after, _ = deploy(EVERYBODY, (6, None), record)
+    assert given_in(before).items() <= given_in(after).items()
+    assert len(after.guests_on("hv1")) == 6
+
+
+def test_only_those_on_a_host_that_is_gone_move_and_they_keep_their_addresses():
+    before, record = deploy(EVERYBODY, (None, None))
+    assert {guest.host for guest in before.guests} == {"hv0", "hv1"}
+    after, record = deploy(EVERYBODY, (None,), record)
+    assert after.guests == tuple(replace(guest, host="hv0") for guest in before.guests)
+    # The host comes back: there is no need to move again.
+    assert deploy(EVERYBODY, (None, None), record)[0] == after
+
+
+@given(st.integers(0, 12))
+def test_as_many_move_as_a_lowered_capacity_asks_for(capacity):
+    before, record = deploy(EVERYBODY, (None, 0))
+    after, _ = deploy(EVERYBODY, (capacity, None), record)
+    moved = [new for old, new in zip(before.guests, after.guests, strict=True) if old.host != new.host]
+    assert len(moved) == 12 - capacity
+    assert [each.address for each in before.guests] == [each.address for each in after.guests]
+
+
+def test_the_spread_is_in_proportion_to_the_capacities():
+    logins = [f"s{number}" for number in range(400)]
+    settings = [
+        KvmHostSettings(guest_network=NatNetwork(subnet=IPv4Network("10.0.0.0/16")), capacity=each)
+        for each in (300, 900)
+    ]
+    lab = lab_of(logins, ()).model_copy(
+        update={"kvm_hosts": tuple(KvmHost(name=f"hv{n}", settings=each) for n, each in enumerate(settings))}
+    )
+    share = len(allocate(lab).guests_on("hv0")) / len(logins)
+    assert share == pytest.approx(1 / 4, abs=0.07)  # three standard deviations
+
+
+def test_an_address_outside_a_changed_subnet_is_given_up_and_no_other():
+    before, record = deploy(EVERYBODY)
+    high = IPv4Address("10.0.0.24")
+    lab = lab_of(EVERYBODY[:6], record=record)
+    narrow = NatNetwork(subnet=IPv4Network("10.0.0.0/27"), reserved=23)
+    hosts = (KvmHost(name="hv0", settings=KvmHostSettings(guest_network=narrow)),)
+    gone = without_gone(record, lab, allocate(lab), "hv0")
+    after = {
+        each.name: each.address.ip
+        for each in allocate(lab.model_copy(update={"kvm_hosts": hosts, "record": gone})).guests
+    }
+    old = {each.name: each.address.ip for each in before.guests}
+    assert all(address >= high for address in after.values())
+    assert all(after[name] == old[name] for name in after if old[name] >= high)
+
+
+def test_a_tp_image_more_leaves_the_other_containers_where_they_are():
+    before, record = deploy(EVERYBODY, (None, None), tps=("processus",))
+    after, record = deploy(EVERYBODY, (None, None), record, tps=TPS)
+    assert given_in(before).items() <= given_in(after).items()
+    # Its port is still there when it comes back.
+    _, record = deploy(EVERYBODY, (None, None), record, tps=("processus",))
+    assert deploy(EVERYBODY, (None, None), record)[0] == after
+
+
+def test_the_sandbox_and_the_real_hosts_share_a_record_without_moving_anybody():
+    rehearsal, record = deploy(EVERYBODY, (None, None), prefix="@sandbox/")
+    real, record = deploy(EVERYBODY, (None, None), record)
+    assert deploy(EVERYBODY, (None, None), record, prefix="@sandbox/") == (rehearsal, record)
+    assert deploy(EVERYBODY, (None, None), record) == (real, record)
+
+
+def test_two_labs_of_one_roster_have_no_port_of_a_host_in_common():
+    first, record = deploy(EVERYBODY[:6], name="a")
+    second, record = deploy(EVERYBODY[:6], record=record, name="a-b")
+    ports = {each.ssh_port for each in (*first.containers, *second.containers)}
+    assert len(ports) == 24
+    assert deploy(EVERYBODY[:6], record=record, name="a")[0] == first
+    lab = lab_of([], record=record, name="a")
+    left = without_gone(record, lab, allocate(lab), "ct0").placements
+    assert {each.machine for each in left if each.host == "ct0"} == {each.name for each in second.containers}
+
+
+def test_what_those_who_left_hold_is_said_and_can_be_let_go():
+    _, record = deploy(EVERYBODY)
+    late = ["t0", "t1", "t2", *EVERYBODY[:9]]
+    with pytest.raises(LabError) as error:
+        deploy(["t0", "t1", "t2", "t3", *EVERYBODY[:9]], record=record)
+    assert "hv0: all 15 guest addresses of guest_network.subnet 10.0.0.0/27 are taken: 1 too few" in (
+        error.value.problem
+    )
+    assert "3 are held by machines that the roster does not ask for" in error.value.problem
+    assert "ct0: all 24 ports of ssh_ports are taken: 8 too few" in error.value.problem
+    lab = lab_of(EVERYBODY[:9])
+    plan = allocate(lab.model_copy(update={"record": record}))
+    for host in ("hv0", "ct0"):
+        record = without_gone(record, lab, plan, host)
+    assert {each.login for each in record.placements} == set(EVERYBODY[:9])
+    assert given_in(plan).items() <= given_in(deploy(late, record=record)[0]).items()
+
+
+@pytest.mark.parametrize(
+    ("host", "place", "first", "second"),
+    [("hv0", IPv4Address("10.0.0.20"), "lab-a", "lab-b"), ("ct0", 20003, "lab-a-isa", "lab-b-isa")],
+)
+def test_a_place_that_is_recorded_twice_is_refused(host, place, first, second):
+    placements = tuple(
+        Placement(login=login, machine=machine, host=host, place=place)
+        for login, machine in (("a", first), ("b", second))
+    )
+    with pytest.raises(LabError, match=f"r.csv gives the same place to {first} and {second}"):
+        deploy(["a", "b"], record=Record(placements=placements, source="r.csv"))
+
+
+def test_who_left_keeps_the_room_until_they_are_forgotten():
+    _, record = deploy(["a", "b"], (2,))
+    with pytest.raises(LabError, match=r"\(hv0 2\), but there are 2: 1 too many; room is held for b"):
+        deploy(["a", "c"], (2,), record)
+    lab = lab_of(["a"], (2,), record=record)
+    for host in ("hv0", "ct0"):
+        record = without_gone(record, lab, allocate(lab), host)
+    assert {guest.hostname for guest in deploy(["a", "c"], (2,), record)[0].guests} == {"a", "c"}
+
+
+def test_two_machines_of_one_name_are_refused():
+    with pytest.raises(LabError, match="a-isa and a would both have a machine called lab-a-isa"):
+        deploy(["a", "a-isa"])
