@@ -87,12 +87,12 @@ def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
     containers = [container for container in plan.containers if alias_of(container.host) in aliases]
     blocks += [inner_block(guest, key, known_hosts) for guest in guests]
     blocks += [inner_block(container, key, known_hosts) for container in containers]
-    _replace(
+    write_private(
         known_hosts,
         "".join(_known_host(guest.name, guest_host_key(lab.name, guest.name)) for guest in guests)
         + "".join(_known_host(each.name, container_host_key(lab.name, each.name)) for each in containers),
     )
-    _replace(path, render(blocks, _socket_folder(path.parent)))
+    write_private(path, render(blocks, _socket_folder(path.parent)))
     return path
 
 
@@ -104,8 +104,8 @@ def render(blocks: Iterable[Block], sockets: Path) -> str:
     lines = ["# Written by minet-lab at each use: changes are lost."]
     for block in blocks:
         lines += ["", f"Host {block.alias}"]
-        options = {**block.options, **FOR_ALL, "ControlPath": f"{_file(sockets)}/%C"}
-        lines += [f"    {option} {_word(option, value)}" for option, value in options.items()]
+        options = {**block.options, **FOR_ALL, "ControlPath": f"{escaped(sockets)}/%C"}
+        lines += [f"    {option} {word(option, value)}" for option, value in options.items()]
         if block.own_configuration:
             # With -F, ssh reads neither of them by itself.
             lines += ["    Include ~/.ssh/config", "    Include /etc/ssh/ssh_config"]
@@ -122,7 +122,7 @@ def host_block(host: InventoryHost) -> Block | None:
             next_step="name the host as SSH knows it, in the inventory",
         )
     given = {
-        option: _file(host.data[key]) if option in FILES else str(host.data[key])
+        option: escaped(host.data[key]) if option in FILES else str(host.data[key])
         for key, option in FROM_HOST_DATA.items()
         if host.data.get(key) is not None
     }
@@ -145,12 +145,12 @@ def inner_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Blo
     )
     options = {
         **where,
-        "IdentityFile": _file(key),
+        "IdentityFile": escaped(key),
         "IdentitiesOnly": "yes",
         "ProxyJump": alias_of(machine.host),
         # Its key is known by its name: its address may have belonged to another one.
         "HostKeyAlias": machine.name,
-        "UserKnownHostsFile": _file(known_hosts),
+        "UserKnownHostsFile": escaped(known_hosts),
         "StrictHostKeyChecking": "yes",
     }
     return Block(machine.name, options)
@@ -174,26 +174,30 @@ def _sandbox_block(name: str) -> Block | None:
             "HostName": reached.hostname,
             "Port": str(reached.port),
             "User": reached.user,
-            "IdentityFile": _file(reached.key),
+            "IdentityFile": escaped(reached.key),
             "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": _file(reached.known_hosts),
+            "UserKnownHostsFile": escaped(reached.known_hosts),
             "StrictHostKeyChecking": "yes",
         },
     )
 
 
-def _file(path: Path | str) -> str:
+def escaped(path: Path | str) -> str:
     """A path with ssh's escape character escaped."""
     return str(path).replace("%", "%%")
 
 
-def _word(option: str, value: str) -> str:
+def word(option: str, value: str) -> str:
+    """A value as one word of the configuration, quoted where it has to be.
+
+    :raises LabError: it cannot be written there, whatever the quotes.
+    """
     if '"' in value or "\n" in value:
         raise LabError(
             f"{option} {value!r} cannot be written in an SSH configuration",
             next_step="use a name without quotes and line breaks",
         )
-    return f'"{value}"' if " " in value else value
+    return f'"{value}"' if set(value) & set(" '#") else value
 
 
 def _socket_folder(lab_folder: Path) -> Path:
@@ -211,7 +215,8 @@ def _socket_folder(lab_folder: Path) -> Path:
     return folder
 
 
-def _replace(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only this user reads (mode 0600), in one step."""
     descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
