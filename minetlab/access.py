@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from minetlab.errors import LabError
+from minetlab.files import write_private
 from minetlab.inventory import InventoryHost
 from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.model import Lab
@@ -104,7 +105,7 @@ def render(blocks: Iterable[Block], sockets: Path) -> str:
     lines = ["# Written by minet-lab at each use: changes are lost."]
     for block in blocks:
         lines += ["", f"Host {block.alias}"]
-        options = {**block.options, **FOR_ALL, "ControlPath": f"{escaped(sockets)}/%C"}
+        options = {**block.options, **FOR_ALL, "ControlPath": f"{_file(sockets)}/%C"}
         lines += [f"    {option} {word(option, value)}" for option, value in options.items()]
         if block.own_configuration:
             # With -F, ssh reads neither of them by itself.
@@ -122,7 +123,7 @@ def host_block(host: InventoryHost) -> Block | None:
             next_step="name the host as SSH knows it, in the inventory",
         )
     given = {
-        option: escaped(host.data[key]) if option in FILES else str(host.data[key])
+        option: _file(host.data[key]) if option in FILES else str(host.data[key])
         for key, option in FROM_HOST_DATA.items()
         if host.data.get(key) is not None
     }
@@ -145,12 +146,12 @@ def inner_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Blo
     )
     options = {
         **where,
-        "IdentityFile": escaped(key),
+        "IdentityFile": _file(key),
         "IdentitiesOnly": "yes",
         "ProxyJump": alias_of(machine.host),
         # Its key is known by its name: its address may have belonged to another one.
         "HostKeyAlias": machine.name,
-        "UserKnownHostsFile": escaped(known_hosts),
+        "UserKnownHostsFile": _file(known_hosts),
         "StrictHostKeyChecking": "yes",
     }
     return Block(machine.name, options)
@@ -174,15 +175,15 @@ def _sandbox_block(name: str) -> Block | None:
             "HostName": reached.hostname,
             "Port": str(reached.port),
             "User": reached.user,
-            "IdentityFile": escaped(reached.key),
+            "IdentityFile": _file(reached.key),
             "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": escaped(reached.known_hosts),
+            "UserKnownHostsFile": _file(reached.known_hosts),
             "StrictHostKeyChecking": "yes",
         },
     )
 
 
-def escaped(path: Path | str) -> str:
+def _file(path: Path | str) -> str:
     """A path with ssh's escape character escaped."""
     return str(path).replace("%", "%%")
 
@@ -197,7 +198,7 @@ def word(option: str, value: str) -> str:
             f"{option} {value!r} cannot be written in an SSH configuration",
             next_step="use a name without quotes and line breaks",
         )
-    return f'"{value}"' if set(value) & set(" '#") else value
+    return f'"{value}"' if " " in value else value
 
 
 def _socket_folder(lab_folder: Path) -> Path:
@@ -213,11 +214,3 @@ def _socket_folder(lab_folder: Path) -> Path:
     if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
         raise LabError(f"{folder} is not this user's own folder", next_step=f"remove {folder}")
     return folder
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user reads (mode 0600), in one step."""
-    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(new).replace(path)

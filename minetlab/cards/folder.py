@@ -1,5 +1,6 @@
 """A student's folder: all that a computer of theirs needs to log in, and nothing that is somebody else's."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from minetlab import access
 from minetlab.cards.logins import Jump, Login
 from minetlab.cards.words import Language
 from minetlab.errors import LabError
+from minetlab.files import make_folder, write_private
 from minetlab.keys import student_key
 from minetlab.model import Student
 from minetlab.render import render
@@ -32,8 +34,9 @@ def write_folder(
     The private key is in it where the lab generated the pair; who brought a key keeps theirs to themselves.
 
     :param folder: of this student alone. Its configuration works where the folder is, and at `home_of`.
-    :raises LabError: the folder cannot be written.
+    :raises LabError: the folder cannot be written, or its name is too much for ssh.
     """
+    _refuse_odd(folder.resolve())
     jumps = tuple({login.jump.alias: login.jump for login in logins if login.jump}.values())
     files = {
         CONFIG: _config(folder, lab, student, logins, jumps),
@@ -50,22 +53,25 @@ def write_folder(
     }
     if student.ssh_key is None:
         files[KEY] = student_key(lab, student.login).private.read_text(encoding="ascii")
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        for name, text in files.items():
-            access.write_private(folder / name, text)
-        if student.ssh_key is not None:
-            # Of a run before the student brought a key of their own.
-            (folder / KEY).unlink(missing_ok=True)
-    except OSError as error:
+    make_folder(folder, private=True)
+    for name, text in files.items():
+        write_private(folder / name, text)
+    if student.ssh_key is not None:
+        # Of a run before the student brought a key of their own.
+        (folder / KEY).unlink(missing_ok=True)
+
+
+def _refuse_odd(folder: Path) -> None:
+    """To jump, ssh hands its configuration's path to a shell as it is, and takes a % in it for its own."""
+    if shlex.quote(str(folder)) != str(folder) or "%" in str(folder):
         raise LabError(
-            f"cannot write {folder}: {error.strerror}", next_step="choose another folder with --output"
-        ) from error
+            f"ssh could not jump with a configuration in {folder}",
+            next_step="choose a folder without spaces, quotes and % in its path, with --output",
+        )
 
 
 def _config(folder: Path, lab: str, student: Student, logins: Sequence[Login], jumps: Sequence[Jump]) -> str:
-    places = (home_of(lab), access.escaped(folder.resolve()))
+    places = (home_of(lab), str(folder.resolve()))
     return render(
         "cards/ssh_config.j2",
         lab=lab,

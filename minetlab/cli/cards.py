@@ -1,8 +1,9 @@
 """``lab cards``: what is handed to the students before a session."""
 
+import re
 from pathlib import Path
 
-from rich.console import Console
+import typer
 
 from minetlab import access, inventory
 from minetlab.cards import sheet
@@ -10,8 +11,11 @@ from minetlab.cards.folder import write_folder
 from minetlab.cards.logins import logins_of, reached
 from minetlab.cards.words import Language
 from minetlab.errors import LabError
+from minetlab.files import write_private
 from minetlab.model import Lab, Student
 from minetlab.plan import Container, Guest, allocate
+
+URL = re.compile(r"https?://\S{1,500}")
 
 
 def run(
@@ -22,8 +26,13 @@ def run(
     :param folder: where to; made if it is not there.
     :param login: of the only student whose card is wanted; None: everybody's.
     :param portal: address of the practical work's site, for the QR codes.
-    :raises LabError: nobody has that login, or a sandbox host does not run.
+    :raises LabError: nobody has that login, a sandbox host does not run, or the files cannot be written.
     """
+    if portal and not URL.fullmatch(portal):
+        raise LabError(
+            f"{portal!r} is no address of a site",
+            next_step="give --portal one such as https://tp.example.org",
+        )
     hosts = inventory.read(inventory_file)
     lab = inventory.load(hosts)
     plan = allocate(lab)
@@ -39,14 +48,15 @@ def run(
         cards.append(sheet.Card(lab.name, student, logins, student.login, portal, language))
     page = sheet.html(lab.name, cards, language)
     name = f"cards-{login}" if login else "cards"
-    (folder / f"{name}.html").write_text(page, encoding="utf-8")
-    (folder / f"{name}.pdf").write_bytes(sheet.pdf(page))
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(f"to print:     {folder / name}.pdf (or .html): {len(cards)} cards, without secrets")
-    console.print(f"to hand over: {folder}/<login>/ to that student alone: most hold a private key")
+    write_private(folder / f"{name}.html", page)
+    write_private(folder / f"{name}.pdf", sheet.pdf(page))
+    typer.echo(f"to print: {folder / name}.pdf (or .html); no secret is on a card")
+    typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")
 
 
 def _chosen(lab: Lab, login: str | None) -> list[Student]:
+    if not lab.students:
+        raise LabError("the roster has no students", next_step="add them to inventories/students.csv")
     students = sorted(lab.students, key=lambda student: student.login)
     if login is None:
         return students

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from rich.console import Console
+import typer
 
 from minetlab import access, inventory
 from minetlab.export import ansible, containerlab
+from minetlab.files import make_folder, write_private
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
 from minetlab.report.picture import svg
@@ -17,12 +18,13 @@ def run(inventory_file: Path, folder: Path) -> None:
     """Write the SSH configuration, an Ansible inventory, and the topology as JSON and as a picture.
 
     :param folder: where to; made if it is not there.
+    :raises LabError: they cannot be written.
     """
     hosts = inventory.read(inventory_file)
     lab = inventory.load(hosts)
     plan = allocate(lab)
     shape = topology(lab, plan)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     config = (folder / SSH_CONFIG).resolve()
     files = {
         SSH_CONFIG: access.write_config(lab, plan, hosts).read_text(encoding="utf-8"),
@@ -31,5 +33,5 @@ def run(inventory_file: Path, folder: Path) -> None:
         PICTURE: svg(shape),
     }
     for name, text in files.items():
-        access.write_private(folder / name, text)
-    Console(soft_wrap=True, highlight=False).print(f"{folder}/: {', '.join(files)}")
+        write_private(folder / name, text)
+    typer.echo(f"{folder}/: {', '.join(files)}")
