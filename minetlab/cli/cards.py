@@ -39,6 +39,11 @@ def run(
     students = _chosen(lab, login)
     machines: list[Guest | Container] = [*plan.guests, *plan.containers]
     used = {machine.host for machine in machines if machine.student in students}
+    if not used:
+        raise LabError(
+            "the lab gives students no machine",
+            next_step="name kvm_hosts or container_hosts in the inventory",
+        )
     config = access.write_config(lab, plan, hosts)
     found = reached(config, [host for host in hosts if host.name in used])
     cards = []

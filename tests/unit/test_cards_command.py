@@ -69,6 +69,12 @@ def test_a_class_without_students_is_said(tmp_path: Path, inventory: Path) -> No
         cards.run(inventory, tmp_path / "cards", None, None, "fr")
 
 
+def test_a_lab_without_machines_for_students_is_said(tmp_path: Path, inventory: Path) -> None:
+    inventory.write_text("others = ['elsewhere.example.org']\n")
+    with pytest.raises(LabError, match="no machine"):
+        cards.run(inventory, tmp_path / "cards", None, None, "fr")
+
+
 def test_one_host_is_enough_for_cards_of_those_on_it(tmp_path: Path, inventory: Path) -> None:
     inventory.write_text("container_hosts = ['ct1.example.org']\n")
     cards.run(inventory, tmp_path / "cards", "alice", None, "fr")
