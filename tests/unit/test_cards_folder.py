@@ -10,7 +10,7 @@ import pytest
 
 from minetlab import access
 from minetlab.cards.folder import write_folder
-from minetlab.cards.logins import Login, logins_of, reached
+from minetlab.cards.logins import Login, ReachedHost, logins_of, reached
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
@@ -193,6 +193,8 @@ def test_it_works_where_it_is_and_where_students_are_told_to_put_it(tmp_path: Pa
     (known,) = [line for line in said if line.startswith("userknownhostsfile ")]
     assert "/minet/known_hosts" in known
     assert str(folder / "known_hosts") in known
+    # ssh would offer every key of an agent first, and sshd counts: MaxAuthTries in sshd_config(5).
+    assert "identitiesonly yes" in said
     assert "cp -r alice ~/minet" in (folder / "README.txt").read_text()
 
 
@@ -211,7 +213,8 @@ def test_a_host_is_the_one_that_the_admins_ssh_reaches_and_its_key_the_one_that_
 ) -> None:
     host_key = key_pair(tmp_path / "host", "host").public
     known_hosts = tmp_path / "known hosts"
-    known_hosts.write_text(f"[192.0.2.7]:2222 {host_key}\nelsewhere {KEY}\n")
+    revoked = f"@revoked [192.0.2.7]:2222 {KEY}"
+    known_hosts.write_text(f"{revoked}\n[192.0.2.7]:2222 {host_key}\nelsewhere {KEY}\n")
     hashed = ["ssh-keygen", "-q", "-H", "-f", str(known_hosts)]
     subprocess.run(hashed, check=True, capture_output=True)
     data: dict[str, Any] = {
@@ -239,6 +242,17 @@ def test_a_guest_on_the_campus_network_is_reached_directly(tmp_path: Path) -> No
     assert isinstance(lab_of(guest_network=BRIDGED).kvm_hosts[0].settings.guest_network, BridgedNetwork)
     folder = written(tmp_path / "alice", lab_of(guest_network=BRIDGED))
     assert "ProxyJump" not in (folder / "ssh_config").read_text()
+
+
+@pytest.mark.parametrize("settings", [{}, {"guest_network": BRIDGED}])
+def test_of_a_sandbox_host_nothing_but_its_sshd_is_reached(settings: dict[str, Any]) -> None:
+    lab = lab_of(kvm="@sandbox/hv1", docker="@sandbox/ct1", **settings)
+    hosts = {f"@sandbox/{name}": ReachedHost(name, "127.0.0.1", 40000, ()) for name in ("hv1", "ct1")}
+    guest, container = logins_of(lab, allocate(lab), ALICE, hosts)
+    assert guest.jump
+    assert container.jump
+    assert container.jump.host.alias == "ct1"
+    assert (container.hostname, container.shown) == ("127.0.0.1", f"ct1:{container.port}")
 
 
 def test_a_sandbox_host_that_does_not_run_is_said() -> None:
