@@ -82,8 +82,8 @@ def reached(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHo
     stopped = [access.alias_of(host.name) for host in hosts if access.host_block(host) is None]
     if stopped:
         raise LabError(
-            f"the sandbox's {', '.join(stopped)} has no address: it does not run",
-            next_step="start it with ./lab up, and run this again",
+            f"sandbox hosts that do not run have no address: {', '.join(stopped)}",
+            next_step="start them with ./lab up, and run this again",
         )
     return {host.name: _reached(config, access.alias_of(host.name)) for host in hosts}
 

@@ -256,7 +256,7 @@ def test_of_a_sandbox_host_nothing_but_its_sshd_is_reached(settings: dict[str, A
 
 
 def test_a_sandbox_host_that_does_not_run_is_said() -> None:
-    with pytest.raises(LabError, match=r"ct1 has no address: it does not run\n.*lab up"):
+    with pytest.raises(LabError, match=r"do not run have no address: ct1\n.*lab up"):
         logins(lab_of(docker="@sandbox/ct1"))
 
 
