@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from minetlab.errors import LabError
+from minetlab.files import write_private
 from minetlab.inventory import InventoryHost
 from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.model import Lab
@@ -87,12 +88,12 @@ def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
     containers = [container for container in plan.containers if alias_of(container.host) in aliases]
     blocks += [inner_block(guest, key, known_hosts) for guest in guests]
     blocks += [inner_block(container, key, known_hosts) for container in containers]
-    _replace(
+    write_private(
         known_hosts,
         "".join(_known_host(guest.name, guest_host_key(lab.name, guest.name)) for guest in guests)
         + "".join(_known_host(each.name, container_host_key(lab.name, each.name)) for each in containers),
     )
-    _replace(path, render(blocks, _socket_folder(path.parent)))
+    write_private(path, render(blocks, _socket_folder(path.parent)))
     return path
 
 
@@ -105,7 +106,7 @@ def render(blocks: Iterable[Block], sockets: Path) -> str:
     for block in blocks:
         lines += ["", f"Host {block.alias}"]
         options = {**block.options, **FOR_ALL, "ControlPath": f"{_file(sockets)}/%C"}
-        lines += [f"    {option} {_word(option, value)}" for option, value in options.items()]
+        lines += [f"    {option} {word(option, value)}" for option, value in options.items()]
         if block.own_configuration:
             # With -F, ssh reads neither of them by itself.
             lines += ["    Include ~/.ssh/config", "    Include /etc/ssh/ssh_config"]
@@ -187,7 +188,11 @@ def _file(path: Path | str) -> str:
     return str(path).replace("%", "%%")
 
 
-def _word(option: str, value: str) -> str:
+def word(option: str, value: str) -> str:
+    """A value as one word of the configuration, quoted where it has to be.
+
+    :raises LabError: it cannot be written there, whatever the quotes.
+    """
     if '"' in value or "\n" in value:
         raise LabError(
             f"{option} {value!r} cannot be written in an SSH configuration",
@@ -209,10 +214,3 @@ def _socket_folder(lab_folder: Path) -> Path:
     if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
         raise LabError(f"{folder} is not this user's own folder", next_step=f"remove {folder}")
     return folder
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(new).replace(path)

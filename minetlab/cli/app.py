@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from minetlab.cli import deploy, login, report, sandbox, testing, verify
+from minetlab.cards.words import Language
+from minetlab.cli import cards, deploy, export, login, report, sandbox, testing, verify
 from minetlab.cli.table import show_lab
 from minetlab.inventory import load, read
 from minetlab.plan import allocate
@@ -61,6 +62,27 @@ def report_command(
 ) -> None:
     """Verify the lab, and write what was seen of each claim of the course: HTML, JSON and JUnit XML."""
     raise typer.Exit(0 if report.run(inventory, output) else 1)
+
+
+@app.command("cards")
+def cards_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("cards"),
+    student: Annotated[str | None, typer.Option(help="Only this student's, by login.")] = None,
+    portal: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
+    language: Annotated[Language, typer.Option(help="What students read.")] = "fr",
+) -> None:
+    """Make a card a student to print (PDF and HTML), and a folder for each with which they log in."""
+    cards.run(inventory, output, student, portal, language)
+
+
+@app.command("export")
+def export_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("export"),
+) -> None:
+    """Write the lab for other tools: SSH configuration, Ansible inventory, topology as JSON and SVG."""
+    export.run(inventory, output)
 
 
 @app.command()

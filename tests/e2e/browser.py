@@ -1,4 +1,4 @@
-"""A report, opened in a real browser as instructors and students do: Debian's Chromium, by Playwright."""
+"""Pages, opened in a real browser as instructors and students do: Debian's Chromium, by Playwright."""
 
 import os
 import shutil
@@ -34,6 +34,18 @@ def assert_report_is_good(report: Path) -> None:
         for screen, dark in ((PROJECTOR, False), (PROJECTOR, True), (PHONE, False)):
             with _opened(browser, report, screen, dark=dark) as page:
                 _has_every_claim(page)
+                _fits(page)
+                _is_accessible(page)
+
+
+def assert_cards_are_good(cards: Path) -> None:
+    """Open a ``cards.html`` on a wide screen and on a phone.
+
+    :raises AssertionError: it complains, asks the network for something, does not fit, or is not accessible.
+    """
+    with _chromium() as browser:
+        for screen in (PROJECTOR, PHONE):
+            with _opened(browser, cards, screen) as page:
                 _fits(page)
                 _is_accessible(page)
 

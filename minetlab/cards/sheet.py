@@ -1,0 +1,85 @@
+"""The cards on paper: an HTML page that needs nothing beside it, and the same as PDF, without secrets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import segno
+from markupsafe import Markup, escape
+
+from minetlab.cards.folder import command, home_of
+from minetlab.cards.logins import Login
+from minetlab.cards.words import WORDS, Language, Words
+from minetlab.errors import LabError
+from minetlab.model import Student
+from minetlab.render import render
+
+# Level M can be read though 15 % of it is damaged (ISO/IEC 18004): by a fold, or by coffee.
+ERROR_CORRECTION = "m"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One student's card.
+
+    :param folder: what the folder that goes with it is called.
+    :param portal: address of the practical work's site; None: the lab has none.
+    """
+
+    lab: str
+    student: Student
+    logins: tuple[Login, ...]
+    folder: str
+    portal: str | None = None
+    language: Language = "fr"
+
+    @property
+    def words(self) -> Words:
+        """In the student's language."""
+        return WORDS[self.language]
+
+    @property
+    def scanned(self) -> str | None:
+        """What the QR code holds: docs/decisions/what-a-card-holds.md. None: the student has no machine."""
+        if self.portal or not self.logins:
+            return self.portal
+        return min(self.logins, key=lambda login: login.jump is not None).uri
+
+    @property
+    def qr(self) -> Markup:
+        """The QR code as SVG, without the quiet zone that has to be left around it."""
+        code = segno.make_qr(self.scanned or "", error=ERROR_CORRECTION)
+        return Markup(code.svg_inline(border=0, omitsize=True))  # noqa: S704 (a path of segno's own)
+
+    @property
+    def once(self) -> Markup:
+        """What to do before the first login."""
+        names = {"folder": self.folder, "home": home_of(self.lab)}
+        return escape(self.words.once).format(
+            **{name: Markup("<code>{}</code>").format(value) for name, value in names.items()}
+        )
+
+    def command(self, login: Login) -> str:
+        """What the student types to log into a machine."""
+        return command(self.lab, login.machine)
+
+
+def html(lab: str, cards: Sequence[Card], language: Language = "fr") -> str:
+    """The page with these cards, in this order.
+
+    :param language: of the page itself; each card has its own.
+    """
+    return render("cards/cards.html.j2", lab=lab, cards=cards, language=language, words=WORDS[language])
+
+
+def pdf(page: str) -> bytes:
+    """A page of cards as PDF, A4.
+
+    :raises LabError: the libraries that set it in type are not on this machine.
+    """
+    try:
+        from weasyprint import HTML  # noqa: PLC0415 (takes a second, and libraries of the system)
+    except OSError as error:
+        raise LabError(
+            f"cannot make a PDF: {error}", next_step="apt-get install libpangoft2-1.0-0 fonts-dejavu-core"
+        ) from error
+    return bytes(HTML(string=page).write_pdf(pdf_tags=True))

@@ -1,0 +1,62 @@
+"""What students read on their cards, by language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["fr", "en"]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one language.
+
+    :param once: what to do before the first login; ``{folder}`` and ``{home}`` stand for what they are.
+    :param own_key: of a student who brought a key, ``new_key``: for whom one was generated.
+    :param scan: what the QR code leads to: the practical work's site, or a machine.
+    """
+
+    course: str
+    lab: str
+    guest: str
+    guest_long: str
+    container: str
+    once: str
+    own_key: str
+    new_key: str
+    scan_portal: str
+    scan_machine: str
+    title: str
+    print_hint: str
+
+
+WORDS: Mapping[Language, Words] = {
+    "fr": Words(
+        course="Formation virtualisation et containerisation",
+        lab="lab",
+        guest="VM",
+        guest_long="machine virtuelle",
+        container="container",
+        once="Une seule fois : placez le dossier « {folder} » reçu sous {home} (voir README.txt).",
+        own_key="Votre propre clé SSH ouvre ces machines.",
+        new_key="La clé SSH qui ouvre ces machines est dans ce dossier : elle n'est qu'à vous.",
+        scan_portal="Les fiches du TP",
+        scan_machine="Pour un client SSH",
+        title="Cartes d'accès",
+        print_hint="Imprimer à 100 %, sur papier A4, puis couper le long des tirets.",
+    ),
+    "en": Words(
+        course="Virtualization and containers",
+        lab="lab",
+        guest="VM",
+        guest_long="virtual machine",
+        container="container",
+        once="Once only: put the folder “{folder}” that you are given at {home} (see README.txt).",
+        own_key="Your own SSH key opens these machines.",
+        new_key="The SSH key that opens these machines is in that folder: it is yours alone.",
+        scan_portal="The practical work",
+        scan_machine="For an SSH client",
+        title="Access cards",
+        print_hint="Print at 100 %, on A4 paper, and cut along the dashes.",
+    ),
+}

@@ -1,0 +1,74 @@
+"""``lab cards``: what is handed to the students before a session."""
+
+import re
+from pathlib import Path
+
+import typer
+
+from minetlab import access, inventory
+from minetlab.cards import sheet
+from minetlab.cards.folder import write_folder
+from minetlab.cards.logins import logins_of, reached
+from minetlab.cards.words import Language
+from minetlab.errors import LabError
+from minetlab.files import write_private
+from minetlab.model import Lab, Student
+from minetlab.plan import Container, Guest, allocate
+
+URL = re.compile(r"https?://\S{1,500}")
+
+
+def run(
+    inventory_file: Path, folder: Path, login: str | None, portal: str | None, language: Language
+) -> None:
+    """Write the cards as HTML and PDF, and a folder a student.
+
+    :param folder: where to; made if it is not there.
+    :param login: of the only student whose card is wanted; None: everybody's.
+    :param portal: address of the practical work's site, for the QR codes.
+    :raises LabError: nobody has that login, a sandbox host does not run, or the files cannot be written.
+    """
+    if portal and not URL.fullmatch(portal):
+        raise LabError(
+            f"{portal!r} is no address of a site",
+            next_step="give --portal one such as https://tp.example.org",
+        )
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    students = _chosen(lab, login)
+    machines: list[Guest | Container] = [*plan.guests, *plan.containers]
+    used = {machine.host for machine in machines if machine.student in students}
+    if not used:
+        raise LabError(
+            "the lab gives students no machine",
+            next_step="name kvm_hosts or container_hosts in the inventory",
+        )
+    config = access.write_config(lab, plan, hosts)
+    found = reached(config, [host for host in hosts if host.name in used])
+    cards = []
+    for student in students:
+        logins = logins_of(lab, plan, student, found)
+        write_folder(folder / student.login, lab.name, student, logins, language)
+        cards.append(sheet.Card(lab.name, student, logins, student.login, portal, language))
+    page = sheet.html(lab.name, cards, language)
+    name = f"cards-{login}" if login else "cards"
+    write_private(folder / f"{name}.html", page)
+    write_private(folder / f"{name}.pdf", sheet.pdf(page))
+    typer.echo(f"to print: {folder / name}.pdf (or .html); no secret is on a card")
+    typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")
+
+
+def _chosen(lab: Lab, login: str | None) -> list[Student]:
+    if not lab.students:
+        raise LabError("the roster has no students", next_step="add them to inventories/students.csv")
+    students = sorted(lab.students, key=lambda student: student.login)
+    if login is None:
+        return students
+    chosen = [student for student in students if student.login == login]
+    if not chosen:
+        raise LabError(
+            f"there is no student {login!r} in the roster",
+            next_step=f"choose one of: {', '.join(student.login for student in students)}",
+        )
+    return chosen

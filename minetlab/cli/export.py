@@ -1,0 +1,37 @@
+"""``lab export``: the lab in the formats of other tools."""
+
+from pathlib import Path
+
+import typer
+
+from minetlab import access, inventory
+from minetlab.export import ansible, containerlab
+from minetlab.files import make_folder, write_private
+from minetlab.plan import allocate
+from minetlab.plan.topology import topology
+from minetlab.report.picture import svg
+
+SSH_CONFIG, ANSIBLE, JSON, PICTURE = "ssh_config", "ansible.yml", "topology.json", "topology.svg"
+
+
+def run(inventory_file: Path, folder: Path) -> None:
+    """Write the SSH configuration, an Ansible inventory, and the topology as JSON and as a picture.
+
+    :param folder: where to; made if it is not there.
+    :raises LabError: they cannot be written.
+    """
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    shape = topology(lab, plan)
+    make_folder(folder)
+    config = (folder / SSH_CONFIG).resolve()
+    files = {
+        SSH_CONFIG: access.write_config(lab, plan, hosts).read_text(encoding="utf-8"),
+        ANSIBLE: ansible.inventory(plan, hosts, config),
+        JSON: containerlab.topology_json(shape, plan),
+        PICTURE: svg(shape),
+    }
+    for name, text in files.items():
+        write_private(folder / name, text)
+    typer.echo(f"{folder}/: {', '.join(files)}")

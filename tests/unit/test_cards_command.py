@@ -1,0 +1,81 @@
+"""``lab cards``, from an inventory to files."""
+
+import shutil
+from pathlib import Path
+
+import pypdfium2
+import pytest
+
+from minetlab.cli import cards
+from minetlab.errors import LabError
+from minetlab.paths import PROJECT_ROOT
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example with real hosts: none of them is asked anything."""
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+    folder = shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "inventories")
+    return Path(folder) / "production.example.py"
+
+
+def names(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()}
+
+
+def test_everybody_gets_a_card_and_a_folder(
+    tmp_path: Path, inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "cards"
+    cards.run(inventory, folder, None, None, "fr")
+    assert names(folder) == {"cards.html", "cards.pdf", "alice", "bob"}
+    text = pypdfium2.PdfDocument(folder / "cards.pdf")[0].get_textpage().get_text_range()
+    for student in ("Alice Exemple", "Bob Exemple"):
+        assert student in text
+    said = capsys.readouterr().out
+    assert str(folder / "cards.pdf") in said
+
+
+def test_a_late_arrival_gets_theirs_and_the_others_keep_theirs(tmp_path: Path, inventory: Path) -> None:
+    folder = tmp_path / "cards"
+    cards.run(inventory, folder, None, None, "fr")
+    before = (folder / "cards.pdf").read_bytes()
+    shutil.rmtree(folder / "alice")
+    cards.run(inventory, folder, "bob", "https://tp.example.org", "en")
+    assert names(folder) == {"cards.html", "cards.pdf", "cards-bob.html", "cards-bob.pdf", "bob"}
+    assert (folder / "cards.pdf").read_bytes() == before
+    page = (folder / "cards-bob.html").read_text()
+    assert "Alice" not in page
+    assert "https://tp.example.org" in page
+    assert 'lang="en"' in page
+    assert "Log in, from a terminal" in (folder / "bob" / "README.txt").read_text()
+
+
+def test_who_is_not_in_the_roster_is_said_before_anything_is_written(tmp_path: Path, inventory: Path) -> None:
+    with pytest.raises(LabError, match=r"no student 'carol'.*\n.*alice, bob"):
+        cards.run(inventory, tmp_path / "cards", "carol", None, "fr")
+    assert not (tmp_path / "cards").exists()
+
+
+def test_what_is_no_address_of_a_site_is_refused(tmp_path: Path, inventory: Path) -> None:
+    for portal in ("tp.example.org", "https://", "javascript:alert(1)", "https://a b"):
+        with pytest.raises(LabError, match="no address of a site"):
+            cards.run(inventory, tmp_path / "cards", None, portal, "fr")
+
+
+def test_a_class_without_students_is_said(tmp_path: Path, inventory: Path) -> None:
+    inventory.with_name("students.csv").write_text("login,name\n")
+    with pytest.raises(LabError, match="no students"):
+        cards.run(inventory, tmp_path / "cards", None, None, "fr")
+
+
+def test_a_lab_without_machines_for_students_is_said(tmp_path: Path, inventory: Path) -> None:
+    inventory.write_text("others = ['elsewhere.example.org']\n")
+    with pytest.raises(LabError, match="no machine"):
+        cards.run(inventory, tmp_path / "cards", None, None, "fr")
+
+
+def test_one_host_is_enough_for_cards_of_those_on_it(tmp_path: Path, inventory: Path) -> None:
+    inventory.write_text("container_hosts = ['ct1.example.org']\n")
+    cards.run(inventory, tmp_path / "cards", "alice", None, "fr")
+    assert "ProxyJump" not in (tmp_path / "cards" / "alice" / "ssh_config").read_text()
