@@ -16,6 +16,7 @@ import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
+import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
 from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
@@ -27,7 +28,7 @@ from minetlab.verification.sheets import Sheet
 from minetlab.verification.versions import versions_of
 from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, TPS, RecordedLab
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets)
 FAMILY = '"CPU family:", "data": '
 SHEETS = {"container": ("processus",), "guest": TPS}
 
