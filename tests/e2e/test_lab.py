@@ -2,9 +2,14 @@
 
 import re
 import sys
+from urllib.request import urlopen
 
 import pytest
 
+from minetlab import inventory
+from minetlab.cli.table import sites
+from minetlab.plan import allocate
+from minetlab.portal.site import site_of
 from tests.e2e import observe
 from tests.e2e.conftest import PYINFRA, LabUnderTest, Scenario, changed
 
@@ -35,6 +40,14 @@ def test_proves_every_machine(lab: LabUnderTest) -> None:
     result = lab.run(*PYTEST, "-v", "tests/hosts", "--inventory", lab.inventory)
     for machine in lab.machines():
         assert f"[{machine}] PASSED" in result.stdout, f"{machine} was not verified"
+
+
+def test_serves_the_tp_site_to_this_machine(lab: LabUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINETLAB_STATE", lab.environment["MINETLAB_STATE"])
+    described = inventory.load(inventory.read(lab.inventory))
+    (url,) = sites(described)
+    with urlopen(url, timeout=60) as answer:  # noqa: S310 (it is the lab's own)
+        assert site_of(described, allocate(described)).revision in answer.read().decode()
 
 
 def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> None:
