@@ -54,7 +54,7 @@ def sites(lab: Lab) -> list[str]:
         if port and host.name.startswith(access.SANDBOX):
             try:
                 address, port = "127.0.0.1", forward(access.alias_of(host.name), port)
-            except LabError:  # it does not run, which has been said
+            except LabError:  # it does not run, which the deploy has said
                 continue
         if port:
             urls.append(f"http://{address}:{port}/")

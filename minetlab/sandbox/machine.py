@@ -141,7 +141,7 @@ class Machine:
         except OSError as error:
             raise LabError(
                 f"sandbox host {self.name}: its QEMU does not forward port {port}: {error}",
-                next_step=f"forward it by SSH: ./lab ssh {self.name} tells whether the host answers",
+                next_step=f"boot it anew: ./lab sandbox stop {self.name}, and ./lab up",
             ) from error
 
     def kill(self) -> None:
