@@ -17,4 +17,5 @@ if inventory.KVM_HOSTS in host.groups:
 if inventory.CONTAINER_HOSTS in host.groups:
     local.include("deploys/container_host.py")
     local.include("deploys/tp_images.py")
+    local.include("deploys/portal.py")
     local.include("deploys/containers.py")

@@ -5,7 +5,11 @@
 Guests keep the image they were made from: after a `lab up` without this file, begin with `lab down`.
 """
 
-_ALL = {"tp_images": ["processus", "isa", "emulation"], "guest_tps": ["vm", "conteneur"]}
+_ALL = {
+    "tp_images": ["processus", "isa", "emulation"],
+    "guest_tps": ["vm", "conteneur"],
+    "portal_port": 8080,
+}
 
 kvm_hosts = [("@sandbox/hv1", _ALL)]
 container_hosts = [("@sandbox/ct1", _ALL)]

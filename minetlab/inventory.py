@@ -85,12 +85,14 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
         students=_students(roster),
         require_kvm=lab.require_kvm,
         kvm_hosts=tuple(
-            KvmHost(name=host.name, settings=_settings(host, KvmHostSettings))
+            KvmHost(name=host.name, hostname=_hostname(host), settings=_settings(host, KvmHostSettings))
             for host in hosts
             if KVM_HOSTS in host.groups
         ),
         container_hosts=tuple(
-            ContainerHost(name=host.name, settings=_settings(host, ContainerHostSettings))
+            ContainerHost(
+                name=host.name, hostname=_hostname(host), settings=_settings(host, ContainerHostSettings)
+            )
             for host in hosts
             if CONTAINER_HOSTS in host.groups
         ),
@@ -117,6 +119,11 @@ def _settings(host: InventoryHost, model: type[Settings]) -> Settings:
         raise LabError(
             "\n".join(problems), next_step="correct the inventory and run the command again"
         ) from error
+
+
+def _hostname(host: InventoryHost) -> str | None:
+    given = None if host.name.startswith("@sandbox/") else host.data.get("ssh_hostname")
+    return str(given) if given else None
 
 
 def _refuse_unknown(host: InventoryHost) -> None:

@@ -26,15 +26,18 @@ FOLDER = PROJECT_ROOT / "tp"
 USER, UID, HOME, SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
 # In every image, so that its student can log in. sshd asks for a sysusers, and this one brings no systemd.
 PACKAGES = ("openssh-server", "systemd-standalone-sysusers")
+# A container has nobody to read these, and every host would have to receive them.
+# A host key of the image would be everybody's.
+STRIP = (
+    "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "
+    "/var/cache/apt/* /var/lib/apt/lists/* /var/log/*log /var/log/apt /etc/ssh/ssh_host_*"
+)
 HOOKS = (
     # What the TP starts from stays there, too: a sheet can be tried without touching the student's files.
     f"install --directory {HOME}; cp --recursive --preserve=mode,timestamps {HOME}/. /etc/skel; "
     f"useradd --uid {UID} --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
     f"chown --recursive {USER}:{USER} {HOME}",
-    # A container has nobody to read these, and every host would have to receive them.
-    # A host key of the image would be everybody's.
-    "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "
-    "/var/cache/apt/* /var/lib/apt/lists/* /var/log/*log /var/log/apt /etc/ssh/ssh_host_*",
+    STRIP,
 )
 # What `docker import` lets an image carry; Docker's own words, as in a Dockerfile.
 INSTRUCTIONS = (

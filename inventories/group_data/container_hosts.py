@@ -15,3 +15,7 @@ container = {"memory": 256, "pids": 128, "capabilities": []}
 
 # Each container answers SSH on a port of its own, out of these.
 ssh_ports = {"first": 20000, "last": 29999}
+
+# The TP site, for students and their instructor, on each container host; None: not there. For one host alone:
+# container_hosts = ["ct1.example.org", ("ct2.example.org", {"portal_port": None})]
+portal_port = 8080

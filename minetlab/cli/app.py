@@ -70,7 +70,9 @@ def cards_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("cards"),
     student: Annotated[str | None, typer.Option(help="Only this student's, by login.")] = None,
     portal: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
-    language: Annotated[Language, typer.Option(help="What students read.")] = "fr",
+    language: Annotated[
+        Language | None, typer.Option(help="What all students read, whatever the roster says.")
+    ] = None,
 ) -> None:
     """Make a card a student to print (PDF and HTML), and a folder for each with which they log in."""
     cards.run(inventory, output, student, portal, language)

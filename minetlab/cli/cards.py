@@ -1,6 +1,7 @@
 """``lab cards``: what is handed to the students before a session."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -19,13 +20,15 @@ URL = re.compile(r"https?://\S{1,500}")
 
 
 def run(
-    inventory_file: Path, folder: Path, login: str | None, portal: str | None, language: Language
+    inventory_file: Path, folder: Path, login: str | None, portal: str | None, language: Language | None
 ) -> None:
     """Write the cards as HTML and PDF, and a folder a student.
 
     :param folder: where to; made if it is not there.
     :param login: of the only student whose card is wanted; None: everybody's.
-    :param portal: address of the practical work's site, for the QR codes.
+    :param portal: address of the practical work's site, for the QR codes; None: the lab's own, if students
+        can reach it.
+    :param language: of everybody's card; None: each student's own.
     :raises LabError: nobody has that login, a sandbox host does not run, or the files cannot be written.
     """
     if portal and not URL.fullmatch(portal):
@@ -36,6 +39,7 @@ def run(
     hosts = inventory.read(inventory_file)
     lab = inventory.load(hosts)
     plan = allocate(lab)
+    portal = portal or next(iter(_sites(lab)), None)
     students = _chosen(lab, login)
     machines: list[Guest | Container] = [*plan.guests, *plan.containers]
     used = {machine.host for machine in machines if machine.student in students}
@@ -49,14 +53,22 @@ def run(
     cards = []
     for student in students:
         logins = logins_of(lab, plan, student, found)
-        write_folder(folder / student.login, lab.name, student, logins, language)
-        cards.append(sheet.Card(lab.name, student, logins, student.login, portal, language))
-    page = sheet.html(lab.name, cards, language)
+        read = language or student.language
+        write_folder(folder / student.login, lab.name, student, logins, read)
+        cards.append(sheet.Card(lab.name, student, logins, student.login, portal, read))
+    page = sheet.html(lab.name, cards, language or "fr")
     name = f"cards-{login}" if login else "cards"
     write_private(folder / f"{name}.html", page)
     write_private(folder / f"{name}.pdf", sheet.pdf(page))
     typer.echo(f"to print: {folder / name}.pdf (or .html); no secret is on a card")
     typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")
+
+
+def _sites(lab: Lab) -> Iterator[str]:
+    """Where the lab's container hosts serve the site; of those in the sandbox only this machine has a way."""
+    for host in lab.container_hosts:
+        if host.settings.portal_port and not host.name.startswith(access.SANDBOX):
+            yield f"http://{host.address}:{host.settings.portal_port}/"
 
 
 def _chosen(lab: Lab, login: str | None) -> list[Student]:

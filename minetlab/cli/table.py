@@ -10,10 +10,11 @@ from rich.table import Table
 
 from minetlab import access, inventory
 from minetlab.cli.verify import Verdicts
+from minetlab.errors import LabError
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
-from minetlab.sandbox import list_hosts
+from minetlab.sandbox import forward, list_hosts
 
 NOT_THERE = "—"
 WIDEST = 1000
@@ -37,11 +38,28 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
         console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum
     )
     console.print(table)
+    for url in sites(lab):
+        console.print(f"TP site, for students and their instructor: {url}")
     if verdicts.green:
         console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")
         console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
     else:
         console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
+
+
+def sites(lab: Lab) -> list[str]:
+    """The URLs of the TP site; that of a sandbox host leads there from this machine, and only from it."""
+    urls = []
+    for host in lab.container_hosts:
+        address, port = host.address, host.settings.portal_port
+        if port and host.name.startswith(access.SANDBOX):
+            try:
+                address, port = "127.0.0.1", forward(access.alias_of(host.name), port)
+            except LabError:  # it does not run, which the deploy has said
+                continue
+        if port:
+            urls.append(f"http://{address}:{port}/")
+    return urls
 
 
 def _rows(lab: Lab, plan: Plan, config: Path, as_root: set[str]) -> list[tuple[str, ...]]:

@@ -199,9 +199,10 @@ CLAIMS = (
         id="C19",
         section="CT",
         slide="Le TP.",
-        where=("container", "guest"),
-        observed="chaque commande de chaque fiche, tapée dans l'environnement de l'élève",
-        expected="elle affiche ce que dit la fiche",
+        where=("container_host", "container", "guest"),
+        observed="le site du TP, demandé à son hôte ; chaque commande de chaque fiche, tapée dans "
+        "l'environnement de l'élève",
+        expected="le site répond, et chaque fiche y est ; chaque commande affiche ce que dit la fiche",
     ),
 )
 

@@ -21,6 +21,7 @@ from minetlab.plan.containers import (
     lab_folder,
     uploads_folder,
 )
+from minetlab.plan.portal import sites_folder
 
 DAEMON_CONFIG = "/etc/docker/daemon.json"
 
@@ -101,6 +102,23 @@ class AccessFiles(FactBase[Mapping[str, str]]):
         return {
             path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in output)
         }
+
+
+class PortalSites(FactBase[tuple[str, ...]]):
+    """What is in the folder of a lab's TP site on a container host: revisions, and leftovers, by name."""
+
+    def command(self, lab: str) -> str:
+        """List it."""
+        return f"ls -A {shlex.quote(sites_folder(lab))} 2>/dev/null || true"
+
+    @staticmethod
+    def default() -> tuple[str, ...]:
+        """Say that there are none."""
+        return ()
+
+    def process(self, output: Iterable[str]) -> tuple[str, ...]:
+        """Read the names."""
+        return tuple(line for line in output if line)
 
 
 class DockerRoom(FactBase[int]):

@@ -6,17 +6,31 @@ from minetlab.model.settings import ContainerHostSettings, KvmHostSettings
 from minetlab.model.student import Student
 
 
-class KvmHost(Frozen):
-    """A host of the group ``kvm_hosts``; ``name`` is the inventory's name for it."""
+class Host(Frozen):
+    """A host.
+
+    :param name: the inventory's name for it.
+    :param hostname: where it is found, if not under that name.
+    """
 
     name: str
+    hostname: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Where others than pyinfra find it, whose connector may stand before its name."""
+        return self.hostname or self.name.rpartition("/")[2]
+
+
+class KvmHost(Host):
+    """A host of the group ``kvm_hosts``."""
+
     settings: KvmHostSettings
 
 
-class ContainerHost(Frozen):
-    """A host of the group ``container_hosts``; ``name`` is the inventory's name for it."""
+class ContainerHost(Host):
+    """A host of the group ``container_hosts``."""
 
-    name: str
     settings: ContainerHostSettings
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 from io import StringIO
 
 from pyinfra import logger
@@ -20,8 +21,8 @@ from minetlab.plan import Container
 from minetlab.plan.containers import (
     LAB_LABEL,
     ContainerChanges,
-    ContainerSpec,
     DockerObserved,
+    Spec,
     compare,
     container_specs,
     field_changes,
@@ -70,20 +71,17 @@ def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLim
     except LabError as error:
         yield failure(error)
         return
-    if problem := unanswered(observed):
+    yield from running(lab, observed, container_specs(lab, containers, limits, images))
+
+
+def running(lab: str, observed: DockerObserved, specs: Iterable[Spec]) -> Commands:
+    """Have containers of these specs run on the lab's network, and nothing else changed."""
+    if problem := unanswered(observed) or _foreign_network(lab, observed):
         yield failure(problem)
         return
-    changes = compare(lab, container_specs(lab, containers, limits, images), observed.containers)
+    changes = compare(lab, specs, observed.containers)
     if announces():
         _announce(changes)
-    if observed.networks.get(lab, lab) != lab:
-        yield failure(
-            LabError(
-                f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
-                next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
-            )
-        )
-        return
     if lab not in observed.networks:
         yield _create_network(lab)
     yield from _converge(lab, changes)
@@ -132,6 +130,15 @@ def _remove(folder: str) -> StringCommand:
     return StringCommand("rm -rf", QuoteString(folder), *empty)
 
 
+def _foreign_network(lab: str, observed: DockerObserved) -> LabError | None:
+    if observed.networks.get(lab, lab) == lab:
+        return None
+    return LabError(
+        f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
+        next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
+    )
+
+
 def _create_network(lab: str) -> StringCommand:
     # Students' containers reach the outside, but not each other.
     options = (f"name=dbr-{lab}", "enable_icc=false")
@@ -165,7 +172,7 @@ def _converge(lab: str, changes: ContainerChanges) -> Commands:
         host.noop("every container runs as specified")
 
 
-def _run(lab: str, spec: ContainerSpec) -> StringCommand:
+def _run(lab: str, spec: Spec) -> StringCommand:
     labels = (f"--label={key}={value}" for key, value in spec.labels(lab).items())
     words = (*spec.options(), *labels, spec.image)
     return StringCommand("docker", "run", "--detach", *map(QuoteString, words))

@@ -9,9 +9,8 @@ from pyinfra.context import host
 from minetlab import tp_images
 from minetlab.errors import LabError
 from minetlab.facts.docker import DockerRoom, DockerState
-from minetlab.images import build_rootfs
+from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
-from minetlab.model.tp_image import TpImage
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import superseded, uploads_folder
@@ -44,13 +43,13 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     folder = uploads_folder(lab)
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
     for image in missing:
-        yield from _import(tp_images.spec(lab, image), image, folder)
+        yield from imported(tp_images.spec(lab, image), tp_images.recipe(image), folder)
     yield remove_uploads(lab)
 
 
 @operation()
 def only_used(lab: str, names: tuple[str, ...]) -> Commands:
-    """Remove the lab's TP images that neither these names nor a container refer to any more."""
+    """Remove the lab's images that neither these names nor a container refer to any more."""
     observed = host.get_fact(DockerState, lab=lab)
     try:
         wanted = tp_images.references(lab, names).values()
@@ -61,12 +60,16 @@ def only_used(lab: str, names: tuple[str, ...]) -> Commands:
     if images:
         yield StringCommand("docker", "image", "rm", *map(QuoteString, images))
     else:
-        host.noop("no TP image is out of use")
+        host.noop("no image is out of use")
 
 
-def _import(spec: ImageSpec, image: TpImage, folder: str) -> Commands:
+def imported(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Commands:
+    """Build an image here, and have the host's dockerd import it.
+
+    :param folder: of the host, to receive it in.
+    """
     try:
-        tar = build_rootfs(tp_images.recipe(image), host.log)
+        tar = build_rootfs(recipe, host.log)
     except LabError as error:
         yield failure(error)
         return
@@ -82,10 +85,7 @@ def _import(spec: ImageSpec, image: TpImage, folder: str) -> Commands:
         return
     uploaded = f"{folder}/{tar.name}"
     yield FileUploadCommand(str(tar), uploaded)
-    # Checked as it was built, not as it arrived: the sum comes from the build's own record.
-    yield StringCommand(
-        "echo", QuoteString(f"{_checksum(tar)}  {uploaded}"), "|", "sha256sum", "--check", "--quiet"
-    )
+    yield arrived_whole(tar, uploaded)
     yield StringCommand(
         "docker",
         "import",
@@ -95,5 +95,7 @@ def _import(spec: ImageSpec, image: TpImage, folder: str) -> Commands:
     )
 
 
-def _checksum(tar: Path) -> str:
-    return checksum_file(tar).read_text().split(" ")[0]
+def arrived_whole(file: Path, uploaded: str) -> StringCommand:
+    """Check what a host received: as it was built, the sum comes from the build's own record."""
+    recorded = checksum_file(file).read_text().split(" ")[0]
+    return StringCommand("echo", QuoteString(f"{recorded}  {uploaded}"), "| sha256sum --check --quiet")

@@ -33,20 +33,46 @@ def access_folder(lab: str) -> str:
 
 
 @dataclass(frozen=True)
-class ContainerSpec:
+class Spec:
     """All that makes one container what it is.
 
-    :param image: reference of the TP image, whose tag is its content hash.
+    :param image: reference of its image, whose tag is its content hash.
+    """
+
+    name: str
+    image: str
+    network: str
+
+    def options(self) -> tuple[str, ...]:
+        """The options of ``docker run``, in docker-run(1)'s words."""
+        raise NotImplementedError
+
+    @property
+    def fields(self) -> str:
+        """The spec as JSON, kept as a label so that a later run can say what has changed."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that the container is started with."""
+        return sha256(json.dumps([*self.options(), self.image]).encode()).hexdigest()
+
+    def labels(self, lab: str) -> dict[str, str]:
+        """The labels by which status, comparison and teardown know it."""
+        return {LAB_LABEL: lab, SPEC_LABEL: self.digest, FIELDS_LABEL: self.fields}
+
+
+@dataclass(frozen=True)
+class ContainerSpec(Spec):
+    """A student's container.
+
     :param memory: MiB; swap is not allowed on top.
     :param pids: processes and threads.
     :param capabilities: those it keeps.
     :param ssh_port: of the host, on which it answers SSH.
     """
 
-    name: str
     student: str
-    image: str
-    network: str
     memory: int
     pids: int
     capabilities: tuple[str, ...]
@@ -63,32 +89,28 @@ class ContainerSpec:
             f"--publish={self.ssh_port}:{SSH_PORT}",
             # The lab and its network have the same name.
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
-            f"--memory={self.memory}m",
-            f"--memory-swap={self.memory}m",
-            f"--pids-limit={self.pids}",
-            "--security-opt=no-new-privileges",
-            "--cap-drop=ALL",
+            *confinement(self.memory, self.pids),
             *(f"--cap-add={capability}" for capability in self.capabilities),
         )
 
-    @property
-    def fields(self) -> str:
-        """The spec as JSON, kept as a label so that a later run can say what has changed."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @property
-    def digest(self) -> str:
-        """A hash of all that the container is started with."""
-        return sha256(json.dumps([*self.options(), self.image]).encode()).hexdigest()
-
     def labels(self, lab: str) -> dict[str, str]:
-        """The labels by which status, comparison and teardown know it."""
-        return {
-            LAB_LABEL: lab,
-            STUDENT_LABEL: self.student,
-            SPEC_LABEL: self.digest,
-            FIELDS_LABEL: self.fields,
-        }
+        """The labels by which status, comparison and teardown know it, and whose it is."""
+        return {**super().labels(lab), STUDENT_LABEL: self.student}
+
+
+def confinement(memory: int, pids: int) -> tuple[str, ...]:
+    """The options that keep a container within limits, and without privileges.
+
+    :param memory: MiB; swap is not allowed on top.
+    :param pids: processes and threads.
+    """
+    return (
+        f"--memory={memory}m",
+        f"--memory-swap={memory}m",
+        f"--pids-limit={pids}",
+        "--security-opt=no-new-privileges",
+        "--cap-drop=ALL",
+    )
 
 
 @dataclass(frozen=True)
@@ -150,11 +172,11 @@ class ContainerChanges:
     :param start: right, but not running.
     :param unpause: right, but paused.
     :param foreign: names that containers of somebody else have taken.
-    :param unplanned: the lab's, but not planned any more: left alone, as they are somebody's work.
+    :param unplanned: the lab's, but not planned any more: left alone, as they are some student's work.
     """
 
-    create: tuple[ContainerSpec, ...] = ()
-    recreate: tuple[tuple[ObservedContainer, ContainerSpec], ...] = ()
+    create: tuple[Spec, ...] = ()
+    recreate: tuple[tuple[ObservedContainer, Spec], ...] = ()
     start: tuple[str, ...] = ()
     unpause: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
@@ -183,9 +205,7 @@ def container_specs(
     )
 
 
-def compare(
-    lab: str, desired: Iterable[ContainerSpec], observed: Mapping[str, ObservedContainer]
-) -> ContainerChanges:
+def compare(lab: str, desired: Iterable[Spec], observed: Mapping[str, ObservedContainer]) -> ContainerChanges:
     """Compare desired and observed containers, by name."""
     specs = {spec.name: spec for spec in desired}
     known = {name: observed[name] for name in specs if name in observed}
@@ -201,12 +221,16 @@ def compare(
         unpause=tuple(name for name, state in current.items() if state == "paused"),
         foreign=tuple(sorted(known.keys() - ours.keys())),
         unplanned=tuple(
-            sorted(name for name, each in observed.items() if each.lab == lab and name not in specs)
+            sorted(
+                name
+                for name, each in observed.items()
+                if each.lab == lab and each.student and name not in specs
+            )
         ),
     )
 
 
-def field_changes(observed: ObservedContainer, spec: ContainerSpec) -> tuple[tuple[str, str, str], ...]:
+def field_changes(observed: ObservedContainer, spec: Spec) -> tuple[tuple[str, str, str], ...]:
     """Which fields of the spec have changed: name, old and new value, as JSON."""
     old, new = _parsed(observed.fields), _parsed(spec.fields)
     return tuple(

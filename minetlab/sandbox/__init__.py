@@ -11,6 +11,7 @@ __all__ = [
     "HostState",
     "SandboxSpec",
     "connection",
+    "forward",
     "list_hosts",
     "remove",
     "spec_of",
@@ -51,6 +52,14 @@ def connection(name: str) -> Connection:
     :raises LabError: it does not run.
     """
     return Machine(name).connection()
+
+
+def forward(name: str, port: int) -> int:
+    """Have a loopback port lead to a TCP port of a running host; returns the former.
+
+    :raises LabError: it does not run, or its QEMU will not.
+    """
+    return Machine(name).forward(port)
 
 
 def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:

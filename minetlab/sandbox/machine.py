@@ -129,6 +129,21 @@ class Machine:
         folder = self.folder
         return Connection("127.0.0.1", port, USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS)
 
+    def forward(self, port: int) -> int:
+        """Have a loopback port lead to a TCP port of the host, while it runs; returns the former.
+
+        :raises LabError: it does not run, or its QEMU will not.
+        """
+        if self.pid is None:
+            raise LabError(f"sandbox host {self.name} does not run", next_step="start it: ./lab up")
+        try:
+            return qmp.forward(self.qmp_socket, port)
+        except OSError as error:
+            raise LabError(
+                f"sandbox host {self.name}: its QEMU does not forward port {port}: {error}",
+                next_step=f"boot it anew: ./lab sandbox stop {self.name}, and ./lab up",
+            ) from error
+
     def kill(self) -> None:
         """End its QEMU at once."""
         if (pid := self.pid) is None:

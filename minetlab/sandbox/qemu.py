@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from minetlab.sandbox.accelerator import Accelerator
+from minetlab.sandbox.qmp import NETWORK
 from minetlab.sandbox.spec import SandboxSpec
 
 PID_FILE = "qemu.pid"
@@ -29,8 +30,8 @@ def qemu_arguments(
         *("-drive", f"if=none,id=disk,format=qcow2,file={_escape(folder / DISK)},cache=unsafe,discard=unmap"),
         *("-device", "virtio-blk-pci,drive=disk,bootindex=0"),
         # Port 0: the kernel chooses a free one, and QMP tells which.
-        *("-netdev", "user,id=net,hostfwd=tcp:127.0.0.1:0-:22"),
-        *("-device", "virtio-net-pci,netdev=net,romfile="),
+        *("-netdev", f"user,id={NETWORK},hostfwd=tcp:127.0.0.1:0-:22"),
+        *("-device", f"virtio-net-pci,netdev={NETWORK},romfile="),
         *("-device", "virtio-rng-pci"),
         *("-chardev", f"file,id=console,path={_escape(folder / CONSOLE)}", "-serial", "chardev:console"),
         # Relative: the name of a Unix socket is short (unix(7)), the folder's may not be.

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+NETWORK = "net"
+"""What the machine's network is called in its QEMU's command line."""
 LIMIT = 10.0
 """Seconds for one answer: QEMU gives it from its main loop, at once."""
 
@@ -31,16 +33,33 @@ def execute(path: Path, command: str, **arguments: Any) -> Any:
     return answer
 
 
-def forwarded_port(path: Path) -> int:
-    """The loopback port that QEMU forwards to the machine's SSH server.
+def forwarded_port(path: Path, port: int = 22) -> int:
+    """The loopback port that QEMU forwards to a TCP port of the machine, its SSH server's for example.
 
     :raises OSError: QEMU does not answer, or forwards none.
     """
-    report = execute(path, "human-monitor-command", **{"command-line": "info usernet"})
-    found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", str(report))
+    report = _monitor(path, "info usernet")
+    found = re.search(rf"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+{port}\s", report)
     if not found:
         raise ConnectionError(f"{path}: no forwarded port in {report!r}")
     return int(found[1])
+
+
+def forward(path: Path, port: int) -> int:
+    """Have QEMU forward a loopback port to a TCP port of the machine, until that ends; returns the former.
+
+    :raises OSError: QEMU does not answer, or will not.
+    """
+    try:
+        return forwarded_port(path, port)
+    except ConnectionError:
+        # Port 0: the kernel chooses a free one.
+        _monitor(path, f"hostfwd_add {NETWORK} tcp:127.0.0.1:0-:{port}")
+    return forwarded_port(path, port)
+
+
+def _monitor(path: Path, command: str) -> str:
+    return str(execute(path, "human-monitor-command", **{"command-line": command}))
 
 
 def _connect(client: socket.socket, path: Path) -> None:

@@ -12,6 +12,7 @@ from minetlab.plan import Container, Guest
 from minetlab.plan.containers import ACCESS
 from minetlab.verification.connection import SHEET_LIMIT, BatchingBackend
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
+from minetlab.verification.portal import Portal
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"
@@ -160,10 +161,14 @@ class GuestMachine(Machine):
 
 @dataclass(frozen=True)
 class ContainerHostMachine(Machine):
-    """A container host with the lab's containers on it."""
+    """A container host with the lab's containers on it.
+
+    :param portal: the TP site that it serves; None: it serves none.
+    """
 
     lab: str
     settings: ContainerHostSettings
+    portal: Portal | None
 
 
 @dataclass(frozen=True)
@@ -227,10 +232,6 @@ KVM_HOST_BATCHES = (
     ),
     (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS),
 )
-CONTAINER_HOST_BATCHES = (
-    (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
-    (*Docker.COMMANDS, Units.command(DOCKER_UNIT)),
-)
 CONTAINER_BATCHES = (
     (
         *Kernel.IDENTITY,
@@ -242,6 +243,14 @@ CONTAINER_BATCHES = (
         CONTAINER_SSHD,
     ),
 )
+
+
+def container_host_batches(portal: Portal | None) -> Iterable[Iterable[str]]:
+    """The same of a container host that serves this TP site."""
+    return (
+        (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
+        (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *((portal.command,) if portal else ())),
+    )
 
 
 def guest_batches(login: str) -> Iterable[Iterable[str]]:

@@ -1,6 +1,6 @@
 """One verification: an inventory's lab, and a connection to each of its machines, made when first used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from minetlab.access import SANDBOX, alias_of, write_config
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
+from minetlab.portal.site import Site, site_of
 from minetlab.tp_images import SHELL
 from minetlab.verification import machines
 from minetlab.verification.connection import LabSshBackend, connect
@@ -22,6 +23,7 @@ from minetlab.verification.machines import (
     KvmMachine,
     Terminal,
 )
+from minetlab.verification.portal import Portal
 
 
 class Session:
@@ -42,11 +44,17 @@ class Session:
         """The lab's SSH configuration, as of now."""
         return write_config(self.lab, self.plan, self.hosts)
 
+    @cached_property
+    def site(self) -> Site:
+        """The TP site of the lab."""
+        return site_of(self.lab, self.plan)
+
     def targets(self, kind: str) -> tuple[str, ...]:
-        """The aliases of all machines of a kind: kvm_host, container_host, guest or container."""
+        """The aliases of all machines of a kind: kvm_host, container_host, portal, guest or container."""
         of_kind = {
             "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
             "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
+            "portal": (alias_of(each.name) for each in self.lab.container_hosts if each.settings.portal_port),
             "guest": (guest.name for guest in self.plan.guests),
             "container": (container.name for container in self.plan.containers),
         }
@@ -96,8 +104,14 @@ class Session:
 
     def _container_host(self, alias: str) -> ContainerHostMachine:
         host = next(each for each in self.lab.container_hosts if alias_of(each.name) == alias)
-        connected = self._connect_host(host.name, *machines.CONTAINER_HOST_BATCHES)
-        return ContainerHostMachine(alias, connected, self.lab.name, host.settings)
+        portal = Portal(port, self.site) if (port := host.settings.portal_port) else None
+        connected = self._connect_host(host.name, *machines.container_host_batches(portal))
+        return ContainerHostMachine(alias, connected, self.lab.name, host.settings, portal)
+
+    def _portal(self, alias: str) -> ContainerHostMachine:
+        """The container host that serves it."""
+        host: ContainerHostMachine = self.machine("container_host", alias)
+        return host
 
     def _guest(self, name: str) -> GuestMachine:
         guest = next(each for each in self.plan.guests if each.name == name)
@@ -133,7 +147,7 @@ class Session:
             terminal=Terminal(host, (SHELL, "-c")),
         )
 
-    def _connect_host(self, name: str, *batches: tuple[str, ...]) -> Host:
+    def _connect_host(self, name: str, *batches: Iterable[str]) -> Host:
         alias = alias_of(name)
         next_step = (
             f"see whether it runs: lab sandbox ls; if not, bring the lab up: lab up ({name})"

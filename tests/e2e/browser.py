@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
@@ -19,7 +20,7 @@ FLAGS = (
 )  # fmt: skip
 PROJECTOR: ViewportSize = {"width": 1920, "height": 1080}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-LOCAL = ("file://", "data:")
+DATA = "data:"
 
 
 def assert_report_is_good(report: Path) -> None:
@@ -28,14 +29,15 @@ def assert_report_is_good(report: Path) -> None:
     :raises AssertionError: it lacks a claim, complains, asks the network for something, does not fit,
         cannot be used by keyboard, or is not accessible (axe-core's rules; WCAG's contrasts among them).
     """
-    with _chromium() as browser:
-        with _opened(browser, report, PROJECTOR) as page:
+    url = report.resolve().as_uri()
+    with chromium() as browser:
+        with opened(browser, url, PROJECTOR) as page:
             _is_usable_by_keyboard(page)
         for screen, dark in ((PROJECTOR, False), (PROJECTOR, True), (PHONE, False)):
-            with _opened(browser, report, screen, dark=dark) as page:
+            with opened(browser, url, screen, dark=dark) as page:
                 _has_every_claim(page)
-                _fits(page)
-                _is_accessible(page)
+                fits(page)
+                is_accessible(page)
 
 
 def assert_cards_are_good(cards: Path) -> None:
@@ -43,15 +45,16 @@ def assert_cards_are_good(cards: Path) -> None:
 
     :raises AssertionError: it complains, asks the network for something, does not fit, or is not accessible.
     """
-    with _chromium() as browser:
+    with chromium() as browser:
         for screen in (PROJECTOR, PHONE):
-            with _opened(browser, cards, screen) as page:
-                _fits(page)
-                _is_accessible(page)
+            with opened(browser, cards.resolve().as_uri(), screen) as page:
+                fits(page)
+                is_accessible(page)
 
 
 @contextmanager
-def _chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
+    """The browser."""
     executable = shutil.which(CHROMIUM)
     assert executable, f"{CHROMIUM} is not installed\n  → ./lab test installs it"
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(FLAGS)
@@ -62,19 +65,20 @@ def _chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def _opened(browser: Browser, report: Path, screen: ViewportSize, *, dark: bool = False) -> Iterator[Page]:
-    """The page; what it said and asked for until it is closed again has to be nothing."""
+def opened(browser: Browser, url: str, screen: ViewportSize, *, dark: bool = False) -> Iterator[Page]:
+    """The page; until it is closed again it has to complain of nothing, and to ask only whom it came from."""
     page = browser.new_page(viewport=screen, color_scheme="dark" if dark else "light")
-    page.context.set_offline(True)
+    page.context.set_offline(url.startswith("file:"))
     said: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(report.resolve().as_uri())
+    page.goto(url)
     yield page
     page.close()
-    elsewhere = [url for url in asked if not url.startswith(LOCAL)]
+    whence = urljoin(url, "/")
+    elsewhere = [each for each in asked if not each.startswith((whence, DATA))]
     assert not elsewhere, f"the page asks for {elsewhere}"
     assert not said, f"the page complains: {said}"
 
@@ -91,13 +95,13 @@ def _has_every_claim(page: Page) -> None:
     assert picture.is_visible(), "the topology cannot be seen"
 
 
-def _fits(page: Page) -> None:
+def fits(page: Page) -> None:
     """Wide tables scroll by themselves; the page does not, to the side."""
     wide, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= screen, f"the page is {wide} pixels wide on a screen of {screen}"
 
 
-def _is_accessible(page: Page) -> None:
+def is_accessible(page: Page) -> None:
     """As it is opened, and with all of the evidence unfolded: axe-core passes over what is hidden."""
     for unfold in (False, True):
         if unfold:

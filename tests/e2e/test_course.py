@@ -3,12 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from minetlab import inventory
+from minetlab.cli.table import sites
 from minetlab.course.claims import CLAIMS
 from minetlab.paths import PROJECT_ROOT
+from minetlab.plan import allocate
+from minetlab.portal.site import site_of
 from tests.e2e.browser import assert_report_is_good
 from tests.e2e.conftest import LabUnderTest, lab_in_sandbox
 
@@ -37,6 +42,16 @@ def test_every_claim_is_demonstrated(report: Path) -> None:
     }
     measured = {each.get("host") for each in found["measured"]}
     assert measured == {"hv1", "ct1", None}, "a series of each host, and a comparison"
+
+
+def test_serves_the_tp_site_to_this_machine(
+    lab: LabUnderTest, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINETLAB_STATE", lab.environment["MINETLAB_STATE"])
+    described = inventory.load(inventory.read(lab.inventory))
+    (url,) = sites(described)
+    with urlopen(url, timeout=60) as answer:  # noqa: S310 (it is the lab's own)
+        assert site_of(described, allocate(described)).revision in answer.read().decode()
 
 
 def test_the_report_is_good(report: Path) -> None:

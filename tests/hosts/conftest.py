@@ -38,6 +38,7 @@ KINDS = {
     "domain": "guest",
     "guest": "guest",
     "container_host": "container_host",
+    "portal": "portal",
     "container": "container",
 }
 SESSION = pytest.StashKey[Session]()
@@ -243,6 +244,14 @@ def guest(request: pytest.FixtureRequest) -> GuestMachine:
 
 @pytest.fixture
 def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
+    machine: ContainerHostMachine = _machine(request)
+    _contact(request, machine)
+    return machine
+
+
+@pytest.fixture
+def portal(request: pytest.FixtureRequest) -> ContainerHostMachine:
+    """A container host that serves the TP site."""
     machine: ContainerHostMachine = _machine(request)
     _contact(request, machine)
     return machine

@@ -17,6 +17,7 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
+import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
 from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
@@ -29,7 +30,7 @@ from minetlab.verification.versions import versions_of
 from tests.unit.measured import measured
 from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS, RecordedLab
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets, measurements)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets, measurements)
 FAMILY = '"CPU family:", "data": '
 SHEETS = {"container": TP_IMAGES, "guest": TPS}
 

@@ -12,6 +12,7 @@ from testinfra.host import Host
 
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
+from minetlab.portal.site import site_of
 from minetlab.tp_images import SHELL
 from minetlab.verification.connection import connect
 from minetlab.verification.machines import (
@@ -21,6 +22,7 @@ from minetlab.verification.machines import (
     KvmMachine,
     Terminal,
 )
+from minetlab.verification.portal import Portal
 from minetlab.verification.sheets import Sheet
 
 TPS = ("vm", "conteneur")
@@ -37,6 +39,17 @@ def _as_the_sheet_says(tp: str) -> str:
     """What the sheet's script prints, by the sheet itself: to be recorded, sheets change too often."""
     outputs = ("".join(f"{line.replace('…', '42')}\n" for line in step.output) for step in Sheet(tp).commands)
     return "".join(f"\x1e{output}" for output in outputs) + "\x1e"
+
+
+def _as_the_site_answers(portal: Portal) -> str:
+    """What nginx answered, word for word, but for the site's own words: they change as sheets do."""
+    named = f'HTTP/1.1 200 OK\n<meta name="revision" content="{portal.site.revision}">\n'
+    sheets = portal.site.sheets
+    links = (f'<li><p><a class="reference internal" href="{sheet.page}"><span>' for sheet in sheets)
+    home = "".join(f"{line}\n" for line in ("<h1>Travaux pratiques</h1>", *links))
+    titles = (f'<span id="tp--{sheet.tp}"></span><h1>TP — {sheet.title}</h1>\n' for sheet in sheets)
+    pages = zip(portal.paths, (home, *titles), strict=True)
+    return "".join(f"GET {path}\n{named}{page}" for path, page in pages)
 
 
 class RecordedBackend(BaseBackend):  # type: ignore[misc]
@@ -79,6 +92,8 @@ class RecordedLab:
             require_kvm=require_kvm,
         )
         self.plan = allocate(self.lab)
+        self._portal = Portal(8080, site_of(self.lab, self.plan))
+        self.answers[CT1][self._portal.command] = _as_the_site_answers(self._portal)
 
     def spoil(self, machine: str, command: str, old: str, new: str | None) -> None:
         """Have a machine answer a command with ``new`` where it answered ``old``; None: the command fails."""
@@ -110,7 +125,10 @@ class RecordedLab:
 
     @property
     def container_host(self) -> ContainerHostMachine:
-        return ContainerHostMachine(CT1, self._host(CT1), "minet", self.lab.container_hosts[0].settings)
+        settings = self.lab.container_hosts[0].settings
+        return ContainerHostMachine(CT1, self._host(CT1), "minet", settings, self._portal)
+
+    portal = container_host
 
     @property
     def container(self) -> ContainerMachine:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pypdfium2
@@ -14,7 +15,7 @@ from minetlab.cards import sheet
 from minetlab.cards.logins import Jump, Login, ReachedHost
 from minetlab.cards.sheet import Card
 from minetlab.cards.words import WORDS
-from minetlab.keys import student_key
+from minetlab.keys import key_pair, student_key
 from minetlab.model import Student
 
 HOST = ReachedHost("hv1", "hv1.example.org", 22, ())
@@ -157,8 +158,8 @@ def test_no_secret_is_on_a_card() -> None:
     assert str(pair.private) not in text
 
 
-def test_each_card_is_in_its_students_language_and_says_whose_key_it_is() -> None:
-    key = "ssh-ed25519 " + 68 * "A"
+def test_each_card_is_in_its_students_language_and_says_whose_key_it_is(tmp_path: Path) -> None:
+    key = key_pair(tmp_path / "carol", comment="carol").public
     english = card_of("bob", "Bob", language="en")
     own = Card("minet", Student(login="carol", name="Carol", ssh_key=key), english.logins, "carol")
     tree = parsed(sheet.html("minet", [card_of("alice", "Alice"), english, own]))

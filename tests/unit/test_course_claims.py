@@ -8,15 +8,16 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
+import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
 from minetlab.course.claims import CLAIMS
 from minetlab.course.evidence import Evidence, Verdict, findings
 from minetlab.tp_images import FOLDER
 from minetlab.verification.sheets import Sheet
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers, sheets, measurements)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets, measurements)
 # What a check is run on, by the name of its argument.
-KINDS = {"domain": "guest"}
+KINDS = {"domain": "guest", "portal": "container_host"}
 
 
 def proofs() -> set[tuple[str, str]]:

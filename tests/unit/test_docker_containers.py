@@ -19,7 +19,7 @@ from minetlab.plan.containers import (
 )
 
 ALICE = ContainerSpec(
-    "minet-alice-nix", "alice", "minet/nix:0123456789ab", "minet", 256, 128, ("NET_RAW",), 20001
+    "minet-alice-nix", "minet/nix:0123456789ab", "minet", "alice", 256, 128, ("NET_RAW",), 20001
 )
 BOB = replace(ALICE, name="minet-bob-nix", student="bob")
 

@@ -18,7 +18,7 @@ from minetlab.sandbox.identity import ensure_identity, pin_host_key
 from minetlab.sandbox.lifecycle import start
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.qemu import qemu_arguments
-from minetlab.sandbox.qmp import execute, forwarded_port
+from minetlab.sandbox.qmp import execute, forward, forwarded_port
 from minetlab.sandbox.spec import SandboxSpec
 
 TCG = Accelerator("tcg", "for the test")
@@ -188,9 +188,20 @@ def monitor(machine: Machine) -> Iterator[list[str]]:
 
 def test_qmp_answers_and_refusals(machine: Machine, monitor: list[str]) -> None:
     assert forwarded_port(machine.qmp_socket) == 35271
+    with pytest.raises(OSError, match="no forwarded port"):
+        forwarded_port(machine.qmp_socket, 2)
+    del monitor[2:]
     assert monitor == ["qmp_capabilities", "human-monitor-command"]
     with pytest.raises(OSError, match=r"no$"):
         execute(machine.qmp_socket, "quit")
+
+
+def test_a_port_is_forwarded_once(machine: Machine, monitor: list[str]) -> None:
+    assert forward(machine.qmp_socket, 22) == 35271
+    del monitor[:]
+    with pytest.raises(OSError, match="no forwarded port"):  # this QEMU forwards no other
+        forward(machine.qmp_socket, 8080)
+    assert monitor.count("human-monitor-command") == 3
 
 
 def test_qmp_answers_many_who_ask_at_once(machine: Machine, monitor: list[str]) -> None:

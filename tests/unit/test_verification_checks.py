@@ -13,6 +13,7 @@ import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
+import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
 from minetlab.verification import machines
 from minetlab.verification.machines import ContainerMachine, GuestMachine
@@ -27,6 +28,7 @@ LIBVIRT_UNITS = Units.command(*machines.LIBVIRT_UNITS)
 DOCKER_UNIT = Units.command(machines.DOCKER_UNIT)
 KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
 SAID = RecordedLab().answers
+(SITE,) = (command for command in SAID[CT1] if command.startswith("perl "))
 EXITS = [line for line in SAID[HV1][Qemu.EXITS].splitlines() if line.startswith("minet-alice ")]
 USERS = SAID[HV1][Kernel.users_command("kvm_amd")]
 STARTED = machines.processes_with("proof-of-minet-alice")
@@ -266,6 +268,27 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (containers.test_user_is_not_root, CONTAINER, Confinement.STATUS): [
         ("Uid:\t1000\t1000", "Uid:\t1000\t0"),
     ],
+    (portal.test_every_sheet_is_there, CT1, SITE): [
+        ("GET /tp/isa.html\nHTTP/1.1 200 OK", "GET /tp/isa.html\nHTTP/1.1 404 Not Found"),
+        ("GET /\nHTTP/1.1 200 OK", "GET /\nHTTP/1.1 403 Forbidden"),
+        ("HTTP/1.1 200 OK", "Connection refused"),
+        ("TP — Les processus", "Apache2 Debian Default Page: It works"),
+        ('content="', 'content="0'),
+        ('<meta name="revision"', '<meta name="author"'),
+        ('href="tp/vm.html"', 'href="#"'),
+        ("GET", None),
+    ],
+    (portal.test_web_server_runs_without_privileges, CT1, Docker.CONTAINERS): [
+        ("/minet-portal", "/minet-other"),
+        ('"running"', '"exited"'),
+        ("unless-stopped", "no"),
+        ("www-data", "root"),
+        ('"ReadonlyRootfs": true', '"ReadonlyRootfs": false'),
+        ('"RW": false', '"RW": true'),
+        ('"CapDrop": ["ALL"]', '"CapDrop": null'),
+        ('"CapAdd": null', '"CapAdd": ["NET_ADMIN"]'),
+        ("no-new-privileges", "apparmor=unconfined"),
+    ],
     (containers.test_processes_have_memories_of_their_own, CONTAINER, machines.FORK): [
         ("child", "parent"),
         (") child", "0) child"),
@@ -333,7 +356,7 @@ def checks_of(*modules: ModuleType) -> list[Check]:
 
 
 CHECKS = [
-    *checks_of(kvm_hosts, domains, guests, container_hosts, containers),
+    *checks_of(kvm_hosts, domains, guests, container_hosts, containers, portal),
     *(container_sheet, vm_sheet, conteneur_sheet),
 ]
 

@@ -1,0 +1,15 @@
+"""The TP site of a container host: its web server and its pages made here, served there."""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import portal
+
+lab, plan = inventory.current()
+port = lab.container_host(host.name).settings.portal_port
+
+if port:
+    portal.image(name="Import the web server of the TP site", lab=lab.name)
+    portal.served(name="Serve the TP site", lab=lab, plan=plan, port=port)
+else:
+    portal.absent(name="Serve no TP site", lab=lab.name)

@@ -1,0 +1,92 @@
+"""Operations on the portal: its web server and its site, made here, and the container that serves it."""
+
+from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from minetlab.errors import LabError
+from minetlab.facts.docker import DockerState, PortalSites
+from minetlab.model import Lab
+from minetlab.operations.commands import Commands, failure
+from minetlab.operations.docker import remove_uploads, running, unanswered
+from minetlab.operations.shell import all_of
+from minetlab.operations.tp_images import arrived_whole, imported
+from minetlab.plan import Plan
+from minetlab.plan.containers import uploads_folder
+from minetlab.plan.portal import container_name, portal_spec, sites_folder
+from minetlab.portal import server, site
+
+
+@operation()
+def image(lab: str) -> Commands:
+    """Have the web server's image on the host."""
+    observed = host.get_fact(DockerState, lab=lab)
+    spec = server.spec(lab)
+    if spec.reference in {each.reference for each in observed.images}:
+        host.noop("the web server's image is there")
+        return
+    if problem := unanswered(observed):
+        yield failure(problem)
+        return
+    folder = uploads_folder(lab)
+    yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
+    yield from imported(spec, server.recipe(), folder)
+    yield remove_uploads(lab)
+
+
+@operation()
+def served(lab: Lab, plan: Plan, port: int) -> Commands:
+    """Have the lab's site on the host, and the web server that serves it; older sites go.
+
+    :param port: of the host.
+    """
+    observed = host.get_fact(DockerState, lab=lab.name)
+    there = host.get_fact(PortalSites, lab=lab.name)
+    try:
+        made = site.site_of(lab, plan)
+        if made.revision not in there:
+            yield from _received(lab.name, made)
+    except LabError as error:
+        yield failure(error)
+        return
+    spec = portal_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
+    yield from running(lab.name, observed, [spec])
+    container = observed.containers.get(spec.name)
+    if made.revision not in there and container and container.spec == spec.digest:
+        # Somebody has removed the site under it, and it still shows that.
+        yield StringCommand("docker container restart", QuoteString(spec.name))
+    if old := [name for name in there if name != made.revision]:
+        yield _removed(lab.name, old)
+
+
+@operation()
+def absent(lab: str) -> Commands:
+    """Have no site on the host; what it took, image apart, goes."""
+    container = host.get_fact(DockerState, lab=lab).containers.get(container_name(lab))
+    there = host.get_fact(PortalSites, lab=lab)
+    if container and container.lab == lab:
+        yield StringCommand("docker container rm --force --volumes", QuoteString(container.name))
+    if there:
+        yield _removed(lab, there)
+    if not there and not (container and container.lab == lab):
+        host.noop("no site is served")
+
+
+def _received(lab: str, made: site.Site) -> Commands:
+    tar = site.build(made, host.log)
+    folder = f"{sites_folder(lab)}/{made.revision}"
+    uploaded, partial = f"{folder}.tar.gz", f"{folder}.partial"
+    yield StringCommand("rm -rf", QuoteString(partial), "&& mkdir -p", QuoteString(partial))
+    yield FileUploadCommand(str(tar), uploaded)
+    yield all_of(
+        arrived_whole(tar, uploaded),
+        StringCommand(
+            "tar --extract --no-same-owner --file", QuoteString(uploaded), "--directory", QuoteString(partial)
+        ),
+        StringCommand("rm", QuoteString(uploaded)),
+        StringCommand("mv -T", QuoteString(partial), QuoteString(folder)),
+    )
+
+
+def _removed(lab: str, names: list[str] | tuple[str, ...]) -> StringCommand:
+    return StringCommand("rm -rf", *(QuoteString(f"{sites_folder(lab)}/{name}") for name in names))

@@ -1,0 +1,55 @@
+"""The portal on a container host: what its container is called, may do, and serves. No I/O."""
+
+from dataclasses import dataclass
+
+from minetlab.plan.containers import Spec, confinement, lab_folder
+
+# Of the web server, inside: templates/portal/server/etc/minet-lab/nginx.conf.
+PORT, ROOT = 8080, "/srv/portal"
+# nginx takes 3 MiB, and two processes.
+MEMORY, PIDS = 64, 16
+
+
+def container_name(lab: str) -> str:
+    """The name of the portal's container; those of students have three parts."""
+    return f"{lab}-portal"
+
+
+def sites_folder(lab: str) -> str:
+    """Where a host keeps the site that it serves: a folder a revision, beside what is being received."""
+    return f"{lab_folder(lab)}/portal"
+
+
+@dataclass(frozen=True)
+class PortalSpec(Spec):
+    """The portal's container.
+
+    :param port: of the host, on which it answers HTTP.
+    :param revision: of the site.
+    """
+
+    port: int
+    revision: str
+
+    def options(self) -> tuple[str, ...]:
+        """The options of ``docker run``, in docker-run(1)'s words: it can read the site, and nothing else."""
+        # The lab and its network have the same name.
+        site = f"{sites_folder(self.network)}/{self.revision}"
+        return (
+            "--restart=unless-stopped",
+            f"--name={self.name}",
+            f"--network={self.network}",
+            f"--publish={self.port}:{PORT}",
+            f"--mount=type=bind,source={site},target={ROOT},readonly",
+            "--read-only",
+            "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
+            *confinement(MEMORY, PIDS),
+        )
+
+
+def portal_spec(lab: str, image: str, port: int, revision: str) -> PortalSpec:
+    """The spec of a lab's portal.
+
+    :param image: reference of the web server's image.
+    """
+    return PortalSpec(container_name(lab), image, lab, port, revision)

@@ -1,0 +1,102 @@
+"""What the site says: its pages as Markdown, by path; nothing in them that is secret, or varies by itself."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from minetlab.model import BridgedNetwork, Lab, Student
+from minetlab.plan import Container, Guest, Plan
+from minetlab.plan.topology import topology
+from minetlab.portal.sheets import Sheet
+from minetlab.render import render
+from minetlab.report.picture import svg
+from minetlab.report.words import counted, listed
+from minetlab.tp_images import USER
+
+KEY = "~/.ssh/tp"
+SANDBOX = "sandbox"
+
+
+def project(lab: Lab) -> str:
+    """The site's name."""
+    return f"TP {lab.name}"
+
+
+@dataclass(frozen=True)
+class Login:
+    """A machine of a student, and how it is logged into.
+
+    :param what: it is, in French."""
+
+    name: str
+    what: str
+    command: str
+
+
+def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
+    """The pages of the lab's site: path to Markdown."""
+    sheets = tuple(sheets)
+    shape = topology(lab, plan)
+    values = {
+        "project": project(lab),
+        "lab": lab.name,
+        "sheets": sheets,
+        "guests": plan.guests,
+        "containers": plan.containers,
+        "user": USER,
+        "sandbox": [host.name for host in shape.hosts if host.connector == SANDBOX],
+        "inner": any(_is_inner(lab, guest) for guest in plan.guests),
+    }
+    students = [(each, _logins(lab, plan, each)) for each in sorted(lab.students, key=_by_name)]
+    known = [(student, logins) for student, logins in students if logins]
+    things = [
+        counted(len(shape.hosts), "hôte"),
+        *([counted(len(plan.guests), "VM")] if plan.guests else []),
+        *([counted(len(plan.containers), "conteneur")] if plan.containers else []),
+        counted(len(lab.students), "élève"),
+    ]
+    picture = Markup(svg(shape))  # noqa: S704 (its own template escapes it)
+    return {
+        "index.md": render("portal/index.md.j2", **values),
+        "connexion.md": render(
+            "portal/connexion.md.j2", table=render("portal/students.html.j2", students=known), **values
+        ),
+        "formateur.md": render(
+            "portal/formateur.md.j2",
+            summary=listed(things),
+            picture=picture,
+            table=render("portal/places.html.j2", topology=shape),
+            **values,
+        ),
+        **{f"tp/{sheet.tp}.md": sheet.text for sheet in sheets},
+    }
+
+
+def _logins(lab: Lab, plan: Plan, student: Student) -> list[Login]:
+    containers = (_of_container(lab, each) for each in plan.containers if each.student == student)
+    return [*containers, *(_of_guest(lab, guest) for guest in plan.guests if guest.student == student)]
+
+
+def _of_container(lab: Lab, container: Container) -> Login:
+    host = lab.container_host(container.host).address
+    command = f"ssh -i {KEY} -p {container.ssh_port} {USER}@{host}"
+    return Login(container.name, f"conteneur {container.tp_image}", command)
+
+
+def _of_guest(lab: Lab, guest: Guest) -> Login:
+    # An address of a network inside its host is reached through that.
+    jump = f"-J COMPTE@{lab.kvm_host(guest.host).address} " if _is_inner(lab, guest) else ""
+    command = f"ssh -i {KEY} {jump}{guest.student.login}@{guest.address.ip}"
+    return Login(guest.name, "machine virtuelle", command)
+
+
+def _is_inner(lab: Lab, guest: Guest) -> bool:
+    return not isinstance(lab.kvm_host(guest.host).settings.guest_network, BridgedNetwork)
+
+
+def _by_name(student: Student) -> tuple[str, str]:
+    """As a French list is sorted: accents and capitals do not count."""
+    plain = unicodedata.normalize("NFKD", student.name).encode("ascii", "ignore").decode()
+    return plain.casefold(), student.login

@@ -1,0 +1,23 @@
+"""How ``console`` blocks are coloured: by the sheets' own grammar, see :mod:`minetlab.course.sheet`."""
+
+import re
+from typing import ClassVar
+
+from pygments.lexer import RegexLexer, bygroups
+from pygments.token import Generic
+
+from minetlab.course.sheet import PROMPT
+
+
+class SheetLexer(RegexLexer):  # type: ignore[misc]
+    """Commands after a prompt, and output; Pygments' own lexer takes output such as ``# …`` for commands."""
+
+    name = "MiNET sheet"
+    aliases: ClassVar = ["console"]
+    flags = 0
+    tokens: ClassVar = {
+        "root": [
+            (rf"({re.escape(PROMPT)})(.*\n?)", bygroups(Generic.Prompt, Generic.Strong)),
+            (r".*\n|.+", Generic.Output),
+        ]
+    }

@@ -1,0 +1,34 @@
+"""The portal's web server: nginx from Debian, in an image made as TP images are, which holds no page."""
+
+import json
+from hashlib import sha256
+
+from minetlab.images import SUITES, ImageRecipe
+from minetlab.images.recipe import files_of
+from minetlab.paths import TEMPLATES
+from minetlab.plan.tp_images import ImageSpec
+from minetlab.tp_images import STRIP
+
+DEBIAN = 13
+INSTRUCTIONS = (
+    "USER www-data",
+    # -e: before it has read its configuration, nginx would write errors to a file.
+    'CMD ["/usr/sbin/nginx", "-e", "stderr", "-c", "/etc/minet-lab/nginx.conf"]',
+)
+
+
+def recipe() -> ImageRecipe:
+    """What the image's root file system is made of; its digest is the content hash."""
+    return ImageRecipe(
+        name="portal",
+        suite=SUITES[DEBIAN],
+        packages=("nginx",),
+        files=files_of(TEMPLATES / "portal" / "server"),
+        hooks=(STRIP,),
+    )
+
+
+def spec(lab: str) -> ImageSpec:
+    """The image as a container host of the lab knows it."""
+    content = json.dumps([recipe().digest, INSTRUCTIONS])
+    return ImageSpec(lab, "portal", sha256(content.encode()).hexdigest(), INSTRUCTIONS)

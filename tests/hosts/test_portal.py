@@ -1,0 +1,56 @@
+"""Checks of the TP site: it answers, every sheet is there, and its web server can do nothing else."""
+
+import pytest
+
+from minetlab.plan.portal import container_name
+from minetlab.verification.machines import ContainerHostMachine
+from minetlab.verification.modules import Docker
+
+
+@pytest.mark.claim("C19")
+def test_every_sheet_is_there(portal: ContainerHostMachine) -> None:
+    """On the port that students use: every sheet, as it was verified, and a home page that leads to all."""
+    assert portal.portal is not None
+    site = portal.portal.site
+    titles = {"/": None} | {f"/{sheet.page}": f"TP — {sheet.title}" for sheet in site.sheets}
+    answered = portal.portal.pages(portal.host)
+    wrong = []
+    for path, title in titles.items():
+        page = answered[path]
+        if not page.found:
+            wrong.append(portal.differs(path, "HTTP status 200", page.status))
+            continue
+        if title and page.title != title:
+            wrong.append(portal.differs(f"title of {path}", title, page.title or "none"))
+        if page.revision != site.revision:
+            wrong.append(portal.differs(f"revision of {path}", site.revision, page.revision or "none"))
+    if answered["/"].found:
+        linked, sheets = answered["/"].sheets, {sheet.page for sheet in site.sheets}
+        missing = sorted(sheets - linked)
+        if missing:
+            wrong.append(portal.differs("sheets that / leads to", "all", f"all but {', '.join(missing)}"))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_web_server_runs_without_privileges(portal: ContainerHostMachine) -> None:
+    """It runs, will after a reboot, is not root, and can write nowhere but in memory."""
+    name = container_name(portal.lab)
+    found = Docker.on(portal.host).containers()
+    assert name in found, f"{portal.name}: {name}: no such container\n  → run the deploy"
+    details, host = found[name], found[name]["HostConfig"]
+    planned = {
+        "state": ("running", details["State"]["Status"]),
+        "restart policy": ("unless-stopped", host["RestartPolicy"]["Name"]),
+        "user": ("www-data", details["Config"]["User"]),
+        "read-only": (True, host["ReadonlyRootfs"]),
+        "writable mounts": ([], [each["Destination"] for each in details["Mounts"] if each["RW"]]),
+        "dropped capabilities": (["ALL"], host["CapDrop"]),
+        "added capabilities": ([], host["CapAdd"] or []),
+        "security options": (["no-new-privileges"], host["SecurityOpt"]),
+    }
+    wrong = [
+        portal.differs(f"{name}: {thing}", expected, observed)
+        for thing, (expected, observed) in planned.items()
+        if observed != expected
+    ]
+    assert not wrong, "\n".join(wrong)
