@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,8 +31,11 @@ from minetlab.model.base import Frozen
 from minetlab.plan import Plan, allocate
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
+CHOSEN = "students"
+"""The data by which a deploy is told whose machines it is for: ``--data students=alice,bob``."""
 KNOWN_DATA = frozenset(
-    LabSettings.model_fields.keys()
+    {CHOSEN}
+    | LabSettings.model_fields.keys()
     | KvmHostSettings.model_fields.keys()
     | ContainerHostSettings.model_fields.keys()
 )
@@ -66,6 +69,35 @@ def current() -> tuple[Lab, Plan]:
         return lab, allocate(lab)
     except LabError as error:
         raise InventoryError(str(error)) from error
+
+
+def chosen() -> Plan:
+    """The plan of the running deploy, of the students only whom ``--data students=alice,bob`` names.
+
+    :raises InventoryError: nobody is named, or somebody who is not in the roster.
+    """
+    lab, plan = current()
+    given = str(next(iter(context.inventory)).data.get(CHOSEN) or "")
+    logins = {login.strip() for login in given.split(",")} - {""}
+    try:
+        return of_students(lab, plan, logins)
+    except LabError as error:
+        raise InventoryError(str(error)) from error
+
+
+def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
+    """What these students have of a plan.
+
+    :raises LabError: there is none, or one who is not in the roster.
+    """
+    known = sorted(student.login for student in lab.students)
+    if not logins or not set(logins) <= set(known):
+        unknown = ", ".join(sorted(set(logins) - set(known)))
+        raise LabError(
+            f"not in the roster: {unknown}" if unknown else "no student is named",
+            next_step=f"name some of: {', '.join(known)}",
+        )
+    return plan.of(logins)
 
 
 def load(hosts: Iterable[InventoryHost]) -> Lab:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
-from minetlab.cli import cards, deploy, export, login, report, sandbox, testing, verify
+from minetlab.cli import cards, deploy, export, login, report, sandbox, status, testing, verify
+from minetlab.cli import students as of_students
 from minetlab.cli.table import show_lab
 from minetlab.inventory import load, read
 from minetlab.plan import allocate
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.add_typer(sandbox.app, name="sandbox")
 
 Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.")]
+Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of the roster.")]
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 
 
@@ -97,14 +99,45 @@ def ssh(
     login.run(inventory, machine, command or [])
 
 
+@app.command("status")
+def status_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
+) -> None:
+    """Show what stands on the hosts, now; the exit status is 0 if all of it runs, and only that."""
+    raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch) else 1)
+
+
+@app.command()
+def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Give students new machines in place of theirs, whatever is in them, and verify those."""
+    raise typer.Exit(0 if of_students.change_and_verify(inventory, "reset", students) else 1)
+
+
+@app.command()
+def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Take a snapshot of students' guests, memory and disk, in place of the last one."""
+    raise typer.Exit(0 if of_students.change(inventory, "snapshot", students) else 1)
+
+
+@app.command()
+def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Bring students' guests back to their snapshot, and verify their machines."""
+    raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
+
+
 @app.command()
 def down(
     inventory: Inventory = DEFAULT_INVENTORY,
     remove_sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Remove the sandbox's virtual hosts as well.")
     ] = False,
+    student: Annotated[list[str] | None, typer.Option(help="Only this student's machines, by login.")] = None,
 ) -> None:
     """Remove everything that carries the lab's label from its hosts, and nothing else."""
+    if student:
+        raise typer.Exit(0 if of_students.change(inventory, "remove", student) else 1)
     removed = deploy.run(inventory, "deploys/teardown.py")
     if remove_sandbox:
         sandbox.remove_hosts_of(inventory)

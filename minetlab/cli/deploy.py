@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def run(inventory: Path, deploy_file: str) -> bool:
-    """Deploy without asking, pyinfra's output going where ours goes; True if no host failed."""
-    command = [sys.executable, "-m", "pyinfra", "-y", str(inventory), deploy_file]
+def run(inventory: Path, deploy_file: str, data: Mapping[str, str] | None = None) -> bool:
+    """Deploy without asking, pyinfra's output going where ours goes; True if no host failed.
+
+    :param data: host data of this run only.
+    """
+    given = [word for key, value in (data or {}).items() for word in ("--data", f"{key}={value}")]
+    command = [sys.executable, "-m", "pyinfra", "-y", *given, str(inventory), deploy_file]
     process = subprocess.Popen(command)
     try:
         return process.wait() == 0

@@ -1,7 +1,5 @@
 """The table at the end of ``lab up``: what stands where, how to log in, and whether it was proved."""
 
-import shlex
-import subprocess
 from pathlib import Path
 
 from rich import box
@@ -12,9 +10,11 @@ from minetlab import access, inventory
 from minetlab.cli.verify import Verdicts
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import LibvirtState
+from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
 from minetlab.sandbox import forward, list_hosts
+from minetlab.status import accelerator_of, ask
 
 NOT_THERE = "—"
 WIDEST = 1000
@@ -29,8 +29,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
         table.add_column(column, no_wrap=True)
-    as_root = {host.name for host in hosts if host.data.get("_sudo")}
-    for row in _rows(lab, plan, config, as_root):
+    for row in _rows(lab, plan, config, {host.name: host for host in hosts}):
         table.add_row(*row, verdicts.of(row[1]))
     # Names and commands are to be copied: on a narrow terminal lines wrap, and nothing is cut.
     console = Console()
@@ -62,7 +61,7 @@ def sites(lab: Lab) -> list[str]:
     return urls
 
 
-def _rows(lab: Lab, plan: Plan, config: Path, as_root: set[str]) -> list[tuple[str, ...]]:
+def _rows(lab: Lab, plan: Plan, config: Path, by_name: dict[str, InventoryHost]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
@@ -70,7 +69,7 @@ def _rows(lab: Lab, plan: Plan, config: Path, as_root: set[str]) -> list[tuple[s
         alias = access.alias_of(name)
         rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
         guests = plan.guests_on(name)
-        types = domain_types(lab, config, alias, sudo=name in as_root) if guests else {}
+        types = accelerators(lab, config, by_name[name]) if guests else {}
         for guest in guests:
             login = f"./lab ssh {guest.name}"
             accelerator = types.get(guest.name, NOT_THERE)
@@ -81,16 +80,8 @@ def _rows(lab: Lab, plan: Plan, config: Path, as_root: set[str]) -> list[tuple[s
     return rows
 
 
-def domain_types(lab: Lab, config: Path, host: str, *, sudo: bool) -> dict[str, str]:
-    """The accelerator of each of the lab's domains on a host, by name; empty where the host does not answer.
-
-    libvirt calls emulation by its domain type ``qemu``; the accelerator's own name is ``tcg``.
-    """
-    fact = LibvirtState()
-    command = ["sh", "-c", fact.command(lab=lab.name)]
-    ssh = ["ssh", "-F", str(config), host, shlex.join(["sudo", *command] if sudo else command)]
-    answer = subprocess.run(ssh, capture_output=True, text=True, timeout=120, check=False)
-    if answer.returncode != 0:
-        return {}
-    domains = fact.process(answer.stdout.splitlines()).domains_of(lab.name)
-    return {domain.name: {"qemu": "tcg"}.get(domain.type, domain.type) for domain in domains if domain.active}
+def accelerators(lab: Lab, config: Path, host: InventoryHost) -> dict[str, str]:
+    """That of each of the lab's running guests on a host, by name; empty where the host does not answer."""
+    observed = ask(LibvirtState(), host, config, lab=lab.name)
+    domains = observed.domains_of(lab.name) if observed else ()
+    return {domain.name: accelerator_of(domain) for domain in domains if domain.active}

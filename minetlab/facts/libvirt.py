@@ -1,5 +1,6 @@
 """Facts of a KVM host's libvirt, each one command whatever the number of guests."""
 
+import json
 import shlex
 from ipaddress import IPv4Address
 
@@ -122,6 +123,25 @@ class ActiveDomains(FactBase[frozenset[str]]):
     def command(self) -> str:
         """Ask libvirt."""
         return f"{VIRSH} list --name"
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        """One name a line."""
+        return frozenset(line.strip() for line in output if line.strip())
+
+
+class Snapshots(FactBase[frozenset[str]]):
+    """Which of these domains have a snapshot of this name."""
+
+    @staticmethod
+    def default() -> frozenset[str]:
+        """None of them."""
+        return frozenset()
+
+    def command(self, domains: tuple[str, ...], snapshot: str) -> str:
+        """Ask libvirt, by one virsh for all."""
+        lists = "; ".join(f"echo @{domain}; snapshot-list --name {domain}" for domain in domains)
+        mine = f"/^@/ {{ domain = substr($0, 2) }} $0 == {json.dumps(snapshot)} {{ print domain }}"
+        return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null | awk {shlex.quote(mine)}"
 
     def process(self, output: list[str]) -> frozenset[str]:
         """One name a line."""

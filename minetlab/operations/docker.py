@@ -60,10 +60,17 @@ def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
 
 
 @operation()
-def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLimits) -> Commands:
+def containers(
+    lab: str,
+    containers: tuple[Container, ...],
+    limits: ContainerLimits,
+    neighbours: tuple[Container, ...] = (),
+) -> Commands:
     """Have these containers run on the lab's network; one that is specified otherwise now is made anew.
 
     Containers of the lab that are not among these are named in a warning and left alone.
+
+    :param neighbours: containers that are planned as well, and left alone in any case.
     """
     observed = host.get_fact(DockerState, lab=lab)
     try:
@@ -71,15 +78,18 @@ def containers(lab: str, containers: tuple[Container, ...], limits: ContainerLim
     except LabError as error:
         yield failure(error)
         return
-    yield from running(lab, observed, container_specs(lab, containers, limits, images))
+    specs = container_specs(lab, containers, limits, images)
+    yield from running(lab, observed, specs, (each.name for each in neighbours))
 
 
-def running(lab: str, observed: DockerObserved, specs: Iterable[Spec]) -> Commands:
+def running(
+    lab: str, observed: DockerObserved, specs: Iterable[Spec], neighbours: Iterable[str] = ()
+) -> Commands:
     """Have containers of these specs run on the lab's network, and nothing else changed."""
     if problem := unanswered(observed) or _foreign_network(lab, observed):
         yield failure(problem)
         return
-    changes = compare(lab, specs, observed.containers)
+    changes = compare(lab, specs, observed.containers, neighbours)
     if announces():
         _announce(changes)
     if lab not in observed.networks:

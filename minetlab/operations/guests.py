@@ -25,13 +25,20 @@ from minetlab.plan.libvirt_state import LibvirtObserved
 
 
 @operation()
-def running(lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], require_kvm: bool) -> Commands:
+def running(
+    lab: str,
+    settings: KvmHostSettings,
+    guests: tuple[Guest, ...],
+    require_kvm: bool,
+    neighbours: tuple[Guest, ...] = (),
+) -> Commands:
     """Have these guests run, each as specified.
 
     A guest whose spec has changed is shut down and started anew; its disk stays. Guests of the lab that are
     not among these, and disks on another base image, are named in a warning and left alone.
 
     :param require_kvm: whether a host on which guests have to be emulated is an error.
+    :param neighbours: guests that are planned as well, and left alone in any case.
     """
     observed, kvm = observe.libvirt(lab), observe.kvm(lab)
     try:
@@ -39,7 +46,8 @@ def running(lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], requ
     except LabError as error:
         yield failure(error)
         return
-    changes = compare(lab, _specs(lab, settings, guests, base, kvm), observed)
+    desired = _specs(lab, settings, guests, base, kvm)
+    changes = compare(lab, desired, observed, (guest.name for guest in neighbours))
     if problem := observe.silence(observed) or _obstacle(changes, observed, kvm, require_kvm):
         yield failure(problem)
         return

@@ -15,7 +15,7 @@ from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import all_of, install_text, virsh
 from minetlab.plan import Guest
 from minetlab.plan.layout import ROOT, Layout
-from minetlab.plan.libvirt_state import LibvirtObserved, Pool
+from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Pool
 from minetlab.plan.network_diff import NetworkChanges, NetworkSpec, ReservationUpdate, compare
 
 
@@ -173,17 +173,20 @@ def _plug_in_again(network: str) -> StringCommand:
     )
 
 
+def remove_domain(domain: Domain) -> Commands:
+    """Remove a domain, and what libvirt keeps of it beside its volumes."""
+    if domain.active:
+        yield virsh("destroy", domain.uuid)
+    yield virsh("undefine --managed-save --snapshots-metadata --checkpoints-metadata --nvram", domain.uuid)
+    # QEMU's own log, which libvirt keeps for ever; a digit is appended when it is rotated.
+    yield StringCommand(
+        "rm -f", StringCommand("/var/log/libvirt/qemu/", QuoteString(domain.name), ".log*", _separator="")
+    )
+
+
 def _remove_domains(lab: str, observed: LibvirtObserved) -> Commands:
     for domain in observed.domains_of(lab):
-        if domain.active:
-            yield virsh("destroy", domain.uuid)
-        yield virsh(
-            "undefine --managed-save --snapshots-metadata --checkpoints-metadata --nvram", domain.uuid
-        )
-        # QEMU's own log, which libvirt keeps for ever; a digit is appended when it is rotated.
-        yield StringCommand(
-            "rm -f", StringCommand("/var/log/libvirt/qemu/", QuoteString(domain.name), ".log*", _separator="")
-        )
+        yield from remove_domain(domain)
 
 
 def _remove_network(lab: str, observed: LibvirtObserved) -> Commands:

@@ -4,7 +4,7 @@ A machine keeps what the lab's record has given it. What is not recorded is deri
 never from the order of the roster: docs/decisions/who-has-what-is-recorded.md.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeVar
@@ -59,6 +59,13 @@ class Plan:
 
     guests: tuple[Guest, ...]
     containers: tuple[Container, ...]
+
+    def of(self, logins: Collection[str]) -> "Plan":
+        """What these students have of it."""
+        return Plan(
+            tuple(guest for guest in self.guests if guest.student.login in logins),
+            tuple(container for container in self.containers if container.student.login in logins),
+        )
 
     def guests_on(self, host: str) -> tuple[Guest, ...]:
         """The guests of one host, by name."""

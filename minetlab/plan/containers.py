@@ -205,9 +205,18 @@ def container_specs(
     )
 
 
-def compare(lab: str, desired: Iterable[Spec], observed: Mapping[str, ObservedContainer]) -> ContainerChanges:
-    """Compare desired and observed containers, by name."""
+def compare(
+    lab: str,
+    desired: Iterable[Spec],
+    observed: Mapping[str, ObservedContainer],
+    neighbours: Iterable[str] = (),
+) -> ContainerChanges:
+    """Compare desired and observed containers, by name.
+
+    :param neighbours: those that are planned as well, and none of these.
+    """
     specs = {spec.name: spec for spec in desired}
+    planned = {*specs, *neighbours}
     known = {name: observed[name] for name in specs if name in observed}
     ours = {name: container for name, container in known.items() if container.lab == lab}
     outdated = {
@@ -224,7 +233,7 @@ def compare(lab: str, desired: Iterable[Spec], observed: Mapping[str, ObservedCo
             sorted(
                 name
                 for name, each in observed.items()
-                if each.lab == lab and each.student and name not in specs
+                if each.lab == lab and each.student and name not in planned
             )
         ),
     )

@@ -82,10 +82,15 @@ class GuestChanges:
         return OVERLAY_ROOM * len(self.overlays)
 
 
-def compare(lab: str, specs: Iterable[GuestSpec], observed: LibvirtObserved) -> GuestChanges:
-    """Compare the guests of one host, desired and observed."""
+def compare(
+    lab: str, specs: Iterable[GuestSpec], observed: LibvirtObserved, neighbours: Iterable[str] = ()
+) -> GuestChanges:
+    """Compare guests of one host, desired and observed.
+
+    :param neighbours: guests that are planned as well, and none of these.
+    """
     specs = tuple(specs)
-    names = {spec.name for spec in specs}
+    names = {spec.name for spec in specs}.union(neighbours)
     unplanned = [domain for domain in observed.domains_of(lab) if domain.name not in names]
     takers = {mac: domain.name for domain in unplanned for mac in domain.macs}
     domains = {spec: observed.domains.get(spec.name) for spec in specs}

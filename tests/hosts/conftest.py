@@ -51,8 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--inventory", type=Path, default=DEFAULT_INVENTORY, help="The lab's inventory (inventories/lab.py)."
     )
-    group.addoption("--claim", help="Only checks that prove this claim of the course, such as C16.")
-    group.addoption("--student", help="Only checks of this student's guest and containers, by login.")
+    group.addoption("--claim", help="Only checks that prove these claims of the course, such as C16,C17.")
+    group.addoption("--student", help="Only checks of these students' guests and containers, by login.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,10 +77,10 @@ def _require_known(config: pytest.Config) -> None:
     """Refuse a claim or a student that there is not, rather than check nothing."""
     students = {student.login for student in config.stash[SESSION].lab.students}
     for option, known in (("claim", set(BY_ID)), ("student", students)):
-        chosen = config.getoption(option, None)
-        if chosen and chosen not in known:
+        chosen = set((config.getoption(option, None) or "").split(",")) - {""}
+        if chosen - known:
             raise LabError(
-                f"--{option} {chosen}: there is no such {option}",
+                f"--{option} {', '.join(sorted(chosen - known))}: there is no such {option}",
                 next_step=f"choose one of: {', '.join(sorted(known))}",
             )
 
@@ -88,12 +88,13 @@ def _require_known(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what --claim and --student do not ask for, and what the lab has no machine for."""
     claim, student = config.getoption("claim"), config.getoption("student")
-    machines = config.stash[SESSION].machines_of(student) if student else None
+    session = config.stash[SESSION]
+    machines = set().union(*map(session.machines_of, student.split(","))) if student else None
     chosen = [
         item
         for item in items
         if machine_of(item.nodeid) != "NOTSET"
-        and (not claim or any(mark.args[0] == claim for mark in item.iter_markers("claim")))
+        and (not claim or any(mark.args[0] in claim.split(",") for mark in item.iter_markers("claim")))
         and (machines is None or machine_of(item.nodeid) in machines)
     ]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

@@ -1,0 +1,19 @@
+"""Remove students' machines: pyinfra inventories/lab.py deploys/remove.py --data students=alice,bob"""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import students
+
+lab, _ = inventory.current()
+chosen = inventory.chosen()
+
+if inventory.KVM_HOSTS in host.groups:
+    students.guests_absent(
+        name="Remove the students' guests", lab=lab.name, guests=chosen.guests_on(host.name)
+    )
+
+if inventory.CONTAINER_HOSTS in host.groups:
+    students.containers_absent(
+        name="Remove the students' containers", lab=lab.name, containers=chosen.containers_on(host.name)
+    )

@@ -1,0 +1,35 @@
+"""Give students new machines: pyinfra inventories/lab.py deploys/reset.py --data students=alice,bob"""
+
+from pyinfra import host, local
+
+from minetlab import inventory
+from minetlab.operations import access, docker, guests
+
+lab, plan = inventory.current()
+chosen = inventory.chosen()
+
+local.include("deploys/remove.py")
+
+if inventory.KVM_HOSTS in host.groups:
+    settings = lab.kvm_host(host.name).settings
+    guests.running(
+        name="Run the students' guests",
+        lab=lab.name,
+        settings=settings,
+        guests=chosen.guests_on(host.name),
+        require_kvm=lab.require_kvm,
+        neighbours=plan.guests_on(host.name),
+    )
+    guests.ready(name="Wait for the guests to answer SSH", lab=lab.name, guests=chosen.guests_on(host.name))
+
+if inventory.CONTAINER_HOSTS in host.groups:
+    limits = lab.container_host(host.name).settings.container
+    containers = chosen.containers_on(host.name)
+    access.keys(name="Let the students log into their containers", lab=lab.name, containers=containers)
+    docker.containers(
+        name="Run the students' containers",
+        lab=lab.name,
+        containers=containers,
+        limits=limits,
+        neighbours=plan.containers_on(host.name),
+    )

@@ -1,0 +1,16 @@
+"""Bring guests back to their snapshots: pyinfra inventories/lab.py deploys/revert.py --data students=alice"""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import students
+
+lab, _ = inventory.current()
+chosen = inventory.chosen()
+
+if inventory.KVM_HOSTS in host.groups:
+    students.revert(
+        name="Bring students' guests back to their snapshots",
+        lab=lab.name,
+        guests=chosen.guests_on(host.name),
+    )

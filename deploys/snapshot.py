@@ -1,0 +1,14 @@
+"""Take a snapshot of guests: pyinfra inventories/lab.py deploys/snapshot.py --data students=alice,bob"""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import students
+
+lab, _ = inventory.current()
+chosen = inventory.chosen()
+
+if inventory.KVM_HOSTS in host.groups:
+    students.snapshot(
+        name="Take a snapshot of students' guests", lab=lab.name, guests=chosen.guests_on(host.name)
+    )

@@ -1,0 +1,60 @@
+"""``lab status``: what stands on the hosts, now."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from minetlab import access, inventory
+from minetlab.plan import allocate
+from minetlab.status import MISSING, SILENT, MachineState, states
+
+INTERVAL = 5.0
+"""Seconds between two looks."""
+COLOURS = {"running": "green", MISSING: "red", SILENT: "red"}
+
+
+def run(inventory_file: Path, *, as_json: bool, watch: bool) -> bool:
+    """Show every guest and container; whether each that is planned runs, and nothing else is there.
+
+    :param as_json: print a list of objects, one a machine, with the fields of
+        :class:`minetlab.status.MachineState`.
+    :param watch: show it again every few seconds, until it is interrupted.
+    """
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    config = access.write_config(lab, plan, hosts)
+    found = states(lab, plan, hosts, config)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
+    elif not watch:
+        Console().print(_table(lab.name, found))
+    else:
+        with Live(_table(lab.name, found), auto_refresh=False) as live:
+            while True:
+                time.sleep(INTERVAL)
+                found = states(lab, plan, hosts, config)
+                live.update(_table(lab.name, found), refresh=True)
+    return all(each.planned and each.state == "running" for each in found)
+
+
+def _table(lab: str, found: tuple[MachineState, ...]) -> Table:
+    running = sum(each.state == "running" for each in found if each.planned)
+    planned = sum(each.planned for each in found)
+    title = f"lab {lab}: {running} of {planned} machines run, {time.strftime('%H:%M:%S')}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("host", "machine", "student", "address", "accelerator", "state"):
+        table.add_column(column, no_wrap=True)
+    for each in found:
+        state = f"[{COLOURS.get(each.state, 'yellow')}]{each.state}[/]"
+        if not each.planned:
+            state += ", [yellow]not in the roster[/]"
+        table.add_row(each.host, each.name, each.student, each.address, each.accelerator, state)
+    return table

@@ -1,0 +1,22 @@
+"""Commands for some students' machines, which leave those of all others alone."""
+
+from pathlib import Path
+
+from minetlab import inventory
+from minetlab.cli import deploy, verify
+from minetlab.plan import allocate
+
+
+def change(inventory_file: Path, what: str, logins: list[str]) -> bool:
+    """Run a deploy for these students: ``deploys/<what>.py``; True if no host failed.
+
+    :raises LabError: one of them is not in the roster; nothing has been touched then.
+    """
+    lab = inventory.load(inventory.read(inventory_file))
+    inventory.of_students(lab, allocate(lab), logins)
+    return deploy.run(inventory_file, f"deploys/{what}.py", {inventory.CHOSEN: ",".join(logins)})
+
+
+def change_and_verify(inventory_file: Path, what: str, logins: list[str]) -> bool:
+    """The same, and then check their machines."""
+    return change(inventory_file, what, logins) and verify.run(inventory_file, student=",".join(logins)).green

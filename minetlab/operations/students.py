@@ -1,0 +1,117 @@
+"""Operations on the machines of some students, which leave those of all others alone."""
+
+from collections.abc import Iterable
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from minetlab.errors import LabError
+from minetlab.facts.docker import DockerState
+from minetlab.facts.libvirt import Snapshots
+from minetlab.operations import observe
+from minetlab.operations.commands import Commands, failure
+from minetlab.operations.docker import unanswered
+from minetlab.operations.libvirt import remove_domain
+from minetlab.operations.shell import virsh
+from minetlab.plan import Container, Guest
+from minetlab.plan.containers import access_folder
+from minetlab.plan.layout import Layout, overlay
+from minetlab.plan.libvirt_state import LibvirtObserved
+
+SNAPSHOT = "lab"
+"""The one snapshot that a guest has of ours; a new one takes its place."""
+
+
+@operation()
+def guests_absent(lab: str, guests: tuple[Guest, ...]) -> Commands:
+    """Remove these guests, with their disks, seeds and consoles; a domain that is not the lab's stays."""
+    observed = observe.libvirt(lab)
+    if observed.installed and (problem := observe.silence(observed)):
+        yield failure(problem)
+        return
+    commands = list(_removal_of_guests(lab, guests, observed))
+    if not commands:
+        host.noop("none of these guests is there")
+    yield from observe.changing(commands)
+
+
+@operation()
+def containers_absent(lab: str, containers: tuple[Container, ...]) -> Commands:
+    """Remove these containers, with what is in them and the keys that open them."""
+    observed = host.get_fact(DockerState, lab=lab)
+    if observed.installed and (problem := unanswered(observed)):
+        yield failure(problem)
+        return
+    ours = {each.name for each in containers}.intersection(observed.containers_of(lab))
+    if not ours:
+        host.noop("none of these containers is there")
+        return
+    names = sorted(ours)
+    yield StringCommand("docker container rm --force --volumes", *map(QuoteString, names))
+    yield StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names))
+
+
+@operation()
+def snapshot(lab: str, guests: tuple[Guest, ...]) -> Commands:
+    """Take a snapshot of each of these guests, memory and disk, in place of the one it had."""
+    names, had = _running_and_had(lab, guests)
+    if missing := sorted({guest.name for guest in guests} - names):
+        yield failure(_not_running(missing))
+        return
+    for name in sorted(names):
+        if name in had:
+            yield virsh("snapshot-delete", name, SNAPSHOT)
+        yield virsh("snapshot-create-as", name, SNAPSHOT)
+
+
+@operation()
+def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
+    """Bring each of these guests back to its snapshot."""
+    names = {guest.name for guest in guests}
+    _, had = _running_and_had(lab, guests)
+    if missing := sorted(names - had):
+        yield failure(
+            LabError(
+                f"{host.name}: there is no snapshot of {', '.join(missing)}",
+                next_step="lab snapshot takes one; lab reset goes back to the guest image",
+            )
+        )
+        return
+    for name in sorted(names):
+        yield virsh("snapshot-revert", name, SNAPSHOT, "--running")
+
+
+def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObserved) -> Commands:
+    layout = Layout(lab)
+    domains = {domain.name: domain for domain in observed.domains_of(lab)}
+    for guest in guests:
+        if guest.name in domains:
+            yield from remove_domain(domains[guest.name])
+        elif guest.name in observed.domains:
+            continue  # somebody else's: their files are not ours either
+        volumes = [
+            name
+            for name in observed.volumes
+            if name == overlay(guest.name) or name.startswith(f"{guest.name}-seed-")
+        ]
+        for volume in volumes:
+            yield virsh("vol-delete", volume, "--pool", lab)
+        if guest.name in domains or volumes:
+            files = (layout.console(guest.name), layout.spec("domain", guest.name))
+            yield StringCommand("rm -f", *map(QuoteString, files))
+
+
+def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], set[str]]:
+    """Which of these guests run, and which have a snapshot of ours."""
+    names = {guest.name for guest in guests}
+    there = [domain for domain in observe.libvirt(lab).domains_of(lab) if domain.name in names]
+    domains = tuple(sorted(domain.name for domain in there))
+    had = host.get_fact(Snapshots, domains=domains, snapshot=SNAPSHOT) if domains else ()
+    return {domain.name for domain in there if domain.active}, set(had)
+
+
+def _not_running(names: list[str]) -> LabError:
+    return LabError(
+        f"{host.name}: not running: {', '.join(names)}", next_step="bring them up: lab up; or lab reset"
+    )

@@ -1,0 +1,132 @@
+"""What stands on the lab's hosts, as their own labels say it: no file of this machine is asked."""
+
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+from minetlab import access
+from minetlab.facts.docker import DockerState
+from minetlab.facts.libvirt import LibvirtState
+from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.model import Lab
+from minetlab.plan import Plan
+from minetlab.plan.containers import DockerObserved
+from minetlab.plan.libvirt_state import Domain, LibvirtObserved
+
+LIMIT = 120.0
+"""Seconds for a host to answer: an emulated one that is busy takes some ten."""
+MISSING, SILENT = "missing", "no answer"
+"""States of our own; the others are libvirt's and Docker's words."""
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """A guest or a container.
+
+    :param host: its host's alias.
+    :param kind: ``guest`` or ``container``.
+    :param student: their login; empty: the host does not say.
+    :param state: ``running``, ``shut off``, Docker's word, :data:`MISSING`, or :data:`SILENT`.
+    :param accelerator: of a guest: ``kvm`` or ``tcg``.
+    :param planned: whether the inventory has it.
+    """
+
+    host: str
+    name: str
+    kind: str
+    student: str
+    state: str
+    address: str = ""
+    accelerator: str = ""
+    planned: bool = True
+
+
+def states(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -> tuple[MachineState, ...]:
+    """Every guest and container that is planned or there, by host and name; all hosts are asked at once.
+
+    :param config: the lab's SSH configuration.
+    """
+    with ThreadPoolExecutor(max_workers=16) as asking:
+        found = asking.map(lambda host: list(_on(lab, plan, host, config)), hosts)
+    return tuple(
+        sorted((each for of_host in found for each in of_host), key=lambda each: (each.host, each.name))
+    )
+
+
+def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any) -> Any:
+    """What a fact says of a host; None: the host does not answer, or not what was asked for."""
+    command = ["sh", "-c", str(fact.command(**arguments))]
+    line = shlex.join(["sudo", *command] if host.data.get("_sudo") else command)
+    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes", access.alias_of(host.name), line]
+    try:
+        answer = subprocess.run(
+            ssh, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False
+        )
+        return fact.process(answer.stdout.splitlines()) if answer.returncode == 0 else None
+    except (subprocess.TimeoutExpired, FactProcessError):
+        return None
+
+
+def accelerator_of(domain: Domain) -> str:
+    """``kvm`` or ``tcg``: libvirt calls emulation by its domain type, ``qemu``."""
+    return {"qemu": "tcg"}.get(domain.type, domain.type)
+
+
+def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[MachineState]:
+    if KVM_HOSTS in host.groups:
+        yield from _guests(lab, plan, host, ask(LibvirtState(), host, config, lab=lab.name))
+    if CONTAINER_HOSTS in host.groups:
+        yield from _containers(lab, plan, host, ask(DockerState(), host, config, lab=lab.name))
+
+
+def _guests(
+    lab: Lab, plan: Plan, host: InventoryHost, observed: LibvirtObserved | None
+) -> Iterator[MachineState]:
+    alias = access.alias_of(host.name)
+    there = {domain.name: domain for domain in observed.domains_of(lab.name)} if observed else {}
+    planned = {guest.name: guest for guest in plan.guests_on(host.name)}
+    for name in sorted(planned.keys() | there.keys()):
+        guest, domain = planned.get(name), there.get(name)
+        yield MachineState(
+            host=alias,
+            name=name,
+            kind="guest",
+            student=guest.student.login if guest else name.removeprefix(f"{lab.name}-"),
+            state=_state_of(domain, observed),
+            address=str(guest.address.ip) if guest else "",
+            accelerator=accelerator_of(domain) if domain else "",
+            planned=guest is not None,
+        )
+
+
+def _containers(
+    lab: Lab, plan: Plan, host: InventoryHost, observed: DockerObserved | None
+) -> Iterator[MachineState]:
+    alias = access.alias_of(host.name)
+    containers = observed.containers if observed else {}
+    there = {name: each for name, each in containers.items() if each.lab == lab.name and each.student}
+    planned = {container.name: container for container in plan.containers_on(host.name)}
+    for name in sorted(planned.keys() | there.keys()):
+        container, seen = planned.get(name), there.get(name)
+        yield MachineState(
+            host=alias,
+            name=name,
+            kind="container",
+            student=container.student.login if container else there[name].student,
+            state=seen.state if seen else MISSING if observed else SILENT,
+            address=f"port {container.ssh_port}" if container else "",
+            planned=container is not None,
+        )
+
+
+def _state_of(domain: Domain | None, observed: LibvirtObserved | None) -> str:
+    if domain is None:
+        return MISSING if observed else SILENT
+    return "running" if domain.active else "shut off"

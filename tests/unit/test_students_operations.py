@@ -1,0 +1,133 @@
+"""Operations on some students' machines: what they do to those, and that they do nothing to the others."""
+
+from typing import Any
+
+import pytest
+
+from minetlab.model import ContainerLimits
+from minetlab.operations import docker, students
+from minetlab.operations import guests as guest_operations
+from tests.unit.fake_host import Run, run_operation
+from tests.unit.guests import LAB, SETTINGS, answer, guests
+from tests.unit.test_docker_operations import CONTAINERS, container_lines
+from tests.unit.test_docker_operations import STATE as DOCKER
+from tests.unit.test_docker_operations import answer as docker_answer
+from tests.unit.test_guests_operations import KVM, STATE, WORKING
+
+SNAPSHOTS = "snapshot-list"
+ALL = guests(3)
+ONE = ALL[:1]
+NEIGHBOURS = {guest.name for guest in ALL[1:]}
+
+
+def run(operation: Any, responses: dict[str, list[str]], **arguments: Any) -> Run:
+    return run_operation(operation, {**responses, KVM: WORKING}, lab=LAB, **arguments)
+
+
+def leaves_neighbours_alone(commands: list[str]) -> None:
+    changing = [command for command in commands if "@installed" not in command]
+    assert not [each for each in changing for name in NEIGHBOURS if name in each.split()]
+
+
+def test_a_guest_is_removed_with_its_disk_seed_and_console_and_no_other() -> None:
+    result = run(students.guests_absent, {STATE: answer(3)}, guests=ONE)
+    (destroyed, undefined, _, *volumes, files) = result.commands[1:]
+    assert destroyed.endswith(f"destroy {ONE[0].uuid}")
+    assert undefined.endswith(str(ONE[0].uuid))
+    assert sorted(each.split()[5].partition(".")[0][:13] for each in volumes) == ["minet-s0", "minet-s0-seed"]
+    assert files.startswith("rm -f ")
+    assert "consoles/minet-s0.log" in files
+    leaves_neighbours_alone(result.commands)
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    result = run(students.guests_absent, {STATE: answer(2)}, guests=ALL[2:])
+    assert (len(result.commands), result.changed) == (1, False)
+
+
+def test_a_domain_of_somebody_else_is_not_removed() -> None:
+    result = run(students.guests_absent, {STATE: answer(3, lab="other")}, guests=ONE)
+    assert (len(result.commands), result.changed) == (1, False)
+
+
+def test_a_guest_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever the state of the others: stopped, or with a spec of yesterday."""
+    for lines in (answer(3), answer(3, active=False)):
+        result = run(
+            guest_operations.running,
+            {STATE: lines},
+            settings=SETTINGS,
+            guests=ONE,
+            require_kvm=False,
+            neighbours=ALL,
+        )
+        leaves_neighbours_alone(result.commands)
+        assert "left alone" not in caplog.text
+
+
+def test_a_snapshot_takes_the_place_of_the_last_one() -> None:
+    had = run(students.snapshot, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ONE)
+    assert [command.split()[4] for command in had.commands[2:]] == ["snapshot-delete", "snapshot-create-as"]
+    leaves_neighbours_alone(had.commands)
+    first = run(students.snapshot, {STATE: answer(3), SNAPSHOTS: []}, guests=ONE)
+    assert [command.split()[4] for command in first.commands[2:]] == ["snapshot-create-as"]
+
+
+def test_no_snapshot_is_taken_of_a_guest_that_does_not_run(caplog: pytest.LogCaptureFixture) -> None:
+    result = run(students.snapshot, {STATE: answer(3, active=False), SNAPSHOTS: []}, guests=ONE)
+    assert (result.failed, len(result.commands)) == (True, 2)
+    assert "not running: minet-s0" in caplog.text
+
+
+def test_a_guest_goes_back_to_its_snapshot() -> None:
+    result = run(students.revert, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ONE)
+    (reverted,) = result.commands[2:]
+    assert reverted.endswith("snapshot-revert minet-s0 lab --running")
+
+
+def test_without_a_snapshot_nothing_is_reverted_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    result = run(students.revert, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ALL[:2])
+    assert (result.failed, len(result.commands)) == (True, 2)
+    assert "there is no snapshot of minet-s1" in caplog.text
+    assert "lab reset" in caplog.text
+
+
+@pytest.mark.parametrize("operation", [students.guests_absent, students.snapshot, students.revert])
+def test_a_host_without_any_of_them_is_left_alone(operation: Any) -> None:
+    result = run(operation, {STATE: answer(3)}, guests=())
+    assert (len(result.commands), result.changed, result.failed) == (1, False, False)
+
+
+def test_containers_are_removed_with_their_keys_and_no_other() -> None:
+    result = run(
+        students.containers_absent,
+        {DOCKER: docker_answer(*container_lines())[DOCKER]},
+        containers=CONTAINERS[:1],
+    )
+    name, other = CONTAINERS[0].name, CONTAINERS[1].name
+    removed, keys = result.commands[1:]
+    assert removed == f"docker container rm --force --volumes {name}"
+    assert keys == f"rm -rf /var/lib/minet-lab/{LAB}/access/{name}"
+    assert not any(other in command.split() for command in result.commands)
+    gone = run(students.containers_absent, {DOCKER: docker_answer()[DOCKER]}, containers=CONTAINERS[:1])
+    assert (len(gone.commands), gone.changed) == (1, False)
+
+
+def test_a_container_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = container_lines("exited")[1:]
+    result = run(
+        docker.containers,
+        {DOCKER: docker_answer(*lines)[DOCKER]},
+        containers=CONTAINERS[:1],
+        limits=ContainerLimits(),
+        neighbours=CONTAINERS,
+    )
+    started = [command for command in result.commands if command.startswith("docker run")]
+    assert len(started) == 1
+    assert f"--name={CONTAINERS[0].name}" in started[0]
+    assert not [command for command in result.commands if command.startswith("docker container start")]
+    assert "left alone" not in caplog.text
