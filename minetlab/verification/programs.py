@@ -101,12 +101,12 @@ def running(what: str, host: Host, command: str) -> Iterator[Program]:
 
 
 def send(host: Host, content: bytes, file: str) -> None:
-    """Write a file on a machine.
+    """Write a file on a machine, where everybody may run it.
 
     :param file: its path, a word for a shell.
     :raises AssertionError: it cannot be written.
     """
-    process = host.backend.start(f"cat >{file}")
+    process = host.backend.start(f"cat >{file} && chmod 755 {file}")
     process.communicate(content, timeout=ANSWER_LIMIT)
     if process.returncode:
         raise AssertionError(f"{host.backend.hostname}: cannot write {file}")

@@ -83,6 +83,7 @@ def test_a_file_is_sent_as_it_is(here: Host, tmp_path: Path) -> None:
     content = bytes(range(256)) * 1000
     send(here, content, f"{tmp_path}/file")
     assert (tmp_path / "file").read_bytes() == content
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o755
     with pytest.raises(AssertionError, match="cannot write"):
         send(here, content, f"{tmp_path}/nowhere/file")
 
