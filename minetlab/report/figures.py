@@ -61,7 +61,7 @@ def ratios(series: Series) -> Figure:
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xticks([1, 10, 100, 1000], ["1 (natif)", "10", "100", "1000"])
-    axes.margins(x=0.12)
+    axes.margins(x=0.18)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xlabel("durée, en multiples de la durée native (médiane et quartiles)")
     canvas.legend(loc="outside upper center", ncols=len(LOADS), frameon=False)

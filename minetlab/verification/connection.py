@@ -66,10 +66,12 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         return super().run(command, *args, **kwargs)
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
-        """Start a command there; its standard input and output are the process's."""
+        """Start a command there; the process's output is all that it says."""
         words, args = self._build_ssh_command(self.get_command(command))
         line = self.quote(" ".join(words), *args)
-        return subprocess.Popen(shlex.split(line), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return subprocess.Popen(
+            shlex.split(line), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
 
     def run_local(self, command: str, *args: str) -> CommandResult:
         """Run ssh."""

@@ -11,7 +11,10 @@ from tests.e2e.conftest import PYINFRA, LabUnderTest, Scenario, changed
 PYTEST = [sys.executable, "-m", "pytest"]
 MOST_COMMANDS = 40
 GUEST = "minet-alice"
+CONTAINER = "minet-alice-processus"
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+# When its first process was started, in ticks since its kernel was: field 22 of proc_pid_stat(5).
+STARTED = f"{BOOT_ID}; cut -d' ' -f22 /proc/1/stat"
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,22 @@ def test_changed_spec_changes_exactly_that(lab: LabUnderTest, scenario: Scenario
     assert lab.in_machine(GUEST, "cat notes") == "my work\n"
     assert (lab.in_machine(GUEST, BOOT_ID) != booted) == scenario.restarts
     assert changed(lab.pyinfra("deploys/all.py")) == []
+
+
+def test_a_student_goes_back_to_a_snapshot_and_then_gets_new_machines(lab: LabUnderTest) -> None:
+    """And whoever else there is does not notice."""
+    standing, neighbours = lab.observe(), [name for name in lab.machines() if "-bob" in name]
+    unmoved = {name: lab.in_machine(name, STARTED) for name in neighbours}
+    lab.in_machine(GUEST, "echo before >notes; sync")
+    lab.lab("snapshot", "--inventory", lab.inventory, "alice")
+    lab.in_machine(GUEST, "echo after >notes; sync")
+    lab.lab("revert", "--inventory", lab.inventory, "alice")
+    assert lab.in_machine(GUEST, "cat notes") == "before\n"
+    lab.in_machine(CONTAINER, "echo after >~/notes")
+    lab.lab("reset", "--inventory", lab.inventory, "alice")
+    assert "notes" not in lab.in_machine(GUEST, "ls") + lab.in_machine(CONTAINER, "ls")
+    assert lab.observe() == standing
+    assert {name: lab.in_machine(name, STARTED) for name in neighbours} == unmoved
 
 
 def test_teardown_leaves_what_was_there_before(lab: LabUnderTest, before: dict[str, observe.State]) -> None:
