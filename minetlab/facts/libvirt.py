@@ -139,7 +139,8 @@ class Snapshots(FactBase[frozenset[str]]):
 
     def command(self, domains: tuple[str, ...], snapshot: str) -> str:
         """Ask libvirt, by one virsh for all."""
-        lists = "; ".join(f"echo @{domain}; snapshot-list --name {domain}" for domain in domains)
+        # virsh's echo ends no line by itself.
+        lists = "; ".join(f"echo '@{domain}\n'; snapshot-list --name {domain}" for domain in domains)
         mine = f"/^@/ {{ domain = substr($0, 2) }} $0 == {json.dumps(snapshot)} {{ print domain }}"
         return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null | awk {shlex.quote(mine)}"
 
