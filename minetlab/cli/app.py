@@ -145,6 +145,12 @@ def down(
 
 
 @app.command()
+def unlock(inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Break the lock on each host that another run holds, which then does nothing more there."""
+    raise typer.Exit(0 if deploy.run(inventory, "deploys/unlock.py") else 1)
+
+
+@app.command()
 def test(
     fast: Annotated[
         bool, typer.Option("--fast", help="Only what needs no virtual host: under a minute.")
