@@ -29,9 +29,6 @@ def run(inventory_file: Path) -> bool:
     """
     found = _preflight(inventory_file)
     Console().print(_table(found.findings))
-    for each in found.findings:
-        if each.next_step:
-            Console().print(_told(each), soft_wrap=True)
     fits = not found.of(Severity.PROBLEM, Severity.UNREACHABLE)
     Console().print(f"[{'green' if fits else 'red'}]The lab {escape(found.verdict)}.[/]", soft_wrap=True)
     return fits
@@ -75,7 +72,8 @@ def _table(found: Iterable[Finding]) -> Table:
             table.add_section()
         shown = each.host if each.host != last else ""
         last = each.host
-        table.add_row(shown, each.check, f"[{COLOURS[each.severity]}]{each.severity}[/]", escape(each.found))
+        said = f"{each.found}\n→ {each.next_step}" if each.next_step else each.found
+        table.add_row(shown, each.check, f"[{COLOURS[each.severity]}]{each.severity}[/]", escape(said))
     return table
 
 

@@ -91,7 +91,7 @@ def _ports(subject: Subject) -> Iterator[Finding]:
         return
     containers = subject.observed.docker.containers
     ours = {port for each in containers.values() if each.lab == subject.lab.name for port in _ports_of(each)}
-    listens = dict.fromkeys(subject.observed.system.ports - ours, "somebody")
+    listens = dict.fromkeys(subject.observed.system.ports - ours, "a program that is not the lab's")
     taken = {**listens, **_by_others(subject.lab.name, containers)}
     clashing = [f"{port} ({wanted[port]}) by {taken[port]}" for port in sorted(wanted) if port in taken]
     if clashing:

@@ -131,7 +131,7 @@ def _memory(subject: Subject) -> Finding:
         lower = f", or lower guest.memory to {smaller} MiB" if smaller >= 256 else ""  # noqa: PLR2004 (its least)
         return subject.problem(
             "memory",
-            f"{too_many} guests too many: {len(guests)} to start need {need} MiB, {has}",
+            f"{_too_many(too_many)}: {len(guests)} to start need {need} MiB, {has}",
             f'give it {{"capacity": {fit}}} in the inventory, and name another KVM host{lower}',
         )
     if most > available:
@@ -182,6 +182,10 @@ def _processors(subject: Subject) -> Finding:
     return subject.ok("processors", found)
 
 
+def _too_many(number: int) -> str:
+    return f"{number} guest{'s' if number > 1 else ''} too many"
+
+
 def _to_start(subject: Subject) -> list[str]:
     domains = subject.observed.libvirt.domains
     return [each.name for each in subject.guests if each.name not in domains or not domains[each.name].active]
@@ -199,9 +203,7 @@ def _not_running(subject: Subject) -> list[str]:
 def verdict(subjects: list[Subject], found: list[Finding]) -> str:
     """One line: whether the lab fits, and where it does not."""
     lacking = [
-        f"{too_many} guests too many on {each.alias}"
-        for each in subjects
-        if (too_many := guests_too_many(each))
+        f"{_too_many(too_many)} on {each.alias}" for each in subjects if (too_many := guests_too_many(each))
     ]
     if lacking:
         return f"does not fit: {named(lacking)}"

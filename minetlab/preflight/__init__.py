@@ -10,7 +10,7 @@ from minetlab.model import Lab
 from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity
 from minetlab.plan.preflight import verdict
-from minetlab.preflight.here import here
+from minetlab.preflight.here import this_machine
 from minetlab.preflight.hosts import look
 
 __all__ = ["Preflight", "preflight"]
@@ -35,5 +35,7 @@ def preflight(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path
     """
     with ThreadPoolExecutor(max_workers=16) as asking:
         looks = list(asking.map(lambda host: look(lab, plan, host, config), hosts))
-    findings = [*(each for one in looks for each in one.findings), *here(lab, looks)]
+    findings = [*(each for one in looks for each in one.findings), *this_machine(lab, looks)]
+    order = list(dict.fromkeys(each.host for each in findings))
+    findings.sort(key=lambda each: order.index(each.host))
     return Preflight(tuple(findings), verdict([each.subject for each in looks if each.subject], findings))

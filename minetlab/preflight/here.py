@@ -13,6 +13,7 @@ from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
 from minetlab.images.fetched import fetched_file, probe
 from minetlab.images.mmdebstrap import mode
 from minetlab.model import DebianImage, Lab, UrlImage
+from minetlab.operations.tp_images import ROOM_FACTOR
 from minetlab.plan.findings import Finding, Severity, named
 from minetlab.portal import server
 from minetlab.preflight.hosts import Look
@@ -27,13 +28,17 @@ IMAGES = "images"
 class Needed:
     """An image that a host lacks.
 
+    :param host: its alias.
     :param file: where the cache has it, once it is there.
     :param address: where it is fetched from; None: it is built.
+    :param in_docker: whether it is a container image.
     """
 
+    host: str
     name: str
     file: Path
     address: FetchedImage | None = None
+    in_docker: bool = False
 
     @property
     def cached(self) -> bool:
@@ -41,20 +46,24 @@ class Needed:
         return self.file.exists() and checksum_file(self.file).exists()
 
 
-def here(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
-    """Check this machine; a host that has not been seen is taken to lack every image."""
+def this_machine(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
+    """Check this machine, and what hosts have to receive from it.
+
+    A host that has not been seen is taken to lack every image.
+    """
     looks = list(looks)
     yield from _levels(lab)
     try:
-        needed = {each.file: each for each in _needed(lab, looks)}
-        missing = [each for each in needed.values() if not each.cached]
-        yield from _makeable(missing)
+        needed = list(_needed(lab, looks))
     except LabError as error:
         yield Finding(HERE, IMAGES, Severity.PROBLEM, error.problem, error.next_step)
         return
-    cached = f"{len(needed) - len(missing)} that hosts lack are here"
+    yield from _room_in_docker(looks, needed)
+    files = {each.file: each for each in needed}
+    missing = [each for each in files.values() if not each.cached]
+    cached = f"{len(files) - len(missing)} that hosts lack are here"
     made = f", to be made or fetched: {named(each.name for each in missing)}" if missing else ""
-    yield Finding(HERE, IMAGES, Severity.OK, cached + made)
+    yield from list(_makeable(missing)) or [Finding(HERE, IMAGES, Severity.OK, cached + made)]
     yield from _memory(looks)
 
 
@@ -82,8 +91,8 @@ def _needed(lab: Lab, looks: Iterable[Look]) -> Iterator[Needed]:
     """
     seen = {each.subject.alias: each.subject.observed for each in looks if each.subject}
     for kvm in lab.kvm_hosts:
-        settings = kvm.settings
-        observed = seen.get(alias_of(kvm.name))
+        settings, alias = kvm.settings, alias_of(kvm.name)
+        observed = seen.get(alias)
         if (
             observed
             and guest_image.volume(settings.guest_image, settings.guest_tps) in observed.libvirt.volumes
@@ -91,22 +100,40 @@ def _needed(lab: Lab, looks: Iterable[Look]) -> Iterator[Needed]:
             continue
         if isinstance(settings.guest_image, DebianImage):
             recipe = guest_tps.recipe(settings.guest_image.debian, settings.guest_tps)
-            yield Needed("the guest image", disk_file(recipe))
+            yield Needed(alias, "the guest image", disk_file(recipe))
         else:
             address = guest_image.fetched(settings.guest_image)
-            yield Needed("the guest image", fetched_file(address), address)
+            yield Needed(alias, "the guest image", fetched_file(address), address)
     for container in lab.container_hosts:
-        observed = seen.get(alias_of(container.name))
+        alias = alias_of(container.name)
+        observed = seen.get(alias)
         there = {each.reference for each in observed.docker.images} if observed else set()
         for image in tp_images.read(container.settings.tp_images):
             if tp_images.spec(lab.name, image).reference not in there:
-                yield Needed(f"the TP image {image.name}", rootfs_file(tp_images.recipe(image)))
+                yield Needed(
+                    alias, f"the TP image {image.name}", rootfs_file(tp_images.recipe(image)), in_docker=True
+                )
         if container.settings.portal_port and server.spec(lab.name).reference not in there:
-            yield Needed("the TP site's web server", rootfs_file(server.recipe()))
+            yield Needed(alias, "the TP site's web server", rootfs_file(server.recipe()), in_docker=True)
     for look in looks:
         if spec := look.to_boot:
             recipe = sandbox_recipe(spec.debian, spec.image, spec.disk)
-            yield Needed("the image of sandbox hosts", disk_file(recipe))
+            yield Needed(HERE, "the image of sandbox hosts", disk_file(recipe))
+
+
+def _room_in_docker(looks: Iterable[Look], needed: Iterable[Needed]) -> Iterator[Finding]:
+    """Whether container hosts have room for the images that they lack, of those whose size is known."""
+    needed = list(needed)
+    for subject in (each.subject for each in looks if each.subject and each.subject.container):
+        mine = [each for each in needed if each.host == subject.alias and each.in_docker and each.cached]
+        room = ROOM_FACTOR * sum(each.file.stat().st_size for each in mine) >> 20
+        free = subject.observed.system.docker_disk
+        found = f"{len(mine)} container images from here take {room} MiB, {free} MiB are free"
+        if room > free:
+            step = f"free some disk on {subject.alias}: docker system df shows what Docker holds"
+            yield subject.problem("Docker's disk", found, step)
+        else:
+            yield subject.ok("Docker's disk", found)
 
 
 def _makeable(missing: Iterable[Needed]) -> Iterator[Finding]:
