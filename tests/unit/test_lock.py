@@ -57,8 +57,9 @@ from minetlab.operations import lock
 
 lock.held(name="Take the lock", lab="minet", path={path!r})
 lock.held(name="Take it in an included deploy", lab="minet", path={path!r})
-if seconds := os.environ.get("WORK"):
-    server.shell(name="Work", commands=["sleep " + seconds])
+if os.environ.get("WORK"):
+    until = "timeout 60 sh -c 'until [ -e {path}.go ]; do sleep 0.1; done'"
+    server.shell(name="Work until told to go on", commands=[until])
     server.shell(name="Work on", commands=["touch {path}.done"])
 """
 UNLOCK = """
@@ -73,18 +74,19 @@ class Admins:
 
     def __init__(self, folder: Path) -> None:
         self.lock = folder / "lock"
+        self.go = folder / "lock.go"
         self.done = folder / "lock.done"
         for name, text in {"deploy.py": DEPLOY, "unlock.py": UNLOCK}.items():
             (folder / name).write_text(text.format(path=str(self.lock)))
         self.folder = folder
 
-    def start(self, deploy: str = "deploy.py", work: str = "") -> subprocess.Popen[str]:
-        """Begin a run that works for so many seconds; it has the lock when this returns, if it works."""
+    def start(self, deploy: str = "deploy.py", work: bool = False) -> subprocess.Popen[str]:
+        """Begin a run; one that works has the lock when this returns, and goes on when told so."""
         command = [sys.executable, "-m", "pyinfra", "-y", "@local", str(self.folder / deploy)]
         run = subprocess.Popen(
             command,
             cwd=PROJECT_ROOT,
-            env={**os.environ, "WORK": work},
+            env={**os.environ, "WORK": "yes" if work else ""},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -114,30 +116,33 @@ def admins(tmp_path: Path) -> Admins:
 
 
 def test_of_two_runs_the_second_is_refused_and_the_first_goes_on(admins: Admins) -> None:
-    first = admins.start(work="10")
+    first = admins.start(work=True)
     status, said = admins.run()
     assert status == 1
     assert "has been deploying lab minet since" in said
     assert "./lab unlock" in said
     assert not admins.done.exists()
+    admins.go.touch()
     assert first.wait(60) == 0
     assert admins.done.exists()
     assert admins.run()[0] == 0
 
 
 def test_a_killed_run_leaves_no_lock(admins: Admins) -> None:
-    first = admins.start(work="60")
+    first = admins.start(work=True)
     first.send_signal(signal.SIGKILL)
     first.wait(10)
     assert admins.run()[0] == 0
 
 
 def test_a_run_whose_lock_is_broken_does_nothing_more(admins: Admins) -> None:
-    first = admins.start(work="3")
+    first = admins.start(work=True)
     status, said = admins.run("unlock.py")
     assert status == 0
     assert "has been deploying" in said
-    output, _ = first.communicate(timeout=60)
+    assert first.stdout
+    assert any("its lock is not this run's any more" in line for line in first.stdout)
+    admins.go.touch()
+    first.communicate(timeout=60)
     assert first.returncode == 1
-    assert "its lock is not this run's any more" in output
     assert not admins.done.exists()
