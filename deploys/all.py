@@ -3,9 +3,11 @@
 from pyinfra import host, local
 
 from minetlab import inventory
-from minetlab.operations import record
+from minetlab.operations import lock, record
 
 lab, plan = inventory.current()  # a wrong inventory is refused here, before anything is touched
+
+lock.held(name="Take the host's lock", lab=lab.name)
 
 record.kept(name="Record who has what", lab=lab, plan=plan)
 

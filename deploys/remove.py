@@ -3,10 +3,12 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import students
+from minetlab.operations import lock, students
 
 lab, _ = inventory.current()
 chosen = inventory.chosen()
+
+lock.held(name="Take the host's lock", lab=lab.name)
 
 if inventory.KVM_HOSTS in host.groups:
     students.guests_absent(

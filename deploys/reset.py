@@ -3,10 +3,12 @@
 from pyinfra import host, local
 
 from minetlab import inventory
-from minetlab.operations import access, docker, guests
+from minetlab.operations import access, docker, guests, lock
 
 lab, plan = inventory.current()
 chosen = inventory.chosen()
+
+lock.held(name="Take the host's lock", lab=lab.name)
 
 local.include("deploys/remove.py")
 

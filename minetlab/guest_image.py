@@ -29,7 +29,7 @@ def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[P
     if isinstance(image, DebianImage):
         path = build_disk(guest_tps.recipe(image.debian, tps), progress)
     else:
-        path = fetch(_fetched(image), progress)
+        path = fetch(fetched(image), progress)
         _require_qcow2(path, image.url)
     return path, checksum_file(path).read_text().split(" ")[0]
 
@@ -37,10 +37,11 @@ def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[P
 def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:
     if isinstance(image, DebianImage):
         return guest_tps.recipe(image.debian, tps).digest
-    return _fetched(image).checksum
+    return fetched(image).checksum
 
 
-def _fetched(image: UrlImage) -> FetchedImage:
+def fetched(image: UrlImage) -> FetchedImage:
+    """The image as it is fetched here, and checked."""
     return FetchedImage(url=image.url, sha256=image.sha256, sha512=image.sha512)
 
 

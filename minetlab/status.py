@@ -62,16 +62,24 @@ def states(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -
 
 def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any) -> Any:
     """What a fact says of a host; None: the host does not answer, or not what was asked for."""
-    command = ["sh", "-c", str(fact.command(**arguments))]
-    line = shlex.join(["sudo", *command] if host.data.get("_sudo") else command)
-    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes", access.alias_of(host.name), line]
     try:
-        answer = subprocess.run(
-            ssh, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False
-        )
+        answer = run_there(str(fact.command(**arguments)), host, config)
         return fact.process(answer.stdout.splitlines()) if answer.returncode == 0 else None
     except (subprocess.TimeoutExpired, FactProcessError):
         return None
+
+
+def run_there(command: str, host: InventoryHost, config: Path) -> subprocess.CompletedProcess[str]:
+    """Have a host's shell run this, as root if the inventory says ``_sudo``; 255 is ssh's own status.
+
+    :raises subprocess.TimeoutExpired: the host took longer than :data:`LIMIT`.
+    """
+    words = ["sh", "-c", command]
+    line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
+    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes", access.alias_of(host.name), line]
+    return subprocess.run(
+        ssh, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False
+    )
 
 
 def accelerator_of(domain: Domain) -> str:

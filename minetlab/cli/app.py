@@ -6,11 +6,9 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
-from minetlab.cli import cards, deploy, export, login, report, sandbox, status, testing, verify
+from minetlab.cli import cards, check, deploy, export, login, report, sandbox, status, testing, verify
 from minetlab.cli import students as of_students
 from minetlab.cli.table import show_lab
-from minetlab.inventory import load, read
-from minetlab.plan import allocate
 
 app = typer.Typer(
     help="""Stand up MiNET's virtualization lab, and prove that every machine shows what the course claims.
@@ -33,11 +31,17 @@ DEFAULT_INVENTORY = Path("inventories/lab.py")
 @app.command()
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
-    allocate(load(read(inventory)))  # wrong data are refused before a host is booted
+    check.require(inventory)
     deployed = deploy.run(inventory, "deploys/all.py")
     verdicts = verify.run(inventory)
     show_lab(inventory, verdicts)
     raise typer.Exit(0 if deployed and verdicts.green else 1)
+
+
+@app.command("check")
+def check_command(inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Check that every host is fit for the lab, and has room for it; nothing is changed, nothing booted."""
+    raise typer.Exit(0 if check.run(inventory) else 1)
 
 
 @app.command("verify")
@@ -142,6 +146,12 @@ def down(
     if remove_sandbox:
         sandbox.remove_hosts_of(inventory)
     raise typer.Exit(0 if removed else 1)
+
+
+@app.command()
+def unlock(inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Break the lock on each host that another run holds, which then does nothing more there."""
+    raise typer.Exit(0 if deploy.run(inventory, "deploys/unlock.py") else 1)
 
 
 @app.command()

@@ -23,6 +23,8 @@ from minetlab.paths import cache_dir
 
 SECTOR = 512
 PARTITION_START = 2**20
+BUILD_GIB = 5
+"""Free disk that a build wants."""
 GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "normal", "configfile")
 
 # A small initramfs, quickly read: what it takes to mount the root file system here, and no more.
@@ -68,7 +70,7 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
             env=toolbox.env,
         )
 
-    return make_once(_images() / f"{recipe.file_stem}.qcow2", make, f"{recipe.name} image", progress)
+    return make_once(disk_file(recipe), make, f"{recipe.name} image", progress)
 
 
 def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
@@ -82,9 +84,17 @@ def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
     def make(tar: Path, scratch: Path) -> None:
         _bootstrap(recipe, (), {}, tar, progress)
 
-    return make_once(
-        _images() / f"{recipe.file_stem}.tar.gz", make, f"{recipe.name} root file system", progress
-    )
+    return make_once(rootfs_file(recipe), make, f"{recipe.name} root file system", progress)
+
+
+def disk_file(recipe: ImageRecipe) -> Path:
+    """Where the cache has the disk of a recipe, once it is built."""
+    return _images() / f"{recipe.file_stem}.qcow2"
+
+
+def rootfs_file(recipe: ImageRecipe) -> Path:
+    """Where the cache has the root file system of a recipe, once it is built."""
+    return _images() / f"{recipe.file_stem}.tar.gz"
 
 
 def _images() -> Path:
@@ -105,7 +115,7 @@ def _bootstrap(
     progress: Progress,
 ) -> None:
     what = f"{recipe.name} image: installing Debian {recipe.suite}"
-    require_free_space(tar.parent, 5, what)
+    require_free_space(tar.parent, BUILD_GIB, what)
     progress(what)
     files = tar.with_name("files.tar")
     write_files(files, (*boot_files, *recipe.files))

@@ -16,6 +16,8 @@ from minetlab.paths import cache_dir
 STALL_LIMIT = 60.0
 """Seconds without a byte after which a download is given up."""
 CHUNK = 2**20
+PROBE_LIMIT = 10.0
+"""Seconds for an address to answer."""
 
 
 class FetchedImage(BaseModel):
@@ -59,8 +61,6 @@ def fetch(image: FetchedImage, progress: Progress) -> Path:
 
     :raises LabError: it cannot be fetched, or is not what its checksum says.
     """
-    folder = cache_dir() / "images"
-    folder.mkdir(exist_ok=True)
     what = f"image {image.url}"
 
     def make(target: Path, scratch: Path) -> None:
@@ -72,7 +72,33 @@ def fetch(image: FetchedImage, progress: Progress) -> Path:
                 next_step="correct the checksum if the image was renewed, or do not trust that address",
             )
 
-    return make_once(folder / image.file_name, make, what, progress)
+    return make_once(fetched_file(image), make, what, progress)
+
+
+def fetched_file(image: FetchedImage) -> Path:
+    """Where the cache has the image, once it is fetched."""
+    folder = cache_dir() / "images"
+    folder.mkdir(exist_ok=True)
+    return folder / image.file_name
+
+
+def probe(image: FetchedImage) -> None:
+    """Ask the image's address whether it would be given, and take none of it.
+
+    :raises LabError: it would not.
+    """
+    try:
+        with urllib.request.urlopen(image.url, timeout=PROBE_LIMIT):  # noqa: S310 (the pattern of url)
+            pass
+    except OSError as error:
+        raise _unfetched(image, error) from error
+
+
+def _unfetched(image: FetchedImage, error: OSError) -> LabError:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return LabError(
+        f"{image.url} cannot be fetched: {reason}", next_step="check the address and this machine's network"
+    )
 
 
 def _download(image: FetchedImage, target: Path, what: str, progress: Progress) -> str:
@@ -91,11 +117,7 @@ def _download(image: FetchedImage, target: Path, what: str, progress: Progress) 
                 done += len(chunk)
                 heartbeat.beat(f": {done // 2**20} of {total // 2**20 or '?'} MiB")
     except OSError as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise LabError(
-            f"{image.url} cannot be fetched: {reason}",
-            next_step="check the address and this machine's network",
-        ) from error
+        raise _unfetched(image, error) from error
     if total and done != total:
         raise LabError(
             f"{image.url} ended after {done} of {total} bytes", next_step="run the same command again"

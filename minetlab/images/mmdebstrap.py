@@ -32,7 +32,7 @@ def mmdebstrap(
     """
     command = [
         "mmdebstrap",
-        f"--mode={_mode()}",
+        f"--mode={mode()}",
         f"--variant={variant}",
         f"--include={','.join(packages)}",
         '--aptopt=Apt::Install-Recommends "false"',
@@ -45,7 +45,11 @@ def mmdebstrap(
     run_logged(command, log, what, progress, env=_proxy())
 
 
-def _mode() -> str:
+def mode() -> str:
+    """The mode that mmdebstrap runs in here, in its own words.
+
+    :raises LabError: it cannot run here.
+    """
     if not shutil.which("mmdebstrap"):
         raise LabError("mmdebstrap is not installed", next_step="apt-get install mmdebstrap")
     if os.geteuid() == 0:

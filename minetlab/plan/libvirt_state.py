@@ -55,11 +55,13 @@ class Volume:
 
     :param capacity: bytes, as the guest sees it.
     :param backing: path of the file it is an overlay of.
+    :param allocation: bytes that it takes of the host's disk.
     """
 
     name: str
     capacity: int = 0
     backing: str | None = None
+    allocation: int = 0
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def _volume(element: ET.Element) -> Volume:
         name=element.findtext("name", ""),
         capacity=int(element.findtext("capacity", "0")),
         backing=element.findtext("backingStore/path"),
+        allocation=int(element.findtext("allocation", "0")),
     )
 
 

@@ -147,9 +147,14 @@ def _recorded_sha256(image: Path) -> str:
     return checksum_file(image).read_text().split(" ")[0]
 
 
-def _require_free_memory(machine: Machine, spec: SandboxSpec) -> None:
+def available_memory() -> int:
+    """MiB that new processes of this machine can have."""
     fields = (line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    available = next(int(value.split()[0]) for key, value in fields if key == "MemAvailable") // 1024
+    return next(int(value.split()[0]) for key, value in fields if key == "MemAvailable") // 1024
+
+
+def _require_free_memory(machine: Machine, spec: SandboxSpec) -> None:
+    available = available_memory()
     needed = spec.memory + QEMU_OVERHEAD_MIB
     if available < needed:
         raise LabError(

@@ -1,0 +1,5 @@
+"""Break the lock that a run holds on hosts: pyinfra inventories/lab.py deploys/unlock.py --limit hv1"""
+
+from minetlab.operations import lock
+
+lock.broken(name="Break the host's lock")

@@ -1,0 +1,115 @@
+"""Look at one host, whatever state it is in: silent, in the sandbox and not booted yet, or there."""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyinfra.api.exceptions import FactProcessError
+
+from minetlab import access, status
+from minetlab.errors import LabError
+from minetlab.facts.preflight import HostState
+from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.model import Lab
+from minetlab.plan import Plan
+from minetlab.plan.findings import Finding, Severity, Subject
+from minetlab.plan.host_state import HostObserved, System
+from minetlab.plan.preflight import findings, room
+from minetlab.sandbox import SandboxSpec, spec_of
+from minetlab.sandbox.spec import DATA_PREFIX
+
+SYSTEM_MEMORY = 512
+"""MiB of a sandbox host that are set aside for its own system, where it cannot be asked."""
+SSH_FAILED = 255
+"""ssh(1)'s exit status for errors of its own."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a host has shown.
+
+    :param subject: the host and what is wanted of it; None: it does not answer.
+    :param to_boot: what it will be booted as, for a sandbox host that is not.
+    """
+
+    findings: tuple[Finding, ...]
+    subject: Subject | None = None
+    to_boot: SandboxSpec | None = None
+
+
+def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
+    """Ask a host, by one command, or its settings if there is nobody to ask yet.
+
+    :param config: the lab's SSH configuration.
+    """
+    alias = access.alias_of(host.name)
+    if access.host_block(host) is None:
+        return _not_booted(lab, plan, host)
+    asked = time.time()
+    try:
+        answer = status.run_there(HostState().command(lab.name), host, config)
+        answered = time.time()
+        if answer.returncode == SSH_FAILED:
+            return _silent(alias, _last_line(answer.stderr))
+        if answer.returncode != 0:
+            return _refused(alias, _last_line(answer.stderr))
+        observed = HostState().process(answer.stdout.splitlines())
+    except subprocess.TimeoutExpired:
+        return _silent(alias, f"no answer within {status.LIMIT:.0f} s")
+    except FactProcessError as error:
+        return _refused(alias, str(error))
+    subject = _subject(lab, plan, host, observed)
+    reached = subject.ok("reachable", f"answered within {answered - asked:.1f} s")
+    return Look((reached, *findings(subject, asked, answered)), subject)
+
+
+def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> Look:
+    """What settings alone can tell: the deploy makes the host as they say."""
+    name = access.alias_of(host.name)
+    try:
+        spec = spec_of(
+            name, **{field: host.data.get(f"{DATA_PREFIX}{field}") for field in SandboxSpec.model_fields}
+        )
+    except LabError as error:
+        return Look((Finding(name, "sandbox", Severity.PROBLEM, error.problem, error.next_step),))
+    disk = spec.disk * 1024
+    system = System(
+        debian=spec.debian,
+        memory=spec.memory - SYSTEM_MEMORY,
+        processors=spec.vcpus,
+        disk=disk,
+        docker_disk=disk,
+    )
+    subject = _subject(lab, plan, host, HostObserved(system))
+    booted = subject.ok("reachable", "not booted yet: lab up boots it")
+    return Look((booted, *room(subject)), subject, spec)
+
+
+def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) -> Subject:
+    name = host.name
+    return Subject(
+        lab=lab,
+        alias=access.alias_of(name),
+        observed=observed,
+        guests=plan.guests_on(name),
+        containers=plan.containers_on(name),
+        kvm=lab.kvm_host(name).settings if KVM_HOSTS in host.groups else None,
+        container=lab.container_host(name).settings if CONTAINER_HOSTS in host.groups else None,
+    )
+
+
+def _silent(alias: str, why: str) -> Look:
+    next_step = (
+        "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; the others go on"
+    )
+    return Look((Finding(alias, "reachable", Severity.UNREACHABLE, f"does not answer: {why}", next_step),))
+
+
+def _refused(alias: str, why: str) -> Look:
+    next_step = f"log in as root, or let its user sudo without a password: see ./lab ssh {alias}"
+    return Look((Finding(alias, "sudo", Severity.PROBLEM, f"cannot be asked: {why}", next_step),))
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no word why")
