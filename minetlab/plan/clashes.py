@@ -12,8 +12,8 @@ from minetlab.plan.host_state import Route
 from minetlab.plan.layout import Layout
 from minetlab.plan.portal import container_name
 
-# Docker's own bridges: dockerd cuts its networks so that they do not overlap each other.
-DOCKERS = re.compile(r"docker0|br-[0-9a-f]{12}")
+# Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.
+DOCKERS = re.compile(r"docker0|br-[0-9a-f]{12}|dbr-.+")
 OTHER_LAB = re.compile(r"vbr-(?P<lab>.+)")
 
 

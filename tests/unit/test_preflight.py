@@ -173,7 +173,9 @@ def test_what_stands_already_is_not_needed_again() -> None:
 
 def test_the_labs_own_network_and_ports_are_no_clash() -> None:
     own = Route(IPv4Network("10.77.0.0/24"), "vbr-minet")
-    docker = [Route(IPv4Network("10.201.0.0/24"), device) for device in ("docker0", "br-0123456789ab")]
+    docker = [
+        Route(IPv4Network("10.201.0.0/24"), device) for device in ("docker0", "br-0123456789ab", "dbr-minet")
+    ]
     assert not bad(subject(routes=(own, *docker)))
     assert not bad(subject(ports=frozenset({PORT}), docker=container("minet-x", "minet", ssh_port=PORT)))
     assert not bad(subject(ports=frozenset({8080}), docker=container("minet-portal", "minet", port=8080)))
