@@ -64,8 +64,12 @@ def test_changed_spec_changes_exactly_that(lab: LabUnderTest, scenario: Scenario
     assert changed(lab.pyinfra("deploys/all.py")) == []
 
 
-def test_a_student_goes_back_to_a_snapshot_and_then_gets_new_machines(lab: LabUnderTest) -> None:
-    """And whoever else there is does not notice."""
+def test_a_student_goes_back_to_a_snapshot_and_then_gets_new_machines(
+    lab: LabUnderTest, scenario: Scenario
+) -> None:
+    """And whoever else is there does not notice."""
+    if scenario.students == 1:
+        pytest.skip("nobody else is there")
     standing, neighbours = lab.observe(), [name for name in lab.machines() if "-bob" in name]
     unmoved = {name: lab.in_machine(name, STARTED) for name in neighbours}
     lab.in_machine(GUEST, "echo before >notes; sync")
