@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
-from minetlab.cli import cards, deploy, export, login, report, sandbox, status, testing, verify
+from minetlab.cli import cards, day, deploy, export, login, report, sandbox, status, testing, verify
 from minetlab.cli import students as of_students
+from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.cli.table import show_lab
 from minetlab.inventory import load, read
 from minetlab.plan import allocate
@@ -24,10 +25,9 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(day.app)
 
-Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.")]
 Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of the roster.")]
-DEFAULT_INVENTORY = Path("inventories/lab.py")
 
 
 @app.command()
@@ -91,7 +91,9 @@ def export_command(
 
 @app.command()
 def ssh(
-    machine: Annotated[str, typer.Argument(help="A host, guest or container, as `lab up` names it.")],
+    machine: Annotated[
+        str, typer.Argument(help="A host, guest or container, as `lab up` names it; or a student's login.")
+    ],
     command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
