@@ -35,13 +35,13 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
         machines = chosen.of([login]).machines
         return collect(login, machines, config=config, silent=silent, folder=folder, limits=limits)
 
-    whole = 0
+    lacking = 0
     for number, came in enumerate(remote.at_once(of_student, students, STUDENTS_AT_ONCE), start=1):
-        whole += not came.problems
+        lacking += bool(came.problems)
         said = f"{came.path}, {came.size / MIB:.1f} MiB" if came.path else "nothing came"
         typer.secho(f"[{number}/{len(students)}] {came.login}: {said}", fg="red" if came.problems else None)
         for problem in came.problems:
             typer.echo(f"    {problem}")
-    if whole < len(students):
-        typer.echo(f"of {whole} of {len(students)} students, all of it came")
-    return whole == len(students)
+    if lacking:
+        typer.echo(f"not all came of {lacking} of {len(students)} students; what did come stays")
+    return not lacking

@@ -40,7 +40,7 @@ def console(inventory_file: Path, machine: str) -> None:
     """Become a ``virsh console`` on the guest's host.
 
     :param machine: a guest's name, or its student's login.
-    :raises LabError: there is no such guest, its host does not answer, or it does not run; or there is no terminal.
+    :raises LabError: there is no such guest, its host does not answer, it does not run; or this is a script.
     """
     hosts = inventory.read(inventory_file)
     lab = inventory.load(hosts)
