@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
-from minetlab.cli import cards, day, deploy, export, login, report, sandbox, status, testing, verify
+from minetlab.cli import cards, changed, day, deploy, export, login, report, sandbox, status, testing, verify
 from minetlab.cli import students as of_students
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.cli.table import show_lab
+from minetlab.errors import LabError
 from minetlab.inventory import load, read
 from minetlab.plan import allocate
 
@@ -43,6 +44,7 @@ def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
 @app.command("verify")
 def verify_command(
     inventory: Inventory = DEFAULT_INVENTORY,
+    *,
     keyword: Annotated[
         str | None, typer.Option("-k", help="Only checks whose name or machine matches (as pytest's -k).")
     ] = None,
@@ -51,8 +53,15 @@ def verify_command(
     everything: Annotated[
         bool, typer.Option("--all", help="Type every sheet as well, and measure: minutes in the sandbox.")
     ] = False,
+    only_changed: Annotated[
+        bool, typer.Option("--changed", help="List only what differs from the last run that was green.")
+    ] = False,
 ) -> None:
     """Check every host, guest and container of the lab, changing nothing."""
+    if only_changed:
+        if keyword or claim or student:
+            raise LabError("--changed compares whole labs", next_step="leave out -k, --claim and --student")
+        raise typer.Exit(0 if changed.run(inventory, everything=everything) else 1)
     verdicts = verify.run(inventory, keyword, claim, student, everything=everything)
     raise typer.Exit(0 if verdicts.green else 1)
 
