@@ -1,6 +1,6 @@
 """What differs between two verifications of a lab."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
@@ -62,6 +62,7 @@ class Past(Frozen):
 class Change(Frozen):
     """One thing that differs.
 
+    :param machine: the first, where it is the same on several, and how many more.
     :param said: what, and why; one line or more.
     """
 
@@ -75,15 +76,10 @@ def changes(past: Past, now: Run) -> tuple[Change, ...]:
 
     Without a green run, all failures are new, and nothing else is known.
     """
-    found = [
-        Change(kind="new failure", machine=each.machine, said=f"{each.name}: {each.reason}")
-        for each in now.ended("failed").values()
-    ]
+    found = list(_folded("new failure", now.ended("failed").values()))
     if past.last:
-        found += [
-            Change(kind="recovered", machine=machine, said=name)
-            for machine, name in past.last.ended("failed").keys() & now.ended("passed").keys()
-        ]
+        wrong, right = past.last.ended("failed"), now.ended("passed")
+        found += _folded("recovered", [right[key] for key in wrong.keys() & right.keys()])
     if past.green:
         found += _since(past.green, now)
     return tuple(sorted(found, key=lambda each: (each.machine, each.kind, each.said)))
@@ -114,11 +110,17 @@ def _since(green: Run, now: Run) -> Iterator[Change]:
 
 
 def _folded(kind: Kind, checks: Iterable[Check]) -> Iterator[Change]:
-    """A line for each reason on a machine."""
-    number = Counter((each.machine, each.reason) for each in checks)
-    first = {(each.machine, each.reason): each.name for each in reversed(list(checks))}
-    for (machine, reason), count in number.items():
-        more = f" and {count - 1} more" if count > 1 else ""
-        yield Change(
-            kind=kind, machine=machine, said=f"{first[machine, reason]}{more}{reason and ': '}{reason}"
-        )
+    """One thing for all that has the same reason, on whatever machines, or else for a machine."""
+    groups: dict[str, list[Check]] = defaultdict(list)
+    for check in sorted(checks, key=lambda each: (each.machine, each.name)):
+        groups[check.reason or check.machine].append(check)
+    for group in groups.values():
+        reason = group[0].reason
+        names = _and_more([each.name for each in group])
+        machines = _and_more([each.machine for each in group])
+        yield Change(kind=kind, machine=machines, said=f"{names}: {reason}" if reason else names)
+
+
+def _and_more(words: Iterable[str]) -> str:
+    first, *more = dict.fromkeys(words)
+    return f"{first} and {len(more)} more" if more else first
