@@ -24,6 +24,8 @@ from minetlab.tp_images import HOME
 MIB = 2**20
 MOST_WORDS = 10_000
 """Bytes of what a machine says beside what it sends."""
+# What tarfile raises of bytes that are no archive; the last two, of where its headers point.
+UNREADABLE = (tarfile.TarError, ValueError, EOFError, OverflowError, OSError)
 PERMISSIONS = 0o777
 """Without those that make a program run as its owner."""
 
@@ -41,6 +43,21 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Errand:
+    """What is the same for all students.
+
+    :param config: the lab's SSH configuration.
+    :param silent: hosts that are not asked, with why.
+    :param folder: where to; it is there.
+    """
+
+    config: Path
+    silent: Mapping[str, str]
+    folder: Path
+    limits: Limits
+
+
+@dataclass(frozen=True)
 class Collected:
     """What came of one student.
 
@@ -55,51 +72,50 @@ class Collected:
     problems: tuple[str, ...]
 
 
-def collect(
-    login: str,
-    machines: Sequence[Machine],
-    *,
-    config: Path,
-    silent: Mapping[str, str],
-    folder: Path,
-    limits: Limits,
-) -> Collected:
+def collect(login: str, machines: Sequence[Machine], errand: Errand) -> Collected:
     """Write ``<login>.tar.gz``, mode 0600, in one step; ``<login>.partial.tar.gz`` where not all of it came.
 
     An archive of an earlier time that is whole is never replaced by one that is not.
 
     :param machines: of the student; each is a folder of the archive.
-    :param config: the lab's SSH configuration.
-    :param silent: hosts that are not asked, with why.
-    :param folder: where to; it is there.
     :raises LabError: the archive cannot be written.
     """
-    problems: list[str] = []
-    entries = 0
+    folder, new = errand.folder, None
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{login}.", delete=False) as file:
             new = Path(file.name)
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                for machine in machines:
-                    if machine.host in silent:
-                        problems.append(f"{machine.name}: its host does not answer: {silent[machine.host]}")
-                        continue
-                    with tempfile.TemporaryFile(dir=folder) as sent:
-                        problems += _fetch(config, machine, sent, limits)
-                        packed = _Packing(archive, _folder_of(machine), limits.bytes)
-                        problems += [f"{machine.name}: {each}" for each in packed.add_all(sent)]
-                        entries += packed.entries
+                problems, entries = _fill(archive, machines, errand)
         if not entries:
-            new.unlink()
-            return Collected(login, None, 0, tuple(problems))
+            return Collected(login, None, 0, problems)
         whole, partial = folder / f"{login}.tar.gz", folder / f"{login}.partial.tar.gz"
-        path = partial if problems else whole
-        new.replace(path)
+        path = new.replace(partial if problems else whole)
         if not problems:
             partial.unlink(missing_ok=True)
-        return Collected(login, path, path.stat().st_size, tuple(problems))
+        return Collected(login, path, path.stat().st_size, problems)
     except OSError as error:
         raise refused(folder, error) from error
+    finally:
+        if new:
+            new.unlink(missing_ok=True)
+
+
+def _fill(
+    archive: tarfile.TarFile, machines: Sequence[Machine], errand: Errand
+) -> tuple[tuple[str, ...], int]:
+    """Put in what the machines send; what did not come, and how many entries did."""
+    problems: list[str] = []
+    entries = 0
+    for machine in machines:
+        if problem := errand.silent.get(machine.host):
+            problems.append(f"{machine.name}: its host does not answer: {problem}")
+            continue
+        with tempfile.TemporaryFile(dir=errand.folder) as sent:
+            problems += _fetch(machine, sent, errand)
+            packing = _Packing(archive, _folder_of(machine), errand)
+            problems += [f"{machine.name}: {each}" for each in packing.add_all(sent)]
+            entries += packing.entries
+    return tuple(problems), entries
 
 
 def line_of(machine: Machine) -> str:
@@ -127,12 +143,13 @@ def _folder_of(machine: Machine) -> str:
     return machine.tp_image if isinstance(machine, Container) else "guest"
 
 
-def _fetch(config: Path, machine: Machine, sent: IO[bytes], limits: Limits) -> Iterator[str]:
+def _fetch(machine: Machine, sent: IO[bytes], errand: Errand) -> Iterator[str]:
     """Have a machine send; yields why it did not, or not all."""
+    limits = errand.limits
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            remote.ssh(config, machine.name, line_of(machine)),
+            remote.ssh(errand.config, machine.name, line_of(machine)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -170,13 +187,11 @@ def _copy(source: IO[bytes], to: IO[bytes], most: int) -> bool:
 
 
 class _Packing:
-    """Puts what a machine sent into an archive, below a folder, as far as it is harmless.
+    """Puts what a machine sent into an archive, below a folder of it, as far as it is harmless."""
 
-    :param room: bytes that all of its files may take together.
-    """
-
-    def __init__(self, archive: tarfile.TarFile, folder: str, room: int) -> None:
-        self.archive, self.folder, self.room = archive, folder, room
+    def __init__(self, archive: tarfile.TarFile, folder: str, errand: Errand) -> None:
+        self.archive, self.folder = archive, folder
+        self.room, self.beside = errand.limits.bytes, errand.folder
         self.entries = 0
         self._files: set[PurePosixPath] = set()
         self._links: set[PurePosixPath] = set()
@@ -185,15 +200,21 @@ class _Packing:
         """Add what came whole; yields what is left out, and why."""
         sent.seek(0)
         try:
-            machines = tarfile.open(fileobj=sent, mode="r:")  # noqa: SIM115 (nothing to close but the file)
-        except tarfile.TarError:
+            came = tarfile.open(fileobj=sent, mode="r:")  # noqa: SIM115 (nothing to close but the file)
+        except UNREADABLE:
             return  # nothing came, which has been said
-        for entry in _whole(machines):
+        for entry in _whole(came):
             path = PurePosixPath(entry.name)
-            if problem := self._problem(path, entry):
+            problem = self._problem(path, entry)
+            if not problem:
+                try:
+                    content = _content(came, entry, self.beside)
+                except UNREADABLE:
+                    problem = "it cannot be read"
+                else:
+                    self._add(path, entry, content)
+            if problem:
                 yield f"{remote.printable(str(path))} is left out: {problem}"
-                continue
-            self._add(path, entry, machines.extractfile(entry) if entry.isreg() else None)
 
     def _problem(self, path: PurePosixPath, entry: tarfile.TarInfo) -> str:
         """Why an entry cannot be in the archive; empty: it can."""
@@ -231,6 +252,25 @@ def _whole(sent: tarfile.TarFile) -> list[tarfile.TarInfo]:
     try:
         while (entry := sent.next()) is not None:
             entries.append(entry)
-    except tarfile.TarError:
+    except UNREADABLE:
         return entries[:-1]
     return entries
+
+
+def _content(came: tarfile.TarFile, entry: tarfile.TarInfo, beside: Path) -> IO[bytes] | None:
+    """A file's bytes, as many as its size says; None for what has none.
+
+    :param beside: folder of a temporary file.
+    :raises tarfile.TarError: they are not there; or another of :data:`UNREADABLE`.
+    """
+    content = came.extractfile(entry) if entry.isreg() else None
+    if content is None or not entry.issparse():
+        return content
+    # Where the data of a file with holes is, only reading shows.
+    filled = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115 (closed with its last reference)
+    while (left := entry.size - filled.tell()) > 0:
+        if not (block := content.read(min(left, MIB))):
+            raise tarfile.ReadError("unexpected end of data")
+        filled.write(block)
+    filled.seek(0)
+    return filled

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from minetlab import access, inventory, remote
-from minetlab.collect import MIB, Collected, Limits, collect
+from minetlab.collect import MIB, Collected, Errand, Limits, collect
 from minetlab.errors import LabError
 from minetlab.files import make_folder
 from minetlab.plan import allocate
@@ -29,11 +29,10 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
         raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")
     config = access.write_config(lab, plan, hosts)
     make_folder(folder, private=True)
-    silent = remote.silent_hosts(config, chosen.machines)
+    errand = Errand(config, remote.silent_hosts(config, chosen.machines), folder, limits)
 
     def of_student(login: str) -> Collected:
-        machines = chosen.of([login]).machines
-        return collect(login, machines, config=config, silent=silent, folder=folder, limits=limits)
+        return collect(login, chosen.of([login]).machines, errand)
 
     lacking = 0
     for number, came in enumerate(remote.at_once(of_student, students, STUDENTS_AT_ONCE), start=1):

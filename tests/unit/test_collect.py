@@ -4,13 +4,16 @@ import io
 import os
 import socket
 import stat
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from minetlab.cli import collect as cli
-from minetlab.collect import MIB, Collected, Limits, collect
+from minetlab.collect import MIB, Collected, Errand, Limits, _Packing, collect
 from minetlab.errors import LabError
 from minetlab.plan import allocate
 from tests.unit.machines import ALL, home_of, lab_of, stand
@@ -32,9 +35,7 @@ def folder(tmp_path: Path, inventory: Path) -> Path:
 
 
 def of_alice(folder: Path, limits: Limits = LIMITS, silent: dict[str, str] | None = None) -> Collected:
-    return collect(
-        "alice", MACHINES, config=Path("ssh_config"), silent=silent or {}, folder=folder, limits=limits
-    )
+    return collect("alice", MACHINES, Errand(Path("ssh_config"), silent or {}, folder, limits))
 
 
 def entries(path: Path | None) -> dict[str, tarfile.TarInfo]:
@@ -239,3 +240,43 @@ def test_what_cannot_be_is_refused(inventory: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LabError, match="cannot write"):
         cli.run(inventory, tmp_path / "file", None, LIMITS)
+
+
+@pytest.fixture(scope="module")
+def real_archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a real tar sends: a file with holes, one with two names, a long name."""
+    home = tmp_path_factory.mktemp("home")
+    with (home / "holes").open("wb") as file:
+        for each in range(8):
+            file.seek(each * 100_000)
+            file.write(b"data")
+    (home / ("long" * 40)).write_text("x")
+    (home / "same").hardlink_to(home / "holes")
+    tar = ["tar", "--create", "--format=gnu", "--sparse", f"--directory={home}", "."]
+    return subprocess.run(tar, check=True, capture_output=True).stdout
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_bytes_come_the_archive_can_be_read(
+    real_archive: bytes, tmp_path: Path, data: st.DataObject
+) -> None:
+    headers = [at for at in range(0, len(real_archive), 512) if real_archive[at + 257 : at + 262] == b"ustar"]
+    spoilt = bytearray(real_archive)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.sampled_from(headers))
+        spoilt[at + data.draw(st.integers(0, 511))] = data.draw(st.integers(0, 255))
+        header = bytes(spoilt[at : at + 512])
+        total = sum(header[:148]) + 8 * 32 + sum(header[156:])
+        spoilt[at + 148 : at + 156] = b"%06o\0 " % total  # so that what is wrong is not only that
+    written = tmp_path / "spoilt.tar.gz"
+    with tarfile.open(written, "w:gz") as archive:
+        errand = Errand(Path(), {}, tmp_path, LIMITS)
+        list(_Packing(archive, "guest", errand).add_all(io.BytesIO(bytes(spoilt))))
+    with tarfile.open(written) as archive:
+        for each in archive:
+            assert each.name.partition("/")[0] == "guest"
+            if each.isreg():
+                file = archive.extractfile(each)
+                assert file is not None
+                assert len(file.read()) == each.size
