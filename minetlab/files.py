@@ -1,7 +1,10 @@
-"""Files for this user alone: written whole or not at all."""
+"""Files written whole or not at all; and, unless they are there already, for this user alone."""
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from minetlab.errors import LabError
@@ -18,7 +21,7 @@ def make_folder(folder: Path, *, private: bool = False) -> None:
         if private:
             folder.chmod(0o700)
     except OSError as error:
-        raise _refused(folder, error) from error
+        raise refused(folder, error) from error
 
 
 def write_private(path: Path, content: str | bytes) -> None:
@@ -32,10 +35,39 @@ def write_private(path: Path, content: str | bytes) -> None:
             file.write(content.encode() if isinstance(content, str) else content)
         Path(new).replace(path)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
-def _refused(path: Path, error: OSError) -> LabError:
+def rewrite(path: Path, content: bytes) -> None:
+    """Write a file that is there, in one step; its mode stays, and a link to it does.
+
+    :raises LabError: that cannot be.
+    """
+    try:
+        path = path.resolve(strict=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
+            os.fsync(file.fileno())
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other runs from changing a folder's files between reading and writing: for milliseconds."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def refused(path: Path, error: OSError) -> LabError:
+    """What to say where a file cannot be written."""
     return LabError(
         f"cannot write {path}: {error.strerror}", next_step="make room there, or name another folder"
     )

@@ -29,6 +29,7 @@ from minetlab.model import (
 )
 from minetlab.model.base import Frozen
 from minetlab.plan import Plan, allocate
+from minetlab.plan.lookup import suggestion
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 CHOSEN = "students"
@@ -95,7 +96,7 @@ def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
         unknown = ", ".join(sorted(set(logins) - set(known)))
         raise LabError(
             f"not in the roster: {unknown}" if unknown else "no student is named",
-            next_step=f"name some of: {', '.join(known)}",
+            next_step=suggestion(set(logins) - set(known), known),
         )
     return plan.of(logins)
 
@@ -111,7 +112,7 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
     for host in hosts:
         _refuse_unknown(host)
     lab = _settings(hosts[0], LabSettings)
-    roster = Path(lab.roster)
+    roster = roster_of(hosts)
     return Lab(
         name=lab.lab_name,
         students=_students(roster),
@@ -130,6 +131,14 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
         ),
         record=record.read(roster.with_name(record.FILE)),
     )
+
+
+def roster_of(hosts: Iterable[InventoryHost]) -> Path:
+    """The file that an inventory names as its roster.
+
+    :raises LabError: for wrong data.
+    """
+    return Path(_settings(next(iter(hosts)), LabSettings).roster)
 
 
 def _students(roster: Path) -> tuple[Student, ...]:

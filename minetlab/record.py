@@ -1,12 +1,11 @@
 """The record's file: beside the roster, and committed with it."""
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from minetlab.errors import LabError
+from minetlab.files import alone
 from minetlab.model import Record, decode, parse_record
 
 FILE = "allocation.csv"
@@ -32,7 +31,7 @@ def change(path: Path, changed: Callable[[Record], Record]) -> None:
     :raises LabError: it cannot be read or written, or the function's own.
     """
     try:
-        with _alone(path.parent):
+        with alone(path.parent):
             new = changed(read(path))
             partial = path.with_name(f".{path.name}.{os.getpid()}")
             with partial.open("w", encoding="utf-8") as file:
@@ -42,17 +41,6 @@ def change(path: Path, changed: Callable[[Record], Record]) -> None:
             partial.replace(path)
     except OSError as error:
         raise _cannot("write", path, error) from error
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other runs from changing the record between reading and writing: for milliseconds."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _cannot(do: str, path: Path, error: OSError) -> LabError:

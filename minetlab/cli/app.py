@@ -6,9 +6,24 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
-from minetlab.cli import cards, check, deploy, export, login, report, sandbox, status, testing, verify
+from minetlab.cli import (
+    cards,
+    changed,
+    check,
+    day,
+    deploy,
+    export,
+    login,
+    report,
+    sandbox,
+    status,
+    testing,
+    verify,
+)
 from minetlab.cli import students as of_students
+from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.cli.table import show_lab
+from minetlab.errors import LabError
 
 app = typer.Typer(
     help="""Stand up MiNET's virtualization lab, and prove that every machine shows what the course claims.
@@ -22,10 +37,9 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(day.app)
 
-Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.")]
 Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of the roster.")]
-DEFAULT_INVENTORY = Path("inventories/lab.py")
 
 
 @app.command()
@@ -47,6 +61,7 @@ def check_command(inventory: Inventory = DEFAULT_INVENTORY) -> None:
 @app.command("verify")
 def verify_command(
     inventory: Inventory = DEFAULT_INVENTORY,
+    *,
     keyword: Annotated[
         str | None, typer.Option("-k", help="Only checks whose name or machine matches (as pytest's -k).")
     ] = None,
@@ -55,8 +70,15 @@ def verify_command(
     everything: Annotated[
         bool, typer.Option("--all", help="Type every sheet as well, and measure: minutes in the sandbox.")
     ] = False,
+    only_changed: Annotated[
+        bool, typer.Option("--changed", help="List only what differs from the last run that was green.")
+    ] = False,
 ) -> None:
     """Check every host, guest and container of the lab, changing nothing."""
+    if only_changed:
+        if keyword or claim or student:
+            raise LabError("--changed compares whole labs", next_step="leave out -k, --claim and --student")
+        raise typer.Exit(0 if changed.run(inventory, everything=everything) else 1)
     verdicts = verify.run(inventory, keyword, claim, student, everything=everything)
     raise typer.Exit(0 if verdicts.green else 1)
 
@@ -95,7 +117,9 @@ def export_command(
 
 @app.command()
 def ssh(
-    machine: Annotated[str, typer.Argument(help="A host, guest or container, as `lab up` names it.")],
+    machine: Annotated[
+        str, typer.Argument(help="A host, guest or container, as `lab up` names it; or a student's login.")
+    ],
     command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:

@@ -1,28 +1,68 @@
-"""``lab ssh``: log into any machine of the lab by its name."""
+"""``lab ssh`` and ``lab console``: onto any machine of the lab, by its name or its student's login."""
 
 import os
+import sys
 from pathlib import Path
+
+import typer
 
 from minetlab import access, inventory
 from minetlab.errors import LabError
+from minetlab.facts.libvirt import VIRSH, LibvirtState
 from minetlab.plan import allocate
+from minetlab.plan.lookup import alias_meant, guest_meant
+from minetlab.status import ask
+
+# virsh(1): --escape is telnet's ^] by default.
+HOW_TO_LEAVE = (
+    "To leave: Ctrl and ] together (on a French keyboard: Ctrl, AltGr and ). Enter shows the prompt.)"
+)
 
 
 def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     """Become an ssh to a host, a guest or a container.
 
-    :param machine: a name as ``lab up`` shows it.
+    :param machine: a name as ``lab up`` shows it; or a student's login: their guest, or else their first
+        container.
     :param command: what a shell there is to run, its words joined by spaces as ssh does; empty: log in.
-    :raises LabError: there is no such machine.
+    :raises LabError: there is no such machine and no such student.
     """
     hosts = inventory.read(inventory_file)
     lab = inventory.load(hosts)
     plan = allocate(lab)
     config = access.write_config(lab, plan, hosts)
-    known = {access.alias_of(host.name) for host in hosts}
-    known |= {guest.name for guest in plan.guests} | {container.name for container in plan.containers}
-    if machine not in known:
-        choice = ", ".join(sorted(known))
-        raise LabError(f"there is no machine {machine!r} in the lab", next_step=f"choose one of: {choice}")
-    ssh = ["ssh", "-F", str(config), machine, *command]
+    alias = alias_meant(machine, plan, {access.alias_of(host.name) for host in hosts})
+    ssh = ["ssh", "-F", str(config), alias, *command]
+    os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point
+
+
+def console(inventory_file: Path, machine: str) -> None:
+    """Become a ``virsh console`` on the guest's host.
+
+    :param machine: a guest's name, or its student's login.
+    :raises LabError: there is no such guest, its host does not answer, it does not run; or this is a script.
+    """
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    guest = guest_meant(machine, plan)
+    config = access.write_config(lab, plan, hosts)
+    (host,) = (each for each in hosts if each.name == guest.host)
+    alias = access.alias_of(host.name)
+    observed = ask(LibvirtState(), host, config, lab=lab.name)
+    if observed is None:
+        raise LabError(f"{alias} does not answer", next_step=f"see why: lab ssh {alias}")
+    running = {domain.name: domain.active for domain in observed.domains_of(lab.name)}
+    if not running.get(guest.name):
+        state = "is shut off" if guest.name in running else "is not there"
+        raise LabError(
+            f"{alias}: {guest.name} {state}",
+            next_step=f"bring it up: lab up; or make it anew, which loses what is in it: "
+            f"lab reset {guest.student.login}",
+        )
+    if not sys.stdin.isatty():
+        raise LabError("a console is for a terminal, and this is none", next_step="run it in a terminal")
+    typer.echo(f"{guest.name} on {alias}. {HOW_TO_LEAVE}")
+    sudo = "sudo " if host.data.get("_sudo") else ""
+    ssh = ["ssh", "-t", "-F", str(config), alias, f"{sudo}{VIRSH} console {guest.name}"]
     os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point

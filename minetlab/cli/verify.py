@@ -4,15 +4,19 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+from minetlab import inventory as inventories
+from minetlab.cli import history
+from minetlab.course.changes import Check, Outcome, Run
 from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.course.measurements import Costs, Series
 from minetlab.paths import PROJECT_ROOT
-from minetlab.verification.versions import Read
+from minetlab.verification.versions import Read, versions_of
 
 WORKERS = 4
 """Machines that are checked at a time: nearly all of it is waiting for their answers."""
@@ -28,6 +32,7 @@ class Verdicts:
 
     :param read: what the checks read: machine, command and output.
     :param measured: what the measurements found.
+    :param checks: how each check ended, by its name and machine.
     :param exit_codes: of each run of pytest.
     """
 
@@ -36,6 +41,7 @@ class Verdicts:
     evidence: list[Evidence] = field(default_factory=list)
     read: list[Read] = field(default_factory=list)
     measured: list[Series | Costs] = field(default_factory=list)
+    checks: dict[tuple[str, str], Check] = field(default_factory=dict)
     exit_codes: list[int] = field(default_factory=list)
 
     @property
@@ -53,6 +59,11 @@ class Verdicts:
             else "[yellow]not verified"
         )
 
+    def as_run(self) -> Run:
+        """What is kept of it, to compare others with."""
+        when = datetime.now().astimezone()
+        return Run(when=when, checks=tuple(self.checks.values()), versions=versions_of(self.read))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one outcome (pytest's hook)."""
         name = re.fullmatch(r".*?(\w+)\[([^\]:]+).*", report.nodeid)
@@ -61,6 +72,12 @@ class Verdicts:
             self.failed[machine].append(test)
         elif report.passed and report.when == "call":
             self.passed[machine] += 1
+        if report.when == "call" or not report.passed:
+            outcome: Outcome = report.outcome
+            details = report.nodeid.partition("[")[2].removesuffix("]").partition(":")[2]
+            check = f"{test}[{details}]" if details else test
+            reason = "" if report.passed else _reason(report)
+            self.checks[machine, check] = Check(machine=machine, name=check, outcome=outcome, reason=reason)
         self.evidence += _evidence(report, test, machine)
         self.read += _read(report)
         self.measured += [
@@ -123,6 +140,7 @@ def run(
     junit: Path | None = None,
     *,
     everything: bool = False,
+    quietly: bool = False,
 ) -> Verdicts:
     """Check the inventory's machines in parallel, one worker a host.
 
@@ -132,20 +150,27 @@ def run(
     :param junit: where to write the outcome as JUnit XML too; measurements go beside it.
     :param everything: type the sheets as well, and measure: that takes minutes where hosts are emulated. What
         proves one claim is run to its end in any case.
+    :param quietly: do not say what failed, and why.
     """
     verdicts = Verdicts()
     narrowing = {"-k": keyword, "--claim": claim, "--student": student}
     arguments = ["--inventory", str(inventory)]
     arguments += [word for option, value in narrowing.items() if value for word in (option, value)]
+    if quietly:
+        arguments += ["--tb=no", "--no-summary"]
     if not everything and not claim:
         _pytest(verdicts, QUICK, WORKERS, ["-q", *arguments], junit)
     else:
         # Some of it takes minutes: a line for each check that is done.
-        arguments.append("-v")
+        arguments.append("-q" if quietly else "-v")
         _pytest(verdicts, ALL_BUT_MEASUREMENTS, WORKERS, arguments, junit)
         # Alone, and one after the other: whatever else runs on the hosts would be measured as well.
         beside = junit and junit.with_stem(f"{junit.stem}-measurements")
         _pytest(verdicts, MEASUREMENTS, 0, arguments, beside)
+    if verdicts.checks and not any(narrowing.values()):
+        lab = inventories.load(inventories.read(inventory))
+        path = history.path_of(lab.name, inventory, everything=everything)
+        history.keep(path, verdicts.as_run(), green=verdicts.green)
     return verdicts
 
 

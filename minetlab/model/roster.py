@@ -32,7 +32,7 @@ def parse_roster(text: str, source: str) -> tuple[Student, ...]:
     students: list[Student] = []
     taken: dict[tuple[str, str], int] = {}
     for row in table.rows:
-        fields = _fields(row)
+        fields = fields_of(row)
         if "login" not in fields and "name" in row.cells:
             problems.append(_problem(row, "login", "none can be made of this name: write one"))
         problems += _repeated(row, fields, taken)
@@ -51,7 +51,7 @@ def parse_roster(text: str, source: str) -> tuple[Student, ...]:
     return tuple(students)
 
 
-def _fields(row: Row) -> dict[str, str]:
+def fields_of(row: Row) -> dict[str, str]:
     """What the row says, without columns that no student has, and with a login if one can be derived."""
     fields = {column: cell for column, cell in row.cells.items() if column in COLUMNS}
     if "language" in fields:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from minetlab.errors import LabError
 
 SEPARATORS = ",;\t"
+Lines = tuple[int, int]
+"""The first and the last of some lines of a file, from 1."""
 SAVE_AS = "save the table as “CSV UTF-8”"
 
 
@@ -30,10 +32,12 @@ class Row:
     """A line of the table that is not empty.
 
     :param line: where it begins in the file.
+    :param last: where it ends.
     :param cells: those that are not empty, by column, without the spaces around them.
     """
 
     line: int
+    last: int
     cells: dict[str, str]
 
 
@@ -42,9 +46,14 @@ class Table:
     """What was read, and what could not be.
 
     :param columns: those that the header names, among the ones that are known.
+    :param header: all that it has, in its order; some may be empty.
+    :param header_line: of the file, where it begins.
     """
 
     columns: tuple[str, ...]
+    header: tuple[str, ...]
+    header_line: int
+    separator: str
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
 
@@ -78,15 +87,16 @@ def read_table(text: str, known: Iterable[str], required: Iterable[str]) -> Tabl
     text = text.removeprefix("\ufeff")
     header_line = next((line for line in text.splitlines() if line.strip(f" {SEPARATORS}")), "")
     separator = max(SEPARATORS, key=header_line.count)
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t", strict=True)
+    file = io.StringIO(text, newline="")
+    reader = csv.reader(file, delimiter=separator, skipinitialspace=separator != "\t", strict=True)
     problems: list[Problem] = []
     records = _records(reader, problems)
-    line, header = next(records, (1, []))
+    (line, _), header = next(records, ((1, 1), []))
     header = [cell.casefold() for cell in header]
     problems += [Problem(line, said) for said in _wrong_header(header, tuple(known), tuple(required))]
-    rows = tuple(_row(line, header, cells, separator, problems) for line, cells in records)
-    return Table(tuple(column for column in known if column in header), rows, tuple(problems))
+    rows = tuple(_row(lines, header, cells, separator, problems) for lines, cells in records)
+    columns = tuple(column for column in known if column in header)
+    return Table(columns, tuple(header), line, separator, rows, tuple(problems))
 
 
 def refusal(source: str, problems: Iterable[Problem], next_step: str) -> LabError:
@@ -95,14 +105,15 @@ def refusal(source: str, problems: Iterable[Problem], next_step: str) -> LabErro
     return LabError("\n".join(said), next_step=next_step)
 
 
-def _records(reader: Iterator[list[str]], problems: list[Problem]) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not empty, each with its number in the file; the cells may span several."""
+def _records(reader: Iterator[list[str]], problems: list[Problem]) -> Iterator[tuple[Lines, list[str]]]:
+    """The lines that are not empty, with where they begin and end in the file: cells may span several."""
     line = 1
     try:
         for cells in reader:
+            last: int = reader.line_num  # type: ignore[attr-defined]
             if any(stripped := [cell.strip() for cell in cells]):
-                yield line, stripped
-            line = reader.line_num + 1  # type: ignore[attr-defined]
+                yield (line, last), stripped
+            line = last + 1
     except csv.Error as error:
         problems.append(Problem(line, f': the quotes (") here do not match ({error})'))
 
@@ -119,7 +130,7 @@ def _wrong_header(header: list[str], known: tuple[str, ...], required: tuple[str
             yield f": column {column} is there twice"
 
 
-def _row(line: int, header: list[str], cells: list[str], separator: str, problems: list[Problem]) -> Row:
+def _row(lines: Lines, header: list[str], cells: list[str], separator: str, problems: list[Problem]) -> Row:
     row: dict[str, str] = {}
     for number, cell in enumerate(cells):
         column = header[number] if number < len(header) else ""
@@ -127,6 +138,6 @@ def _row(line: int, header: list[str], cells: list[str], separator: str, problem
             row[column] = cell
         elif cell:
             problems.append(
-                Problem(line, f": cell {number + 1} has no column; quote a cell that holds “{separator}”")
+                Problem(lines[0], f": cell {number + 1} has no column; quote a cell that holds “{separator}”")
             )
-    return Row(line, row)
+    return Row(*lines, row)

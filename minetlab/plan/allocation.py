@@ -60,6 +60,11 @@ class Plan:
     guests: tuple[Guest, ...]
     containers: tuple[Container, ...]
 
+    @property
+    def machines(self) -> tuple[Guest | Container, ...]:
+        """All guests, then all containers."""
+        return (*self.guests, *self.containers)
+
     def of(self, logins: Collection[str]) -> "Plan":
         """What these students have of it."""
         return Plan(

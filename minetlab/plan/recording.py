@@ -52,6 +52,20 @@ def without_gone(record: Record, lab: Lab, plan: Plan, host: str) -> Record:
     )
 
 
+def without_student(record: Record, lab: Lab, login: str) -> Record:
+    """The record without what a student of this lab has on the hosts of this inventory."""
+    hosts = {host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}
+    return record.model_copy(
+        update={
+            "placements": tuple(
+                each
+                for each in record.placements
+                if each.login != login or each.host not in hosts or not is_of(lab.name, each)
+            )
+        }
+    )
+
+
 def unchanged(there: Record, before: Record, after: Record) -> Record:
     """The record to write, if the one that is there is still the one that was planned with.
 

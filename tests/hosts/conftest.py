@@ -108,6 +108,8 @@ def machine_of(nodeid: str) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not checked or is not demonstrable, and why: it is not passed over in silence."""
+    if terminalreporter.no_summary:
+        return
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])

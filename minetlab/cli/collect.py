@@ -1,0 +1,46 @@
+"""``lab collect``: students' work, an archive each."""
+
+from pathlib import Path
+
+import typer
+
+from minetlab import access, inventory, remote
+from minetlab.collect import MIB, Collected, Errand, Limits, collect
+from minetlab.errors import LabError
+from minetlab.files import make_folder
+from minetlab.plan import allocate
+
+STUDENTS_AT_ONCE = 4
+
+
+def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Limits) -> bool:
+    """Collect, and show what came of each student as soon as it is there; True if all of it came.
+
+    :param folder: where to; made if it is not there, mode 0700.
+    :param logins: whose; None: everybody's.
+    :raises LabError: one of them is not in the roster, or nobody has a machine.
+    """
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    chosen = inventory.of_students(lab, plan, logins) if logins else plan
+    students = sorted({machine.student.login for machine in chosen.machines})
+    if not students:
+        raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")
+    config = access.write_config(lab, plan, hosts)
+    make_folder(folder, private=True)
+    errand = Errand(config, remote.silent_hosts(config, chosen.machines), folder, limits)
+
+    def of_student(login: str) -> Collected:
+        return collect(login, chosen.of([login]).machines, errand)
+
+    lacking = 0
+    for number, came in enumerate(remote.at_once(of_student, students, STUDENTS_AT_ONCE), start=1):
+        lacking += bool(came.problems)
+        said = f"{came.path}, {came.size / MIB:.1f} MiB" if came.path else "nothing came"
+        typer.secho(f"[{number}/{len(students)}] {came.login}: {said}", fg="red" if came.problems else None)
+        for problem in came.problems:
+            typer.echo(f"    {problem}")
+    if lacking:
+        typer.echo(f"not all came of {lacking} of {len(students)} students; what did come stays")
+    return not lacking

@@ -1,0 +1,87 @@
+"""The commands of a session's day: for students who come late or not, who need help, and for their work."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minetlab.cards.words import Language
+from minetlab.cli import collect, execute, login, roster
+from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
+from minetlab.collect import MIB, Limits
+
+app = typer.Typer()
+
+
+@app.command()
+def console(
+    machine: Annotated[str, typer.Argument(help="A student's login, or their guest's name.")],
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Watch a guest's serial console, as when it answers no SSH; it says first how to leave."""
+    login.console(inventory, machine)
+
+
+@app.command("exec")
+def exec_command(
+    command: Annotated[str, typer.Argument(help="What the shell there is to run, in quotes.")],
+    *,
+    everybody: Annotated[bool, typer.Option("--all", help="On the machines of all students.")] = False,
+    student: Annotated[list[str] | None, typer.Option(help="On this student's machines, by login.")] = None,
+    containers: Annotated[
+        str | None, typer.Option(metavar="TP", help="In the containers of this TP, in place of the guests.")
+    ] = None,
+    root: Annotated[
+        bool, typer.Option("--root", help="As root, in place of the student: guests only.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = 60,
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Run a command on students' machines, as them; the exit status is 0 only if all of them succeeded."""
+    done = execute.run(
+        inventory, command, student, everybody=everybody, tp=containers, root=root, limit=timeout
+    )
+    raise typer.Exit(0 if done else 1)
+
+
+@app.command("collect")
+def collect_command(
+    student: Annotated[list[str] | None, typer.Option(help="Only this student's, by login.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path(
+        "collected"
+    ),
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = 600,
+    most: Annotated[int, typer.Option("--max", min=1, help="MiB of each machine.")] = 1024,
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Bring students' work here: the home directories of their machines, an archive a student."""
+    raise typer.Exit(0 if collect.run(inventory, output, student, Limits(timeout, most * MIB)) else 1)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="As it is printed, in quotes.")],
+    *,
+    login: Annotated[str | None, typer.Option(help="Their accounts' name; none: made of the name.")] = None,
+    email: Annotated[str | None, typer.Option(help="Where they can be written to.")] = None,
+    ssh_key: Annotated[
+        str | None, typer.Option(help="Their public key: its file, or its line; none: they get a pair.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="Of the course, as it is printed.")] = None,
+    language: Annotated[Language | None, typer.Option(help="Of what they read.")] = None,
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """A late arrival: write a student into the roster, make their machines, and verify those."""
+    given = {"name": name, "login": login, "email": email, "ssh_key": ssh_key, "group": group}
+    fields = {column: cell for column, cell in {**given, "language": language}.items() if cell}
+    raise typer.Exit(0 if roster.add(inventory, fields) else 1)
+
+
+@app.command()
+def remove(
+    student: Annotated[str, typer.Argument(help="Their login.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Somebody who does not come: remove their machines, and them from the roster and the record."""
+    raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)

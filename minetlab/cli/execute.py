@@ -1,0 +1,88 @@
+"""``lab exec``: one command on many students' machines."""
+
+from pathlib import Path
+
+import typer
+
+from minetlab import access, inventory, remote
+from minetlab.errors import LabError
+from minetlab.plan import Plan, allocate
+from minetlab.plan.lookup import suggestion
+from minetlab.remote import Answer, Machine
+
+
+def run(
+    inventory_file: Path,
+    command: str,
+    logins: list[str] | None,
+    *,
+    everybody: bool,
+    tp: str | None,
+    root: bool,
+    limit: float,
+) -> bool:
+    """Run it, and show what each machine printed as soon as that is done; True if all succeeded.
+
+    :param command: of the student's shell.
+    :param logins: whose machines; None: see ``everybody``.
+    :param everybody: on the machines of all students.
+    :param tp: in the containers of this TP image; None: in the guests.
+    :param root: as root, in guests; else as the student.
+    :param limit: seconds for each machine.
+    :raises LabError: nobody is named, or one who is not in the roster, or there is no such machine.
+    """
+    if everybody == bool(logins):
+        raise LabError(
+            "for whose machines?", next_step="name students: --student alice; or say --all, and not both"
+        )
+    if root and tp:
+        raise LabError("a container has no way to become root", next_step="leave out --root")
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    plan = allocate(lab)
+    machines = _machines(plan if everybody else inventory.of_students(lab, plan, logins or []), plan, tp)
+    config = access.write_config(lab, plan, hosts)
+    silent = remote.silent_hosts(config, machines)
+
+    def ask(machine: Machine) -> Answer:
+        if problem := silent.get(machine.host):
+            return Answer(machine, f"no answer of its host {access.alias_of(machine.host)}: {problem}", "")
+        return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)
+
+    failed = 0
+    for answer in remote.at_once(ask, machines):
+        failed += bool(answer.problem)
+        _show(answer)
+    if failed:
+        typer.echo(
+            f"done on {len(machines) - failed} of {len(machines)} machines; `lab status` shows which run"
+        )
+    return not failed
+
+
+def _machines(chosen: Plan, plan: Plan, tp: str | None) -> tuple[Machine, ...]:
+    """Those of the students that are chosen."""
+    if tp is None:
+        machines: tuple[Machine, ...] = chosen.guests
+    else:
+        images = {each.tp_image for each in plan.containers}
+        if tp not in images:
+            raise LabError(f"there are no containers of a TP {tp!r}", next_step=suggestion([tp], images))
+        machines = tuple(each for each in chosen.containers if each.tp_image == tp)
+    if not machines:
+        raise LabError(
+            "these students have no guest" if tp is None else f"these students have no container of {tp}",
+            next_step="`lab status` lists what they have",
+        )
+    return machines
+
+
+def _show(answer: Answer) -> None:
+    student = answer.machine.student
+    head = f"{student.login} ({answer.machine.name})"
+    if answer.problem:
+        typer.secho(f"{head}: {answer.problem}", fg="red")
+    else:
+        typer.secho(head, bold=True)
+    for line in answer.output.splitlines():
+        typer.echo(f"    {line}")

@@ -1,0 +1,101 @@
+"""``lab add`` and ``lab remove``: a late arrival, and somebody who does not come."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from minetlab import inventory, record, roster
+from minetlab.cli import deploy, verify
+from minetlab.cli.students import change
+from minetlab.errors import LabError
+from minetlab.model import Student, roster_edit
+from minetlab.model.student import SSH_KEY_TYPES
+from minetlab.plan import allocate
+from minetlab.plan.recording import without_student
+
+LONGEST_KEY = 20_000
+
+
+def add(inventory_file: Path, fields: dict[str, str]) -> bool:
+    """Write a student into the roster, make their machines, and verify those; True if all of it succeeded.
+
+    :param fields: of the roster's columns; a key may be its file's name instead.
+    :raises LabError: the roster would be wrong, or the hosts have no room; nothing is written then.
+    """
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    path = inventory.roster_of(hosts)
+    if key := fields.get("ssh_key"):
+        fields = {**fields, "ssh_key": _key(key)}
+    added: list[Student] = []
+
+    def changed(before: bytes) -> bytes:
+        after, student = roster_edit.added(before, str(path), fields)
+        allocate(lab.model_copy(update={"students": (*lab.students, student)}))
+        added.append(student)
+        return after
+
+    roster.change(path, changed)
+    (student,) = added
+    typer.echo(f"{path}: {student.name} is in, as {student.login}; commit it with {lab.record.source}")
+    green = deploy.run(inventory_file, "deploys/all.py")
+    green = verify.run(inventory_file, student=student.login).green and green
+    if green:
+        typer.echo(f"for {student.name} to log in: lab cards --student {student.login}")
+    else:
+        typer.echo(
+            f"{student.login} stays in the roster: lab up tries again, lab remove {student.login} undoes it"
+        )
+    return green
+
+
+def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
+    """Take a student's machines down, then their line out of the roster, and their places out of the record.
+
+    :param yes: do not ask.
+    :raises LabError: they are not in the roster, or it is not allowed: nothing has been touched then.
+    """
+    hosts = inventory.read(inventory_file)
+    lab = inventory.load(hosts)
+    path = inventory.roster_of(hosts)
+    theirs = inventory.of_students(lab, allocate(lab), [login]).machines
+    roster_edit.removed(path.read_bytes(), str(path), login)
+    machines = ", ".join(each.name for each in theirs) or "no machines"
+    if not yes:
+        typer.echo(f"{login} has {machines}. What is in them is lost.")
+        typer.echo(f"This saves it first: lab collect --student {login}")
+        _ask("Remove them?")
+    if not change(inventory_file, "remove", [login]):
+        typer.echo(
+            f"{login} stays in the roster, as not all of it could be removed: lab remove {login} goes on"
+        )
+        return False
+    record.change(Path(lab.record.source), lambda there: without_student(there, lab, login))
+    roster.change(path, partial(roster_edit.removed, source=str(path), login=login))
+    typer.echo(f"{login} is out of {path} and {lab.record.source}: commit both")
+    return True
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise LabError("nothing was removed, as there is nobody to ask", next_step="say so with -y")
+    typer.confirm(question, abort=True)
+
+
+def _key(given: str) -> str:
+    """The public key in a file, or the line itself.
+
+    :raises LabError: it is neither.
+    """
+    if given.split(maxsplit=1)[0] in SSH_KEY_TYPES:
+        return given
+    try:
+        with Path(given).open(encoding="utf-8") as file:
+            return file.read(LONGEST_KEY).strip()
+    except (OSError, ValueError):
+        raise LabError(
+            "--ssh-key is neither the line of a public key nor a file that can be read",
+            next_step="give the .pub file, or its line in quotes",
+        ) from None

@@ -1,0 +1,144 @@
+"""Commands on many guests and containers at a time, over the lab's SSH configuration."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from minetlab import access
+from minetlab.plan import Container, Guest
+
+Machine = Guest | Container
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AT_ONCE = 8
+"""Connections that are made side by side: sshd begins to refuse at ten (MaxStartups in sshd_config(5))."""
+TO_ANSWER = 120.0
+"""Seconds that a machine has to answer at all, on top of those a command may take."""
+NOT_IN_TIME = 124
+"""What timeout(1) ends with where the time is over."""
+UNREACHABLE = 255
+"""What ssh(1) ends with where it fails itself."""
+# All control characters but the line feed and the tab: what a student's machine prints moves no cursor here.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a command on a machine.
+
+    :param problem: why it did not succeed, for people; empty: it did.
+    :param output: what it printed, errors among it.
+    """
+
+    machine: Machine
+    problem: str
+    output: str
+
+
+def ssh(config: Path, alias: str, line: str) -> list[str]:
+    """The ssh that has a shell on a machine run a line, and asks for nothing."""
+    return ["ssh", "-F", str(config), "-o", "BatchMode=yes", "--", alias, line]
+
+
+def line_of(machine: Machine, command: str, limit: float, *, root: bool = False) -> str:
+    """The line by which a machine runs a command as its student, in their own login shell.
+
+    The time is kept there, as ending the connection alone would leave the command running.
+
+    :param command: of that shell's language.
+    :param limit: seconds.
+    :param root: run it as root, which is possible in guests only.
+    """
+    bounded = f'timeout --kill-after=5 {limit:g} "${{SHELL:-/bin/sh}}" -c {shlex.quote(command)}'
+    if isinstance(machine, Container):
+        return bounded
+    user = "root" if root else machine.student.login
+    return shlex.join(["sudo", "-n", "runuser", "--login", user, "--command", bounded])
+
+
+def run(config: Path, machine: Machine, line: str, limit: float) -> Answer:
+    """Have a machine run a line.
+
+    :param limit: seconds that the line may take there.
+    """
+    try:
+        done = subprocess.run(
+            ssh(config, machine.name, line),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=limit + TO_ANSWER,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(machine, f"no answer within {limit + TO_ANSWER:.0f} s", "")
+    output = printable(done.stdout.decode(errors="replace"))
+    return Answer(machine, problem_of(done.returncode, output, limit), output)
+
+
+def problem_of(status: int, said: str, limit: float) -> str:
+    """What the exit status of an ssh means, for people; empty for success.
+
+    :param said: what it printed.
+    """
+    if status == UNREACHABLE:
+        return f"no answer: {last_line(said) or 'ssh ended with 255'}"
+    if status == NOT_IN_TIME:
+        return f"not done within {limit:g} s"
+    return f"exit status {status}" if status else ""
+
+
+def silent_hosts(config: Path, machines: Collection[Machine]) -> dict[str, str]:
+    """The hosts of these machines that do not answer, with why: none of those is waited for."""
+    hosts = sorted({machine.host for machine in machines})
+
+    def ask(host: str) -> tuple[str, str]:
+        try:
+            asked = subprocess.run(
+                ssh(config, access.alias_of(host), "true"),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=TO_ANSWER,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return host, f"no answer within {TO_ANSWER:.0f} s"
+        said = last_line(printable(asked.stderr.decode(errors="replace")))
+        return host, (said or f"ssh ended with {asked.returncode}") if asked.returncode else ""
+
+    return {host: problem for host, problem in at_once(ask, hosts) if problem}
+
+
+def at_once(
+    work: Callable[[Item], Result], items: Collection[Item], workers: int = AT_ONCE
+) -> Iterator[Result]:
+    """The results of some work on each item, as they come; so many are worked on side by side."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        started = [pool.submit(work, item) for item in items]
+        try:
+            for done in as_completed(started):
+                yield done.result()
+        finally:
+            for each in started:
+                each.cancel()  # interrupted: what has not begun does not
+
+
+def printable(text: str) -> str:
+    """A machine's words, without what would do something to the terminal that they are shown on."""
+    return CONTROL.sub("", text)
+
+
+def first_line(text: str) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
