@@ -3,10 +3,12 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import students
+from minetlab.operations import jump, students
 
 lab, _ = inventory.current()
 chosen = inventory.chosen()
+
+jump.only(name="Let them through no more", lab=lab, plan=inventory.others())
 
 if inventory.KVM_HOSTS in host.groups:
     students.guests_absent(

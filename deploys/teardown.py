@@ -3,9 +3,11 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import docker, libvirt, record
+from minetlab.operations import docker, jump, libvirt, record
 
 lab, plan = inventory.current()
+
+jump.absent(name="Remove the account that led students to their machines", lab=lab.name)
 
 if inventory.KVM_HOSTS in host.groups:
     libvirt.absent(name="Remove the lab's guests, volumes and network", lab=lab.name)

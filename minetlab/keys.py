@@ -45,6 +45,11 @@ def student_public_key(lab: str, student: Student) -> str:
     return student.ssh_key or student_key(lab, student.login).public
 
 
+def student_public_keys(lab: str, student: Student) -> tuple[str, ...]:
+    """All keys that open them: where one is being replaced, the old one and the new one."""
+    return (student_public_key(lab, student),)
+
+
 def student_key(lab: str, login: str) -> KeyPair:
     """The key pair generated for a student; made at the first call, the same ever after."""
     return key_pair(_keys_of(lab) / "students" / login, comment=f"{login}@{lab}")

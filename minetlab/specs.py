@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid5
 
 from minetlab import keys
-from minetlab.model import GuestSize, Network
-from minetlab.plan import Container, Guest
+from minetlab.model import GuestSize, Lab, Network
+from minetlab.plan import Container, Guest, Plan, jump
 from minetlab.plan.access import AccessFile
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.plan.guest_diff import GuestSpec
@@ -117,6 +117,14 @@ def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
         opened_by = "".join(f"{key}\n" for key in public)
         files[f"{container.name}/authorized_keys"] = AccessFile(opened_by.encode(), 0o444)
     return files
+
+
+def jump_keys(lab: Lab, plan: Plan, host: str) -> str:
+    """The keys that lead students of a plan through a host, as a file; empty: nobody has to go through it."""
+    ways = jump.ways(lab, plan, host)
+    students = [student for student in lab.students if student.login in ways]
+    opened_by = {each.login: keys.student_public_keys(lab.name, each) for each in students}
+    return jump.authorized_keys(ways, opened_by)
 
 
 def _labelled(values: dict[str, Any], digest: str) -> dict[str, Any]:
