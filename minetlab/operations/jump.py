@@ -131,8 +131,6 @@ def _removal(lab: str, observed: JumpObserved) -> list[StringCommand]:
         commands.append(StringCommand("rm -rf", folder, f"&& rmdir --ignore-fail-on-non-empty {FOLDER}"))
     if observed.label == label(lab):
         # userdel(8) removes no account that has a process, such as that of a student's connection.
-        gone = StringCommand("while pgrep -u", name, "; do sleep 0.2; done")
-        commands.append(
-            StringCommand("pkill -KILL -u", name, "; timeout 30 sh -c", QuoteString(gone), "; userdel", name)
-        )
+        ended = StringCommand("while pkill -KILL -u", name, "; do sleep 0.2; done")
+        commands.append(StringCommand("timeout 30 sh -c", QuoteString(ended), "; userdel", name))
     return commands

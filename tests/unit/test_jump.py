@@ -32,7 +32,7 @@ BANNER = "SSH-2.0-"
 
 def lab_of(*logins: str, host: str = "@local", network: dict[str, Any] | None = None) -> Lab:
     """A lab whose hosts are this one; containers are reached through it where it is of the sandbox."""
-    kvm = KvmHostSettings(**({"guest_network": network} if network else {}))
+    kvm = KvmHostSettings.model_validate({"guest_network": network} if network else {})
     return Lab(
         name="minet",
         students=tuple(Student(login=login, name=login.title()) for login in logins),
@@ -54,7 +54,7 @@ class Deployed:
         connect_all(state)
         meta = add_op(state, operation, **arguments)[state.inventory.get_host("@local")]
         run_ops(state)
-        return meta.did_change()
+        return bool(meta.did_change())
 
     def ssh(self, login: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Connect to the account with a student's key."""
@@ -217,7 +217,7 @@ def test_teardown_leaves_what_was_there_before_connections_or_not(
         key = keys.student_key("minet", "alice").private
         host.prints(
             f"ssh {' '.join(OPTIONS)} -i {key} -f -N -L 2222:{address['alice']}:22 {ACCOUNT}@127.0.0.1"
-            " >/dev/null 2>&1; pgrep -u minet-jump"
+            " >/dev/null 2>&1; timeout 10 sh -c 'until pgrep -u minet-jump; do sleep 0.1; done'"
         )
         assert deployed.does(jump.absent, lab="minet")
         assert deployed.state() == before
