@@ -1,7 +1,7 @@
 """A lab whose machines answer from a recording: what real ones said to the checks' commands, word for word.
 
-The recordings are in ``observed/``, a file a machine, from a lab of two students on sandbox hosts; what sshd says
-of the account that leads to guests, from a host as in ``private_host``.
+The recordings are in ``observed/``, a file a machine, from a lab of two students on sandbox hosts.
+What sshd says of the account that leads to guests is from a host as in ``private_host``.
 """
 
 import json
