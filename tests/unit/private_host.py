@@ -37,10 +37,13 @@ START = """\
 set -e
 mount --make-rprivate /
 for each in passwd group login.defs nsswitch.conf pam.d security skel ld.so.cache alternatives; do
-    cp --recursive --no-dereference "/etc/$each" "$1/etc"
+    cp --recursive --no-dereference "/etc/$each" "$1/etc" || true # who is not root cannot read all of it
 done
 mount --bind "$1/etc" /etc
-for folder in /run /home /usr/local/bin; do mount -t tmpfs -o mode=755 none $folder; done
+for folder in /run /home /var/lib /var/log /usr/local/bin; do mount -t tmpfs -o mode=755 none $folder; done
+sed -i 's|^root:.*|root:x:0:0:root:/home/root:/bin/sh|' /etc/passwd
+mkdir -m 700 /home/root
+[ ! -e /usr/bin/virsh ] || mount --bind /dev/null /usr/bin/virsh
 ip link set lo up
 ip address add 10.77.0.1/24 dev lo
 mkdir -p /run/sshd
@@ -84,9 +87,10 @@ class PrivateHost:
 
         :param root: it is another name of root, as an administrator's.
         """
-        options = "--non-unique --uid 0" if root else ""
+        options = f"--non-unique --uid 0 --home-dir /home/{login}" if root else ""
         folder = f"/home/{login}/.ssh"
-        self.prints(f"useradd {options} --create-home --password '*' --shell /bin/sh {login}")
+        if login != "root":
+            self.prints(f"useradd {options} --create-home --password '*' --shell /bin/sh {login}")
         self.prints(f"mkdir -m 700 {folder} && printf '%s\\n' {shlex.join(keys)} >{folder}/authorized_keys")
         self.prints(f"chown -R {login} {folder}")
 
@@ -98,9 +102,11 @@ def private_host(folder: Path) -> Iterator[PrivateHost]:
     :param folder: an empty one, for its files.
     """
     (folder / "etc").mkdir()
-    for name, content in (("sshd_config", SSHD_CONFIG), ("systemctl", SYSTEMCTL), ("sudo", SUDO)):
-        (folder / name).write_text(content)
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user", "--map-auto"]
+    # In a user namespace, / belongs to nobody, and sshd would refuse every key below it.
+    config = SSHD_CONFIG + ("StrictModes no\n" if as_root else "")
+    for name, content in (("sshd_config", config), ("systemctl", SYSTEMCTL), ("sudo", SUDO)):
+        (folder / name).write_text(content)
     apart = [*as_root, "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     process = subprocess.Popen(
         ["unshare", *apart, "sh", "-c", START, "sh", folder], env={**os.environ, "PATH": PATH}
