@@ -126,7 +126,8 @@ def private_host(folder: Path) -> Iterator[PrivateHost]:
         shell = folder / "sh"
         user = "--user --preserve-credentials" if as_root else ""
         shell.write_text(
-            f'#!/bin/sh\nPATH={PATH} exec nsenter --target {inner} {user} --mount --net --pid sh "$@"\n'
+            f"#!/bin/sh\nexport HOME=/home/root PATH={PATH}\n"
+            f'exec nsenter --target {inner} {user} --mount --net --pid sh "$@"\n'
         )
         shell.chmod(0o755)
         yield PrivateHost(shell, log)

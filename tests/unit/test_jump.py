@@ -1,7 +1,9 @@
 """The account through which students reach their machines: made by the deploy, and tried by a real ssh."""
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHos
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
 from minetlab.plan.jump import authorized_keys, keys_file, settings_file, ways
+from minetlab.portal import content
 from tests.unit.fake_host import run_operation
 from tests.unit.private_host import PrivateHost, private_host
 
@@ -105,6 +108,17 @@ def test_everybody_reaches_their_own_guest(deployed: Deployed, address: dict[str
         assert deployed.forwards(login, f"{address[login]}:22")
 
 
+def test_the_login_that_the_site_shows_works(deployed: Deployed) -> None:
+    lab = lab_of("alice", "bob", host="127.0.0.1")
+    shown = content.pages(lab, allocate(lab), ())["connexion.md"]
+    (command,) = re.findall("(ssh -i [^<]* alice@[^<]*)<", unescape(shown))
+    pair = keys.student_key("minet", "alice")
+    deployed.host.add_account("alice", pair.public)
+    deployed.host.prints(f"mkdir -p ~/.ssh && cp {pair.private} ~/.ssh/tp")
+    deployed.host.prints("echo StrictHostKeyChecking no >/etc/ssh/ssh_config")
+    assert deployed.host.prints(f"{command} id --user --name") == "alice\n"
+
+
 @pytest.mark.parametrize("port", [22, 80])
 def test_nobody_reaches_anything_else(deployed: Deployed, address: dict[str, str], port: int) -> None:
     for target in (address["bob"], "127.0.0.1", "localhost", "10.77.0.1", "[::1]"):
@@ -157,7 +171,7 @@ def test_sockets_of_the_host_are_out_of_reach(deployed: Deployed) -> None:
     )
     key = keys.student_key("minet", "alice").private
     read = f"{socket} 'print IO::Socket::UNIX->new(Peer => $ARGV[0])->getline'"
-    ssh = f"timeout 4 ssh {' '.join(OPTIONS)} -i {key} -N -L /run/local:/run/open {ACCOUNT}@127.0.0.1"
+    ssh = f"timeout 2 ssh {' '.join(OPTIONS)} -i {key} -N -L /run/local:/run/open {ACCOUNT}@127.0.0.1"
     result = deployed.host.run("sh", "-c", f"{ssh} & sleep 1; {read} /run/open; {read} /run/local; wait")
     assert result.stdout == "reached\n"
     assert "open failed" in result.stderr
