@@ -21,3 +21,5 @@ if inventory.CONTAINER_HOSTS in host.groups:
     local.include("deploys/tp_images.py")
     local.include("deploys/portal.py")
     local.include("deploys/containers.py")
+
+local.include("deploys/jump.py")

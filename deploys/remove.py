@@ -3,12 +3,13 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import lock, students
+from minetlab.operations import jump, lock, students
 
 lab, _ = inventory.current()
 chosen = inventory.chosen()
 
 lock.held(name="Take the host's lock", lab=lab.name)
+jump.only(name="Let them through no more", lab=lab, plan=inventory.others())
 
 if inventory.KVM_HOSTS in host.groups:
     students.guests_absent(

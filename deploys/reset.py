@@ -35,3 +35,5 @@ if inventory.CONTAINER_HOSTS in host.groups:
         limits=limits,
         neighbours=plan.containers_on(host.name),
     )
+
+local.include("deploys/jump.py")

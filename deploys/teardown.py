@@ -3,11 +3,12 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import docker, libvirt, lock, record
+from minetlab.operations import docker, jump, libvirt, lock, record
 
 lab, plan = inventory.current()
 
 lock.held(name="Take the host's lock", lab=lab.name)
+jump.absent(name="Remove the account that led students to their machines", lab=lab.name)
 
 if inventory.KVM_HOSTS in host.groups:
     libvirt.absent(name="Remove the lab's guests, volumes and network", lab=lab.name)

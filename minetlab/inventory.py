@@ -78,12 +78,21 @@ def chosen() -> Plan:
     :raises InventoryError: nobody is named, or somebody who is not in the roster.
     """
     lab, plan = current()
-    given = str(next(iter(context.inventory)).data.get(CHOSEN) or "")
-    logins = {login.strip() for login in given.split(",")} - {""}
     try:
-        return of_students(lab, plan, logins)
+        return of_students(lab, plan, _chosen_logins())
     except LabError as error:
         raise InventoryError(str(error)) from error
+
+
+def others() -> Plan:
+    """The plan of the running deploy, of all students but those."""
+    lab, plan = current()
+    return plan.of({student.login for student in lab.students} - _chosen_logins())
+
+
+def _chosen_logins() -> set[str]:
+    given = str(next(iter(context.inventory)).data.get(CHOSEN) or "")
+    return {login.strip() for login in given.split(",")} - {""}
 
 
 def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid5
 
 from minetlab import keys
-from minetlab.model import GuestSize, Network
-from minetlab.plan import Container, Guest
+from minetlab.model import GuestSize, Lab, Network
+from minetlab.plan import Container, Guest, Plan, jump
 from minetlab.plan.access import AccessFile
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.plan.guest_diff import GuestSpec
@@ -48,7 +48,7 @@ def guest_spec(
     :param feature: the CPU's virtualization feature, ``svm`` or ``vmx``; None: the guest is emulated.
     """
     layout = Layout(lab)
-    seed_volume = f"{guest.name}-seed-{seed(lab, guest, network).digest[:12]}.iso"
+    volume = seed_volume(lab, guest, network)
     values = {
         "lab": lab,
         "guest": guest,
@@ -56,7 +56,7 @@ def guest_spec(
         "type": "kvm" if feature else "qemu",
         "feature": feature,
         "disk": layout.disk(overlay(guest.name)),
-        "seed": layout.disk(seed_volume),
+        "seed": layout.disk(volume),
         "console": layout.console(guest.name),
     }
     digest = _digest(render("libvirt/domain.xml.j2", **_labelled(values, "")))
@@ -65,7 +65,7 @@ def guest_spec(
         mac=guest.mac,
         xml=render("libvirt/domain.xml.j2", **_labelled(values, digest)),
         digest=digest,
-        seed=seed_volume,
+        seed=volume,
         base=base,
         disk=size.disk * 2**30,
         memory=size.memory,
@@ -77,17 +77,32 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
 
     The instance's ID follows the content, as cloud-init does nothing about a seed of an instance it knows.
     """
+    files = _seed_files(lab, guest, network, keys.student_public_keys(lab, guest.student))
+    instance = uuid5(guest.uuid, _seed_identity(lab, guest, network))
+    return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
+
+
+def seed_volume(lab: str, guest: Guest, network: Network) -> str:
+    """The volume of a guest's seed, named after its content."""
+    return f"{guest.name}-seed-{_seed_identity(lab, guest, network)[:12]}.iso"
+
+
+def _seed_identity(lab: str, guest: Guest, network: Network) -> str:
+    """A hash of what a guest is to be restarted for, and cloud-init to run again.
+
+    Of a generated key, only that it is one: docs/decisions/keys-are-replaced-in-running-guests.md.
+    """
+    return Seed(_seed_files(lab, guest, network, (guest.student.ssh_key or "generated",))).digest
+
+
+def _seed_files(lab: str, guest: Guest, network: Network, student_keys: Iterable[str]) -> dict[str, str]:
     lab_key = keys.lab_key(lab).public
     student = guest.student
     accounts = [
-        {
-            "name": student.login,
-            "full_name": student.name,
-            "ssh_keys": [keys.student_public_key(lab, student), lab_key],
-        },
+        {"name": student.login, "full_name": student.name, "ssh_keys": [*student_keys, lab_key]},
         {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": [lab_key]},
     ]
-    files = {
+    return {
         "user-data": render(
             "cloud-init/user-data.j2",
             lab=lab,
@@ -102,21 +117,27 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
             nameservers=[str(each) for each in network.nameservers or (network.gateway,)],
         ),
     }
-    instance = uuid5(guest.uuid, Seed(files).digest)
-    return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
 
 
 def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
     """The keys that open each of these containers, and its own: by path below the lab's folder for them."""
     files = {}
     for container in containers:
-        public = (keys.student_public_key(lab, container.student), keys.lab_key(lab).public)
+        public = (*keys.student_public_keys(lab, container.student), keys.lab_key(lab).public)
         host_key = keys.container_host_key(lab, container.name)
         # The student runs the container's sshd, so its key has to be theirs.
         files[f"{container.name}/host_key"] = AccessFile(host_key.private.read_bytes(), 0o400)
         opened_by = "".join(f"{key}\n" for key in public)
         files[f"{container.name}/authorized_keys"] = AccessFile(opened_by.encode(), 0o444)
     return files
+
+
+def jump_keys(lab: Lab, plan: Plan, host: str) -> str:
+    """The keys that lead students of a plan through a host, as a file; empty: nobody has to go through it."""
+    ways = jump.ways(lab, plan, host)
+    students = [student for student in lab.students if student.login in ways]
+    opened_by = {each.login: keys.student_public_keys(lab.name, each) for each in students}
+    return jump.authorized_keys(ways, opened_by)
 
 
 def _labelled(values: dict[str, Any], digest: str) -> dict[str, Any]:

@@ -10,12 +10,11 @@ from minetlab import access
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.keys import KeyPair, container_host_key, guest_host_key
-from minetlab.model import BridgedNetwork, Lab, Student
+from minetlab.model import Lab, Student
 from minetlab.plan import Container, Guest, Plan
-from minetlab.plan.jump import jump_account
+from minetlab.plan.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
 from minetlab.tp_images import USER as TP_USER
 
-SSH_PORT = 22
 LOOPBACK = "127.0.0.1"
 
 
@@ -104,7 +103,6 @@ def logins_of(lab: Lab, plan: Plan, student: Student, hosts: Mapping[str, Reache
 
 def _guest(lab: Lab, guest: Guest, host: ReachedHost) -> Login:
     address = str(guest.address.ip)
-    bridged = isinstance(lab.kvm_host(guest.host).settings.guest_network, BridgedNetwork)
     return Login(
         machine=guest.name,
         tp_image=None,
@@ -113,13 +111,12 @@ def _guest(lab: Lab, guest: Guest, host: ReachedHost) -> Login:
         hostname=address,
         port=SSH_PORT,
         host_key=_key(guest_host_key(lab.name, guest.name)),
-        jump=None if bridged and not _in_sandbox(guest.host) else _jump(lab, host),
+        jump=_jump(lab, host) if leads_to_guests(lab.kvm_host(guest.host)) else None,
     )
 
 
 def _container(lab: Lab, container: Container, host: ReachedHost) -> Login:
-    # Of a sandbox host, nothing but its own sshd can be reached from outside.
-    jump = _jump(lab, host) if _in_sandbox(container.host) else None
+    jump = _jump(lab, host) if leads_to_containers(lab.container_host(container.host)) else None
     seen = host.alias if jump else host.hostname
     return Login(
         machine=container.name,
@@ -136,10 +133,6 @@ def _container(lab: Lab, container: Container, host: ReachedHost) -> Login:
 def _jump(lab: Lab, host: ReachedHost) -> Jump:
     account = jump_account(lab.name)
     return Jump(f"{account}-{host.alias}", account, host)
-
-
-def _in_sandbox(host: str) -> bool:
-    return host.startswith(access.SANDBOX)
 
 
 def _key(pair: KeyPair) -> str:

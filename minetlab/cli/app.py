@@ -15,6 +15,7 @@ from minetlab.cli import (
     export,
     login,
     report,
+    rotate,
     sandbox,
     status,
     testing,
@@ -153,6 +154,15 @@ def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> No
 def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring students' guests back to their snapshot, and verify their machines."""
     raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
+
+
+@app.command("rotate")
+def rotate_command(
+    student: Annotated[str, typer.Argument(help="Whose key: a login of the roster.")],
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Replace the key pair that the lab has made for a student, on all their machines; nothing restarts."""
+    rotate.run(inventory, student)
 
 
 @app.command()

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def run(inventory: Path, deploy_file: str, data: Mapping[str, str] | None = None) -> bool:
+def run(
+    inventory: Path, deploy_file: str, data: Mapping[str, str] | None = None, host: str | None = None
+) -> bool:
     """Deploy without asking, pyinfra's output going where ours goes; True if no host failed.
 
     :param data: host data of this run only.
+    :param host: the only one to deploy to, as the inventory calls it; None: all.
     """
     given = [word for key, value in (data or {}).items() for word in ("--data", f"{key}={value}")]
-    command = [sys.executable, "-m", "pyinfra", "-y", *given, str(inventory), deploy_file]
+    only = ["--limit", host] if host else []
+    command = [sys.executable, "-m", "pyinfra", "-y", *given, *only, str(inventory), deploy_file]
     process = subprocess.Popen(command)
     try:
         return process.wait() == 0

@@ -21,6 +21,11 @@ class Host(Frozen):
         """Where others than pyinfra find it, whose connector may stand before its name."""
         return self.hostname or self.name.rpartition("/")[2]
 
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether it is a virtual host of the sandbox, of which only its sshd can be reached."""
+        return self.name.startswith("@sandbox/")
+
 
 class KvmHost(Host):
     """A host of the group ``kvm_hosts``."""

@@ -10,7 +10,7 @@ from pyinfra.context import host, state
 
 from minetlab import guest_image, specs
 from minetlab.errors import LabError
-from minetlab.model import KvmHostSettings
+from minetlab.model import KvmHostSettings, Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.guest_waits import obstacle_to_readiness, wait_until_off, wait_until_ready
@@ -68,6 +68,24 @@ def running(
     # times slower than one after the other (docs/decisions/emulated-hosts-boot-guests-in-turn.md).
     in_turn = {guest.name: str(guest.address.ip) for guest in guests if kvm.emulated}
     yield from observe.changing(_converge(Layout(lab), changes, images, in_turn))
+
+
+@operation()
+def seeds(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
+    """Write the seeds of these guests anew, with the keys of now, for the day when they get new disks.
+
+    One that runs is left alone: it has read its seed.
+    """
+    observed = observe.libvirt(lab)
+    if observed.installed and (problem := observe.silence(observed)):
+        yield failure(problem)
+        return
+    volumes = {guest: specs.seed_volume(lab, guest, network) for guest in guests}
+    there = [guest for guest, volume in volumes.items() if volume in observed.volumes]
+    if not there:
+        host.noop("none of these guests is there")
+    for guest in there:
+        yield _write_seed(Layout(lab), volumes[guest], specs.seed(lab, guest, network).iso())
 
 
 @operation()
@@ -144,19 +162,7 @@ def _converge(
     :param in_turn: addresses of the guests that have to answer before the next is started.
     """
     for spec in changes.seeds:
-        new = f"{layout.folder}/{spec.seed}.new"
-        image = images[spec.name]
-        # The guest's host key is in it.
-        yield fed(
-            image,
-            *(
-                "(umask 077; cat >",
-                QuoteString(new),
-                ") && echo",
-                QuoteString(f"{sha256(image).hexdigest()}  {new}"),
-            ),
-            *("| sha256sum --check --quiet && mv -f", QuoteString(new), QuoteString(layout.disk(spec.seed))),
-        )
+        yield _write_seed(layout, spec.seed, images[spec.name])
     if changes.seeds:
         yield virsh("pool-refresh", layout.lab)
     yield from _shut_down([spec.name for spec in changes.shut_down])
@@ -175,6 +181,17 @@ def _converge(
             yield FunctionCommand(wait_until_ready, (layout.lab, {in_turn[spec.name]: spec.name}), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
+
+
+def _write_seed(layout: Layout, volume: str, image: bytes) -> StringCommand:
+    new = f"{layout.folder}/{volume}.new"
+    # The guest's host key is in it.
+    return fed(
+        image,
+        *("(umask 077; cat >", QuoteString(new), ") && echo"),
+        QuoteString(f"{sha256(image).hexdigest()}  {new}"),
+        *("| sha256sum --check --quiet && mv -f", QuoteString(new), QuoteString(layout.disk(volume))),
+    )
 
 
 def _make_overlay(layout: Layout, spec: GuestSpec) -> StringCommand:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from minetlab.model import BridgedNetwork, Lab, Student
+from minetlab.model import Lab, Student
 from minetlab.plan import Container, Guest, Plan
+from minetlab.plan.jump import jump_account, leads_to_guests
 from minetlab.plan.topology import topology
 from minetlab.portal.sheets import Sheet
 from minetlab.render import render
@@ -47,7 +48,8 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
         "containers": plan.containers,
         "user": USER,
         "sandbox": [host.name for host in shape.hosts if host.connector == SANDBOX],
-        "inner": any(_is_inner(lab, guest) for guest in plan.guests),
+        "inner": any(leads_to_guests(lab.kvm_host(guest.host)) for guest in plan.guests),
+        "jump": jump_account(lab.name),
     }
     students = [(each, _logins(lab, plan, each)) for each in sorted(lab.students, key=_by_name)]
     known = [(student, logins) for student, logins in students if logins]
@@ -86,14 +88,11 @@ def _of_container(lab: Lab, container: Container) -> Login:
 
 
 def _of_guest(lab: Lab, guest: Guest) -> Login:
-    # An address of a network inside its host is reached through that.
-    jump = f"-J COMPTE@{lab.kvm_host(guest.host).address} " if _is_inner(lab, guest) else ""
-    command = f"ssh -i {KEY} {jump}{guest.student.login}@{guest.address.ip}"
+    host = lab.kvm_host(guest.host)
+    # Not -J: ssh would not take the key of -i along to the host on the way.
+    way = f'-o "ProxyCommand=ssh -i {KEY} -W %h:%p {jump_account(lab.name)}@{host.address}" '
+    command = f"ssh -i {KEY} {way if leads_to_guests(host) else ''}{guest.student.login}@{guest.address.ip}"
     return Login(guest.name, "machine virtuelle", command)
-
-
-def _is_inner(lab: Lab, guest: Guest) -> bool:
-    return not isinstance(lab.kvm_host(guest.host).settings.guest_network, BridgedNetwork)
 
 
 def _by_name(student: Student) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from testinfra.host import Host
 from minetlab.model import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.plan.containers import ACCESS
+from minetlab.plan.jump import jump_account, keys_file
 from minetlab.verification.connection import SHEET_LIMIT, BatchingBackend
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 from minetlab.verification.portal import Portal
@@ -172,6 +173,17 @@ class ContainerHostMachine(Machine):
 
 
 @dataclass(frozen=True)
+class JumpHostMachine(Machine):
+    """A host through which students reach their machines.
+
+    :param keys: the file of the keys that lead them, as planned.
+    """
+
+    lab: str
+    keys: str
+
+
+@dataclass(frozen=True)
 class ContainerMachine(Machine):
     """A student's container.
 
@@ -183,6 +195,22 @@ class ContainerMachine(Machine):
     on: ContainerHostMachine
     student_key: str
     terminal: Terminal
+
+
+def jump_settings(lab: str) -> str:
+    """The command that reads what sshd does for the account that leads on: sshd(8), ``-T``, ``-C``."""
+    return f"{SSHD} -C user={jump_account(lab)},host=localhost,addr=127.0.0.1"
+
+
+def jump_keys(lab: str) -> str:
+    """The command that reads whose the file of its keys is, and then the file."""
+    return f"stat --format='%U %a' {keys_file(lab)} && cat {keys_file(lab)}"
+
+
+def jump_login(lab: str) -> str:
+    """The command that reads the account's shell and the state of its password."""
+    account = jump_account(lab)
+    return f"getent passwd {account} | cut -d: -f7 && passwd --status {account}"
 
 
 def keys_of(login: str) -> str:
@@ -251,6 +279,11 @@ def container_host_batches(portal: Portal | None) -> Iterable[Iterable[str]]:
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
         (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *((portal.command,) if portal else ())),
     )
+
+
+def jump_host_batches(lab: str) -> Iterable[Iterable[str]]:
+    """The same of a host through which students reach their machines."""
+    return ((*Kernel.IDENTITY, jump_settings(lab), jump_keys(lab), jump_login(lab)),)
 
 
 def guest_batches(login: str) -> Iterable[Iterable[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from testinfra.host import Host
 
-from minetlab import inventory, keys
+from minetlab import inventory, keys, specs
 from minetlab.access import SANDBOX, alias_of, write_config
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
@@ -20,6 +20,7 @@ from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
+    JumpHostMachine,
     KvmMachine,
     Terminal,
 )
@@ -50,11 +51,15 @@ class Session:
         return site_of(self.lab, self.plan)
 
     def targets(self, kind: str) -> tuple[str, ...]:
-        """The aliases of all machines of a kind: kvm_host, container_host, portal, guest or container."""
+        """The aliases of all machines of a kind.
+
+        :param kind: kvm_host, container_host, portal, jump_host, guest or container.
+        """
         of_kind = {
             "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
             "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
             "portal": (alias_of(each.name) for each in self.lab.container_hosts if each.settings.portal_port),
+            "jump_host": (alias_of(each.name) for each in self.hosts if self._jump_keys(each.name)),
             "guest": (guest.name for guest in self.plan.guests),
             "container": (container.name for container in self.plan.containers),
         }
@@ -112,6 +117,14 @@ class Session:
         """The container host that serves it."""
         host: ContainerHostMachine = self.machine("container_host", alias)
         return host
+
+    def _jump_host(self, alias: str) -> JumpHostMachine:
+        host = next(each.name for each in self.hosts if alias_of(each.name) == alias)
+        connected = self._connect_host(host, *machines.jump_host_batches(self.lab.name))
+        return JumpHostMachine(alias, connected, self.lab.name, self._jump_keys(host))
+
+    def _jump_keys(self, host: str) -> str:
+        return specs.jump_keys(self.lab, self.plan, host)
 
     def _guest(self, name: str) -> GuestMachine:
         guest = next(each for each in self.plan.guests if each.name == name)

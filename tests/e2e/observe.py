@@ -57,12 +57,22 @@ def kvm_host(config: Path, host: str, scratch: Path) -> State:
             "volumes": [name for pool in pools if pool.isActive() for name in pool.listVolumes()],
         }
         connection.close()
+    state |= logins(config, host)
     state["bridges"] = ssh(config, host, "ip -brief link show type bridge | cut -d' ' -f1").split()
     # libvirt makes folders for itself when it first needs them: without the lab's name they are nobody's.
     ours = r"\( -not -type d -o -name '*minet*' \)"
     find = f"find {LIBVIRT_LEFTOVERS} -not -name 'default*' {ours} 2>/dev/null || true"
     state["files"] = ssh(config, host, find).splitlines()
     return {kind: sorted(names) for kind, names in state.items()}
+
+
+def logins(config: Path, host: str) -> State:
+    """Every account and group of the host, and every file that tells its sshd what to do."""
+    return {
+        "accounts": ssh(config, host, "getent passwd").splitlines(),
+        "groups": ssh(config, host, "getent group").splitlines(),
+        "sshd": ssh(config, host, "find /etc/ssh").splitlines(),
+    }
 
 
 def container_host(config: Path, host: str, scratch: Path) -> State:
@@ -76,5 +86,6 @@ def container_host(config: Path, host: str, scratch: Path) -> State:
             "volumes": [str(volume.name) for volume in client.volumes.list()],
         }
         client.close()
+    state |= logins(config, host)
     state["bridges"] = ssh(config, host, "ip -brief link show type bridge | cut -d' ' -f1").split()
     return {kind: sorted(names) for kind, names in state.items()}

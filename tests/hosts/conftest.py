@@ -22,6 +22,7 @@ from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
+    JumpHostMachine,
     KvmMachine,
     Machine,
 )
@@ -39,6 +40,7 @@ KINDS = {
     "guest": "guest",
     "container_host": "container_host",
     "portal": "portal",
+    "jump_host": "jump_host",
     "container": "container",
 }
 SESSION = pytest.StashKey[Session]()
@@ -256,6 +258,14 @@ def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
 def portal(request: pytest.FixtureRequest) -> ContainerHostMachine:
     """A container host that serves the TP site."""
     machine: ContainerHostMachine = _machine(request)
+    _contact(request, machine)
+    return machine
+
+
+@pytest.fixture
+def jump_host(request: pytest.FixtureRequest) -> JumpHostMachine:
+    """A host through which students reach their machines."""
+    machine: JumpHostMachine = _machine(request)
     _contact(request, machine)
     return machine
 

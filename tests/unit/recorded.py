@@ -1,6 +1,7 @@
 """A lab whose machines answer from a recording: what real ones said to the checks' commands, word for word.
 
 The recordings are in ``observed/``, a file a machine, from a lab of two students on sandbox hosts.
+What sshd says of the account that leads to guests is from a host as in ``private_host``.
 """
 
 import json
@@ -12,6 +13,7 @@ from testinfra.host import Host
 
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
+from minetlab.plan.jump import authorized_keys, ways
 from minetlab.portal.site import site_of
 from minetlab.tp_images import SHELL
 from minetlab.verification.connection import connect
@@ -19,6 +21,7 @@ from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
+    JumpHostMachine,
     KvmMachine,
     Terminal,
 )
@@ -28,7 +31,7 @@ from minetlab.verification.sheets import Sheet
 TPS = ("vm", "conteneur")
 TP_IMAGES = ("processus", "isa", "emulation")
 OBSERVED = Path(__file__).parent / "observed"
-STUDENT_KEY = (OBSERVED / "alice.pub").read_text().strip()
+STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
 IN_CONTAINER, IN_GUEST = (SHELL, "-c"), ("runuser", "--login", "alice", "--command")
 SHEETS = {tp: Terminal(None, IN_CONTAINER).command(Sheet(tp).script) for tp in TP_IMAGES}
 GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(Sheet(tp).script) for tp in TPS}
@@ -129,6 +132,12 @@ class RecordedLab:
         return ContainerHostMachine(CT1, self._host(CT1), "minet", settings, self._portal)
 
     portal = container_host
+
+    @property
+    def jump_host(self) -> JumpHostMachine:
+        leads = ways(self.lab, self.plan, self.lab.kvm_hosts[0].name)
+        keys = authorized_keys(leads, {"alice": [STUDENT_KEY], "bob": [OTHER_KEY]})
+        return JumpHostMachine(HV1, self._host(HV1), "minet", keys)
 
     @property
     def container(self) -> ContainerMachine:

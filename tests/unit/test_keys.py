@@ -24,3 +24,37 @@ def test_a_students_own_key_is_used_and_none_is_made(tmp_path, monkeypatch):
     own = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJbL2fV0nEwVbXqf4oXQp0nbDq3xGkq1fYk0yXk2aBcD"
     assert keys.student_public_key("course", Student(login="alice", name="Alice", ssh_key=own)) == own
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_replaced_in_two_steps_each_of_which_can_be_taken_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    alice = Student(login="alice", name="Alice")
+    old = keys.student_key("course", "alice").public
+    assert keys.student_public_keys("course", alice) == (old,)
+    new = keys.next_student_key("course", "alice")
+    assert keys.next_student_key("course", "alice") == new
+    assert stat.S_IMODE(new.private.stat().st_mode) == 0o600
+    assert keys.student_public_keys("course", alice) == (old, new.public)
+    assert keys.student_public_key("course", alice) == old
+    private = new.private.read_text()
+    for _ in range(2):
+        keys.replace_student_key("course", "alice")
+        assert keys.student_public_keys("course", alice) == (new.public,)
+        assert keys.student_key("course", "alice").private.read_text() == private
+        assert keys.revoked_student_key("course", "alice") == old
+    keys.forget_revoked_student_key("course", "alice")
+    assert keys.revoked_student_key("course", "alice") is None
+    assert {path.name for path in new.private.parent.iterdir()} == {"alice", "alice.pub"}
+
+
+def test_a_replacement_that_was_interrupted_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    old = keys.student_key("course", "alice").public
+    new = keys.next_student_key("course", "alice")
+    private, public = new.private.read_text(), new.private.with_name("alice.next.pub")
+    new.private.with_name("alice.revoked.pub").write_text(f"{old}\n")
+    public.rename(public.with_name("alice.pub"))
+    keys.replace_student_key("course", "alice")
+    assert keys.student_key("course", "alice").public == new.public
+    assert keys.student_key("course", "alice").private.read_text() == private
+    assert keys.revoked_student_key("course", "alice") == old

@@ -4,6 +4,7 @@ import json
 import re
 import tarfile
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,8 @@ def test_students_find_their_machines() -> None:
     (guest,) = allocate(LAB).guests
     said = pages(LAB)["connexion.md"]
     assert f"ssh -i ~/.ssh/tp -p {container.ssh_port} etudiant@ct1<" in said
-    assert f"ssh -i ~/.ssh/tp -J COMPTE@hv1 alice@{guest.address.ip}<" in said
+    way = '-o "ProxyCommand=ssh -i ~/.ssh/tp -W %h:%p minet-jump@hv1"'
+    assert f"ssh -i ~/.ssh/tp {way} alice@{guest.address.ip}<" in unescape(said)
 
 
 def test_hosts_are_named_as_others_find_them() -> None:

@@ -12,6 +12,7 @@ import tests.hosts.test_container_hosts as container_hosts
 import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
+import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
@@ -268,6 +269,38 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (containers.test_user_is_not_root, CONTAINER, Confinement.STATUS): [
         ("Uid:\t1000\t1000", "Uid:\t1000\t0"),
     ],
+    (jump.test_jump_account_only_leads_on, HV1, machines.jump_settings("minet")): [
+        ("authenticationmethods publickey", "authenticationmethods any"),
+        ("/etc/ssh/minet-lab/minet/jump_keys", ".ssh/authorized_keys"),
+        ("authorizedkeyscommand none", "authorizedkeyscommand /bin/keys"),
+        ("trustedusercakeys none", "trustedusercakeys /etc/ssh/ca.pub"),
+        ("allowtcpforwarding local", "allowtcpforwarding yes"),
+        ("allowstreamlocalforwarding no", "allowstreamlocalforwarding yes"),
+        ("permitlisten none", "permitlisten any"),
+        ("gatewayports no", "gatewayports yes"),
+        ("allowagentforwarding no", "allowagentforwarding yes"),
+        ("x11forwarding no", "x11forwarding yes"),
+        ("permittunnel no", "permittunnel yes"),
+        ("permittty no", "permittty yes"),
+        ("permituserrc no", "permituserrc yes"),
+        ("maxsessions 0", "maxsessions 10"),
+        ("forcecommand /usr/sbin/nologin\n", ""),
+    ],
+    (jump.test_jump_account_leads_each_student_to_their_own, HV1, machines.jump_keys("minet")): [
+        ("root 644", "minet-jump 644"),
+        ("root 644", "root 664"),
+        ("root 644", None),
+        ('permitopen="', 'permitopen="*:*",permitopen="'),
+        ("AAAA", "AAAB"),
+        ("restrict,", ""),
+        (":22", ":2222"),
+    ],
+    (jump.test_jump_account_has_no_shell_and_no_password, HV1, machines.jump_login("minet")): [
+        ("/usr/sbin/nologin", "/bin/sh"),
+        ("minet-jump L", "minet-jump P"),
+        ("minet-jump L", "minet-jump NP"),
+        ("nologin", None),
+    ],
     (portal.test_every_sheet_is_there, CT1, SITE): [
         ("GET /tp/isa.html\nHTTP/1.1 200 OK", "GET /tp/isa.html\nHTTP/1.1 404 Not Found"),
         ("GET /\nHTTP/1.1 200 OK", "GET /\nHTTP/1.1 403 Forbidden"),
@@ -356,7 +389,7 @@ def checks_of(*modules: ModuleType) -> list[Check]:
 
 
 CHECKS = [
-    *checks_of(kvm_hosts, domains, guests, container_hosts, containers, portal),
+    *checks_of(kvm_hosts, domains, guests, container_hosts, containers, portal, jump),
     *(container_sheet, vm_sheet, conteneur_sheet),
 ]
 

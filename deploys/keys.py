@@ -1,0 +1,30 @@
+"""Have hosts know students' keys of now: pyinfra inventories/lab.py deploys/keys.py --data students=alice
+
+Guests that run are not reached from their host: `lab rotate` changes those."""
+
+from pyinfra import host
+
+from minetlab import inventory
+from minetlab.operations import access, guests, jump, lock
+
+lab, plan = inventory.current()
+chosen = inventory.chosen()
+
+lock.held(name="Take the host's lock", lab=lab.name)
+
+if inventory.KVM_HOSTS in host.groups:
+    guests.seeds(
+        name="Write the students' seeds",
+        lab=lab.name,
+        network=lab.kvm_host(host.name).settings.guest_network,
+        guests=chosen.guests_on(host.name),
+    )
+
+if inventory.CONTAINER_HOSTS in host.groups:
+    access.keys(
+        name="Let the students log into their containers",
+        lab=lab.name,
+        containers=chosen.containers_on(host.name),
+    )
+
+jump.only(name="Let the students through to their machines", lab=lab, plan=plan)

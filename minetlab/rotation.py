@@ -1,0 +1,74 @@
+"""Replace a student's key in guests that run: cloud-init gives keys at a guest's first boot only."""
+
+import shlex
+import subprocess
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from minetlab import status
+from minetlab.inventory import InventoryHost
+from minetlab.model import Lab
+from minetlab.plan import Guest, Plan
+from minetlab.plan.rotation import changed
+
+FILE = "~/.ssh/authorized_keys"
+READ = f"test ! -e {FILE} || cat {FILE}"
+
+
+def in_guests(
+    lab: Lab,
+    plan: Plan,
+    hosts: Iterable[InventoryHost],
+    config: Path,
+    *,
+    add: Collection[str] = (),
+    drop: Collection[str] = (),
+) -> list[str]:
+    """Have the accounts of the plan's students opened by some keys, and by others not; what is left to do.
+
+    A guest that is not there yet gets the keys when it is made.
+
+    :param hosts: those of the guests.
+    :param config: the lab's SSH configuration, in which a guest's name opens the lab's own account there.
+    """
+    guests = {guest.name: guest for guest in plan.guests}
+    found = {each.name: each.state for each in status.states(lab, plan, hosts, config) if each.name in guests}
+    left = []
+    for name, state in found.items():
+        if state == "running":
+            left += [] if _change(config, guests[name], add, drop) else [f"{name} does not answer SSH"]
+        elif state == status.SILENT:
+            left.append(f"{name}: its host does not answer")
+        elif state != status.MISSING:
+            left.append(f"{name} is {state}")
+    return left
+
+
+def _change(config: Path, guest: Guest, add: Collection[str], drop: Collection[str]) -> bool:
+    there = _as_student(config, guest, READ)
+    if there is None:
+        return False
+    wanted = changed(there, add, drop)
+    return wanted == there or _as_student(config, guest, _write(wanted), wanted) is not None
+
+
+def _write(text: str) -> str:
+    """The script that puts its standard input in place of the file, if all of it has arrived."""
+    new = f"{FILE}.new"
+    return (
+        f"umask 077 && mkdir -p ~/.ssh && cat >{new} && "
+        f'test "$(wc -c <{new})" -eq {len(text.encode())} && mv -f {new} {FILE}'
+    )
+
+
+def _as_student(config: Path, guest: Guest, script: str, given: str = "") -> str | None:
+    """What a script prints in the student's account; None: it failed, or the guest does not answer."""
+    line = shlex.join(["sudo", "-n", "-H", "-u", guest.student.login, "--", "sh", "-c", script])
+    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes", guest.name, line]
+    try:
+        answer = subprocess.run(
+            ssh, input=given, capture_output=True, text=True, timeout=status.LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return answer.stdout if answer.returncode == 0 else None

@@ -1,0 +1,55 @@
+"""Checks of the account through which students reach their machines: it leads there, and no more."""
+
+from minetlab.plan.jump import keys_file
+from minetlab.verification.machines import JumpHostMachine, jump_keys, jump_login, jump_settings
+
+# What sshd does for it, all of its configuration taken together: sshd_config(5).
+SETTINGS = {
+    "authenticationmethods": "publickey",
+    "authorizedkeyscommand": "none",
+    "trustedusercakeys": "none",
+    "allowtcpforwarding": "local",
+    "allowstreamlocalforwarding": "no",
+    "permitlisten": "none",
+    "gatewayports": "no",
+    "allowagentforwarding": "no",
+    "x11forwarding": "no",
+    "permittunnel": "no",
+    "permittty": "no",
+    "permituserrc": "no",
+    "maxsessions": "0",
+    "forcecommand": "/usr/sbin/nologin",
+}
+
+
+def test_jump_account_only_leads_on(jump_host: JumpHostMachine) -> None:
+    lines = jump_host.reads(jump_settings(jump_host.lab)).splitlines()
+    found = dict(line.partition(" ")[::2] for line in lines)
+    wrong = [
+        jump_host.differs(f"sshd's {setting} for the jump account", value, found.get(setting))
+        for setting, value in {**SETTINGS, "authorizedkeysfile": keys_file(jump_host.lab)}.items()
+        if found.get(setting) != value
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_jump_account_leads_each_student_to_their_own(jump_host: JumpHostMachine) -> None:
+    """The keys are the planned ones, each with where it leads, and root alone can change them."""
+    owner, *lines = jump_host.reads(jump_keys(jump_host.lab)).splitlines()
+    assert owner == "root 644", jump_host.differs(
+        "owner and mode of the jump account's keys", "root 644", owner
+    )
+    planned = jump_host.keys.splitlines()
+    assert lines == planned, jump_host.differs(
+        "keys of the jump account",
+        f"the {len(planned)} planned ones",
+        f"{len(set(planned) - set(lines))} of them missing, {len(set(lines) - set(planned))} others"
+        "\n  → run the deploy",
+    )
+
+
+def test_jump_account_has_no_shell_and_no_password(jump_host: JumpHostMachine) -> None:
+    shell, password, *_ = jump_host.reads(jump_login(jump_host.lab)).splitlines()
+    assert shell == "/usr/sbin/nologin", jump_host.differs("shell of the jump account", "nologin", shell)
+    state = password.split()[1]
+    assert state == "L", jump_host.differs("password of the jump account (passwd --status)", "L", state)
