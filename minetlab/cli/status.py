@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from minetlab import access, inventory
+from minetlab.cli.table import console_for
 from minetlab.plan import allocate
 from minetlab.status import MISSING, SILENT, MachineState, states
 
@@ -35,7 +35,8 @@ def run(inventory_file: Path, *, as_json: bool, watch: bool) -> bool:
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
     elif not watch:
-        Console().print(_table(lab.name, found))
+        table = _table(lab.name, found)
+        console_for(table).print(table)
     else:
         with Live(_table(lab.name, found), auto_refresh=False) as live:
             while True:

@@ -31,11 +31,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
         table.add_column(column, no_wrap=True)
     for row in _rows(lab, plan, config, {host.name: host for host in hosts}):
         table.add_row(*row, verdicts.of(row[1]))
-    # Names and commands are to be copied: on a narrow terminal lines wrap, and nothing is cut.
-    console = Console()
-    console.width = max(
-        console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum
-    )
+    console = console_for(table)
     console.print(table)
     for url in sites(lab):
         console.print(f"TP site, for students and their instructor: {url}")
@@ -44,6 +40,15 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
         console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
     else:
         console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
+
+
+def console_for(table: Table) -> Console:
+    """A console as wide as the table: its names and commands are to be copied, so nothing is cut."""
+    console = Console()
+    console.width = max(
+        console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum
+    )
+    return console
 
 
 def sites(lab: Lab) -> list[str]:

@@ -15,15 +15,16 @@ FAST_STAGES = {
     "imports": ["lint-imports"],
     "units": [*PYTHON, "pytest", "-q", "-n", "auto"],
 }
+COMMANDS = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/commands"]
 END_TO_END = [*PYTHON, "pytest", "-v", "--durations=0", "--durations-min=5", "tests/e2e"]
 
 
 def run(*, fast: bool) -> int:
     """Run every stage, also after one failed; the exit status is 0 only if all passed.
 
-    :param fast: leave out the stages that need virtual hosts.
+    :param fast: leave out the stages that run whole commands, or need virtual hosts.
     """
-    stages = FAST_STAGES if fast else FAST_STAGES | {"end to end": END_TO_END}
+    stages = FAST_STAGES if fast else FAST_STAGES | {"commands": COMMANDS, "end to end": END_TO_END}
     console = Console()
     table = Table("stage", "result", "seconds")
     failed = False

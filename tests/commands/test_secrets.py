@@ -22,11 +22,11 @@ from minetlab.model import KvmHostSettings, Lab
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.report.page import page
+from tests.commands.test_rotate import Command, command, host, lab
 from tests.unit.evidence import about, evidence_of, recorded_shape
 from tests.unit.private_host import PrivateHost
 from tests.unit.recorded import RecordedLab
 from tests.unit.test_guests_operations import EMPTY
-from tests.unit.test_rotate import Command, command, host, lab
 
 __all__ = ["command", "host", "lab"]  # fixtures
 

@@ -18,8 +18,8 @@ from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file
 from minetlab.plan.rotation import changed
 from minetlab.status import MachineState
+from tests.commands.test_jump import Deployed
 from tests.unit.private_host import PrivateHost, private_host
-from tests.unit.test_jump import Deployed
 
 OLD, NEW, OWN = "ssh-ed25519 AAAAOLD a@lab", "ssh-ed25519 AAAANEW a@lab", "ssh-rsa AAAAOWN my laptop"
 HOST = "hv1"
