@@ -27,6 +27,11 @@ class Measuring:
         self._session = session
         self._made: dict[tuple[str, str], tuple[Any, list[tuple[str, str, str]]]] = {}
 
+    @property
+    def required(self) -> bool:
+        """Whether the lab has to be able to show all of it."""
+        return self._session.lab.require_kvm
+
     def missing(self, host: str) -> str:
         """What a host lacks to be measured on; empty: nothing.
 

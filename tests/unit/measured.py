@@ -38,6 +38,7 @@ class Measured:
     compared: Costs
     witnessed: History
     lacking: str = ""
+    required: bool = False
 
     def missing(self, host: str) -> str:
         return self.lacking

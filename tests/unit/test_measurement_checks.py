@@ -60,9 +60,11 @@ def test_every_check_can_fail() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_without_the_workload_it_is_said(check: Check) -> None:
-    with pytest.raises(pytest.skip.Exception, match="no container of the TP emulation"):
-        run(check, RecordedLab(), replace(GOOD, lacking="no container of the TP emulation"))
+def test_without_the_workload_it_is_said_and_require_kvm_refuses_it(check: Check) -> None:
+    lacking = "no container of the TP emulation"
+    for required, outcome in ((False, pytest.skip.Exception), (True, AssertionError)):
+        with pytest.raises(outcome, match=lacking):
+            run(check, RecordedLab(), replace(GOOD, lacking=lacking, required=required))
 
 
 def test_the_guests_ratio_is_not_demonstrable_without_hardware_virtualization() -> None:
