@@ -38,8 +38,8 @@ class Limits:
     :param bytes: of what it sends, and of what that is unpacked.
     """
 
-    seconds: float
-    bytes: int
+    seconds: float = 600
+    bytes: int = 1024 * MIB
 
 
 @dataclass(frozen=True)

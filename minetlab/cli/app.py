@@ -21,6 +21,7 @@ from minetlab.cli import (
     testing,
     verify,
 )
+from minetlab.cli import down as teardown
 from minetlab.cli import students as of_students
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.cli.table import show_lab
@@ -172,12 +173,13 @@ def down(
         bool, typer.Option("--sandbox", help="Remove the sandbox's virtual hosts as well.")
     ] = False,
     student: Annotated[list[str] | None, typer.Option(help="Only this student's machines, by login.")] = None,
+    collect: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Bring the students' work here first.")
+    ] = None,
 ) -> None:
-    """Remove everything that carries the lab's label from its hosts, and nothing else."""
-    if student:
-        raise typer.Exit(0 if of_students.change(inventory, "remove", student) else 1)
-    removed = deploy.run(inventory, "deploys/teardown.py")
-    if remove_sandbox:
+    """Remove everything that carries the lab's label from its hosts, and nothing else; list what is left."""
+    removed = teardown.run(inventory, student or [], collect)
+    if remove_sandbox and not student:
         sandbox.remove_hosts_of(inventory)
     raise typer.Exit(0 if removed else 1)
 
