@@ -43,6 +43,8 @@ KNOWN_DATA = frozenset(
 # Data that belongs to pyinfra's connectors and global arguments, not to the lab.
 FOREIGN_DATA = re.compile(r"^(_|ssh_|sandbox_|fake_)")
 
+_ANOTHER_INVENTORY = "correct it, or name another one with --inventory"
+
 Settings = TypeVar("Settings", bound=Frozen)
 
 
@@ -210,17 +212,30 @@ def _where_set(key: str, host: InventoryHost) -> str:
 def read(inventory: Path) -> tuple[InventoryHost, ...]:
     """Read an inventory file as pyinfra does, without connecting to anything.
 
-    pyinfra runs in a process of its own because its CLI patches Python's I/O for gevent.
+    It is read once, however many parts of a command ask, as long as none of its files changes.
 
     :raises LabError: where pyinfra cannot read it, with pyinfra's own words.
     """
-    next_step = "correct it, or name another one with --inventory"
     if not inventory.is_file():
-        raise LabError(f"cannot read the inventory {inventory}: there is no such file", next_step=next_step)
+        raise LabError(
+            f"cannot read the inventory {inventory}: there is no such file", next_step=_ANOTHER_INVENTORY
+        )
+    files = (*inventory.parent.glob("*.py"), *inventory.parent.glob("group_data/*.py"))
+    return _read(inventory, frozenset((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+
+
+@cache
+def _read(inventory: Path, files: frozenset[tuple[Path, int, int]]) -> tuple[InventoryHost, ...]:
+    """The same, of files as they are now.
+
+    pyinfra runs in a process of its own because its CLI patches Python's I/O for gevent.
+    """
     command = [sys.executable, "-m", "pyinfra", str(inventory), "debug-inventory", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if result.returncode != 0:
-        raise LabError(f"cannot read the inventory {inventory}\n{result.stderr.strip()}", next_step=next_step)
+        raise LabError(
+            f"cannot read the inventory {inventory}\n{result.stderr.strip()}", next_step=_ANOTHER_INVENTORY
+        )
     return tuple(
         InventoryHost(host["name"], tuple(host["groups"]), host["data"]) for host in json.loads(result.stdout)
     )

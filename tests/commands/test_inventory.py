@@ -119,6 +119,15 @@ def test_a_wrong_record_is_named(folder):
         inventory.load(inventory.read(folder / "lab.py"))
 
 
+def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeypatch):
+    first = inventory.read(folder / "lab.py")
+    with monkeypatch.context() as patched:
+        patched.setattr("subprocess.run", None)  # calling it would be an error
+        assert inventory.read(folder / "lab.py") == first
+    set_data(folder, "all", "require_kvm = True")
+    assert {host.data["require_kvm"] for host in inventory.read(folder / "lab.py")} == {True}
+
+
 def test_an_inventory_that_is_not_there_is_named(tmp_path):
     with pytest.raises(LabError, match=r"cannot read the inventory .*nowhere\.py"):
         inventory.read(tmp_path / "nowhere.py")
