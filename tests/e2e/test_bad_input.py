@@ -70,4 +70,6 @@ def test_an_inventory_that_is_not_there(inventories):
 
 
 def test_a_machine_that_is_not_in_the_lab(inventories):
-    assert "minet-alice" in refused(*LAB, "ssh", "-i", inventories / "lab.py", "minet-zoe")
+    said = refused(*LAB, "ssh", "-i", inventories / "lab.py", "minet-zoe")
+    assert "there is no machine or student 'minet-zoe' in the lab" in said
+    assert "alice" in said
