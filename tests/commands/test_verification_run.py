@@ -52,7 +52,7 @@ def test_what_does_not_answer_fails_once_a_machine_and_says_what_to_do(inventory
     assert "Traceback" not in result.stdout + result.stderr
     assert "hv1 cannot be reached over SSH: ssh: connect to host 127.0.0.1 port 1" in result.stdout
     assert "→ try it by hand: ssh -F" in result.stdout
-    errors = re.findall(r"^ERROR .*\[(.+)\]", result.stdout, re.MULTILINE)
+    errors = re.findall(r"^ERROR .*\[([^:\]]+)", result.stdout, re.MULTILINE)
     assert sorted(errors) == ["hv1", "minet-alice", "minet-bob"]
     assert "passed" not in result.stdout.splitlines()[-1]
 
