@@ -14,7 +14,6 @@ from minetlab.course.evidence import findings
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
-from minetlab.report.figures import figures
 from minetlab.report.page import About, page
 from minetlab.verification.versions import versions_of
 
@@ -26,6 +25,8 @@ def run(inventory: Path, folder: Path) -> bool:
 
     :param folder: where to; made if it is not there.
     """
+    from minetlab.report.figures import figures  # noqa: PLC0415 (a plotting library, which only this needs)
+
     lab = inventories.load(inventories.read(inventory))
     folder.mkdir(parents=True, exist_ok=True)
     verdicts = verify.run(inventory, junit=folder / "junit.xml", everything=True)
