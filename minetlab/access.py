@@ -9,16 +9,19 @@ import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
+from minetlab import inventory
 from minetlab.errors import LabError
 from minetlab.files import write_private
 from minetlab.inventory import InventoryHost
 from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.model import Lab
 from minetlab.paths import state_dir
-from minetlab.plan import Container, Guest, Plan
+from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.tp_images import USER as TP_USER
 
 SANDBOX = "@sandbox/"
@@ -55,6 +58,29 @@ class Block:
     alias: str
     options: Mapping[str, str]
     own_configuration: bool = False
+
+
+class DescribedLab:
+    """A lab as an inventory describes it, and the way to its machines.
+
+    :param hosts: of the inventory.
+    :raises LabError: the inventory's data is wrong.
+    """
+
+    def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
+        self.hosts = hosts
+        self.lab: Lab = inventory.load(hosts)
+        self.plan: Plan = allocate(self.lab)
+
+    @classmethod
+    def of(cls, inventory_file: Path) -> Self:
+        """The lab of an inventory's file."""
+        return cls(inventory.read(inventory_file))
+
+    @cached_property
+    def ssh_config(self) -> Path:
+        """The lab's SSH configuration, written when it is first asked for."""
+        return write_config(self.lab, self.plan, self.hosts)
 
 
 def alias_of(host: str) -> str:

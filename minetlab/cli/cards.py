@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory
+from minetlab import access
+from minetlab.access import DescribedLab
 from minetlab.cards import sheet
 from minetlab.cards.folder import write_folder
 from minetlab.cards.logins import logins_of, reached
@@ -14,7 +15,7 @@ from minetlab.cards.words import Language
 from minetlab.errors import LabError
 from minetlab.files import write_private
 from minetlab.model import Lab, Student
-from minetlab.plan import Container, Guest, allocate
+from minetlab.plan import Container, Guest
 
 URL = re.compile(r"https?://\S{1,500}")
 
@@ -36,9 +37,8 @@ def run(
             f"{portal!r} is no address of a site",
             next_step="give --portal one such as https://tp.example.org",
         )
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
+    described = DescribedLab.of(inventory_file)
+    lab, plan = described.lab, described.plan
     portal = portal or next(iter(_sites(lab)), None)
     students = _chosen(lab, login)
     machines: list[Guest | Container] = [*plan.guests, *plan.containers]
@@ -48,8 +48,7 @@ def run(
             "the lab gives students no machine",
             next_step="name kvm_hosts or container_hosts in the inventory",
         )
-    config = access.write_config(lab, plan, hosts)
-    found = reached(config, [host for host in hosts if host.name in used])
+    found = reached(described.ssh_config, [host for host in described.hosts if host.name in used])
     cards = []
     for student in students:
         logins = logins_of(lab, plan, student, found)

@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minetlab import access, inventory
+from minetlab.access import DescribedLab
 from minetlab.errors import LabError
-from minetlab.plan import allocate
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import Preflight, preflight
 
@@ -56,10 +55,8 @@ def require(inventory_file: Path) -> None:
 
 
 def _preflight(inventory_file: Path) -> Preflight:
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
-    return preflight(lab, plan, hosts, access.write_config(lab, plan, hosts))
+    described = DescribedLab.of(inventory_file)
+    return preflight(described.lab, described.plan, described.hosts, described.ssh_config)
 
 
 def _table(found: Iterable[Finding]) -> Table:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory, remote
+from minetlab import inventory, remote
+from minetlab.access import DescribedLab
 from minetlab.collect import MIB, Collected, Errand, Limits, collect
 from minetlab.errors import LabError
 from minetlab.files import make_folder
-from minetlab.plan import allocate
 
 STUDENTS_AT_ONCE = 4
 
@@ -20,16 +20,16 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
     :param logins: whose; None: everybody's.
     :raises LabError: one of them is not in the roster, or nobody has a machine.
     """
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
+    described = DescribedLab.of(inventory_file)
+    lab, plan = described.lab, described.plan
     chosen = inventory.of_students(lab, plan, logins) if logins else plan
     students = sorted({machine.student.login for machine in chosen.machines})
     if not students:
         raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")
-    config = access.write_config(lab, plan, hosts)
     make_folder(folder, private=True)
-    errand = Errand(config, remote.silent_hosts(config, chosen.machines), folder, limits)
+    errand = Errand(
+        described.ssh_config, remote.silent_hosts(described.ssh_config, chosen.machines), folder, limits
+    )
 
     def of_student(login: str) -> Collected:
         return collect(login, chosen.of([login]).machines, errand)

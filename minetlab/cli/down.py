@@ -4,11 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from minetlab import access, inventory
+from minetlab.access import DescribedLab
 from minetlab.cli import collect, deploy, students
 from minetlab.collect import Limits
 from minetlab.leftovers import leftovers
-from minetlab.plan import allocate
 
 SHOWN = 12
 """Things of a host that are named; of more, there are so many."""
@@ -32,11 +31,11 @@ def run(inventory_file: Path, logins: list[str], collect_to: Path | None) -> boo
 
 def show_leftovers(inventory_file: Path, logins: list[str]) -> bool:
     """Ask the hosts what they have, and say it; whether that is nothing."""
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    found = leftovers(lab.name, hosts, access.write_config(lab, allocate(lab), hosts), logins)
+    described = DescribedLab.of(inventory_file)
+    lab = described.lab.name
+    found = leftovers(lab, described.hosts, described.ssh_config, logins)
     console = Console()
-    whose = f"{', '.join(logins)} in the lab {lab.name}" if logins else f"the lab {lab.name}"
+    whose = f"{', '.join(logins)} in the lab {lab}" if logins else f"the lab {lab}"
     for host, things in found.items():
         more = f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
         if things:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory, remote
+from minetlab import inventory, remote
+from minetlab.access import DescribedLab, alias_of
 from minetlab.errors import LabError
-from minetlab.plan import Plan, allocate
+from minetlab.plan import Plan
 from minetlab.plan.lookup import suggestion
 from minetlab.remote import Answer, Machine
 
@@ -37,16 +38,15 @@ def run(
         )
     if root and tp:
         raise LabError("a container has no way to become root", next_step="leave out --root")
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
+    described = DescribedLab.of(inventory_file)
+    lab, plan = described.lab, described.plan
     machines = _machines(plan if everybody else inventory.of_students(lab, plan, logins or []), plan, tp)
-    config = access.write_config(lab, plan, hosts)
+    config = described.ssh_config
     silent = remote.silent_hosts(config, machines)
 
     def ask(machine: Machine) -> Answer:
         if problem := silent.get(machine.host):
-            return Answer(machine, f"no answer of its host {access.alias_of(machine.host)}: {problem}", "")
+            return Answer(machine, f"no answer of its host {alias_of(machine.host)}: {problem}", "")
         return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)
 
     failed = 0

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory
+from minetlab.access import DescribedLab
 from minetlab.export import ansible, containerlab
 from minetlab.files import make_folder, write_private
-from minetlab.plan import allocate
 from minetlab.plan.topology import topology
 from minetlab.report.picture import svg
 
@@ -20,15 +19,14 @@ def run(inventory_file: Path, folder: Path) -> None:
     :param folder: where to; made if it is not there.
     :raises LabError: they cannot be written.
     """
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
-    shape = topology(lab, plan)
+    described = DescribedLab.of(inventory_file)
+    plan = described.plan
+    shape = topology(described.lab, plan)
     make_folder(folder)
     config = (folder / SSH_CONFIG).resolve()
     files = {
-        SSH_CONFIG: access.write_config(lab, plan, hosts).read_text(encoding="utf-8"),
-        ANSIBLE: ansible.inventory(plan, hosts, config),
+        SSH_CONFIG: described.ssh_config.read_text(encoding="utf-8"),
+        ANSIBLE: ansible.inventory(plan, described.hosts, config),
         JSON: containerlab.topology_json(shape, plan),
         PICTURE: svg(shape),
     }

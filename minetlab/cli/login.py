@@ -6,10 +6,9 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory
+from minetlab.access import DescribedLab, alias_of
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import VIRSH, LibvirtState
-from minetlab.plan import allocate
 from minetlab.plan.lookup import alias_meant, guest_meant
 from minetlab.status import ask
 
@@ -27,11 +26,9 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     :param command: what a shell there is to run, its words joined by spaces as ssh does; empty: log in.
     :raises LabError: there is no such machine and no such student.
     """
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
-    config = access.write_config(lab, plan, hosts)
-    alias = alias_meant(machine, plan, {access.alias_of(host.name) for host in hosts})
+    described = DescribedLab.of(inventory_file)
+    config = described.ssh_config
+    alias = alias_meant(machine, described.plan, {alias_of(host.name) for host in described.hosts})
     ssh = ["ssh", "-F", str(config), alias, *command]
     os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point
 
@@ -42,17 +39,16 @@ def console(inventory_file: Path, machine: str) -> None:
     :param machine: a guest's name, or its student's login.
     :raises LabError: there is no such guest, its host does not answer, it does not run; or this is a script.
     """
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
-    guest = guest_meant(machine, plan)
-    config = access.write_config(lab, plan, hosts)
-    (host,) = (each for each in hosts if each.name == guest.host)
-    alias = access.alias_of(host.name)
-    observed = ask(LibvirtState(), host, config, lab=lab.name)
+    described = DescribedLab.of(inventory_file)
+    lab = described.lab.name
+    guest = guest_meant(machine, described.plan)
+    config = described.ssh_config
+    (host,) = (each for each in described.hosts if each.name == guest.host)
+    alias = alias_of(host.name)
+    observed = ask(LibvirtState(), host, config, lab=lab)
     if observed is None:
         raise LabError(f"{alias} does not answer", next_step=f"see why: lab ssh {alias}")
-    running = {domain.name: domain.active for domain in observed.domains_of(lab.name)}
+    running = {domain.name: domain.active for domain in observed.domains_of(lab)}
     if not running.get(guest.name):
         state = "is shut off" if guest.name in running else "is not there"
         raise LabError(

@@ -10,9 +10,8 @@ from rich import box
 from rich.live import Live
 from rich.table import Table
 
-from minetlab import access, inventory
+from minetlab.access import DescribedLab
 from minetlab.cli.table import console_for
-from minetlab.plan import allocate
 from minetlab.status import MISSING, SILENT, MachineState, states
 
 INTERVAL = 5.0
@@ -27,11 +26,13 @@ def run(inventory_file: Path, *, as_json: bool, watch: bool) -> bool:
         :class:`minetlab.status.MachineState`.
     :param watch: show it again every few seconds, until it is interrupted.
     """
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
-    config = access.write_config(lab, plan, hosts)
-    found = states(lab, plan, hosts, config)
+    described = DescribedLab.of(inventory_file)
+    lab = described.lab
+
+    def look() -> tuple[MachineState, ...]:
+        return states(lab, described.plan, described.hosts, described.ssh_config)
+
+    found = look()
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
     elif not watch:
@@ -41,7 +42,7 @@ def run(inventory_file: Path, *, as_json: bool, watch: bool) -> bool:
         with Live(_table(lab.name, found), auto_refresh=False) as live:
             while True:
                 time.sleep(INTERVAL)
-                found = states(lab, plan, hosts, config)
+                found = look()
                 live.update(_table(lab.name, found), refresh=True)
     return all(each.planned and each.state == "running" for each in found)
 

@@ -6,13 +6,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from minetlab import access, inventory
+from minetlab import access
+from minetlab.access import DescribedLab
 from minetlab.cli.verify import Verdicts
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
-from minetlab.plan import Plan, allocate
 from minetlab.sandbox import forward, list_hosts
 from minetlab.status import accelerator_of, ask
 
@@ -22,14 +22,12 @@ WIDEST = 1000
 
 def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     """Print one line a host, guest and container."""
-    hosts = inventory.read(inventory_file)
-    lab = inventory.load(hosts)
-    plan = allocate(lab)
-    config = access.write_config(lab, plan, hosts)
+    described = DescribedLab.of(inventory_file)
+    lab = described.lab
     table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
         table.add_column(column, no_wrap=True)
-    for row in _rows(lab, plan, config, {host.name: host for host in hosts}):
+    for row in _rows(described):
         table.add_row(*row, verdicts.of(row[1]))
     console = console_for(table)
     console.print(table)
@@ -66,15 +64,17 @@ def sites(lab: Lab) -> list[str]:
     return urls
 
 
-def _rows(lab: Lab, plan: Plan, config: Path, by_name: dict[str, InventoryHost]) -> list[tuple[str, ...]]:
+def _rows(described: DescribedLab) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
+    lab, plan = described.lab, described.plan
+    hosts = {host.name: host for host in described.hosts}
     sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for name in sorted(names):
         alias = access.alias_of(name)
         rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
         guests = plan.guests_on(name)
-        types = accelerators(lab, config, by_name[name]) if guests else {}
+        types = accelerators(lab, described.ssh_config, hosts[name]) if guests else {}
         for guest in guests:
             login = f"./lab ssh {guest.name}"
             accelerator = types.get(guest.name, NOT_THERE)

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from testinfra.host import Host
 
-from minetlab import inventory, keys, specs
-from minetlab.access import SANDBOX, alias_of, write_config
+from minetlab import keys, specs
+from minetlab.access import SANDBOX, DescribedLab, alias_of
 from minetlab.inventory import InventoryHost
-from minetlab.model import Lab
-from minetlab.plan import Plan, allocate
 from minetlab.portal.site import Site, site_of
 from minetlab.tp_images import SHELL
 from minetlab.verification import machines
@@ -27,23 +24,16 @@ from minetlab.verification.machines import (
 from minetlab.verification.portal import Portal
 
 
-class Session:
+class Session(DescribedLab):
     """The machines of a lab.
 
     :raises LabError: the inventory's data is wrong.
     """
 
     def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
-        self.hosts = hosts
-        self.lab: Lab = inventory.load(hosts)
-        self.plan: Plan = allocate(self.lab)
+        super().__init__(hosts)
         self._data: Mapping[str, InventoryHost] = {host.name: host for host in hosts}
         self._made: dict[tuple[str, str], Any] = {}
-
-    @cached_property
-    def ssh_config(self) -> Path:
-        """The lab's SSH configuration, as of now."""
-        return write_config(self.lab, self.plan, self.hosts)
 
     @cached_property
     def site(self) -> Site:
