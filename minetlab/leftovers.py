@@ -11,7 +11,7 @@ from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.jump import JumpObserved, jump_account, label
-from minetlab.plan.layout import overlay
+from minetlab.plan.layout import is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.status import SILENT, ask
 
@@ -64,7 +64,7 @@ def guests_of(lab: str, observed: LibvirtObserved, logins: Iterable[str]) -> Ite
     names = {f"{lab}-{login}" for login in logins}
     yield from (f"guest {domain.name}" for domain in observed.domains_of(lab) if domain.name in names)
     for volume in observed.volumes:
-        if any(volume == overlay(name) or volume.startswith(f"{name}-seed-") for name in names):
+        if any(is_volume_of(volume, name) for name in names):
             yield f"volume {volume}"
 
 

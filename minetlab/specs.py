@@ -11,7 +11,7 @@ from minetlab.plan import Container, Guest, Plan, jump
 from minetlab.plan.access import AccessFile
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.plan.guest_diff import GuestSpec
-from minetlab.plan.layout import Layout, overlay
+from minetlab.plan.layout import Layout, overlay, seed_named
 from minetlab.plan.libvirt_state import METADATA, Reservation
 from minetlab.plan.network_diff import NetworkSpec
 from minetlab.plan.seed import Seed
@@ -84,7 +84,7 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
 
 def seed_volume(lab: str, guest: Guest, network: Network) -> str:
     """The volume of a guest's seed, named after its content."""
-    return f"{guest.name}-seed-{_seed_identity(lab, guest, network)[:12]}.iso"
+    return seed_named(guest.name, _seed_identity(lab, guest, network))
 
 
 def _seed_identity(lab: str, guest: Guest, network: Network) -> str:

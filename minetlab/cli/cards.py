@@ -6,7 +6,6 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access
 from minetlab.access import DescribedLab
 from minetlab.cards import sheet
 from minetlab.cards.folder import write_folder
@@ -15,7 +14,6 @@ from minetlab.cards.words import Language
 from minetlab.errors import LabError
 from minetlab.files import write_private
 from minetlab.model import Lab, Student
-from minetlab.plan import Container, Guest
 
 URL = re.compile(r"https?://\S{1,500}")
 
@@ -41,8 +39,7 @@ def run(
     lab, plan = described.lab, described.plan
     portal = portal or next(iter(_sites(lab)), None)
     students = _chosen(lab, login)
-    machines: list[Guest | Container] = [*plan.guests, *plan.containers]
-    used = {machine.host for machine in machines if machine.student in students}
+    used = {machine.host for machine in plan.machines if machine.student in students}
     if not used:
         raise LabError(
             "the lab gives students no machine",
@@ -66,7 +63,7 @@ def run(
 def _sites(lab: Lab) -> Iterator[str]:
     """Where the lab's container hosts serve the site; of those in the sandbox only this machine has a way."""
     for host in lab.container_hosts:
-        if host.settings.portal_port and not host.name.startswith(access.SANDBOX):
+        if host.settings.portal_port and not host.in_sandbox:
             yield f"http://{host.address}:{host.settings.portal_port}/"
 
 

@@ -11,7 +11,7 @@ from minetlab.cli import deploy
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
-from minetlab.plan import Container, Guest, Plan, allocate
+from minetlab.plan import Plan, allocate
 
 
 def run(inventory_file: Path, login: str) -> None:
@@ -60,8 +60,8 @@ class _Rotation:
 
     def change_everywhere(self, unfinished: str, add: Collection[str], drop: Collection[str] = ()) -> None:
         """Have every host of the student's machines know their keys of now, and their guests as well."""
-        machines: list[Guest | Container] = [*self.plan.guests, *self.plan.containers]
-        used = [host for host in self.hosts if host.name in {machine.host for machine in machines}]
+        names = {machine.host for machine in self.plan.machines}
+        used = [host for host in self.hosts if host.name in names]
         chosen = {inventory.CHOSEN: self.login}
         left = [
             f"{access.alias_of(host.name)} was not changed: see above"

@@ -54,7 +54,7 @@ def sites(lab: Lab) -> list[str]:
     urls = []
     for host in lab.container_hosts:
         address, port = host.address, host.settings.portal_port
-        if port and host.name.startswith(access.SANDBOX):
+        if port and host.in_sandbox:
             try:
                 address, port = "127.0.0.1", forward(access.alias_of(host.name), port)
             except LabError:  # it does not run, which the deploy has said

@@ -19,8 +19,7 @@ INTERFACES: dict[Role, str] = {"KVM": "enp1s0", "Docker": "eth0"}
 
 def topology_json(topology: Topology, plan: Plan) -> str:
     """Nodes by kind, and the links between them; docs/reference/export.md says what it is, and is not."""
-    every: list[Guest | Container] = [*plan.guests, *plan.containers]
-    machines = {machine.name: machine for machine in every}
+    machines = {machine.name: machine for machine in plan.machines}
     nodes: dict[str, Any] = {}
     links: list[Any] = []
     for host in topology.hosts:

@@ -16,7 +16,7 @@ from minetlab.operations.libvirt import remove_domain
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
 from minetlab.plan.containers import access_folder
-from minetlab.plan.layout import Layout, overlay
+from minetlab.plan.layout import Layout, is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
 
 SNAPSHOT = "lab"
@@ -90,11 +90,7 @@ def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObser
             yield from remove_domain(domains[guest.name])
         elif guest.name in observed.domains:
             continue  # somebody else's: their files are not ours either
-        volumes = [
-            name
-            for name in observed.volumes
-            if name == overlay(guest.name) or name.startswith(f"{guest.name}-seed-")
-        ]
+        volumes = [volume for volume in observed.volumes if is_volume_of(volume, guest.name)]
         for volume in volumes:
             yield virsh("vol-delete", volume, "--pool", lab)
         if guest.name in domains or volumes:

@@ -224,8 +224,7 @@ def _ports(host: ContainerHost) -> range:
 def _same_names(plan: Plan) -> Iterator[LabError]:
     """The guest of a student ``a-isa`` would be called as the container ``isa`` of a student ``a``."""
     owners: dict[str, str] = {}
-    machines: list[Guest | Container] = [*plan.guests, *plan.containers]
-    for machine in machines:
+    for machine in plan.machines:
         owner = owners.setdefault(machine.name, machine.student.login)
         if owner != machine.student.login:
             yield LabError(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from minetlab.plan.layout import overlay
+from minetlab.plan.layout import is_seed, overlay
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Volume
 
 BASE = re.compile(r"base-[0-9a-f]{12}\.qcow2")
@@ -143,7 +143,6 @@ def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume]) -> Iterab
     specs = tuple(specs)
     used = {spec.seed for spec in specs} | {spec.base for spec in specs}
     used |= {_path(volume).rpartition("/")[2] for volume in volumes.values()}
-    seeds = tuple(f"{spec.name}-seed-" for spec in specs)
     for name in volumes:
-        if name not in used and (BASE.fullmatch(name) or (seeds and name.startswith(seeds))):
+        if name not in used and (BASE.fullmatch(name) or any(is_seed(name, spec.name) for spec in specs)):
             yield name

@@ -74,3 +74,22 @@ class Layout:
 def overlay(guest: str) -> str:
     """The volume that holds what the guest has written."""
     return f"{guest}.qcow2"
+
+
+def seed_named(guest: str, digest: str) -> str:
+    """The volume of a guest's seed, named after its content."""
+    return f"{_seeds(guest)}{digest[:12]}.iso"
+
+
+def is_seed(volume: str, guest: str) -> bool:
+    """Whether a volume is a seed of a guest's, of now or of before."""
+    return volume.startswith(_seeds(guest))
+
+
+def is_volume_of(volume: str, guest: str) -> bool:
+    """Whether a volume is a guest's own: its overlay, or a seed."""
+    return volume == overlay(guest) or is_seed(volume, guest)
+
+
+def _seeds(guest: str) -> str:
+    return f"{guest}-seed-"
