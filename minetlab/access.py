@@ -92,6 +92,11 @@ def alias_of(host: str) -> str:
     return host.removeprefix(SANDBOX).removeprefix(SSH)
 
 
+def ssh_command(config: Path, alias: str, line: str) -> list[str]:
+    """The ssh that has a shell on a machine run a line, and asks for nothing."""
+    return ["ssh", "-F", str(config), "-o", "BatchMode=yes", "--", alias, line]
+
+
 def config_path(lab: str) -> Path:
     """Where the lab's SSH configuration is."""
     return state_dir() / "labs" / lab / "ssh_config"

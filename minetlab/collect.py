@@ -16,6 +16,7 @@ from threading import Timer
 from typing import IO, cast
 
 from minetlab import remote
+from minetlab.access import ssh_command
 from minetlab.files import refused
 from minetlab.plan import Container
 from minetlab.remote import Machine
@@ -149,7 +150,7 @@ def _fetch(machine: Machine, sent: IO[bytes], errand: Errand) -> Iterator[str]:
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            remote.ssh(errand.config, machine.name, line_of(machine)),
+            ssh_command(errand.config, machine.name, line_of(machine)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,

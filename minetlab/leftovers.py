@@ -1,7 +1,6 @@
 """What is left of a lab on its hosts, asked of them after a teardown: the proof that it is nothing."""
 
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from minetlab import access
@@ -13,7 +12,7 @@ from minetlab.plan.containers import DockerObserved
 from minetlab.plan.jump import JumpObserved, jump_account, label
 from minetlab.plan.layout import is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.status import SILENT, ask
+from minetlab.status import SILENT, ask, on_each
 
 
 def leftovers(
@@ -25,8 +24,7 @@ def leftovers(
     :param logins: only the machines of these students; none: all that is the lab's.
     """
     hosts = tuple(hosts)
-    with ThreadPoolExecutor(max_workers=16) as asking:
-        found = asking.map(lambda host: tuple(_on(lab, host, config, logins)), hosts)
+    found = on_each(hosts, lambda host: tuple(_on(lab, host, config, logins)))
     return {access.alias_of(host.name): things for host, things in zip(hosts, found, strict=True)}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from minetlab import access
+from minetlab.access import alias_of, ssh_command
 from minetlab.plan import Container, Guest
 
 Machine = Guest | Container
@@ -41,11 +41,6 @@ class Answer:
     output: str
 
 
-def ssh(config: Path, alias: str, line: str) -> list[str]:
-    """The ssh that has a shell on a machine run a line, and asks for nothing."""
-    return ["ssh", "-F", str(config), "-o", "BatchMode=yes", "--", alias, line]
-
-
 def line_of(machine: Machine, command: str, limit: float, *, root: bool = False) -> str:
     """The line by which a machine runs a command as its student, in their own login shell.
 
@@ -69,7 +64,7 @@ def run(config: Path, machine: Machine, line: str, limit: float) -> Answer:
     """
     try:
         done = subprocess.run(
-            ssh(config, machine.name, line),
+            ssh_command(config, machine.name, line),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,7 +96,7 @@ def silent_hosts(config: Path, machines: Collection[Machine]) -> dict[str, str]:
     def ask(host: str) -> tuple[str, str]:
         try:
             asked = subprocess.run(
-                ssh(config, access.alias_of(host), "true"),
+                ssh_command(config, alias_of(host), "true"),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=TO_ANSWER,

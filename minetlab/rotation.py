@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from minetlab import status
+from minetlab.access import ssh_command
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Guest, Plan
@@ -64,7 +65,7 @@ def _write(text: str) -> str:
 def _as_student(config: Path, guest: Guest, script: str, given: str = "") -> str | None:
     """What a script prints in the student's account; None: it failed, or the guest does not answer."""
     line = shlex.join(["sudo", "-n", "-H", "-u", guest.student.login, "--", "sh", "-c", script])
-    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes", guest.name, line]
+    ssh = ssh_command(config, guest.name, line)
     try:
         answer = subprocess.run(
             ssh, input=given, capture_output=True, text=True, timeout=status.LIMIT, check=False

@@ -2,11 +2,11 @@
 
 import shlex
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -19,6 +19,8 @@ from minetlab.model import Lab
 from minetlab.plan import Plan
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved
+
+Seen = TypeVar("Seen")
 
 LIMIT = 120.0
 """Seconds for a host to answer: an emulated one that is busy takes some ten."""
@@ -53,11 +55,16 @@ def states(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -
 
     :param config: the lab's SSH configuration.
     """
-    with ThreadPoolExecutor(max_workers=16) as asking:
-        found = asking.map(lambda host: list(_on(lab, plan, host, config)), hosts)
+    found = on_each(hosts, lambda host: list(_on(lab, plan, host, config)))
     return tuple(
         sorted((each for of_host in found for each in of_host), key=lambda each: (each.host, each.name))
     )
+
+
+def on_each(hosts: Iterable[InventoryHost], look: Callable[[InventoryHost], Seen]) -> list[Seen]:
+    """What a look at each host shows, in their order; all are looked at at once."""
+    with ThreadPoolExecutor(max_workers=16) as asking:
+        return list(asking.map(look, hosts))
 
 
 def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any) -> Any:
@@ -76,9 +83,13 @@ def run_there(command: str, host: InventoryHost, config: Path) -> subprocess.Com
     """
     words = ["sh", "-c", command]
     line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
-    ssh = ["ssh", "-F", str(config), "-o", "BatchMode=yes", access.alias_of(host.name), line]
     return subprocess.run(
-        ssh, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False
+        access.ssh_command(config, access.alias_of(host.name), line),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
     )
 
 

@@ -50,8 +50,8 @@ def collect_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path(
         "collected"
     ),
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = 600,
-    most: Annotated[int, typer.Option("--max", min=1, help="MiB of each machine.")] = 1024,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = Limits.seconds,
+    most: Annotated[int, typer.Option("--max", min=1, help="MiB of each machine.")] = Limits.bytes // MIB,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Bring students' work here: the home directories of their machines, an archive a student."""

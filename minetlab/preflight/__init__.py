@@ -1,7 +1,6 @@
 """What is checked before anything is touched: the hosts, all at once, and this machine."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from minetlab.plan.findings import Finding, Severity
 from minetlab.plan.preflight import verdict
 from minetlab.preflight.here import this_machine
 from minetlab.preflight.hosts import look
+from minetlab.status import on_each
 
 __all__ = ["Preflight", "preflight"]
 
@@ -33,8 +33,7 @@ def preflight(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path
 
     :param config: the lab's SSH configuration.
     """
-    with ThreadPoolExecutor(max_workers=16) as asking:
-        looks = list(asking.map(lambda host: look(lab, plan, host, config), hosts))
+    looks = on_each(hosts, lambda host: look(lab, plan, host, config))
     findings = [*(each for one in looks for each in one.findings), *this_machine(lab, looks)]
     order = list(dict.fromkeys(each.host for each in findings))
     findings.sort(key=lambda each: order.index(each.host))

@@ -16,13 +16,13 @@ from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity, Subject
 from minetlab.plan.host_state import HostObserved, System
 from minetlab.plan.preflight import findings, room
+from minetlab.remote import UNREACHABLE, last_line
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 
+NO_WORD = "no word why"
 SYSTEM_MEMORY = 512
 """MiB of a sandbox host that are set aside for its own system, where it cannot be asked."""
-SSH_FAILED = 255
-"""ssh(1)'s exit status for errors of its own."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
     try:
         answer = status.run_there(HostState().command(lab.name), host, config)
         answered = time.time()
-        if answer.returncode == SSH_FAILED:
-            return _silent(alias, _last_line(answer.stderr))
+        if answer.returncode == UNREACHABLE:
+            return _silent(alias, last_line(answer.stderr) or NO_WORD)
         if answer.returncode != 0:
-            return _refused(alias, _last_line(answer.stderr))
+            return _refused(alias, last_line(answer.stderr) or NO_WORD)
         observed = HostState().process(answer.stdout.splitlines())
     except subprocess.TimeoutExpired:
         return _silent(alias, f"no answer within {status.LIMIT:.0f} s")
@@ -109,7 +109,3 @@ def _silent(alias: str, why: str) -> Look:
 def _refused(alias: str, why: str) -> Look:
     next_step = f"log in as root, or let its user sudo without a password: see ./lab ssh {alias}"
     return Look((Finding(alias, "sudo", Severity.PROBLEM, f"cannot be asked: {why}", next_step),))
-
-
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no word why")

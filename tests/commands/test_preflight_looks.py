@@ -18,13 +18,13 @@ from minetlab.preflight import here
 from minetlab.preflight.hosts import look
 
 SSH = """#!/bin/sh
-# $5: the host, $6: the command line
-case $5 in
+# $6: the host, $7: the command line
+case $6 in
 gone) echo "ssh: connect to host gone: No route to host" >&2; exit 255 ;;
 shy) echo "sudo: a password is required" >&2; exit 1 ;;
 mute) exit 0 ;;
 hung) exec sleep 60 ;;
-*) eval "$6" ;;
+*) eval "$7" ;;
 esac
 """
 DATA = {"lab_name": "minet", "portal_port": None, "tp_images": ["processus"], "guest": {"memory": 256}}

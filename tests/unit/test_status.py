@@ -36,7 +36,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what each host answers, by alias: ssh prints that, and fails where there is none."""
     ssh = tmp_path / "bin" / "ssh"
     ssh.parent.mkdir()
-    ssh.write_text(f'#!/bin/sh\nexec cat {shlex.quote(str(tmp_path))}/"$5"\n')
+    ssh.write_text(f'#!/bin/sh\nexec cat {shlex.quote(str(tmp_path))}/"$6"\n')
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
     return tmp_path
