@@ -8,11 +8,10 @@ from minetlab.errors import LabError
 from minetlab.facts.docker import DockerState, PortalSites
 from minetlab.model import Lab
 from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import remove_uploads, running, unanswered
+from minetlab.operations.docker import running, unanswered
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
-from minetlab.plan.containers import uploads_folder
 from minetlab.plan.portal import container_name, portal_spec, sites_folder
 from minetlab.portal import server, site
 
@@ -28,10 +27,7 @@ def image(lab: str) -> Commands:
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    folder = uploads_folder(lab)
-    yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
-    yield from imported(spec, server.recipe(), folder)
-    yield remove_uploads(lab)
+    yield from imported(lab, {spec: server.recipe()})
 
 
 @operation()

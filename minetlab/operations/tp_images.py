@@ -1,5 +1,6 @@
 """Operations on TP images: built here once, imported by each container host once."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
@@ -40,11 +41,7 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    folder = uploads_folder(lab)
-    yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
-    for image in missing:
-        yield from imported(tp_images.spec(lab, image), tp_images.recipe(image), folder)
-    yield remove_uploads(lab)
+    yield from imported(lab, {tp_images.spec(lab, image): tp_images.recipe(image) for image in missing})
 
 
 @operation()
@@ -63,11 +60,16 @@ def only_used(lab: str, names: tuple[str, ...]) -> Commands:
         host.noop("no image is out of use")
 
 
-def imported(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Commands:
-    """Build an image here, and have the host's dockerd import it.
+def imported(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
+    """Build images here, and have the host's dockerd import them; what was received goes again."""
+    folder = uploads_folder(lab)
+    yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
+    for spec, recipe in images.items():
+        yield from _import(spec, recipe, folder)
+    yield remove_uploads(lab)
 
-    :param folder: of the host, to receive it in.
-    """
+
+def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Commands:
     try:
         tar = build_rootfs(recipe, host.log)
     except LabError as error:
