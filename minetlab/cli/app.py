@@ -195,6 +195,11 @@ def test(
     fast: Annotated[
         bool, typer.Option("--fast", help="Only what needs no virtual host: under a minute.")
     ] = False,
+    long: Annotated[
+        bool, typer.Option("--long", help="A class of thirty, several hosts, several labs, too: hours.")
+    ] = False,
 ) -> None:
     """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
-    raise typer.Exit(testing.run(fast=fast))
+    if fast and long:
+        raise LabError("--fast and --long are opposites", next_step="choose one")
+    raise typer.Exit(testing.run(fast=fast, long=long))

@@ -16,15 +16,17 @@ FAST_STAGES = {
     "units": [*PYTHON, "pytest", "-q", "-n", "auto"],
 }
 COMMANDS = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/commands"]
-END_TO_END = [*PYTHON, "pytest", "-v", "--durations=0", "--durations-min=5", "tests/e2e"]
+END_TO_END = [*PYTHON, "pytest", "-v", "tests/e2e"]
 
 
-def run(*, fast: bool) -> int:
+def run(*, fast: bool = False, long: bool = False) -> int:
     """Run every stage, also after one failed; the exit status is 0 only if all passed.
 
     :param fast: leave out the stages that run whole commands, or need virtual hosts.
+    :param long: with the scenarios that take too long for every change.
     """
-    stages = FAST_STAGES if fast else FAST_STAGES | {"commands": COMMANDS, "end to end": END_TO_END}
+    end_to_end = END_TO_END if long else [*END_TO_END, "-m", "not long"]
+    stages = FAST_STAGES if fast else FAST_STAGES | {"commands": COMMANDS, "end to end": end_to_end}
     console = Console()
     table = Table("stage", "result", "seconds")
     failed = False

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,23 +20,35 @@ from minetlab import access, inventory
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from tests.e2e import observe
+from tests.e2e.progress import Progress
 
 LAB = [sys.executable, "-m", "minetlab"]
 PYINFRA = [sys.executable, "-m", "pyinfra"]
 # Far above what any single command needs on two emulating cores; a hang still ends.
 LIMIT = 40 * 60
+# That a deploy with nothing to do sends to a host, however many students there are.
+MOST_COMMANDS = 40
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),
     "container_hosts": ("ct1", observe.container_host),
 }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say at once what is known."""
+    config.pluginmanager.register(Progress(config))
+
+
 @dataclass
 class LabUnderTest:
-    """One lab in the sandbox and the commands a user would type for it."""
+    """One lab in the sandbox and the commands a user would type for it.
+
+    :param folder: of its inventory.
+    """
 
     folder: Path
     environment: dict[str, str]
+    name: str = "minet"
 
     @property
     def inventory(self) -> Path:
@@ -42,7 +56,7 @@ class LabUnderTest:
 
     @property
     def ssh_config(self) -> Path:
-        return self.folder / "state" / "labs" / "minet" / "ssh_config"
+        return Path(self.environment["MINETLAB_STATE"]) / "labs" / self.name / "ssh_config"
 
     def run(
         self, *command: str | Path, check: bool = True, merged: bool = False
@@ -69,9 +83,21 @@ class LabUnderTest:
         result = self.run(*PYINFRA, "-y", "--json", *options, str(self.inventory), deploy)
         return dict(json.loads(result.stdout)["results"])
 
+    def most_commands(self) -> int:
+        """How many commands a deploy sends to a host at most."""
+        command: list[str | Path] = [*PYINFRA, "-y", "--debug", self.inventory, "deploys/all.py"]
+        sent = Counter(re.findall(r"Running command on (\S+):", self.run(*command, merged=True).stdout))
+        assert sent
+        return max(sent.values())
+
     def lab(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a ``lab`` command."""
         return self.run(*LAB, *arguments, check=check)
+
+    def status(self) -> dict[str, str]:
+        """The state of each guest and container, by name."""
+        said = self.lab("status", "-i", self.inventory, "--json", check=False).stdout
+        return {each["name"]: each["state"] for each in json.loads(said)}
 
     def in_machine(self, machine: str, command: str) -> str:
         """Run a command on a host, guest or container; returns what it prints."""
@@ -140,7 +166,7 @@ SCENARIOS = {
 }
 
 
-@pytest.fixture(scope="module", params=SCENARIOS)
+@pytest.fixture(scope="module", params=["bare", pytest.param("debian12", marks=pytest.mark.long)])
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     """Each lab that is tried."""
     return SCENARIOS[request.param]

@@ -1,4 +1,7 @@
-"""The course's claims, all of them proved on inventories/course.py, and the report of that in a browser."""
+"""The course's claims, all of them proved on inventories/course.py, and the report of that in a browser.
+
+Each test stands on those before it.
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,14 +18,23 @@ from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.portal.site import site_of
 from tests.e2e.browser import assert_report_is_good
-from tests.e2e.conftest import LabUnderTest, lab_in_sandbox
+from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[LabUnderTest]:
-    """All of the practical work, for two students."""
-    with lab_in_sandbox({}, students=2) as under_test:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((12, 1), id="debian12"),
+        pytest.param((13, 2), id="debian13", marks=pytest.mark.long),
+    ],
+)
+def lab(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
+    """All of the practical work, on hosts of a release of Debian, for so many students."""
+    debian, students = request.param
+    with lab_in_sandbox({}, students) as under_test:
         under_test.inventory.write_text((PROJECT_ROOT / "inventories" / "course.py").read_text())
+        for group in ("kvm_hosts", "container_hosts"):
+            under_test.set_group_data(group, "sandbox_debian", debian)
         yield under_test
 
 
@@ -63,6 +75,17 @@ def test_programs_can_read_it(report: Path) -> None:
         (suite,) = ET.parse(report / name).getroot()  # noqa: S314 (our own)
         assert int(suite.get("tests", "0")) > 0
         assert suite.get("failures") == "0"
+
+
+def test_second_deploy_changes_nothing(lab: LabUnderTest, report: Path) -> None:
+    results = lab.pyinfra("deploys/all.py")
+    assert changed(results) == []
+    assert results["totals"]["error"] == 0
+
+
+def test_down_leaves_nothing(lab: LabUnderTest, report: Path) -> None:
+    assert "Nothing is left of the lab minet on hv1, ct1." in lab.lab("down", "-i", lab.inventory).stdout
+    assert set(lab.status().values()) == {"missing"}
 
 
 def _verdicts(finding: dict[str, list[dict[str, str]]]) -> set[str]:

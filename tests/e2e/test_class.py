@@ -1,0 +1,194 @@
+"""A class of thirty over two KVM hosts, through its day, and a second lab on the same hosts.
+
+Each test stands on those before it. Thirty emulated guests would take hours to boot: those of one host run,
+the others are defined and not started. All thirty containers run.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.conftest import MOST_COMMANDS, LabUnderTest, changed, lab_in_sandbox
+from tests.e2e.test_lab import STARTED
+
+pytestmark = pytest.mark.long
+
+STUDENTS, RUNNING, MORE = 30, 2, 28
+HOSTS = f"""
+kvm_hosts = [
+    ("@sandbox/hv1", {{"capacity": {RUNNING}}}),
+    ("@sandbox/hv2", {{"capacity": {MORE}, "guests_run": False}}),
+]
+container_hosts = ["@sandbox/ct1"]
+"""
+OTHER_HOSTS = """
+kvm_hosts = ["@sandbox/hv1"]
+container_hosts = ["@sandbox/ct1"]
+"""
+NETWORK, NETWORK_IN_THE_WAY = (
+    {"mode": "nat", "subnet": subnet} for subnet in ("10.78.0.0/24", "10.77.0.0/16")
+)
+
+
+@dataclass
+class Labs:
+    """The class's lab, and another one on the same hosts."""
+
+    first: LabUnderTest
+    other: LabUnderTest
+
+
+@pytest.fixture(scope="module")
+def labs() -> Iterator[Labs]:
+    with lab_in_sandbox({}, students=0) as first, lab_in_sandbox({}, students=1) as other:
+        first.inventory.write_text(HOSTS)
+        with first.inventory.with_name("students.csv").open("a") as roster:
+            csv.writer(roster).writerows(
+                [f"e{each:02}", f"Élève N° {each}", "", "", "", "fr"] for each in range(STUDENTS)
+            )
+        other.name, other.environment = "autre", first.environment
+        other.inventory.write_text(OTHER_HOSTS)
+        other.set_group_data("all", "lab_name", other.name)
+        other.set_group_data("kvm_hosts", "guest_network", NETWORK)
+        other.set_group_data("container_hosts", "ssh_ports", {"first": 30000, "last": 30999})
+        yield Labs(first, other)
+
+
+def guest_that_runs(lab: LabUnderTest) -> str:
+    """The login of somebody whose guest runs."""
+    guests = sorted(
+        name for name, state in lab.status().items() if state == "running" and name.count("-") == 1
+    )
+    return guests[0].partition("-")[2]
+
+
+def test_comes_up(labs: Labs) -> None:
+    said = labs.first.lab("up", "-i", labs.first.inventory).stdout
+    assert "Every machine shows what it should." in said
+    states = labs.first.status()
+    assert Counter(state for name, state in states.items() if name.endswith("-processus")) == {
+        "running": STUDENTS
+    }
+    assert Counter(state for name, state in states.items() if not name.endswith("-processus")) == {
+        "running": RUNNING,
+        "shut off": MORE,
+    }
+
+
+def test_second_deploy_changes_nothing_with_few_commands(labs: Labs) -> None:
+    assert changed(labs.first.pyinfra("deploys/all.py")) == []
+    assert labs.first.most_commands() <= MOST_COMMANDS
+
+
+def test_a_lab_in_the_others_way_is_refused(labs: Labs) -> None:
+    labs.other.set_group_data("kvm_hosts", "guest_network", NETWORK_IN_THE_WAY)
+    refused = labs.other.lab("up", "-i", labs.other.inventory, check=False)
+    assert refused.returncode != 0
+    assert "10.77.0.0/16 overlaps 10.77.0.0/24, the guest network of the lab minet" in refused.stdout
+    labs.other.set_group_data("kvm_hosts", "guest_network", NETWORK)
+
+
+def test_a_second_lab_shares_the_hosts(labs: Labs) -> None:
+    standing = labs.first.status()
+    neighbour = f"minet-{guest_that_runs(labs.first)}"
+    started = labs.first.in_machine(neighbour, STARTED)
+    labs.other.lab("up", "-i", labs.other.inventory)
+    assert set(labs.other.status().values()) == {"running"}
+    assert labs.first.status() == standing
+    assert labs.first.in_machine(neighbour, STARTED) == started
+    assert changed(labs.first.pyinfra("deploys/all.py")) == []
+    assert changed(labs.other.pyinfra("deploys/all.py")) == []
+
+
+def test_nobody_fits_in_beyond_the_hosts_capacity(labs: Labs) -> None:
+    before = labs.first.inventory.with_name("students.csv").read_bytes()
+    refused = labs.first.lab("add", "-i", labs.first.inventory, "Zoé Tardive", check=False)
+    assert refused.returncode != 0
+    assert labs.first.inventory.with_name("students.csv").read_bytes() == before
+
+
+def test_a_late_arrival_takes_the_place_of_a_no_show(labs: Labs) -> None:
+    lab = labs.first
+    standing = lab.status()
+    absent = f"e{STUDENTS - 1:02}"
+    lab.lab("remove", "-i", lab.inventory, absent, "--yes")
+    lab.lab("add", "-i", lab.inventory, "Zoé Tardive", "--login", "zoe")
+    assert lab.status().keys() - standing.keys() == {"minet-zoe", "minet-zoe-processus"}
+    assert standing.keys() - lab.status().keys() == {f"minet-{absent}", f"minet-{absent}-processus"}
+
+
+def test_one_command_runs_on_every_container(labs: Labs) -> None:
+    lab = labs.first
+    said = lab.lab("exec", "-i", lab.inventory, "--all", "--containers", "processus", "hostname").stdout
+    assert said.count("(minet-") == STUDENTS
+
+
+def test_a_guest_that_is_not_started_keeps_nobody_waiting(labs: Labs) -> None:
+    lab = labs.first
+    result = lab.lab("exec", "-i", lab.inventory, "--all", "hostname", check=False)
+    assert result.returncode != 0
+    assert f"done on {RUNNING} of {STUDENTS} machines" in result.stdout
+
+
+def test_work_comes_home(labs: Labs) -> None:
+    lab, login = labs.first, guest_that_runs(labs.first)
+    lab.in_machine(f"minet-{login}", "echo 'my work' >notes")
+    folder = lab.folder / "collected"
+    lab.lab("collect", "-i", lab.inventory, "--student", login, "--output", folder)
+    (archive,) = folder.iterdir()
+    assert "notes" in lab.run("tar", "--list", "--file", archive).stdout
+
+
+def test_a_new_key_replaces_the_old_one(labs: Labs) -> None:
+    lab, login = labs.first, guest_that_runs(labs.first)
+    booted = lab.in_machine(f"minet-{login}", STARTED)
+    lab.lab("rotate", "-i", lab.inventory, login)
+    assert lab.in_machine(f"minet-{login}", STARTED) == booted
+    lab.lab("verify", "-i", lab.inventory, "--student", login)
+
+
+def test_nothing_differs_from_the_last_green_run(labs: Labs) -> None:
+    lab = labs.first
+    lab.lab("verify", "-i", lab.inventory)
+    assert "nothing differs: " in lab.lab("verify", "-i", lab.inventory, "--changed").stdout
+
+
+def test_everybody_gets_a_card(labs: Labs) -> None:
+    lab = labs.first
+    cards = lab.folder / "cards"
+    lab.lab("cards", "-i", lab.inventory, "--output", cards)
+    assert len([each for each in cards.iterdir() if each.is_dir()]) == STUDENTS
+
+
+def test_the_export_leads_to_the_machines(labs: Labs) -> None:
+    lab, login = labs.first, guest_that_runs(labs.first)
+    folder = lab.folder / "export"
+    lab.lab("export", "-i", lab.inventory, "--output", folder)
+    reached = lab.run("ssh", "-F", folder / "ssh_config", f"minet-{login}", "hostname").stdout
+    assert reached.strip() == f"minet-{login}"
+    assert len(json.loads((folder / "topology.json").read_text())["nodes"]) > 2 * STUDENTS
+
+
+def test_one_student_goes_with_what_they_made(labs: Labs) -> None:
+    lab, login = labs.first, guest_that_runs(labs.first)
+    folder = lab.folder / "before-down"
+    said = lab.lab("down", "-i", lab.inventory, "--student", login, "--collect", folder).stdout
+    assert f"Nothing is left of {login} in the lab minet" in said
+    assert len(list(folder.iterdir())) == 1
+    assert {name for name, state in lab.status().items() if state == "missing"} == {
+        f"minet-{login}",
+        f"minet-{login}-processus",
+    }
+
+
+def test_one_lab_goes_and_the_other_stays(labs: Labs) -> None:
+    standing = labs.first.status()
+    said = labs.other.lab("down", "-i", labs.other.inventory).stdout
+    assert "Nothing is left of the lab autre on hv1, ct1." in said
+    assert labs.first.status() == standing
+    said = labs.first.lab("down", "-i", labs.first.inventory).stdout
+    assert "Nothing is left of the lab minet on hv1, hv2, ct1." in said
