@@ -3,11 +3,15 @@
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from minetlab.errors import LabError
+
+ALONE_LIMIT = 30.0
+"""Seconds to wait for another run to have written a file."""
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:
@@ -57,13 +61,39 @@ def rewrite(path: Path, content: bytes) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other runs from changing a folder's files between reading and writing: for milliseconds."""
+    """Keep other runs from changing a folder's files between reading and writing: for milliseconds.
+
+    :raises LabError: another run does so for longer than :data:`ALONE_LIMIT`.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        latest = time.monotonic() + ALONE_LIMIT
+        while not try_lock(handle):
+            if time.monotonic() > latest:
+                raise LabError(
+                    f"{folder} is in the hands of another run for more than {ALONE_LIMIT:.0f} s",
+                    next_step=f"look for that run: fuser -v {folder}",
+                )
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            # Not left to close(): that of gevent, which pyinfra runs on, closes a folder at some later time.
+            fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Whether a file is ours alone now, until it is closed.
+
+    No flock() that blocks: it would stop all greenlets of a pyinfra run, also the one that it waits for.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def refused(path: Path, error: OSError) -> LabError:

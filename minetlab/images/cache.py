@@ -1,6 +1,5 @@
 """The cache: each thing in it is made once, put in place whole, and checked before it is used."""
 
-import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from minetlab.errors import LabError
+from minetlab.files import try_lock
 from minetlab.images.process import at_the_latest_on_exit, run
 from minetlab.images.progress import Heartbeat, Progress
 
@@ -28,8 +28,7 @@ def locked(lock: Path, what: str, progress: Progress, limit: float = LOCK_LIMIT)
     lock.parent.mkdir(parents=True, exist_ok=True)
     heartbeat = Heartbeat(f"{what}: waiting for another run", progress)
     with lock.open("a") as handle:
-        # Polled: a blocking flock() would stop every greenlet of a pyinfra run.
-        while not _try_lock(handle.fileno()):
+        while not try_lock(handle.fileno()):
             if heartbeat.elapsed > limit:
                 raise LabError(
                     f"{what} is in the hands of another run for more than {limit:.0f} s",
@@ -38,14 +37,6 @@ def locked(lock: Path, what: str, progress: Progress, limit: float = LOCK_LIMIT)
             heartbeat.beat()
             time.sleep(0.2)
         yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def make_once(target: Path, make: Callable[[Path, Path], object], what: str, progress: Progress) -> Path:
