@@ -105,7 +105,7 @@ class AccessFiles(FactBase[Mapping[str, str]]):
 
 
 class PortalSites(FactBase[tuple[str, ...]]):
-    """What is in the folder of a lab's TP site on a container host: revisions, and leftovers, by name."""
+    """What is in the folder of a lab's TP site, by name: revisions, the status, and leftovers."""
 
     def command(self, lab: str) -> str:
         """List it."""
