@@ -11,5 +11,5 @@ lab, _ = inventory.current()
 settings = lab.container_host(host.name).settings
 
 packages.installed(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
-docker.daemon(name="Configure dockerd", address_pools=settings.docker_address_pools)
+docker.daemon(name="Configure dockerd", lab=lab.name, address_pools=settings.docker_address_pools)
 systemd.service(name="Run dockerd, now and at boot", service="docker.service", running=True, enabled=True)

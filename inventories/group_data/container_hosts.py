@@ -1,6 +1,6 @@
 """Settings of the container hosts and of the containers on them."""
 
-# Docker cuts its networks from these; a /16 in /24s is 256 networks.
+# Docker cuts its networks from these; a /16 in /24s is 256 networks. Labs that share a host share them.
 docker_address_pools = [{"base": "10.201.0.0/16", "size": 24}]
 
 # Folders of tp/: each student gets one container of each. In the sandbox: see @sandbox.py.

@@ -134,9 +134,12 @@ def status_command(
     inventory: Inventory = DEFAULT_INVENTORY,
     as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Show it to the instructor as well, on the TP site.")
+    ] = False,
 ) -> None:
     """Show what stands on the hosts, now; the exit status is 0 if all of it runs, and only that."""
-    raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch) else 1)
+    raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
 
 
 @app.command()

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import typer
 from rich import box
+from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
+from minetlab import publication
 from minetlab.access import DescribedLab
 from minetlab.cli.table import console_for
 from minetlab.status import MISSING, SILENT, MachineState, states
@@ -19,32 +22,47 @@ INTERVAL = 5.0
 COLOURS = {"running": "green", MISSING: "red", SILENT: "red"}
 
 
-def run(inventory_file: Path, *, as_json: bool, watch: bool) -> bool:
+def run(inventory_file: Path, *, as_json: bool = False, watch: bool = False, publish: bool = False) -> bool:
     """Show every guest and container; whether each that is planned runs, and nothing else is there.
 
     :param as_json: print a list of objects, one a machine, with the fields of
         :class:`minetlab.status.MachineState`.
     :param watch: show it again every few seconds, until it is interrupted.
+    :param publish: have the TP site show it to the instructor; each time, if it is watched.
+    :raises LabError: it cannot be published, as nobody serves the site.
     """
     described = DescribedLab.of(inventory_file)
     lab = described.lab
 
-    def look() -> tuple[MachineState, ...]:
-        return states(lab, described.plan, described.hosts, described.ssh_config)
+    sites = publication.serving(lab, described.hosts) if publish else ()
 
-    found = look()
+    def look() -> tuple[tuple[MachineState, ...], tuple[str, ...]]:
+        began = time.monotonic()
+        found = states(lab, described.plan, described.hosts, described.ssh_config)
+        return found, publication.publish(lab.name, found, sites, described.ssh_config, began)
+
+    found, problems = look()
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
     elif not watch:
         table = _table(lab.name, found)
         console_for(table).print(table)
     else:
-        with Live(_table(lab.name, found), auto_refresh=False) as live:
+        with Live(_watched(lab.name, found, problems), auto_refresh=False) as live:
             while True:
                 time.sleep(INTERVAL)
-                found = look()
-                live.update(_table(lab.name, found), refresh=True)
-    return all(each.planned and each.state == "running" for each in found)
+                live.update(_watched(lab.name, *look()), refresh=True)
+    for problem in problems:
+        Console(stderr=True).print(_red(problem), soft_wrap=True)
+    return not problems and all(each.planned and each.state == "running" for each in found)
+
+
+def _watched(lab: str, found: tuple[MachineState, ...], problems: tuple[str, ...]) -> Group:
+    return Group(_table(lab, found), *map(_red, problems))
+
+
+def _red(problem: str) -> str:
+    return f"[red]{escape(problem)}[/]"
 
 
 def _table(lab: str, found: tuple[MachineState, ...]) -> Table:

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
@@ -21,9 +20,8 @@ from minetlab.plan.containers import (
     lab_folder,
     uploads_folder,
 )
+from minetlab.plan.daemon import DAEMON_CONFIG, DaemonState
 from minetlab.plan.portal import sites_folder
-
-DAEMON_CONFIG = "/etc/docker/daemon.json"
 
 
 class DockerState(FactBase[DockerObserved]):
@@ -72,18 +70,6 @@ class DockerState(FactBase[DockerObserved]):
             raise FactProcessError(f"docker's answer cannot be read: {error!r}") from error
 
 
-@dataclass(frozen=True)
-class DaemonState:
-    """dockerd's configuration on a host.
-
-    :param config: what the file says; None where there is none.
-    :param stale: the file is younger than the running daemon, which so has not read it.
-    """
-
-    config: dict[str, Any] | None = None
-    stale: bool = False
-
-
 class AccessFiles(FactBase[Mapping[str, str]]):
     """The files in the folders of a lab's keys on a container host: path below that folder, to SHA-256."""
 
@@ -105,7 +91,7 @@ class AccessFiles(FactBase[Mapping[str, str]]):
 
 
 class PortalSites(FactBase[tuple[str, ...]]):
-    """What is in the folder of a lab's TP site on a container host: revisions, and leftovers, by name."""
+    """What is in the folder of a lab's TP site, by name: revisions, the status, and leftovers."""
 
     def command(self, lab: str) -> str:
         """List it."""
@@ -155,15 +141,16 @@ class DaemonConfig(FactBase[DaemonState]):
         return DaemonState()
 
     def process(self, output: Iterable[str]) -> DaemonState:
-        """Read the file.
-
-        :raises FactProcessError: it is not JSON: it is somebody's, and not ours to throw away.
-        """
-        freshness, *lines = output
+        """Read the file; what cannot be read is said."""
+        freshness, *lines = [*output] or [""]
+        if not freshness:
+            return DaemonState()
         try:
             config = json.loads("\n".join(lines))
         except ValueError as error:
-            raise FactProcessError(f"{DAEMON_CONFIG} is not JSON: {error}; mend or remove it") from error
+            return DaemonState(fault=f"{DAEMON_CONFIG} is not JSON: {error}")
+        if not isinstance(config, dict):
+            return DaemonState(fault=f"{DAEMON_CONFIG} is not a JSON object")
         return DaemonState(config, stale=freshness == "stale")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from minetlab.facts.docker import DockerState
+from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.facts.lock import LockHolder
@@ -42,6 +42,7 @@ class HostState(FactBase[HostObserved]):
             "kvm": KvmModule().command(lab),
             "libvirt": LibvirtState().command(lab),
             "docker": DockerState().command(lab),
+            "daemon": DaemonConfig().command(),
             "lock": LockHolder().command(),
             # Last, so that the answer's arrival is the moment of the host's clock.
             "system": _SYSTEM,
@@ -70,6 +71,7 @@ def _observed(parts: Mapping[str, list[str]]) -> HostObserved:
             kvm=read(KvmModule(), "kvm"),
             libvirt=read(LibvirtState(), "libvirt"),
             docker=read(DockerState(), "docker"),
+            daemon=read(DaemonConfig(), "daemon"),
             lock=read(LockHolder(), "lock"),
         )
     except KeyError as error:

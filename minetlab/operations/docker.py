@@ -13,7 +13,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DAEMON_CONFIG, DaemonConfig, DockerState
+from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
 from minetlab.operations.commands import Commands, announces, failure
@@ -29,7 +29,16 @@ from minetlab.plan.containers import (
     lab_folder,
     uploads_folder,
 )
-from minetlab.plan.daemon import merged
+from minetlab.plan.daemon import (
+    DAEMON_CONFIG,
+    MEND,
+    SAME_POOLS,
+    DaemonState,
+    contested,
+    foreign_pools,
+    merged,
+    pools_setting,
+)
 from minetlab.render import render
 
 RESTART_LIMIT = 300
@@ -37,12 +46,16 @@ RESTART_LIMIT = 300
 
 
 @operation()
-def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
+def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Commands:
     """Have our settings in dockerd's configuration, and a dockerd that has read them.
 
-    Settings of the administrator's own stay. A configuration that dockerd refuses is not put in place.
+    Settings of the administrator's own stay, and the address pools of another lab that is there. A
+    configuration that dockerd refuses is not put in place.
     """
     observed = host.get_fact(DaemonConfig)
+    if problem := _unsettled(lab, observed, address_pools):
+        yield failure(problem)
+        return
     desired = merged(observed.config, daemon_settings(address_pools))
     if observed.config != desired:
         _show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
@@ -57,6 +70,18 @@ def daemon(address_pools: tuple[AddressPool, ...]) -> Commands:
         )
     else:
         host.noop("dockerd has its configuration")
+
+
+def _unsettled(lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]) -> LabError | None:
+    """What to say where the configuration is not ours to change."""
+    if observed.fault:
+        return LabError(f"{host.name}: {observed.fault}", next_step=MEND)
+    theirs = foreign_pools(observed.config, pools)
+    # Asked only then: a host that is set up is not sent a command more.
+    labs = host.get_fact(DockerState, lab=lab).other_labs(lab) if theirs else ()
+    if labs:
+        return LabError(f"{host.name}: {contested(theirs, pools, labs)}", next_step=SAME_POOLS)
+    return None
 
 
 @operation()
@@ -222,8 +247,7 @@ def _validated(config: str) -> str:
 
 def daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
     """The lab's part of dockerd's configuration: ``templates/docker/daemon.json.j2``, rendered."""
-    pools = [{"base": str(pool.base), "size": pool.size} for pool in address_pools]
-    return dict(json.loads(render("docker/daemon.json.j2", address_pools=pools)))
+    return dict(json.loads(render("docker/daemon.json.j2", address_pools=pools_setting(address_pools))))
 
 
 def _pretty(config: dict[str, object]) -> str:

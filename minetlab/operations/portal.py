@@ -12,7 +12,7 @@ from minetlab.operations.docker import running, unanswered
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
-from minetlab.plan.portal import container_name, portal_spec, sites_folder
+from minetlab.plan.portal import STATUS, container_name, portal_spec, sites_folder, status_folder
 from minetlab.portal import server, site
 
 
@@ -45,13 +45,16 @@ def served(lab: Lab, plan: Plan, port: int) -> Commands:
     except LabError as error:
         yield failure(error)
         return
+    if STATUS not in there:
+        yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
     spec = portal_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
     yield from running(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
-    if made.revision not in there and container and container.spec == spec.digest:
-        # Somebody has removed the site under it, and it still shows that.
+    shown = {made.revision, STATUS}
+    if not shown <= set(there) and container and container.spec == spec.digest:
+        # Somebody has removed them under it, and it still shows that.
         yield StringCommand("docker container restart", QuoteString(spec.name))
-    if old := [name for name in there if name != made.revision]:
+    if old := [name for name in there if name not in shown]:
         yield _removed(lab.name, old)
 
 

@@ -1,4 +1,4 @@
-"""What the lab wants of a host that somebody else has there: networks, ports, names. No I/O."""
+"""What the lab wants of a host that somebody else has there: networks, settings, ports, names. No I/O."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 
 from minetlab.model import NatNetwork
 from minetlab.plan.containers import ObservedContainer
+from minetlab.plan.daemon import MEND, SAME_POOLS, contested, foreign_pools
 from minetlab.plan.findings import GROUP_DATA, Finding, Subject, named
 from minetlab.plan.host_state import Route
 from minetlab.plan.layout import Layout
@@ -21,6 +22,7 @@ def clashes(subject: Subject) -> Iterator[Finding]:
     """What is somebody else's already."""
     yield from _guest_network(subject)
     yield from _address_pools(subject)
+    yield from _daemon(subject)
     yield from _ports(subject)
     yield from _names(subject)
 
@@ -60,6 +62,18 @@ def _address_pools(subject: Subject) -> Iterator[Finding]:
                 f"{pool.base} overlaps {network.subnet}, the guests' own subnet on this host",
                 f"choose other {setting}",
             )
+
+
+def _daemon(subject: Subject) -> Iterator[Finding]:
+    """What dockerd's configuration has of another lab's, or what it is not."""
+    if not subject.container:
+        return
+    daemon, ours = subject.observed.daemon, subject.container.docker_address_pools
+    if daemon.fault:
+        yield subject.problem("dockerd", daemon.fault, MEND)
+    theirs, labs = foreign_pools(daemon.config, ours), subject.observed.docker.other_labs(subject.lab.name)
+    if theirs and labs:
+        yield subject.problem("address pools", contested(theirs, ours, labs), SAME_POOLS)
 
 
 def _overlap(subject: Subject, check: str, ours: IPv4Network, routes: list[Route], setting: str) -> Finding:

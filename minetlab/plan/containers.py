@@ -162,6 +162,11 @@ class DockerObserved:
         """The names of the lab's containers."""
         return tuple(sorted(each.name for each in self.containers.values() if each.lab == lab))
 
+    def other_labs(self, lab: str) -> tuple[str, ...]:
+        """The labs that have a container or a network there, but this one."""
+        labs = {*(each.lab for each in self.containers.values()), *self.networks.values()}
+        return tuple(sorted(labs - {"", lab}))
+
 
 @dataclass(frozen=True)
 class ContainerChanges:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 from minetlab.plan.containers import DockerObserved
+from minetlab.plan.daemon import DaemonState
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.plan.lock import Holder
@@ -62,6 +63,7 @@ class HostObserved:
     kvm: KvmObserved = field(default_factory=KvmObserved)
     libvirt: LibvirtObserved = field(default_factory=LibvirtObserved)
     docker: DockerObserved = field(default_factory=DockerObserved)
+    daemon: DaemonState = field(default_factory=DaemonState)
     lock: Holder | None = None
 
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from minetlab.plan.containers import Spec, confinement, lab_folder
 
 # Of the web server, inside: templates/portal/server/etc/minet-lab/nginx.conf.
-PORT, ROOT = 8080, "/srv/portal"
+PORT, ROOT, STATUS_ROOT = 8080, "/srv/portal", "/srv/status"
+STATUS_FILE = "etat.json"
 # nginx takes 3 MiB, and two processes.
 MEMORY, PIDS = 64, 16
+STATUS = "status"
+"""What :func:`status_folder` is called, among the revisions of the site."""
 
 
 def container_name(lab: str) -> str:
@@ -18,6 +21,11 @@ def container_name(lab: str) -> str:
 def sites_folder(lab: str) -> str:
     """Where a host keeps the site that it serves: a folder a revision, beside what is being received."""
     return f"{lab_folder(lab)}/portal"
+
+
+def status_folder(lab: str) -> str:
+    """Where a host keeps what ``lab status --publish`` says: in no revision, so that the next has it too."""
+    return f"{sites_folder(lab)}/{STATUS}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class PortalSpec(Spec):
     revision: str
 
     def options(self) -> tuple[str, ...]:
-        """The options of ``docker run``, in docker-run(1)'s words: it can read the site, and nothing else."""
+        """The options of ``docker run``, in docker-run(1)'s words: it can read these, and nothing else."""
         # The lab and its network have the same name.
         site = f"{sites_folder(self.network)}/{self.revision}"
         return (
@@ -41,6 +49,7 @@ class PortalSpec(Spec):
             f"--network={self.network}",
             f"--publish={self.port}:{PORT}",
             f"--mount=type=bind,source={site},target={ROOT},readonly",
+            f"--mount=type=bind,source={status_folder(self.network)},target={STATUS_ROOT},readonly",
             "--read-only",
             "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
             *confinement(MEMORY, PIDS),

@@ -94,8 +94,9 @@ def write(site: Site, sources: Path, output: Path, log: Path, progress: Progress
 
 
 def _pack(folder: Path, tar: Path) -> None:
-    """Pack what a browser asks for: the pages and their stylesheet. The same files make the same bytes."""
-    wanted = (*folder.rglob("*.html"), folder / "_static" / "portal.css")
+    """Pack what a browser asks for: pages, stylesheet, script. The same files make the same bytes."""
+    static = (folder / "_static" / name for name in ("etat.js", "portal.css"))
+    wanted = (*folder.rglob("*.html"), *static)
     with (
         gzip.GzipFile(tar, "wb", mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as archive,

@@ -17,7 +17,7 @@ if ! cd "$MACHINES/$1" 2>/dev/null; then
     echo "ssh: connect to host $1 port 22: No route to host" >&2
     exit 255
 fi
-exec sh -c "$(printf %s "$2" | sed "s#=/home/#=$MACHINES/$1/home/#g")"
+exec sh -c "$(printf %s "$2" | sed "s#=/home/#=$MACHINES/$1/home/#g; s#/var/lib/minet-lab/#$PWD&#g")"
 """
 PROGRAMS = {
     "ssh": SSH,

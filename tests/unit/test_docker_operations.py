@@ -6,13 +6,14 @@ from ipaddress import IPv4Network
 import pytest
 
 from minetlab import tp_images
-from minetlab.facts.docker import DaemonConfig, DaemonState, DockerState
+from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.model import ContainerLimits, Student
 from minetlab.model.packages import CONTAINER_HOST_PACKAGES
 from minetlab.model.settings import AddressPool
 from minetlab.operations import docker, packages
 from minetlab.plan import Container
 from minetlab.plan.containers import DockerObserved, container_specs
+from minetlab.plan.daemon import DaemonState
 from tests.unit.fake_host import Run, run_operation
 
 STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
@@ -136,7 +137,7 @@ def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:
 
 
 def test_daemon_is_configured_validated_then_restarted() -> None:
-    run = run_operation(docker.daemon, {}, address_pools=POOLS)
+    run = run_operation(docker.daemon, {}, lab="minet", address_pools=POOLS)
     validate, restart = run.commands[-2:]
     assert validate.index("--validate --config-file") < validate.index("mv --force")
     assert "systemctl restart docker.service" in restart
@@ -148,22 +149,54 @@ def configured(freshness: str, **changes: object) -> dict[str, list[str]]:
 
 
 def test_configured_daemon_is_left_alone_with_the_administrators_own_settings() -> None:
-    run = run_operation(docker.daemon, configured("read", mtu=1400), address_pools=POOLS)
+    run = run_operation(docker.daemon, configured("read", mtu=1400), lab="minet", address_pools=POOLS)
     assert (len(run.commands), run.changed) == (1, False)
 
 
 def test_daemon_that_has_not_read_its_configuration_is_restarted() -> None:
-    run = run_operation(docker.daemon, configured("stale"), address_pools=POOLS)
+    run = run_operation(docker.daemon, configured("stale"), lab="minet", address_pools=POOLS)
     assert len(run.commands) == 2
 
 
 def test_changed_setting_is_put_in_place() -> None:
     changed = configured("read", **{"live-restore": False})
-    assert len(run_operation(docker.daemon, changed, address_pools=POOLS).commands) > 2
+    assert len(run_operation(docker.daemon, changed, lab="minet", address_pools=POOLS).commands) > 2
 
 
-def test_broken_configuration_of_somebody_fails_the_host() -> None:
-    assert run_operation(docker.daemon, {CONFIG: ["read", "{oops"]}, address_pools=POOLS).failed
+THEIRS = [{"base": "10.202.0.0/16", "size": 24}]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"kind": "network", "name": "other", "lab": "other"},
+        {"kind": "container", "name": "other-a", "state": "exited", "lab": "other"},
+    ],
+)
+def test_address_pools_of_another_lab_that_is_there_are_left_alone(theirs: dict[str, object]) -> None:
+    there = configured("read", **{"default-address-pools": THEIRS})
+    run = run_operation(docker.daemon, {**there, **answer(theirs)}, lab="minet", address_pools=POOLS)
+    assert (run.failed, len(run.commands)) == (True, 2)
+
+
+def test_address_pools_of_a_lab_that_is_gone_or_of_this_one_are_replaced() -> None:
+    there = configured("read", **{"default-address-pools": THEIRS})
+    run = run_operation(docker.daemon, {**there, **answer(NETWORK)}, lab="minet", address_pools=POOLS)
+    assert not run.failed
+    assert "systemctl restart docker.service" in run.commands[-1]
+
+
+def test_another_lab_with_the_same_address_pools_is_not_even_asked_for() -> None:
+    other = answer({"kind": "network", "name": "other", "lab": "other"})
+    run = run_operation(docker.daemon, {**configured("read"), **other}, lab="minet", address_pools=POOLS)
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+@pytest.mark.parametrize("broken", ["{oops", "[]", ""])
+def test_broken_configuration_of_somebody_fails_the_host(broken: str) -> None:
+    run = run_operation(docker.daemon, {CONFIG: ["read", broken]}, lab="minet", address_pools=POOLS)
+    assert (run.failed, len(run.commands)) == (True, 1)
+    assert DaemonConfig().process([]) == DaemonState()
     assert DaemonConfig().process(["stale", "{}"]) == DaemonState({}, stale=True)
 
 

@@ -24,13 +24,14 @@ from minetlab.model import (
 from minetlab.operations import portal as operations
 from minetlab.plan import allocate
 from minetlab.plan.containers import compare
-from minetlab.plan.portal import PORT, ROOT, PortalSpec, portal_spec
+from minetlab.plan.portal import PORT, ROOT, STATUS_FILE, STATUS_ROOT, PortalSpec, portal_spec
 from minetlab.portal import content, server, sheets, site
 from minetlab.portal.lexer import SheetLexer
 from minetlab.tp_images import FOLDER
 from tests.unit.fake_host import Run, run_operation
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk alice@example.org"
+SCRIPT = '<script src="_static/etat.js" defer></script>'
 STATE, SITES = "docker container ls", "ls -A /var/lib/minet-lab/minet/portal"
 NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
 
@@ -150,8 +151,10 @@ def test_it_is_built_the_same_each_time_with_nothing_from_elsewhere(
     for name, file in files.items():
         assert file is not None
         text = file.read().decode()
-        assert f'content="{SITE.revision}"' in text or name.endswith(".css")
-        assert not re.findall(r'<script|src="|href="(?:https?:)?//|url\(|console C', text), name
+        assert f'content="{SITE.revision}"' in text or name.endswith((".css", ".js"))
+        assert not re.findall(r'src="|href="(?:https?:)?//|url\(|console C', text.replace(SCRIPT, "")), name
+        assert (SCRIPT in text) == (name == "formateur.html")
+    assert "_static/etat.js" in files
 
 
 def test_what_sphinx_refuses_is_said_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +185,7 @@ def test_server_listens_and_finds_its_pages_where_the_container_has_them() -> No
     (config,) = server.recipe().files
     assert f"listen {PORT};" in config.content
     assert f"root {ROOT};" in config.content
+    assert f"location = /{STATUS_FILE} {{\n            root {STATUS_ROOT};" in config.content
     assert f'"{config.path}"' in server.INSTRUCTIONS[1]
 
 
@@ -209,22 +213,23 @@ def serve(observed: list[str], there: list[str], monkeypatch: pytest.MonkeyPatch
     return run_operation(operations.served, responses, lab=LAB, plan=allocate(LAB), port=8080)
 
 
-def test_container_can_read_the_site_and_do_nothing_else() -> None:
+def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> None:
     options = set(spec().options())
     assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} < options
     mount = f"source=/var/lib/minet-lab/minet/portal/{SITE.revision},target={ROOT},readonly"
-    assert {"--publish=8080:8080", f"--mount=type=bind,{mount}"} < options
+    status = f"source=/var/lib/minet-lab/minet/portal/status,target={STATUS_ROOT},readonly"
+    assert {"--publish=8080:8080", f"--mount=type=bind,{mount}", f"--mount=type=bind,{status}"} < options
 
 
 def test_a_served_site_is_two_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run = serve(state(spec()), [SITE.revision], monkeypatch, tmp_path)
+    run = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path)
     assert (len(run.commands), run.changed, run.failed) == (2, False, False)
 
 
 def test_a_changed_sheet_changes_the_site_and_removes_the_old_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = serve(state(spec(revision="old")), ["old", "older.partial"], monkeypatch, tmp_path)
+    run = serve(state(spec(revision="old")), ["old", "older.partial", "status"], monkeypatch, tmp_path)
     folder = "/var/lib/minet-lab/minet/portal"
     *_, unpack, remove, create, clean = run.commands
     assert unpack.startswith(f"echo '{'0' * 64}  {folder}/{SITE.revision}.tar.gz' | sha256sum --check")
@@ -237,19 +242,30 @@ def test_a_changed_sheet_changes_the_site_and_removes_the_old_one(
 def test_a_site_that_somebody_removed_is_received_again_and_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = serve(state(spec()), [], monkeypatch, tmp_path)
+    run = serve(state(spec()), ["status"], monkeypatch, tmp_path)
     assert run.commands[-1] == "docker container restart minet-portal"
+
+
+def test_the_statuss_folder_is_there_before_what_shows_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = "install --directory --mode=0755 /var/lib/minet-lab/minet/portal/status"
+    *_, first, second = serve(state(None), [SITE.revision], monkeypatch, tmp_path).commands
+    assert first == made
+    assert second.startswith("docker run --detach ")
+    *_, first, second = serve(state(spec()), [SITE.revision], monkeypatch, tmp_path).commands
+    assert (first, second) == (made, "docker container restart minet-portal")
 
 
 def test_another_port_is_another_container_with_the_same_site(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = serve(state(spec(port=8081)), [SITE.revision], monkeypatch, tmp_path)
+    run = serve(state(spec(port=8081)), [SITE.revision, "status"], monkeypatch, tmp_path)
     assert [command.split()[1] for command in run.commands[2:]] == ["container", "run"]
 
 
 def test_somebody_elses_container_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    run = serve(state(spec(), lab=""), [SITE.revision], monkeypatch, tmp_path)
+    run = serve(state(spec(), lab=""), [SITE.revision, "status"], monkeypatch, tmp_path)
     assert (run.failed, len(run.commands)) == (True, 2)
 
 
@@ -259,10 +275,12 @@ def test_image_is_imported_once() -> None:
 
 
 def test_no_portal_leaves_nothing_but_the_image() -> None:
-    run = run_operation(operations.absent, {STATE: state(spec()), SITES: [SITE.revision]}, lab="minet")
+    there = [SITE.revision, "status"]
+    run = run_operation(operations.absent, {STATE: state(spec()), SITES: there}, lab="minet")
+    folder = "/var/lib/minet-lab/minet/portal"
     assert run.commands[2:] == [
         "docker container rm --force --volumes minet-portal",
-        f"rm -rf /var/lib/minet-lab/minet/portal/{SITE.revision}",
+        f"rm -rf {folder}/{SITE.revision} {folder}/status",
     ]
     run = run_operation(operations.absent, {STATE: state(None), SITES: []}, lab="minet")
     assert (len(run.commands), run.changed) == (2, False)

@@ -22,6 +22,7 @@ from minetlab.model import (
 from minetlab.model.settings import AddressPool, PortRange
 from minetlab.plan import allocate
 from minetlab.plan.containers import DockerObserved, ObservedContainer
+from minetlab.plan.daemon import DaemonState, pools_setting
 from minetlab.plan.findings import Finding, Severity, Subject, named
 from minetlab.plan.guest_diff import OVERHEAD
 from minetlab.plan.host_state import HostObserved, Route, System, parse_system
@@ -94,6 +95,7 @@ def container(name: str, lab: str, **fields: int) -> DockerObserved:
     return DockerObserved(containers={name: each})
 
 
+THEIRS = [{"base": "10.202.0.0/16", "size": 24}]
 GATEWAY = Route(IPv4Network("10.0.0.0/8"), "eth0", far=True)
 PORT = subject().containers[0].ssh_port
 BRIDGED = BridgedNetwork.model_validate(
@@ -146,6 +148,13 @@ WRONG: dict[str, tuple[dict[str, Any], str, Severity, str]] = {
             update={"docker_address_pools": (AddressPool(base=IPv4Network("10.77.0.0/16"), size=24),)})},
         "address pools", P, "overlaps 10.77.0.0/24, the guests' own",
     ),
+    "pools of another lab": (
+        {"docker": container("other-x", "other"), "daemon": DaemonState({"default-address-pools": THEIRS})},
+        "address pools", P, r"10\.202\.0\.0/16.* for the lab other; this lab wants .*10\.201\.0\.0/16",
+    ),
+    "broken settings": (
+        {"daemon": DaemonState(fault="/etc/docker/daemon.json is not JSON: x")}, "dockerd", P, "is not JSON",
+    ),
     "ports": ({"ports": frozenset({PORT, 8080})}, "ports", P, rf"8080 \(minet-portal\).*{PORT} \(minet-s"),
     "port of another lab": (
         {"docker": container("other-x", "other", ssh_port=PORT)}, "ports", P, f"{PORT} .* by other-x",
@@ -181,6 +190,14 @@ def test_the_labs_own_network_and_ports_are_no_clash() -> None:
     assert not bad(subject(ports=frozenset({8080}), docker=container("minet-portal", "minet", port=8080)))
     spoilt = DockerObserved(containers={"x": ObservedContainer("x", "running", "other", fields="spoilt")})
     assert not bad(subject(docker=spoilt))
+
+
+def test_address_pools_that_nobody_else_uses_or_all_share_are_no_clash() -> None:
+    theirs = DaemonState({"default-address-pools": THEIRS})
+    ours = DaemonState({"default-address-pools": pools_setting(CONTAINERS.docker_address_pools)})
+    assert not bad(subject(daemon=theirs, docker=container("minet-x", "minet")))
+    assert not bad(subject(daemon=ours, docker=container("other-x", "other")))
+    assert not bad(subject(daemon=DaemonState({}), docker=container("other-x", "other")))
 
 
 def test_the_verdict_says_where_it_does_not_fit() -> None:
