@@ -1,5 +1,7 @@
 """Operations on the account that students' connections to their machines go through."""
 
+import shlex
+
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -24,8 +26,18 @@ from minetlab.plan.jump import (
     settings_file,
 )
 
+# While sshd reads its configuration again it refuses connections, and the next of ours may follow at once.
+_ANSWERS = """\
+at=$(/usr/sbin/sshd -T | sed -n 's/^listenaddress //p' | head --lines=1)
+address=$(tr -d '[]' <<<"${at%:*}")
+until (exec 3<>"/dev/tcp/$address/${at##*:}" && read -rt 5 -u 3 && [[ $REPLY == SSH-* ]]) 2>/dev/null
+do sleep 0.2; done"""
 # A host whose sshd is started for each connection has none that could read its configuration again.
-RELOAD = "systemctl try-reload-or-restart ssh.service"
+RELOAD = (
+    "{ systemctl try-reload-or-restart ssh.service && { ! systemctl --quiet is-active ssh.service"
+    f" || timeout 60 bash -c {shlex.quote(_ANSWERS)}"
+    " || { echo 'sshd does not answer any more' >&2; false; }; }; }"
+)
 
 
 @operation()

@@ -31,6 +31,13 @@ OPTIONS = (
     *("-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-F", "none"),
 )
 BANNER = "SSH-2.0-"
+# As on a slow host: sshd executes itself anew to read its configuration, and listens again only after that.
+SLOW_SSHD = """
+cp /usr/sbin/sshd /run/sshd/sshd
+printf '#!/bin/sh\\n[ "$1" != -D ] || sleep 1\\nexec /run/sshd/sshd "$@"\\n' >/run/sshd/slow
+chmod 755 /run/sshd/slow
+mount --bind /run/sshd/slow /usr/sbin/sshd
+"""
 
 
 def lab_of(*logins: str, host: str = "@local", network: dict[str, Any] | None = None) -> Lab:
@@ -101,6 +108,16 @@ def address(plan: Plan) -> dict[str, str]:
 
 def test_a_second_deploy_changes_nothing(deployed: Deployed, lab: Lab, plan: Plan) -> None:
     assert not deployed.does(jump.account, lab=lab, plan=plan)
+
+
+def test_the_host_takes_connections_right_after(tmp_path: Path, lab: Lab, plan: Plan) -> None:
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        host.prints(SLOW_SSHD)
+        deployed.does(jump.account, lab=lab, plan=plan)
+        assert deployed.forwards("alice", f"{plan.guests[0].address.ip}:22")
+        deployed.does(jump.absent, lab="minet")
+        assert "Permission denied" in deployed.ssh("alice", "-N", f"{ACCOUNT}@127.0.0.1").stderr
 
 
 def test_everybody_reaches_their_own_guest(deployed: Deployed, address: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ Subsystem sftp internal-sftp
 SYSTEMCTL = """\
 #!/bin/sh
 echo "$*" >>/run/systemctl
-[ "$*" = "try-reload-or-restart ssh.service" ] && kill -HUP "$(cat /run/sshd.pid)"
+[ "$*" != "try-reload-or-restart ssh.service" ] || kill -HUP "$(cat /run/sshd.pid)"
 """
 SUDO = """\
 #!/bin/sh
