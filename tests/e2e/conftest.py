@@ -91,8 +91,10 @@ class LabUnderTest:
         return max(sent.values())
 
     def lab(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a ``lab`` command."""
-        return self.run(*LAB, *arguments, check=check)
+        """Run a ``lab`` command, and show all that it says."""
+        result = self.run(*LAB, *arguments, check=check)
+        print(result.stdout, file=sys.stderr, flush=True)
+        return result
 
     def status(self) -> dict[str, str]:
         """The state of each guest and container, by name."""
