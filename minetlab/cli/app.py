@@ -135,7 +135,7 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
 ) -> None:
-    """Show what stands on the hosts, now; the exit status is 0 if all of it runs, and only that."""
+    """Show what stands on the hosts, now; the exit status is 0 if all of it is as planned."""
     raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch) else 1)
 
 
