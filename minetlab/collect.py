@@ -48,12 +48,12 @@ class Errand:
     """What is the same for all students.
 
     :param config: the lab's SSH configuration.
-    :param silent: hosts that are not asked, with why.
+    :param out_of_reach: machines that are not asked, by name, with why.
     :param folder: where to; it is there.
     """
 
     config: Path
-    silent: Mapping[str, str]
+    out_of_reach: Mapping[str, str]
     folder: Path
     limits: Limits
 
@@ -108,8 +108,8 @@ def _fill(
     problems: list[str] = []
     entries = 0
     for machine in machines:
-        if problem := errand.silent.get(machine.host):
-            problems.append(f"{machine.name}: its host does not answer: {problem}")
+        if problem := errand.out_of_reach.get(machine.name):
+            problems.append(f"{machine.name}: {problem}")
             continue
         with tempfile.TemporaryFile(dir=errand.folder) as sent:
             problems += _fetch(machine, sent, errand)

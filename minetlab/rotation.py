@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from minetlab import status
-from minetlab.access import ssh_command
+from minetlab.access import alias_of, ssh_command
+from minetlab.facts.libvirt import EmptyDisks
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Guest, Plan
+from minetlab.plan.off import start
 from minetlab.plan.rotation import changed
 
 FILE = "~/.ssh/authorized_keys"
@@ -27,22 +29,41 @@ def in_guests(
 ) -> list[str]:
     """Have the accounts of the plan's students opened by some keys, and by others not; what is left to do.
 
-    A guest that is not there yet gets the keys when it is made.
+    A guest that is not there yet gets the keys when it is made, and one that was never on when it is started:
+    those of its seed.
 
     :param hosts: those of the guests.
     :param config: the lab's SSH configuration, in which a guest's name opens the lab's own account there.
     """
     guests = {guest.name: guest for guest in plan.guests}
+    hosts = list(hosts)
     found = {each.name: each.state for each in status.states(lab, plan, hosts, config) if each.name in guests}
+    off = [guests[name] for name, state in found.items() if state == status.OFF]
+    new = _never_on(lab, off, hosts, config)
     left = []
     for name, state in found.items():
-        if state == "running":
+        if state == status.RUNNING:
             left += [] if _change(config, guests[name], add, drop) else [f"{name} does not answer SSH"]
         elif state == status.SILENT:
             left.append(f"{name}: its host does not answer")
-        elif state != status.MISSING:
-            left.append(f"{name} is {state}")
+        elif state != status.MISSING and name not in new:
+            left.append(f"{name} is {state}{_how_to_start(guests[name])}")
     return left
+
+
+def _never_on(
+    lab: Lab, off: Collection[Guest], hosts: Iterable[InventoryHost], config: Path
+) -> frozenset[str]:
+    """Which of these guests have nothing on their disk, and with it no key."""
+    empty: frozenset[str] = frozenset()
+    for host in hosts:
+        if names := tuple(guest.name for guest in off if guest.host == host.name):
+            empty |= status.ask(EmptyDisks(), host, config, lab=lab.name, guests=names) or frozenset()
+    return empty
+
+
+def _how_to_start(guest: Guest) -> str:
+    return "" if guest.to_run else f" ({start(guest.name, alias_of(guest.host))})"
 
 
 def _change(config: Path, guest: Guest, add: Collection[str], drop: Collection[str]) -> bool:

@@ -69,6 +69,7 @@ def guest_spec(
         base=base,
         disk=size.disk * 2**30,
         memory=size.memory,
+        to_run=guest.to_run,
     )
 
 

@@ -26,6 +26,8 @@ LIMIT = 120.0
 """Seconds for a host to answer: an emulated one that is busy takes some ten."""
 MISSING, SILENT = "missing", "no answer"
 """States of our own; the others are libvirt's and Docker's words."""
+RUNNING, OFF = "running", "shut off"
+"""Those of guests; a container that runs is called the same."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class MachineState:
     :param host: its host's alias.
     :param kind: ``guest`` or ``container``.
     :param student: their login; empty: the host does not say.
-    :param state: ``running``, ``shut off``, Docker's word, :data:`MISSING`, or :data:`SILENT`.
+    :param state: :data:`RUNNING`, :data:`OFF`, Docker's word, :data:`MISSING`, or :data:`SILENT`.
     :param accelerator: of a guest: ``kvm`` or ``tcg``.
     :param planned: whether the inventory has it.
+    :param to_run: whether it is to run; else it is fine where it is off, too.
     """
 
     host: str
@@ -48,6 +51,17 @@ class MachineState:
     address: str = ""
     accelerator: str = ""
     planned: bool = True
+    to_run: bool = True
+
+    @property
+    def kept_off(self) -> bool:
+        """Whether it is off on purpose."""
+        return self.state == OFF and not self.to_run
+
+    @property
+    def fine(self) -> bool:
+        """Whether it is as planned."""
+        return self.planned and (self.state == RUNNING or self.kept_off)
 
 
 def states(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -> tuple[MachineState, ...]:
@@ -93,11 +107,6 @@ def run_there(command: str, host: InventoryHost, config: Path) -> subprocess.Com
     )
 
 
-def accelerator_of(domain: Domain) -> str:
-    """``kvm`` or ``tcg``: libvirt calls emulation by its domain type, ``qemu``."""
-    return {"qemu": "tcg"}.get(domain.type, domain.type)
-
-
 def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[MachineState]:
     if KVM_HOSTS in host.groups:
         yield from _guests(lab, plan, host, ask(LibvirtState(), host, config, lab=lab.name))
@@ -120,8 +129,9 @@ def _guests(
             student=guest.student.login if guest else name.removeprefix(f"{lab.name}-"),
             state=_state_of(domain, observed),
             address=str(guest.address.ip) if guest else "",
-            accelerator=accelerator_of(domain) if domain else "",
+            accelerator=_accelerator_of(domain) if domain else "",
             planned=guest is not None,
+            to_run=guest is None or guest.to_run,
         )
 
 
@@ -145,7 +155,12 @@ def _containers(
         )
 
 
+def _accelerator_of(domain: Domain) -> str:
+    """``kvm`` or ``tcg``: libvirt calls emulation by its domain type, ``qemu``."""
+    return {"qemu": "tcg"}.get(domain.type, domain.type)
+
+
 def _state_of(domain: Domain | None, observed: LibvirtObserved | None) -> str:
     if domain is None:
         return MISSING if observed else SILENT
-    return "running" if domain.active else "shut off"
+    return RUNNING if domain.active else OFF

@@ -12,6 +12,10 @@ guest = {"memory": 1024, "cores": 4, "disk": 8}
 # Students are spread in proportion to it; without one, evenly and without a limit. 0: nobody.
 # capacity = 12
 
+# False: guests are defined, with disk and seed, and not started; those that run stay running. Set it here,
+# or for one host in the inventory. See docs/howto/the-day-before.md.
+guests_run = True
+
 # Built from Debian's packages. An official cloud image instead: {"url": "https://…", "sha512": "…"}
 guest_image = {"debian": 13}
 

@@ -138,7 +138,7 @@ def status_command(
         bool, typer.Option("--publish", help="Show it to the instructor as well, on the TP site.")
     ] = False,
 ) -> None:
-    """Show what stands on the hosts, now; the exit status is 0 if all of it runs, and only that."""
+    """Show what stands on the hosts, now; the exit status is 0 if all of it is as planned."""
     raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from minetlab import inventory, remote
+from minetlab import inventory, reach, remote
 from minetlab.access import DescribedLab
 from minetlab.collect import MIB, Collected, Errand, Limits, collect
 from minetlab.errors import LabError
@@ -27,9 +27,7 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
     if not students:
         raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")
     make_folder(folder, private=True)
-    errand = Errand(
-        described.ssh_config, remote.silent_hosts(described.ssh_config, chosen.machines), folder, limits
-    )
+    errand = Errand(described.ssh_config, reach.out_of_reach(described, chosen.machines), folder, limits)
 
     def of_student(login: str) -> Collected:
         return collect(login, chosen.of([login]).machines, errand)

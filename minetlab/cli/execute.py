@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from minetlab import inventory, remote
-from minetlab.access import DescribedLab, alias_of
+from minetlab import inventory, reach, remote
+from minetlab.access import DescribedLab
 from minetlab.errors import LabError
 from minetlab.plan import Plan
 from minetlab.plan.lookup import suggestion
@@ -42,11 +42,11 @@ def run(
     lab, plan = described.lab, described.plan
     machines = _machines(plan if everybody else inventory.of_students(lab, plan, logins or []), plan, tp)
     config = described.ssh_config
-    silent = remote.silent_hosts(config, machines)
+    out_of_reach = reach.out_of_reach(described, machines)
 
     def ask(machine: Machine) -> Answer:
-        if problem := silent.get(machine.host):
-            return Answer(machine, f"no answer of its host {alias_of(machine.host)}: {problem}", "")
+        if problem := out_of_reach.get(machine.name):
+            return Answer(machine, problem, "")
         return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)
 
     failed = 0

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import typer
 
+from minetlab import reach
 from minetlab.access import DescribedLab, alias_of
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import VIRSH, LibvirtState
+from minetlab.plan import Guest
 from minetlab.plan.lookup import alias_meant, guest_meant
+from minetlab.plan.off import start, why
 from minetlab.status import ask
 
 # virsh(1): --escape is telnet's ^] by default.
@@ -24,11 +27,14 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     :param machine: a name as ``lab up`` shows it; or a student's login: their guest, or else their first
         container.
     :param command: what a shell there is to run, its words joined by spaces as ssh does; empty: log in.
-    :raises LabError: there is no such machine and no such student.
+    :raises LabError: there is no such machine and no such student, or it is a guest that is off on purpose.
     """
     described = DescribedLab.of(inventory_file)
     config = described.ssh_config
     alias = alias_meant(machine, described.plan, {alias_of(host.name) for host in described.hosts})
+    meant = [guest for guest in described.plan.guests if guest.name == alias]
+    if kept_off := reach.kept_off(described, meant):
+        raise _off(kept_off[0])
     ssh = ["ssh", "-F", str(config), alias, *command]
     os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point
 
@@ -49,6 +55,8 @@ def console(inventory_file: Path, machine: str) -> None:
     if observed is None:
         raise LabError(f"{alias} does not answer", next_step=f"see why: lab ssh {alias}")
     running = {domain.name: domain.active for domain in observed.domains_of(lab)}
+    if running.get(guest.name) is False and not guest.to_run:
+        raise _off(guest)
     if not running.get(guest.name):
         state = "is shut off" if guest.name in running else "is not there"
         raise LabError(
@@ -62,3 +70,8 @@ def console(inventory_file: Path, machine: str) -> None:
     sudo = "sudo " if host.data.get("_sudo") else ""
     ssh = ["ssh", "-t", "-F", str(config), alias, f"{sudo}{VIRSH} console {guest.name}"]
     os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point
+
+
+def _off(guest: Guest) -> LabError:
+    alias = alias_of(guest.host)
+    return LabError(f"{guest.name} does not run, as {why(alias)}", next_step=start(guest.name, alias))

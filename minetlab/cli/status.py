@@ -15,15 +15,15 @@ from rich.table import Table
 from minetlab import publication
 from minetlab.access import DescribedLab
 from minetlab.cli.table import console_for
-from minetlab.status import MISSING, SILENT, MachineState, states
+from minetlab.status import MISSING, RUNNING, SILENT, MachineState, states
 
 INTERVAL = 5.0
 """Seconds between two looks."""
-COLOURS = {"running": "green", MISSING: "red", SILENT: "red"}
+COLOURS = {RUNNING: "green", MISSING: "red", SILENT: "red"}
 
 
 def run(inventory_file: Path, *, as_json: bool = False, watch: bool = False, publish: bool = False) -> bool:
-    """Show every guest and container; whether each that is planned runs, and nothing else is there.
+    """Show every guest and container; whether each that is to run does, and all of them are planned.
 
     :param as_json: print a list of objects, one a machine, with the fields of
         :class:`minetlab.status.MachineState`.
@@ -54,7 +54,7 @@ def run(inventory_file: Path, *, as_json: bool = False, watch: bool = False, pub
                 live.update(_watched(lab.name, *look()), refresh=True)
     for problem in problems:
         Console(stderr=True).print(_red(problem), soft_wrap=True)
-    return not problems and all(each.planned and each.state == "running" for each in found)
+    return not problems and all(each.fine for each in found)
 
 
 def _watched(lab: str, found: tuple[MachineState, ...], problems: tuple[str, ...]) -> Group:
@@ -66,14 +66,18 @@ def _red(problem: str) -> str:
 
 
 def _table(lab: str, found: tuple[MachineState, ...]) -> Table:
-    running = sum(each.state == "running" for each in found if each.planned)
+    running = sum(each.state == RUNNING for each in found if each.planned)
     planned = sum(each.planned for each in found)
-    title = f"lab {lab}: {running} of {planned} machines run, {time.strftime('%H:%M:%S')}"
+    off = sum(each.kept_off for each in found)
+    rest = f", {off} {'is' if off == 1 else 'are'} not to" if off else ""
+    title = f"lab {lab}: {running} of {planned} machines run{rest}, {time.strftime('%H:%M:%S')}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "accelerator", "state"):
         table.add_column(column, no_wrap=True)
     for each in found:
         state = f"[{COLOURS.get(each.state, 'yellow')}]{each.state}[/]"
+        if each.kept_off:
+            state = f"{each.state}, as guests_run is False"
         if not each.planned:
             state += ", [yellow]not in the roster[/]"
         table.add_row(each.host, each.name, each.student, each.address, each.accelerator, state)

@@ -1,5 +1,6 @@
 """The table at the end of ``lab up``: what stands where, how to log in, and whether it was proved."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich import box
@@ -10,11 +11,9 @@ from minetlab import access
 from minetlab.access import DescribedLab
 from minetlab.cli.verify import Verdicts
 from minetlab.errors import LabError
-from minetlab.facts.libvirt import LibvirtState
-from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.sandbox import forward, list_hosts
-from minetlab.status import accelerator_of, ask
+from minetlab.status import RUNNING, MachineState, states
 
 NOT_THERE = "—"
 WIDEST = 1000
@@ -27,17 +26,32 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
         table.add_column(column, no_wrap=True)
-    for row in _rows(described):
-        table.add_row(*row, verdicts.of(row[1]))
+    seen = states(lab, described.plan, described.hosts, described.ssh_config)
+    found = {each.name: each for each in seen if each.planned}
+    kept_off = {name for name, each in found.items() if each.kept_off}
+    for row in _rows(described, found):
+        name = row[1]
+        off = name in kept_off and name not in verdicts.failed
+        table.add_row(*row, "[yellow]defined, not started" if off else verdicts.of(name))
     console = console_for(table)
     console.print(table)
     for url in sites(lab):
         console.print(f"TP site, for students and their instructor: {url}")
-    if verdicts.green:
-        console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")
-        console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
-    else:
+    _say_whether_proved(console, verdicts, len(kept_off))
+
+
+def _say_whether_proved(console: Console, verdicts: Verdicts, kept_off: int) -> None:
+    if not verdicts.green:
         console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
+        return
+    every = "Every machine that runs" if kept_off else "Every machine"
+    console.print(f"[green]{every} shows what it should.[/] Take the lab down with: ./lab down")
+    if kept_off:
+        console.print(
+            f"[yellow]Guests that are defined, not started: {kept_off}.[/] "
+            "To have them run: guests_run = True, then ./lab up"
+        )
+    console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
 
 
 def console_for(table: Table) -> Console:
@@ -64,29 +78,19 @@ def sites(lab: Lab) -> list[str]:
     return urls
 
 
-def _rows(described: DescribedLab) -> list[tuple[str, ...]]:
+def _rows(described: DescribedLab, found: Mapping[str, MachineState]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     lab, plan = described.lab, described.plan
-    hosts = {host.name: host for host in described.hosts}
     sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for name in sorted(names):
         alias = access.alias_of(name)
         rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
-        guests = plan.guests_on(name)
-        types = accelerators(lab, described.ssh_config, hosts[name]) if guests else {}
-        for guest in guests:
-            login = f"./lab ssh {guest.name}"
-            accelerator = types.get(guest.name, NOT_THERE)
+        for guest in plan.guests_on(name):
+            login, there = f"./lab ssh {guest.name}", found[guest.name]
+            accelerator = there.accelerator if there.state == RUNNING else NOT_THERE
             rows.append((alias, guest.name, guest.student.name, str(guest.address.ip), login, accelerator))
         for container in plan.containers_on(name):
             login = f"./lab ssh {container.name}"
             rows.append((alias, container.name, container.student.name, "", login, ""))
     return rows
-
-
-def accelerators(lab: Lab, config: Path, host: InventoryHost) -> dict[str, str]:
-    """That of each of the lab's running guests on a host, by name; empty where the host does not answer."""
-    observed = ask(LibvirtState(), host, config, lab=lab.name)
-    domains = observed.domains_of(lab.name) if observed else ()
-    return {domain.name: accelerator_of(domain) for domain in domains if domain.active}

@@ -35,6 +35,7 @@ class Claim(Frozen):
 
 
 _WITHOUT_HARDWARE = "l'hôte n'a pas de virtualisation matérielle : ses VM sont émulées"
+_WITHOUT_LOAD = "aucun container du TP emulation, dont le programme est la charge, ou aucune VM sur l'hôte"
 
 CLAIMS = (
     Claim(
@@ -124,7 +125,7 @@ CLAIMS = (
         where=("kvm_host", "container_host"),
         observed="la même charge, à tour de rôle, nativement, dans un container, dans une VM, et émulée",
         expected="émulée, elle prend plusieurs fois plus de temps que nativement",
-        not_demonstrable="aucun container du TP emulation, dont le programme est la charge",
+        not_demonstrable=_WITHOUT_LOAD,
     ),
     Claim(
         id="C12",
@@ -193,7 +194,7 @@ CLAIMS = (
         "de démarrage, la mémoire et le disque d'une VM et d'un container",
         expected="après le retour, la VM compte de nouveau ce qu'elle avait déjà compté ; elle coûte plus "
         "qu'un container en temps, en mémoire et en disque",
-        not_demonstrable="aucun container du TP emulation, dont le programme est la charge",
+        not_demonstrable=_WITHOUT_LOAD,
     ),
     Claim(
         id="C19",

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from minetlab.plan.layout import IMAGES, Layout
+from minetlab.plan.layout import IMAGES, Layout, overlay
 from minetlab.plan.libvirt_state import LibvirtObserved, parse
 
 SERVICES = ("libvirtd.service", "libvirtd.socket")
@@ -143,6 +143,29 @@ class Snapshots(FactBase[frozenset[str]]):
         lists = "; ".join(f"echo '@{domain}\n'; snapshot-list --name {domain}" for domain in domains)
         mine = f"/^@/ {{ domain = substr($0, 2) }} $0 == {json.dumps(snapshot)} {{ print domain }}"
         return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null | awk {shlex.quote(mine)}"
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        """One name a line."""
+        return frozenset(line.strip() for line in output if line.strip())
+
+
+class EmptyDisks(FactBase[frozenset[str]]):
+    """Which of these guests, which are off, have never written anything to their disk."""
+
+    @staticmethod
+    def default() -> frozenset[str]:
+        """None of them."""
+        return frozenset()
+
+    def command(self, lab: str, guests: tuple[str, ...]) -> str:
+        """Ask qemu-img(1), which leaves out the number of allocated clusters where there is none."""
+        disks = (f"{shlex.quote(guest)} {shlex.quote(Layout(lab).disk(overlay(guest)))}" for guest in guests)
+        return (
+            'empty() { said=$(qemu-img check --output=json "$2" 2>/dev/null) || return 0; '
+            'case $said in *allocated-clusters*) ;; *) echo "$1" ;; esac; }; '
+            + "".join(f"empty {disk}; " for disk in disks)
+            + "true"
+        )
 
     def process(self, output: list[str]) -> frozenset[str]:
         """One name a line."""

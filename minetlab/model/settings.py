@@ -129,6 +129,7 @@ class KvmHostSettings(Frozen):
 
     :param guest_tps: folders of ``tp/`` with a ``guest.toml``: the TPs that every guest has.
     :param capacity: how many students have their guest on it at most; None: any number.
+    :param guests_run: False: guests are defined, with disk and seed, and not started.
     """
 
     guest_network: Network = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
@@ -136,6 +137,7 @@ class KvmHostSettings(Frozen):
     guest_image: GuestImage = DebianImage()
     guest_tps: tuple[Slug, ...] = ()
     capacity: Capacity = None
+    guests_run: bool = True
 
     @field_validator("guest_network", mode="before")
     @classmethod

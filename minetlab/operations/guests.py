@@ -32,10 +32,11 @@ def running(
     require_kvm: bool,
     neighbours: tuple[Guest, ...] = (),
 ) -> Commands:
-    """Have these guests run, each as specified.
+    """Have these guests there, each as specified, and running where they are to run.
 
-    A guest whose spec has changed is shut down and started anew; its disk stays. Guests of the lab that are
-    not among these, and disks on another base image, are named in a warning and left alone.
+    One that is not to run is only defined, and left running if it runs. One that runs and whose spec has
+    changed is shut down and started anew; its disk stays. Guests of the lab that are not among these, and
+    disks on another base image, are named in a warning and left alone.
 
     :param require_kvm: whether a host on which guests have to be emulated is an error.
     :param neighbours: guests that are planned as well, and left alone in any case.
@@ -57,7 +58,7 @@ def running(
         _announce(changes)
     show_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
     if changes.none:
-        host.noop("every guest runs as specified")
+        host.noop("every guest is as specified")
     missing = {spec.name for spec in changes.seeds}
     images = {
         guest.name: specs.seed(lab, guest, settings.guest_network).iso()
@@ -90,17 +91,17 @@ def seeds(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
 
 @operation()
 def ready(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Wait until each of these guests answers SSH; fail with the console of those that do not.
+    """Wait until each of these guests that is to run answers SSH; fail with the console of those that do not.
 
     It changes nothing, however long it waits.
     """
-    addresses = {str(guest.address.ip): guest.name for guest in guests}
+    addresses = {str(guest.address.ip): guest.name for guest in guests if guest.to_run}
     if addresses and state.is_executing:
         obstacle = obstacle_to_readiness(observe.this_host(), lab, addresses)
         if obstacle:
             yield failure(obstacle)
             return
-    host.noop("every guest answers SSH")
+    host.noop("every guest that is to run answers SSH")
 
 
 def _specs(
@@ -175,6 +176,8 @@ def _converge(
         yield all_of(install_text(spec.xml, path), virsh("define --validate", path))
     for spec in changes.autostart:
         yield virsh("autostart", spec.name)
+    for spec in changes.no_autostart:
+        yield virsh("autostart --disable", spec.name)
     for spec in changes.start:
         yield virsh("start", spec.name)
         if spec.name in in_turn:
@@ -220,6 +223,11 @@ def _announce(changes: GuestChanges) -> None:
         _warn(
             "guests stay on an older guest image, as their disks hold work\n"
             f"  → {_removal(changes.outdated)}; then deploy again"
+        )
+    if changes.running:
+        _warn(
+            f"left running, as they may hold work, though guests_run is False: {', '.join(changes.running)}\n"
+            f"  → on {host.name}, to stop one: virsh shutdown {changes.running[0]}"
         )
     if changes.larger:
         _warn(f"their disks stay larger than guest.disk: {', '.join(changes.larger)}")

@@ -18,6 +18,7 @@ from minetlab.plan import Container, Guest
 from minetlab.plan.containers import access_folder
 from minetlab.plan.layout import Layout, is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.plan.off import start, why
 
 SNAPSHOT = "lab"
 """The one snapshot that a guest has of ours; a new one takes its place."""
@@ -56,7 +57,7 @@ def containers_absent(lab: str, containers: tuple[Container, ...]) -> Commands:
 def snapshot(lab: str, guests: tuple[Guest, ...]) -> Commands:
     """Take a snapshot of each of these guests, memory and disk, in place of the one it had."""
     names, had = _running_and_had(lab, guests)
-    if missing := sorted({guest.name for guest in guests} - names):
+    if missing := [guest for guest in guests if guest.name not in names]:
         yield failure(_not_running(missing))
         return
     for name in sorted(names):
@@ -67,9 +68,12 @@ def snapshot(lab: str, guests: tuple[Guest, ...]) -> Commands:
 
 @operation()
 def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Bring each of these guests back to its snapshot."""
+    """Bring each of these guests back to its snapshot; one that is off runs then, if it is to run at all."""
     names = {guest.name for guest in guests}
-    _, had = _running_and_had(lab, guests)
+    run, had = _running_and_had(lab, guests)
+    if kept_off := [guest for guest in guests if not guest.to_run and guest.name not in run]:
+        yield failure(_not_running(kept_off))
+        return
     if missing := sorted(names - had):
         yield failure(
             LabError(
@@ -107,7 +111,10 @@ def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], set[s
     return {domain.name for domain in there if domain.active}, set(had)
 
 
-def _not_running(names: list[str]) -> LabError:
+def _not_running(guests: list[Guest]) -> LabError:
+    """What to say of guests of one host, which are all to run or are not."""
+    to_run, names = guests[0].to_run, ", ".join(sorted(guest.name for guest in guests))
     return LabError(
-        f"{host.name}: not running: {', '.join(names)}", next_step="bring them up: lab up; or lab reset"
+        f"{host.name}: not running{'' if to_run else f', as {why(host.name)}'}: {names}",
+        next_step="bring them up: lab up; or lab reset" if to_run else start(guests[0].name, host.name),
     )

@@ -28,6 +28,7 @@ class Guest:
 
     :param name: domain name; ``hostname`` is what the guest calls itself.
     :param address: IPv4 address with the prefix length of its network.
+    :param to_run: whether the lab starts it, as ``guests_run`` of its host says; else it is only defined.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Guest:
     uuid: UUID
     mac: str
     address: IPv4Interface
+    to_run: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def _guest(lab: Lab, student: Student, host: KvmHost, name: str, address: IPv4Ad
         uuid=uuid5(NAMESPACE, name),
         mac=_mac(lab.name, address),
         address=IPv4Interface((address, host.settings.guest_network.subnet.prefixlen)),
+        to_run=host.settings.guests_run,
     )
 
 

@@ -22,6 +22,7 @@ class GuestSpec:
     :param seed: the volume of its NoCloud seed, named after its content.
     :param base: the volume of its base image; ``disk``: size of its own disk in bytes.
     :param memory: MiB.
+    :param to_run: whether it is to be started; else it is only to be there, and left running if it runs.
     """
 
     name: str
@@ -32,6 +33,7 @@ class GuestSpec:
     base: str
     disk: int
     memory: int
+    to_run: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,14 @@ class GuestChanges:
     :param shut_down: guests that run by another XML than the desired one.
     :param define: guests with no domain, or with another XML.
     :param overlays: guests without a disk; ``grow``: guests whose disk is smaller than it should be.
-    :param autostart: guests that would not come up with the host; ``start``: guests to start.
+    :param autostart: guests that would not come up with the host; ``no_autostart``: that would, and are not
+        to; ``start``: guests to start.
     :param discard: volumes that nothing uses: seeds that were replaced, base images without overlays.
     :param foreign: names that a domain of somebody else has.
     :param clashes: guests whose address a guest still has that is not planned any more.
     :param unplanned: the lab's guests that are not planned any more, to be left alone.
     :param outdated: guests whose disk keeps another base image; ``larger``: whose disk exceeds the spec's.
+    :param running: guests that run and are not to, to be left running, as they hold work.
     """
 
     seeds: tuple[GuestSpec, ...] = ()
@@ -56,6 +60,7 @@ class GuestChanges:
     overlays: tuple[GuestSpec, ...] = ()
     grow: tuple[GuestSpec, ...] = ()
     autostart: tuple[GuestSpec, ...] = ()
+    no_autostart: tuple[GuestSpec, ...] = ()
     start: tuple[GuestSpec, ...] = ()
     discard: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
@@ -63,12 +68,13 @@ class GuestChanges:
     unplanned: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     larger: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
 
     @property
     def none(self) -> bool:
         """Whether everything is as desired."""
-        work = (self.seeds, self.define, self.overlays, self.grow, self.autostart, self.start, self.discard)
-        return not any(work)
+        disks = (self.seeds, self.overlays, self.grow, self.discard)
+        return not any((*disks, self.define, self.autostart, self.no_autostart, self.start))
 
     @property
     def memory(self) -> int:
@@ -108,9 +114,16 @@ def compare(
             if disk and disk.capacity < spec.disk and (spec in restart or not _active(domains[spec]))
         ),
         autostart=tuple(
-            spec for spec, domain in domains.items() if spec in define or not (domain and domain.autostart)
+            spec
+            for spec, domain in domains.items()
+            if spec.to_run and (spec in define or not _autostarted(domain))
         ),
-        start=tuple(spec for spec in specs if spec in restart or not _active(domains[spec])),
+        no_autostart=tuple(
+            spec for spec, domain in domains.items() if not spec.to_run and _autostarted(domain)
+        ),
+        start=tuple(
+            spec for spec in specs if spec in restart or (spec.to_run and not _active(domains[spec]))
+        ),
         discard=tuple(sorted(_unused(specs, observed.volumes))),
         foreign=tuple(domain.name for domain in domains.values() if domain and not _owned(domain, lab)),
         clashes=tuple((spec.name, takers[spec.mac]) for spec in specs if spec.mac in takers),
@@ -119,6 +132,11 @@ def compare(
             spec.name for spec, disk in disks.items() if disk and not _path(disk).endswith(f"/{spec.base}")
         ),
         larger=tuple(spec.name for spec, disk in disks.items() if disk and disk.capacity > spec.disk),
+        running=tuple(
+            spec.name
+            for spec, domain in domains.items()
+            if not spec.to_run and _active(domain) and spec not in restart
+        ),
     )
 
 
@@ -132,6 +150,10 @@ def _owned(domain: Domain, lab: str) -> bool:
 
 def _active(domain: Domain | None) -> bool:
     return bool(domain and domain.active)
+
+
+def _autostarted(domain: Domain | None) -> bool:
+    return bool(domain and domain.autostart)
 
 
 def _path(volume: Volume) -> str:

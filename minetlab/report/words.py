@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from minetlab.course.claims import Claim
 from minetlab.course.evidence import Verdict
+from minetlab.plan.off import SETTING
 
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
@@ -36,10 +38,19 @@ WORDS: Mapping[Verdict, Word] = {
     "demonstrated": Word("demonstrated", "✓", "démontré", "démontrée", "démontrées"),
 }
 MANY = 6
+NOT_STARTED = "les VM de cet hôte sont définies, mais pas démarrées"
 NOT_AS_PLANNED = "✗ pas comme prévu"
 CONNECTORS = {"sandbox": "bac à sable", "ssh": "SSH"}
 ROLES = {"KVM": "hôte de VM (KVM)", "Docker": "hôte de containers (Docker)"}
 INSIDE = {"KVM": "VM", "Docker": "container"}
+
+
+def cause(reason: str, claim: Claim) -> str:
+    """Why a machine does not show a claim, where that is no violation; empty: what the check says is all.
+
+    :param reason: what the check says.
+    """
+    return NOT_STARTED if SETTING in reason else claim.not_demonstrable or ""
 
 
 def counted(number: int, noun: str) -> str:

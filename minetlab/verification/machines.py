@@ -11,6 +11,7 @@ from minetlab.model import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.plan.containers import ACCESS
 from minetlab.plan.jump import jump_account, keys_file
+from minetlab.plan.off import why
 from minetlab.verification.connection import SHEET_LIMIT, BatchingBackend
 from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 from minetlab.verification.portal import Portal
@@ -159,6 +160,16 @@ class GuestMachine(Machine):
     student_key: str
     terminal: Terminal
 
+    @property
+    def off(self) -> str:
+        """Why it cannot be asked anything, where it is off on purpose; empty: it is asked as any other.
+
+        Its host says so: one that is not to run, and was started all the same, is verified.
+        """
+        if self.guest.to_run or self.name not in Libvirt.on(self.on.host).names(Libvirt.OFF):
+            return ""
+        return f"{self.name}: defined, not started ({why(self.on.name)})"
+
 
 @dataclass(frozen=True)
 class ContainerHostMachine(Machine):
@@ -259,6 +270,8 @@ KVM_HOST_BATCHES = (
         *(Kernel.users_command(hardware.module) for hardware in HARDWARE.values()),
     ),
     (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS),
+    # Asked where guests are not to run, and then by every one of them.
+    (Libvirt.OFF,),
 )
 CONTAINER_BATCHES = (
     (

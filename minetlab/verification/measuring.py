@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 from minetlab.course.measurements import Costs, Series
 from minetlab.plan import Container
 from minetlab.verification import snapshots, workbench
-from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, KvmMachine
+from minetlab.verification.machines import (
+    ContainerHostMachine,
+    ContainerMachine,
+    GuestMachine,
+    KvmMachine,
+)
 from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
 from minetlab.verification.snapshots import History
@@ -43,12 +48,17 @@ class Measuring:
             return f"no container of the TP {workbench.TP} on {host}"
         return ""
 
+    def guest(self, host: KvmMachine) -> GuestMachine | None:
+        """The first guest on a host that is not off on purpose; None: no guest runs there."""
+        guests = (self._session.machine("guest", guest.name) for guest in host.guests)
+        return next((guest for guest in guests if not guest.off), None)
+
     def series(self, host: KvmMachine | ContainerHostMachine) -> Series:
-        """The same work in every environment of a host, by turns."""
+        """The same work in every environment of a host, by turns; a KVM host needs a :meth:`guest`."""
         return self._once("series", host.name, lambda: self._series(host))
 
     def costs(self, host: KvmMachine) -> Costs:
-        """The first guest on a host, and a container of the same student where there is one."""
+        """The :meth:`guest` of a host, and a container of the same student where there is one."""
         return self._once("costs", host.name, lambda: self._costs(host))
 
     def history(self, host: KvmMachine) -> History:
@@ -64,15 +74,20 @@ class Measuring:
 
     def _bench(self, host: KvmMachine | ContainerHostMachine) -> AbstractContextManager[workbench.Bench]:
         if isinstance(host, KvmMachine):
-            guest = self._session.machine("guest", host.guests[0].name)
-            return workbench.of_kvm_host(guest, self._container())
+            return workbench.of_kvm_host(self._running(host), self._container())
         return workbench.of_container_host(self._container(host.name))
 
     def _costs(self, host: KvmMachine) -> Costs:
-        guest = self._session.machine("guest", host.guests[0].name)
-        costs = workbench.costs(guest, self._container(login=host.guests[0].student.login))
+        guest = self._running(host)
+        costs = workbench.costs(guest, self._container(login=guest.guest.student.login))
         MEASURED.append(costs)
         return costs
+
+    def _running(self, host: KvmMachine) -> GuestMachine:
+        guest = self.guest(host)
+        if guest is None:
+            raise AssertionError(f"{host.name}: no guest runs there")
+        return guest
 
     def _container(self, host: str = "", login: str = "") -> ContainerMachine:
         containers = self._containers(host)

@@ -150,6 +150,7 @@ class Libvirt(Reader):
     POOLS = f"{VIRSH} pool-list --name"
     AUTOSTARTED_POOLS = f"{VIRSH} pool-list --all --autostart --name"
     RUNNING = f"{VIRSH} list --state-running --name"
+    OFF = f"{VIRSH} list --state-shutoff --name"
     AUTOSTARTED = f"{VIRSH} list --all --autostart --name"
     # One virsh for all: each that is started takes a third of a second on an emulated host.
     DOMAINS = f"""{VIRSH} "echo; $({VIRSH} list --all --uuid | sed -n 's/..*/dumpxml &;/p')\""""

@@ -16,7 +16,7 @@ from minetlab.cli import collect as cli
 from minetlab.collect import MIB, Collected, Errand, Limits, _Packing, collect
 from minetlab.errors import LabError
 from minetlab.plan import allocate
-from tests.unit.machines import ALL, home_of, lab_of, stand
+from tests.unit.machines import ALL, NOT_RUN, home_of, lab_of, stand
 
 LIMITS = Limits(seconds=30, bytes=4 * MIB)
 MACHINES = allocate(lab_of("alice")).machines
@@ -34,8 +34,9 @@ def folder(tmp_path: Path, inventory: Path) -> Path:
     return folder
 
 
-def of_alice(folder: Path, limits: Limits = LIMITS, silent: dict[str, str] | None = None) -> Collected:
-    return collect("alice", MACHINES, Errand(Path("ssh_config"), silent or {}, folder, limits))
+def of_alice(folder: Path, limits: Limits = LIMITS, *, out_of_reach: tuple[str, ...] = ()) -> Collected:
+    away = dict.fromkeys(out_of_reach, "away")
+    return collect("alice", MACHINES, Errand(Path("ssh_config"), away, folder, limits))
 
 
 def entries(path: Path | None) -> dict[str, tarfile.TarInfo]:
@@ -132,10 +133,11 @@ def test_what_came_stays_where_a_machine_does_not_answer(folder: Path, tmp_path:
 def test_a_whole_archive_is_not_replaced_by_less(folder: Path) -> None:
     of_alice(folder)
     before = (folder / "alice.tar.gz").read_bytes()
-    assert of_alice(folder, silent={"hv1": "away"}).path == folder / "alice.partial.tar.gz"
-    nothing = of_alice(folder, silent={"hv1": "away", "ct1": "away"})
+    names = tuple(machine.name for machine in MACHINES)
+    assert of_alice(folder, out_of_reach=names[:1]).path == folder / "alice.partial.tar.gz"
+    nothing = of_alice(folder, out_of_reach=names)
     assert nothing.path is None
-    assert nothing.problems[0] == "minet-alice: its host does not answer: away"
+    assert nothing.problems == tuple(f"{name}: away" for name in names)
     assert (folder / "alice.tar.gz").read_bytes() == before
     assert {each.name for each in folder.iterdir()} == {"alice.tar.gz", "alice.partial.tar.gz"}
 
@@ -230,8 +232,21 @@ def test_everybody_is_collected_and_what_is_missing_is_said(
     assert not cli.run(inventory, output, ["bob"], LIMITS)
     said = capsys.readouterr().out
     assert f"[1/1] bob: {output}/bob.partial.tar.gz" in said
-    assert "minet-bob: its host does not answer: ssh: connect to host hv1 port 22" in said
+    assert "minet-bob: no answer of its host hv1: ssh: connect to host hv1 port 22" in said
     assert "not all came of 1 of 1 students; what did come stays" in said
+
+
+def test_a_guest_that_is_off_on_purpose_is_said_and_the_rest_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory = stand(tmp_path, monkeypatch, *(set(ALL) - {"minet-alice"}), hosts=NOT_RUN)
+    output = tmp_path / "output"
+    assert not cli.run(inventory, output, ["alice"], LIMITS)
+    said = capsys.readouterr().out
+    assert (
+        "minet-alice: does not run, as guests_run is False on hv1 → on hv1: virsh start minet-alice" in said
+    )
+    assert set(entries(output / "alice.partial.tar.gz")) == {"processus", "isa", "emulation"}
 
 
 def test_what_cannot_be_is_refused(inventory: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from minetlab import remote
 from minetlab.cli import execute
 from minetlab.errors import LabError
 from minetlab.plan import allocate
-from tests.unit.machines import ALL, lab_of, stand
+from tests.unit.machines import ALL, NOT_RUN, lab_of, stand, start_by_hand
 
 
 @pytest.fixture
@@ -84,6 +84,21 @@ def test_a_machine_or_a_host_that_does_not_answer_is_said(
     said = capsys.readouterr().out
     assert "alice (minet-alice-processus): no answer of its host ct1: ssh: connect to host ct1" in said
     assert "done on 0 of 2 machines" in said
+
+
+def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory = stand(tmp_path, monkeypatch, "hv1", "ct1", "minet-bob", hosts=NOT_RUN)
+    start_by_hand(tmp_path, "minet-bob")
+    assert not run(inventory, "echo I am $LOGNAME")
+    said = capsys.readouterr().out
+    assert (
+        "alice (minet-alice): does not run, as guests_run is False on hv1 → on hv1: virsh start minet-alice; "
+        "or set guests_run = True for hv1, then lab up\n"
+    ) in said
+    assert "bob (minet-bob)\n    I am bob\n" in said
+    assert "done on 1 of 2 machines" in said
 
 
 def test_what_hangs_is_given_up(inventory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

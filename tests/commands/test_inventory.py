@@ -78,6 +78,7 @@ def test_all_of_the_practical_work_is_on_real_hosts_and_on_the_course_in_the_san
         ("container_hosts", "capacity = 'many'", "capacity"),
         ("all", "lab_name = 'Much Too Long A Name'", "lab_name"),
         ("all", "require_kvm = 'yes'", "require_kvm"),
+        ("kvm_hosts", "guests_run = 'no'", "guests_run"),
         (
             "container_hosts",
             "docker_address_pools = [{'base': '10.0.0.0/24', 'size': 16}]",
@@ -150,6 +151,13 @@ def test_one_host_can_differ(folder):
     (folder / "lab.py").write_text("kvm_hosts = ['a', ('b', {'guest': {'memory': 2048}})]\n")
     lab = inventory.load(inventory.read(folder / "lab.py"))
     assert [host.settings.guest.memory for host in lab.kvm_hosts] == [1024, 2048]
+
+
+def test_one_host_can_have_its_guests_defined_only(folder):
+    hosts = "('a', {'capacity': 1}), ('b', {'capacity': 1, 'guests_run': False})"
+    (folder / "lab.py").write_text(f"kvm_hosts = [{hosts}]\n")
+    plan = allocate(inventory.load(inventory.read(folder / "lab.py")))
+    assert {guest.host: guest.to_run for guest in plan.guests} == {"a": True, "b": False}
 
 
 def test_data_of_pyinfras_connectors_is_not_the_labs_business(folder):

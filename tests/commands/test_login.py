@@ -65,6 +65,21 @@ def test_a_login_leads_to_the_students_guest(inventory: Path) -> None:
     assert said.endswith("/labs/minet/ssh_config minet-s1 uptime\n")
 
 
+def test_a_guest_that_is_off_on_purpose_is_not_waited_for(inventory: Path, tmp_path: Path) -> None:
+    inventory.write_text('kvm_hosts = [("hv1", {"_sudo": True, "guests_run": False})]\n')
+    (tmp_path / "answer").write_text("minet-s0\n\n")
+    assert lab("ssh", "s1", inventory=inventory, terminal=False) == (
+        1,
+        "lab: minet-s1 does not run, as guests_run is False on hv1\n"
+        "  → on hv1: virsh start minet-s1; or set guests_run = True for hv1, then lab up\n",
+    )
+    started_by_hand, host = lab("ssh", "s0", inventory=inventory), lab("ssh", "hv1", inventory=inventory)
+    assert [said.split()[-1] for _, said in (started_by_hand, host)] == ["minet-s0", "hv1"]
+    (tmp_path / "answer").write_text("\n".join(answer(2, active=False)))
+    status, said = lab("console", "s1", inventory=inventory)
+    assert (status, "hv1: virsh start minet-s1" in said) == (1, True)
+
+
 def test_an_unknown_word_is_one_error(inventory: Path) -> None:
     assert lab("ssh", "s9", inventory=inventory, terminal=False) == (
         1,

@@ -11,11 +11,13 @@ from minetlab import keys, rotation, status
 from minetlab.access import Block, render
 from minetlab.cli import rotate
 from minetlab.errors import LabError
+from minetlab.inventory import InventoryHost
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import access, jump
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file
+from minetlab.plan.layout import Layout
 from minetlab.plan.rotation import changed
 from minetlab.status import MachineState
 from tests.commands.test_jump import Deployed
@@ -148,6 +150,51 @@ def test_a_guest_that_cannot_be_changed_is_left_to_do(guest: Guest, state: str, 
 def test_a_guest_that_does_not_answer_is_left_to_do(guest: Guest) -> None:
     guest.host.prints("echo 'DenyUsers lab' >/etc/ssh/sshd_config.d/deny.conf; kill -HUP 1; sleep 0.5")
     assert guest.change([NEW], [OLD]) == ["minet-alice does not answer SSH"]
+
+
+# What qemu-img 11.1 says of an overlay as it is made, and of one that something was written to.
+NEW_DISK = '{"image-end-offset": 262144, "total-clusters": 131072, "check-errors": 0, "format": "qcow2"}'
+USED_DISK = NEW_DISK.replace("0, ", '0, "allocated-clusters": 1, ')
+
+
+@pytest.mark.parametrize(
+    ("run", "disk", "left"),
+    [
+        (True, NEW_DISK, []),
+        (False, NEW_DISK, []),
+        (True, USED_DISK, ["minet-alice is shut off"]),
+        (
+            False,
+            USED_DISK,
+            [
+                "minet-alice is shut off (on hv1: virsh start minet-alice; "
+                "or set guests_run = True for hv1, then lab up)"
+            ],
+        ),
+        (True, None, ["minet-alice is shut off"]),
+    ],
+)
+def test_a_guest_that_was_never_on_takes_the_keys_of_its_seed(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, run: bool, disk: str | None, left: list[str]
+) -> None:
+    programs = {
+        "ssh": 'for last; do :; done; exec sh -c "$last"',
+        "qemu-img": f"[ $3 = {Layout('minet').disk('minet-alice.qcow2')} ] && cat {tmp_path}/disk",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    if disk:
+        (tmp_path / "disk").write_text(disk)
+    settings = KvmHostSettings(guests_run=run)
+    lab = lab.model_copy(update={"kvm_hosts": (KvmHost(name=HOST, settings=settings),)})
+    off = MachineState(HOST, "minet-alice", "guest", "alice", "shut off")
+    monkeypatch.setattr(status, "states", lambda *_: (off,))
+    hosts = [InventoryHost(HOST, ("kvm_hosts",), {})]
+    plan = allocate(lab).of({"alice"})
+    assert rotation.in_guests(lab, plan, hosts, tmp_path / "ssh_config", add=[NEW], drop=[OLD]) == left
 
 
 class Command:

@@ -46,6 +46,8 @@ KINDS = {
 SESSION = pytest.StashKey[Session]()
 # The machines of which a check has failed because they, or their host, did not answer.
 SILENT = pytest.StashKey[set[str]]()
+# Of a check inside a guest: why that is off, where it is on purpose.
+OFF = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -152,6 +154,16 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Skip the checks inside a guest that is off on purpose.
+
+    Here and not in its fixture: what is skipped before the check itself counts as not checked.
+    """
+    if reason := item.stash.get(OFF, ""):
+        pytest.skip(reason)
+
+
 class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
     """All checks over one connection by one worker: a guest's, or a host's with what is read through it.
 
@@ -245,7 +257,10 @@ def domain(request: pytest.FixtureRequest) -> GuestMachine:
 @pytest.fixture
 def guest(request: pytest.FixtureRequest) -> GuestMachine:
     machine: GuestMachine = _machine(request)
-    _contact(request, machine.on, machine)
+    _contact(request, machine.on)
+    request.node.stash[OFF] = machine.off
+    if not request.node.stash[OFF]:
+        _contact(request, machine)
     return machine
 
 

@@ -18,18 +18,20 @@ IMAGE = UrlImage(url="https://example.org/debian.qcow2", sha256="0123456789ab" +
 SETTINGS = KvmHostSettings(guest_network=NETWORK, guest=GuestSize(memory=512, disk=4), guest_image=IMAGE)
 
 
-def guests(number: int) -> tuple[Guest, ...]:
-    """Guests of this many students."""
+def guests(number: int, *, run: bool = True) -> tuple[Guest, ...]:
+    """Guests of this many students, on a host that runs its guests or does not."""
     students = tuple(Student(login=f"s{each}", name=f"Élève <{each}>", ssh_key=KEY) for each in range(number))
-    host = KvmHost(name="hv1", settings=SETTINGS)
+    host = KvmHost(name="hv1", settings=SETTINGS.model_copy(update={"guests_run": run}))
     return allocate(Lab(name=LAB, students=students, kvm_hosts=(host,), container_hosts=())).guests
 
 
-def guest_specs(number: int, feature: str | None = "svm", base: str = BASE) -> tuple[GuestSpec, ...]:
+def guest_specs(
+    number: int, feature: str | None = "svm", base: str = BASE, *, run: bool = True
+) -> tuple[GuestSpec, ...]:
     """Their specs."""
     return tuple(
         guest_spec(LAB, guest, size=SETTINGS.guest, network=NETWORK, base=base, feature=feature)
-        for guest in guests(number)
+        for guest in guests(number, run=run)
     )
 
 
@@ -38,7 +40,7 @@ def network(number: int) -> NetworkSpec:
     return network_spec(LAB, NETWORK, guests(number))
 
 
-def standing(number: int, *, active: bool = True, lab: str = LAB) -> LibvirtObserved:
+def standing(number: int, *, active: bool = True, autostart: bool = True, lab: str = LAB) -> LibvirtObserved:
     """A host on which everything stands as specified."""
     specs, net = guest_specs(number), network(number)
     disks = f"/var/lib/libvirt/images/minet-lab/{LAB}/disks"
@@ -64,7 +66,7 @@ def standing(number: int, *, active: bool = True, lab: str = LAB) -> LibvirtObse
                 uuid=f"0-{spec.name}",
                 label=Label(lab, spec.digest),
                 active=active,
-                autostart=True,
+                autostart=autostart,
                 macs=(spec.mac,),
             )
             for spec in specs
@@ -72,7 +74,9 @@ def standing(number: int, *, active: bool = True, lab: str = LAB) -> LibvirtObse
     )
 
 
-def answer(number: int, *, active: bool = True, lab: str = LAB, memory: int = 64_000) -> list[str]:
+def answer(
+    number: int, *, active: bool = True, autostart: bool = True, lab: str = LAB, memory: int = 64_000
+) -> list[str]:
     """What the host of :func:`standing` answers to the bulk fact."""
     specs, net = guest_specs(number), network(number)
     uuids = [str(guest.uuid) for guest in guests(number)]
@@ -99,7 +103,7 @@ def answer(number: int, *, active: bool = True, lab: str = LAB, memory: int = 64
         "installed": [],
         "domains": uuids,
         "domains-active": uuids if active else [],
-        "domains-autostart": uuids,
+        "domains-autostart": uuids if autostart else [],
         "networks-active": [net_uuid],
         "networks-autostart": [net_uuid],
         "pools-active": [pool_uuid],

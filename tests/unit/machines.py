@@ -19,12 +19,24 @@ if ! cd "$MACHINES/$1" 2>/dev/null; then
 fi
 exec sh -c "$(printf %s "$2" | sed "s#=/home/#=$MACHINES/$1/home/#g; s#/var/lib/minet-lab/#$PWD&#g")"
 """
+# A host's libvirt: the guests that are in the folder "active" run, all others are off.
+VIRSH = """\
+#!/bin/sh
+case "$*" in
+*"list --name") ls "$MACHINES/active" 2>/dev/null; exit 0 ;;
+*"list --state-shutoff --name") for each in minet-alice minet-bob; do
+    [ -e "$MACHINES/active/$each" ] || echo $each; done ;;
+*) exit 1 ;;
+esac
+"""
 PROGRAMS = {
     "ssh": SSH,
+    "virsh": VIRSH,
     "sudo": '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n',
     "runuser": '#!/bin/sh\n[ "$1 $3" = "--login --command" ] || exit 9\nLOGNAME=$2 exec sh -c "$4"\n',
 }
 HOSTS = 'kvm_hosts = ["hv1"]\ncontainer_hosts = ["ct1"]\n'
+NOT_RUN = 'kvm_hosts = [("hv1", {"guests_run": False})]\ncontainer_hosts = ["ct1"]\n'
 TPS = ("processus", "isa", "emulation")
 ALL = (
     "hv1",
@@ -33,8 +45,11 @@ ALL = (
 )
 
 
-def stand(folder: Path, monkeypatch: pytest.MonkeyPatch, *aliases: str) -> Path:
-    """Have these machines answer; returns an inventory of Alice and Bob, with one host of each kind."""
+def stand(folder: Path, monkeypatch: pytest.MonkeyPatch, *aliases: str, hosts: str = HOSTS) -> Path:
+    """Have these machines answer; returns an inventory of Alice and Bob, with one host of each kind.
+
+    :param hosts: of the inventory; of :data:`NOT_RUN`, no guest runs before :func:`start_by_hand`.
+    """
     (folder / "bin").mkdir()
     for name, text in PROGRAMS.items():
         program = folder / "bin" / name
@@ -47,8 +62,14 @@ def stand(folder: Path, monkeypatch: pytest.MonkeyPatch, *aliases: str) -> Path:
     monkeypatch.setenv("MINETLAB_STATE", str(folder / "state"))
     shutil.copytree(PROJECT_ROOT / "inventories", folder / "course")
     inventory = folder / "course" / "lab.py"
-    inventory.write_text(HOSTS)
+    inventory.write_text(hosts)
     return inventory
+
+
+def start_by_hand(folder: Path, guest: str) -> None:
+    """Have a host's libvirt say that one of its guests runs."""
+    (folder / "machines" / "active").mkdir(exist_ok=True)
+    (folder / "machines" / "active" / guest).touch()
 
 
 def lab_of(*logins: str) -> Lab:

@@ -39,9 +39,13 @@ class Measured:
     witnessed: History
     lacking: str = ""
     required: bool = False
+    guest_runs: bool = True
 
     def missing(self, host: str) -> str:
         return self.lacking
+
+    def guest(self, host: object) -> str | None:
+        return "minet-alice" if self.guest_runs else None
 
     def series(self, host: object) -> Series:
         return self.on_container_host if type(host).__name__ == "ContainerHostMachine" else self.on_kvm_host

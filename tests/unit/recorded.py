@@ -25,6 +25,7 @@ from minetlab.verification.machines import (
     KvmMachine,
     Terminal,
 )
+from minetlab.verification.modules import Libvirt, Qemu
 from minetlab.verification.portal import Portal
 from minetlab.verification.sheets import Sheet
 
@@ -74,7 +75,7 @@ class RecordedBackend(BaseBackend):  # type: ignore[misc]
 class RecordedLab:
     """The machines of the recording, each of which can be made to answer wrongly."""
 
-    def __init__(self, *, require_kvm: bool = False) -> None:
+    def __init__(self, *, require_kvm: bool = False, guests_run: bool = True) -> None:
         self.answers = {
             name: {
                 command: "\n".join(lines)
@@ -85,12 +86,14 @@ class RecordedLab:
         # One container stands for those of every TP image.
         self.answers[CONTAINER] |= {command: _as_the_sheet_says(tp) for tp, command in SHEETS.items()}
         self.answers[ALICE] |= {command: _as_the_sheet_says(tp) for tp, command in GUEST_SHEETS.items()}
+        self.answers[HV1][Libvirt.OFF] = ""
+        settings = KvmHostSettings(guest_tps=TPS, guests_run=guests_run)
         self.lab = Lab(
             name="minet",
             students=tuple(
                 Student(login=login, name=f"{login.title()} Exemple") for login in ("alice", "bob")
             ),
-            kvm_hosts=(KvmHost(name="@sandbox/hv1", settings=KvmHostSettings(guest_tps=TPS)),),
+            kvm_hosts=(KvmHost(name="@sandbox/hv1", settings=settings),),
             container_hosts=(ContainerHost(name="@sandbox/ct1", settings=ContainerHostSettings()),),
             require_kvm=require_kvm,
         )
@@ -106,6 +109,12 @@ class RecordedLab:
             del self.answers[machine][command]
         else:
             self.answers[machine][command] = answer.replace(old, new)
+
+    def switch_off(self) -> None:
+        """Have all guests be off, and none come up with the host."""
+        self.answers[HV1][Libvirt.OFF] = "minet-alice\nminet-bob"
+        for command in (Libvirt.RUNNING, Libvirt.AUTOSTARTED, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS):
+            self.answers[HV1][command] = ""
 
     def machine(self, fixture: str) -> Any:
         """The machine that the fixture of that name gives to a check."""

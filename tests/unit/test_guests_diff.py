@@ -1,12 +1,13 @@
 """What has to be done about guests and their network, from what is desired and what is there."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
 from minetlab.plan.layout import overlay
-from minetlab.plan.libvirt_state import Label, LibvirtObserved, Network, Volume
+from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Network, Volume
 from minetlab.plan.network_diff import NetworkChanges, ReservationUpdate
 from minetlab.plan.network_diff import compare as compare_network
 from tests.unit.guests import BASE, LAB, guest_specs, network, standing
@@ -108,6 +109,63 @@ def test_domains_of_somebody_else_are_no_guests_of_ours() -> None:
 def test_an_address_that_a_left_guest_still_has_is_not_given_again() -> None:
     newcomer = replace(FIRST, name="minet-new")
     assert compare(LAB, [newcomer], standing(1)).clashes == (("minet-new", FIRST.name),)
+
+
+IDLE = tuple(replace(spec, to_run=False) for spec in SPECS)
+OFF = standing(3, active=False, autostart=False)
+
+
+def test_guests_that_are_not_to_run_are_defined_and_that_is_all() -> None:
+    changes = compare(LAB, IDLE, LibvirtObserved(answers=True))
+    for work in (changes.seeds, changes.overlays, changes.define):
+        assert work == IDLE
+    assert (changes.start, changes.autostart, changes.no_autostart) == ((), (), ())
+    assert (changes.memory, changes.room) == (0, 3 * OVERLAY_ROOM)
+    assert compare(LAB, IDLE, OFF) == GuestChanges()
+
+
+def test_a_guest_that_runs_and_is_not_to_is_named_and_loses_only_its_autostart() -> None:
+    changes = compare(LAB, IDLE, STANDING)
+    assert changes == GuestChanges(no_autostart=IDLE, running=tuple(spec.name for spec in IDLE))
+    changed = replace(IDLE[0], digest="other")
+    changes = compare(LAB, [changed], standing(1))
+    assert changes.shut_down == changes.define == changes.start == (changed,)
+    assert (changes.autostart, changes.running, changes.memory) == ((), (), 0)
+
+
+def test_guests_that_are_to_run_again_are_started_and_come_up_with_the_host() -> None:
+    assert compare(LAB, SPECS, OFF) == GuestChanges(autostart=SPECS, start=SPECS)
+
+
+def after(changes: GuestChanges, observed: LibvirtObserved) -> LibvirtObserved:
+    """What is there once domains are as these changes want them."""
+    for spec in changes.define:
+        was = observed.domains.get(spec.name, Domain(spec.name, spec.name))
+        now = replace(was, label=Label(LAB, spec.digest), active=was.active and spec not in changes.shut_down)
+        observed = replace(observed, domains={**observed.domains, spec.name: now})
+    for spec in changes.autostart:
+        observed = with_domain(observed, spec.name, autostart=True)
+    for spec in changes.no_autostart:
+        observed = with_domain(observed, spec.name, autostart=False)
+    for spec in changes.start:
+        observed = with_domain(observed, spec.name, active=True)
+    return observed
+
+
+@pytest.mark.parametrize("run", [True, False])
+@pytest.mark.parametrize("there", [None, *product([True, False], repeat=3)])
+def test_whatever_was_there_what_is_to_run_does_and_nothing_that_runs_is_stopped(
+    run: bool, there: tuple[bool, bool, bool] | None
+) -> None:
+    spec, observed = replace(FIRST, to_run=run), replace(standing(1), domains={})
+    active, autostart, changed = there or (False, False, False)
+    if there:
+        label = Label(LAB, "other" if changed else spec.digest)
+        observed = with_domain(standing(1), spec.name, label=label, active=active, autostart=autostart)
+    stand = after(compare(LAB, [spec], observed), observed)
+    domain = stand.domains[spec.name]
+    assert (domain.active, domain.autostart) == (run or active, run)
+    assert compare(LAB, [spec], stand).none
 
 
 SPEC = network(3)

@@ -25,9 +25,14 @@ def running(
     kvm: list[str] = WORKING,
     settings: KvmHostSettings = SETTINGS,
     require_kvm: bool = False,
+    run: bool = True,
     diff: bool = False,
 ) -> Run:
-    arguments: dict[str, Any] = {"settings": settings, "guests": guests(number), "require_kvm": require_kvm}
+    arguments: dict[str, Any] = {
+        "settings": settings,
+        "guests": guests(number, run=run),
+        "require_kvm": require_kvm,
+    }
     return run_operation(operations.running, {STATE: lines, KVM: kvm}, lab=LAB, diff=diff, **arguments)
 
 
@@ -42,6 +47,37 @@ def test_guests_are_made_in_the_order_they_need() -> None:
     steps = ("pool-refresh", "vol-create-as", "define --validate", "autostart minet-s0", "start minet-s0")
     assert [text.index(step) for step in steps] == sorted(text.index(step) for step in steps)
     assert "base-0123456789ab.qcow2" in text
+
+
+def test_guests_that_are_not_to_run_are_made_and_not_started() -> None:
+    commands = running(EMPTY, 2, run=False).commands[2:]
+    assert sum("define --validate" in command for command in commands) == 2
+    assert sum("vol-create-as" in command for command in commands) == 2
+    assert not [each for each in commands for word in ("start", "autostart") if word in each.split()]
+    again = running(answer(30, active=False, autostart=False), 30, run=False)
+    assert (len(again.commands), again.changed, again.failed) == (2, False, False)
+    assert not running(answer(3, active=False, autostart=False, memory=10), 3, run=False).failed
+
+
+def test_guests_that_run_and_are_not_to_stay_and_do_not_come_up_with_the_host(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = running(answer(2), 2, run=False)
+    assert [command.partition("///system ")[2] or command for command in run.commands[2:]] == [
+        "autostart --disable minet-s0",
+        "autostart --disable minet-s1",
+    ]
+    assert (
+        "left running, as they may hold work, though guests_run is False: minet-s0, minet-s1" in caplog.text
+    )
+    assert "virsh shutdown minet-s0" in caplog.text
+    again = running(answer(2, autostart=False), 2, run=False)
+    assert (again.changed, again.failed) == (False, False)
+
+
+def test_guests_that_are_to_run_again_are_started() -> None:
+    commands = running(answer(1, active=False, autostart=False), 1).commands[2:]
+    assert [command.split()[4:] for command in commands] == [["autostart", "minet-s0"], ["start", "minet-s0"]]
 
 
 def test_a_changed_size_restarts_guests_and_says_so_first(caplog: pytest.LogCaptureFixture) -> None:
@@ -95,6 +131,14 @@ def test_a_domain_of_somebody_else_fails_the_host_and_is_left_alone() -> None:
 
 def ready(responses: dict[str, list[str]]) -> Run:
     return run_operation(operations.ready, {**responses, KVM: WORKING}, lab=LAB, guests=guests(2))
+
+
+def test_nobody_waits_for_guests_that_are_not_to_run() -> None:
+    run = run_operation(operations.ready, {}, lab=LAB, guests=guests(2, run=False))
+    assert (run.commands, run.changed, run.failed) == ([], False, False)
+    mixed = (*guests(1, run=False), *guests(2)[1:])
+    (command,) = run_operation(operations.ready, {SSH: ADDRESSES}, lab=LAB, guests=mixed).commands
+    assert f"for address in {ADDRESSES[1]}; do" in command
 
 
 ADDRESSES = [str(guest.address.ip) for guest in guests(2)]

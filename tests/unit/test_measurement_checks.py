@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from minetlab.verification.measuring import Measuring
+from minetlab.verification.modules import Libvirt
+from minetlab.verification.session import Session
 from minetlab.verification.snapshots import History
 from tests.hosts import test_measurements as checks
 from tests.unit.measured import Measured, costs, measured, series
@@ -65,6 +69,42 @@ def test_without_the_workload_it_is_said_and_require_kvm_refuses_it(check: Check
     for required, outcome in ((False, pytest.skip.Exception), (True, AssertionError)):
         with pytest.raises(outcome, match=lacking):
             run(check, RecordedLab(), replace(GOOD, lacking=lacking, required=required))
+
+
+OF_A_GUEST = [
+    checks.test_emulation_costs_on_kvm_host,
+    checks.test_guest_computes_at_the_processors_speed,
+    checks.test_guest_takes_more_than_a_container,
+]
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_on_a_host_that_is_to_run_no_guest_only_what_needs_none_is_measured(
+    check: Check, required: bool
+) -> None:
+    lab, found = RecordedLab(guests_run=False), replace(GOOD, guest_runs=False, required=required)
+    if check in OF_A_GUEST:
+        with pytest.raises(pytest.skip.Exception, match=r"hv1: no guest runs .*: guests_run is False on hv1"):
+            run(check, lab, found)
+    else:
+        run(check, lab, found)
+
+
+def test_a_host_without_guests_has_none_to_be_measured() -> None:
+    with pytest.raises(pytest.skip.Exception, match="hv1: no guest runs there to be measured: it has none"):
+        run(OF_A_GUEST[0], RecordedLab(), replace(GOOD, guest_runs=False))
+
+
+def test_the_guest_that_is_measured_is_the_first_that_runs() -> None:
+    lab = RecordedLab(guests_run=False)
+    alice = lab.guest
+    bob = replace(alice, name="minet-bob", guest=lab.plan.guests[1])
+    session = SimpleNamespace(machine=lambda _, name: {each.name: each for each in (alice, bob)}[name])
+    measuring = Measuring(cast(Session, session))
+    for off, first in (("", alice), ("minet-alice", bob), ("minet-alice\nminet-bob", None)):
+        lab.answers[HV1][Libvirt.OFF] = off
+        assert measuring.guest(lab.kvm_host) == first
 
 
 def test_the_guests_ratio_is_not_demonstrable_without_hardware_virtualization() -> None:

@@ -180,6 +180,18 @@ def test_what_stands_already_is_not_needed_again() -> None:
     assert not bad(subject(disk=4 * 4096, libvirt=domains(4)))
 
 
+def test_guests_that_are_not_to_run_need_a_disk_and_no_memory() -> None:
+    idle = KVM.model_copy(update={"guests_run": False})
+    small: dict[str, Any] = {"settings": idle, "memory": 4 * 256, "processors": 1}
+    found = {each.check: each for each in findings(subject(**small), NOW - 1, NOW + 1)}
+    assert {each.severity for each in found.values()} == {Severity.OK}
+    assert found["memory"].found.startswith("0 guests (guests_run is False) and 4 containers to start take")
+    assert [each.check for each in bad(subject(settings=idle, disk=2000))] == ["disk"]
+    running = bad(subject(**small, libvirt=domains(4)))
+    assert [each.check for each in running] == ["processors"]
+    assert verdict([subject(**small)], bad(subject(**small))) == "fits"
+
+
 def test_the_labs_own_network_and_ports_are_no_clash() -> None:
     own = Route(IPv4Network("10.77.0.0/24"), "vbr-minet")
     docker = [

@@ -112,6 +112,15 @@ def test_what_cannot_be_shown_here_is_said_in_french(mixed: Any) -> None:
     assert "violé" not in said
 
 
+def test_of_a_guest_that_is_off_on_purpose_that_is_said_and_not_what_its_host_lacks() -> None:
+    lab = RecordedLab(guests_run=False)
+    lab.switch_off()
+    said = text_of(at(parsed(evidence_of(lab)), f"C12-{ALICE}"))
+    assert "Non démontrable ici : les VM de cet hôte sont définies, mais pas démarrées." in said
+    assert "minet-alice: defined, not started (guests_run is False on hv1)" in said
+    assert "virtualisation matérielle" not in said
+
+
 def test_the_matrices_have_a_row_a_machine_and_the_verdicts(mixed: Any) -> None:
     rows = {
         text_of(row[0]): [text_of(cell) for cell in row[1:]]

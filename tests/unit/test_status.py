@@ -17,11 +17,11 @@ STUDENTS = tuple(Student(login=f"s{each}", name=f"Élève {each}") for each in r
 HOSTS = (InventoryHost("hv1", ("kvm_hosts",), {}), InventoryHost("ct1", ("container_hosts",), {}))
 
 
-def lab_of(students: tuple[Student, ...]) -> Lab:
+def lab_of(students: tuple[Student, ...], *, run: bool = True) -> Lab:
     return Lab(
         name=LAB,
         students=students,
-        kvm_hosts=(KvmHost(name="hv1", settings=SETTINGS),),
+        kvm_hosts=(KvmHost(name="hv1", settings=SETTINGS.model_copy(update={"guests_run": run})),),
         container_hosts=(ContainerHost(name="ct1", settings=ContainerHostSettings()),),
     )
 
@@ -67,6 +67,21 @@ def test_machines_of_somebody_who_left_are_found_by_their_labels(answers: Path) 
     found = seen(STUDENTS[:1])
     assert found["minet-s1"] == ("running", False)
     assert found["minet-s1-processus"] == ("exited", False)
+
+
+def test_a_guest_that_is_not_to_run_is_fine_off_and_running_and_not_where_it_is_missing(
+    answers: Path,
+) -> None:
+    def guests(*, run: bool) -> dict[str, tuple[str, bool]]:
+        lab = lab_of(STUDENTS, run=run)
+        found = states(lab, allocate(lab), HOSTS[:1], Path("ssh_config"))
+        return {each.name: (each.state, each.fine) for each in found}
+
+    (answers / "hv1").write_text("\n".join(answer(1, active=False)))
+    assert guests(run=False) == {"minet-s0": ("shut off", True), "minet-s1": (MISSING, False)}
+    assert guests(run=True) == {"minet-s0": ("shut off", False), "minet-s1": (MISSING, False)}
+    (answers / "hv1").write_text("\n".join(answer(2)))
+    assert guests(run=False) == {"minet-s0": ("running", True), "minet-s1": ("running", True)}
 
 
 def test_a_host_that_does_not_answer_does_not_hide_the_others(answers: Path) -> None:

@@ -81,6 +81,33 @@ def test_no_snapshot_is_taken_of_a_guest_that_does_not_run(caplog: pytest.LogCap
     assert "not running: minet-s0" in caplog.text
 
 
+@pytest.mark.parametrize("operation", [students.snapshot, students.revert])
+def test_a_guest_that_is_off_on_purpose_is_left_off_and_it_is_said(
+    operation: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    off = guests(3, run=False)
+    responses = {STATE: answer(3, active=False, autostart=False), SNAPSHOTS: ["minet-s0"]}
+    result = run(operation, responses, guests=off[:1])
+    assert (result.failed, len(result.commands)) == (True, 2)
+    assert "not running, as guests_run is False on @fake/ct1: minet-s0" in caplog.text
+    assert "on @fake/ct1: virsh start minet-s0; or set guests_run = True" in caplog.text
+    started = run(operation, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=off[:1])
+    assert started.commands[-1].split()[4] in {"snapshot-create-as", "snapshot-revert"}
+
+
+def test_a_guest_that_is_made_anew_is_not_started_where_it_is_not_to_run() -> None:
+    result = run(
+        guest_operations.running,
+        {STATE: answer(2)},
+        settings=SETTINGS,
+        guests=guests(3, run=False)[2:],
+        require_kvm=False,
+        neighbours=guests(3, run=False),
+    )
+    assert any("define --validate" in command for command in result.commands)
+    assert not [each for each in result.commands for word in ("start", "autostart") if word in each.split()]
+
+
 def test_a_guest_goes_back_to_its_snapshot() -> None:
     result = run(students.revert, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ONE)
     (reverted,) = result.commands[2:]

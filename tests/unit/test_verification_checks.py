@@ -111,6 +111,50 @@ def test_without_hardware_virtualization_it_is_said_and_require_kvm_refuses_it(c
             run(check, lab)
 
 
+OF_ITS_PROCESS = [
+    domains.test_host_sees_one_qemu_process,
+    domains.test_process_uses_kvm,
+    domains.test_processor_leaves_the_guest,
+    domains.test_module_serves_the_guest,
+]
+REASON = r"^minet-alice: defined, not started \(guests_run is False on hv1\)$"
+
+
+@pytest.mark.parametrize("require_kvm", [False, True])
+@pytest.mark.parametrize("check", checks_of(domains), ids=lambda check: check.__name__)
+def test_of_a_guest_that_is_off_on_purpose_the_host_is_asked_all_but_what_it_runs(
+    check: Check, require_kvm: bool
+) -> None:
+    lab = RecordedLab(guests_run=False, require_kvm=require_kvm)
+    lab.switch_off()
+    if check in OF_ITS_PROCESS:
+        with pytest.raises(pytest.skip.Exception, match=REASON):
+            run(check, lab)
+    else:
+        run(check, lab)
+
+
+@pytest.mark.parametrize("check", [domains.test_domain_is_started_as_planned, *OF_ITS_PROCESS])
+def test_a_guest_that_is_to_run_and_is_off_fails(check: Check) -> None:
+    lab = RecordedLab()
+    lab.switch_off()
+    with pytest.raises(AssertionError, match=ALICE):
+        run(check, lab)
+
+
+@pytest.mark.parametrize("check", checks_of(domains), ids=lambda check: check.__name__)
+def test_a_guest_that_was_started_by_hand_is_asked_as_any_other(check: Check) -> None:
+    lab = RecordedLab(guests_run=False)
+    lab.answers[HV1][Libvirt.AUTOSTARTED] = ""
+    run(check, lab)
+
+
+def test_a_guest_that_is_not_to_run_and_comes_up_with_its_host_fails() -> None:
+    lab = RecordedLab(guests_run=False)
+    with pytest.raises(AssertionError, match="autostarted by hv1: expected no, observed yes"):
+        run(domains.test_domain_is_started_as_planned, lab)
+
+
 def test_an_emulated_guest_is_wrong_where_the_host_can_virtualize_and_the_reverse() -> None:
     lab = RecordedLab()
     lab.spoil(HV1, Cpu.LSCPU, " svm ", " ")

@@ -90,13 +90,13 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (kvm_hosts.test_pool_stands, HV1, Libvirt.AUTOSTARTED_POOLS): [
         ("minet", ""),
     ],
-    (domains.test_domain_runs_now_and_at_boot, HV1, Libvirt.RUNNING): [
+    (domains.test_domain_is_started_as_planned, HV1, Libvirt.RUNNING): [
         ("minet-alice", ""),
     ],
-    (domains.test_domain_runs_now_and_at_boot, HV1, Libvirt.AUTOSTARTED): [
+    (domains.test_domain_is_started_as_planned, HV1, Libvirt.AUTOSTARTED): [
         ("minet-alice", ""),
     ],
-    (domains.test_domain_runs_now_and_at_boot, HV1, Libvirt.DOMAINS): [
+    (domains.test_domain_is_started_as_planned, HV1, Libvirt.DOMAINS): [
         ("<name>minet-alice<", "<name>minet-al<"),
     ],
     (domains.test_domain_is_accelerated, HV1, Libvirt.DOMAINS): [

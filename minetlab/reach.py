@@ -1,0 +1,41 @@
+"""Which of the lab's machines nobody need wait for: their hosts say so beforehand."""
+
+from collections.abc import Collection
+
+from minetlab import remote, status
+from minetlab.access import DescribedLab, alias_of
+from minetlab.facts.libvirt import ActiveDomains
+from minetlab.plan import Guest
+from minetlab.plan.off import start, why
+from minetlab.remote import Machine
+
+
+def out_of_reach(described: DescribedLab, machines: Collection[Machine]) -> dict[str, str]:
+    """Those of these machines whose host does not answer, or that are off on purpose: by name, with why."""
+    silent = remote.silent_hosts(described.ssh_config, machines)
+    problems = {
+        each.name: f"no answer of its host {alias_of(each.host)}: {silent[each.host]}"
+        for each in machines
+        if each.host in silent
+    }
+    guests = [each for each in machines if isinstance(each, Guest) and each.name not in problems]
+    for guest in kept_off(described, guests):
+        alias = alias_of(guest.host)
+        problems[guest.name] = f"does not run, as {why(alias)} → {start(guest.name, alias)}"
+    return problems
+
+
+def kept_off(described: DescribedLab, guests: Collection[Guest]) -> tuple[Guest, ...]:
+    """Those of these guests that are not to run, and do not; only their hosts are asked.
+
+    Of a host that does not answer it is not known: its guests are none of them.
+    """
+    not_to_run = [guest for guest in guests if not guest.to_run]
+    hosts = [host for host in described.hosts if host.name in {guest.host for guest in not_to_run}]
+    seen = status.on_each(hosts, lambda host: status.ask(ActiveDomains(), host, described.ssh_config))
+    running = {host.name: active for host, active in zip(hosts, seen, strict=True)}
+    return tuple(
+        guest
+        for guest in not_to_run
+        if (active := running[guest.host]) is not None and guest.name not in active
+    )
