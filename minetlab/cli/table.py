@@ -32,7 +32,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     console = console_for(table)
     console.print(table)
     for url in sites(lab):
-        console.print(f"TP site, for students and their instructor: {url}")
+        console.print(f"TP site, for students and their instructor: {url} (their passwords: ./lab cards)")
     if verdicts.green:
         console.print("[green]Every machine shows what it should.[/] Take the lab down with: ./lab down")
         console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
