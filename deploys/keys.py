@@ -1,11 +1,11 @@
-"""Have hosts know students' keys of now: pyinfra inventories/lab.py deploys/keys.py --data students=alice
+"""Have hosts know keys and passwords of now: pyinfra inventories/lab.py deploys/keys.py --data students=alice
 
 Guests that run are not reached from their host: `lab rotate` changes those."""
 
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import access, guests, jump, lock
+from minetlab.operations import access, guests, jump, lock, portal
 
 lab, plan = inventory.current()
 chosen = inventory.chosen()
@@ -26,5 +26,7 @@ if inventory.CONTAINER_HOSTS in host.groups:
         lab=lab.name,
         containers=chosen.containers_on(host.name),
     )
+    if lab.container_host(host.name).settings.portal_port:
+        portal.users(name="Let the students into the TP site", lab=lab)
 
 jump.only(name="Let the students through to their machines", lab=lab, plan=plan)

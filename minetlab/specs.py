@@ -5,9 +5,9 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid5
 
-from minetlab import keys
+from minetlab import keys, passwords
 from minetlab.model import GuestSize, Lab, Network
-from minetlab.plan import Container, Guest, Plan, jump
+from minetlab.plan import Container, Guest, Plan, jump, portal
 from minetlab.plan.access import AccessFile
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.plan.guest_diff import GuestSpec
@@ -131,6 +131,15 @@ def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
         opened_by = "".join(f"{key}\n" for key in public)
         files[f"{container.name}/authorized_keys"] = AccessFile(opened_by.encode(), 0o444)
     return files
+
+
+def site_users(lab: Lab) -> dict[str, AccessFile]:
+    """Who is let into the lab's site, with hashes of passwords: by path below the lab's folder for keys."""
+    logins = sorted(student.login for student in lab.students)
+    students = (passwords.student(lab.name, login).line for login in logins)
+    files = {portal.STUDENTS: "".join(students), portal.INSTRUCTOR: passwords.instructor(lab.name).line}
+    folder = portal.container_name(lab.name)
+    return {f"{folder}/{name}": AccessFile(text.encode(), 0o400) for name, text in files.items()}
 
 
 def jump_keys(lab: Lab, plan: Plan, host: str) -> str:

@@ -1,7 +1,7 @@
-"""The cards on paper: an HTML page that needs nothing beside it, and the same as PDF, without secrets."""
+"""The cards on paper: an HTML page that needs nothing beside it, and the same as PDF; no key is on them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import segno
 from markupsafe import Markup, escape
@@ -22,7 +22,8 @@ class Card:
     """One student's card.
 
     :param folder: what the folder that goes with it is called.
-    :param portal: address of the practical work's site; None: the lab has none.
+    :param portal: address of the practical work's site; None: students can reach none.
+    :param password: the student's, for that site; None: the lab serves none.
     """
 
     lab: str
@@ -30,6 +31,7 @@ class Card:
     logins: tuple[Login, ...]
     folder: str
     portal: str | None = None
+    password: str | None = field(default=None, repr=False)
     language: Language = "fr"
 
     @property
@@ -53,14 +55,22 @@ class Card:
     @property
     def once(self) -> Markup:
         """What to do before the first login."""
-        names = {"folder": self.folder, "home": home_of(self.lab)}
-        return escape(self.words.once).format(
-            **{name: Markup("<code>{}</code>").format(value) for name, value in names.items()}
-        )
+        return _filled(self.words.once, folder=self.folder, home=home_of(self.lab))
+
+    @property
+    def site(self) -> Markup:
+        """What the page with the student's machines asks for."""
+        return _filled(self.words.site, login=self.student.login, password=self.password or "")
 
     def command(self, login: Login) -> str:
         """What the student types to log into a machine."""
         return command(self.lab, login.machine)
+
+
+def _filled(text: str, **values: str) -> Markup:
+    return escape(text).format(
+        **{name: Markup("<code>{}</code>").format(value) for name, value in values.items()}
+    )
 
 
 def html(lab: str, cards: Sequence[Card], language: Language = "fr") -> str:

@@ -13,6 +13,7 @@ class Words:
 
     :param once: what to do before the first login; ``{folder}`` and ``{home}`` stand for what they are.
     :param own_key: of a student who brought a key, ``new_key``: for whom one was generated.
+    :param site: where ``{login}`` and ``{password}`` are asked for.
     :param scan: what the QR code leads to: the practical work's site, or a machine.
     """
 
@@ -24,6 +25,7 @@ class Words:
     once: str
     own_key: str
     new_key: str
+    site: str
     scan_portal: str
     scan_machine: str
     title: str
@@ -40,6 +42,7 @@ WORDS: Mapping[Language, Words] = {
         once="Une seule fois : placez le dossier « {folder} » reçu sous {home} (voir README.txt).",
         own_key="Votre propre clé SSH ouvre ces machines.",
         new_key="La clé SSH qui ouvre ces machines est dans ce dossier : elle n'est qu'à vous.",
+        site="Vos machines sur le site : login {login}, mot de passe {password}",
         scan_portal="Les fiches du TP",
         scan_machine="Pour un client SSH",
         title="Cartes d'accès",
@@ -54,6 +57,7 @@ WORDS: Mapping[Language, Words] = {
         once="Once only: put the folder “{folder}” that you are given at {home} (see README.txt).",
         own_key="Your own SSH key opens these machines.",
         new_key="The SSH key that opens these machines is in that folder: it is yours alone.",
+        site="Your machines on the site: login {login}, password {password}",
         scan_portal="The practical work",
         scan_machine="For an SSH client",
         title="Access cards",

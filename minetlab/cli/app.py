@@ -104,7 +104,7 @@ def cards_command(
         Language | None, typer.Option(help="What all students read, whatever the roster says.")
     ] = None,
 ) -> None:
-    """Make a card a student to print (PDF and HTML), and a folder for each with which they log in."""
+    """Make a card a student to print (PDF and HTML), a folder for each, and the passwords for the TP site."""
     cards.run(inventory, output, student, portal, language)
 
 
@@ -162,10 +162,10 @@ def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None
 
 @app.command("rotate")
 def rotate_command(
-    student: Annotated[str, typer.Argument(help="Whose key: a login of the roster.")],
+    student: Annotated[str, typer.Argument(help="Whose: a login of the roster.")],
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Replace the key pair that the lab has made for a student, on all their machines; nothing restarts."""
+    """Replace the key pair and the site's password that the lab has made for a student; nothing restarts."""
     rotate.run(inventory, student)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from minetlab import passwords
 from minetlab.access import DescribedLab
 from minetlab.cards import sheet
 from minetlab.cards.folder import write_folder
@@ -14,6 +15,7 @@ from minetlab.cards.words import Language
 from minetlab.errors import LabError
 from minetlab.files import write_private
 from minetlab.model import Lab, Student
+from minetlab.render import render
 
 URL = re.compile(r"https?://\S{1,500}")
 
@@ -21,7 +23,7 @@ URL = re.compile(r"https?://\S{1,500}")
 def run(
     inventory_file: Path, folder: Path, login: str | None, portal: str | None, language: Language | None
 ) -> None:
-    """Write the cards as HTML and PDF, and a folder a student.
+    """Write the cards as HTML and PDF, a folder a student, and what lets the instructor into the site.
 
     :param folder: where to; made if it is not there.
     :param login: of the only student whose card is wanted; None: everybody's.
@@ -50,20 +52,34 @@ def run(
     for student in students:
         logins = logins_of(lab, plan, student, found)
         read = language or student.language
-        write_folder(folder / student.login, lab.name, student, logins, read)
-        cards.append(sheet.Card(lab.name, student, logins, student.login, portal, read))
+        password = passwords.student(lab.name, student.login).password if lab.site_hosts else None
+        own = folder / student.login
+        write_folder(own, lab.name, student, logins, read, portal=portal, password=password)
+        cards.append(sheet.Card(lab.name, student, logins, own.name, portal, password, read))
     page = sheet.html(lab.name, cards, language or "fr")
     name = f"cards-{login}" if login else "cards"
     write_private(folder / f"{name}.html", page)
     write_private(folder / f"{name}.pdf", sheet.pdf(page))
-    typer.echo(f"to print: {folder / name}.pdf (or .html); no secret is on a card")
+    secret = "each has its student's password for the TP site" if lab.site_hosts else "no secret is on a card"
+    typer.echo(f"to print: {folder / name}.pdf (or .html); {secret}")
     typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")
+    if lab.site_hosts and login is None:
+        file = _instructors(folder, lab.name, portal)
+        typer.echo(f"to keep: {file}, as it opens the instructor's page of the TP site")
+
+
+def _instructors(folder: Path, lab: str, portal: str | None) -> Path:
+    """Write what lets the instructor into the site; no login has a dot, so it is no student's folder."""
+    file = folder / f"{passwords.INSTRUCTOR}.txt"
+    account = passwords.instructor(lab)
+    write_private(file, render("cards/formateur.txt.j2", lab=lab, portal=portal, account=account))
+    return file
 
 
 def _sites(lab: Lab) -> Iterator[str]:
     """Where the lab's container hosts serve the site; of those in the sandbox only this machine has a way."""
-    for host in lab.container_hosts:
-        if host.settings.portal_port and not host.in_sandbox:
+    for host in lab.site_hosts:
+        if not host.in_sandbox:
             yield f"http://{host.address}:{host.settings.portal_port}/"
 
 

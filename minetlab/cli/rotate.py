@@ -1,4 +1,4 @@
-"""``lab rotate``: a new key pair for a student, in place of the one that the lab has made for them."""
+"""``lab rotate``: a new key pair and password for a student, in place of those that the lab has made."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory, keys, rotation
+from minetlab import access, inventory, keys, passwords, rotation
 from minetlab.cli import deploy
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
@@ -15,21 +15,30 @@ from minetlab.plan import Plan, allocate
 
 
 def run(inventory_file: Path, login: str) -> None:
-    """Replace a student's key pair everywhere; the old key opens their machines until the new one opens all.
+    """Replace a student's key pair and password everywhere; the old ones hold until the new key opens all.
 
-    What is begun is kept beside the keys: running it again goes on where it was, with the same new key.
+    What is begun is kept beside the keys: running it again goes on where it was, with the same new key. Who
+    brought a key has only a password replaced.
 
-    :raises LabError: nobody has that login, the key is the student's own, or machines could not be reached.
+    :raises LabError: nobody has that login, the lab has made nothing for them, or hosts could not be reached.
     """
     at = _Rotation.of(inventory_file, login)
+    if at.own_key:
+        passwords.replace_student(at.lab.name, login)
+        at.finish(f"{login}'s old password opens the TP site still", at.change_hosts(at.site_hosts))
+        typer.echo(f"{login} has a new password for the TP site; their key is their own, and stays")
+        typer.echo(f"to hand it over: lab cards --student {login}")
+        return
     if keys.revoked_student_key(at.lab.name, login) is None:
         new = keys.next_student_key(at.lab.name, login).public
         at.change_everywhere(f"{login}'s old key is still in use", add=[new])
+        passwords.replace_student(at.lab.name, login)
     keys.replace_student_key(at.lab.name, login)
     new, old = keys.student_key(at.lab.name, login).public, keys.revoked_student_key(at.lab.name, login)
     at.change_everywhere(f"{login}'s old key opens some machines still", add=[new], drop=[old] if old else [])
     keys.forget_revoked_student_key(at.lab.name, login)
-    typer.echo(f"{login} has a new key, and the old one opens nothing any more")
+    also = " and a new password for the TP site" if at.lab.site_hosts else ""
+    typer.echo(f"{login} has a new key{also}, and the old one opens nothing any more")
     typer.echo(
         f"to hand it over: lab cards --student {login}; a snapshot of before has the old key: take another"
     )
@@ -43,6 +52,7 @@ class _Rotation:
     lab: Lab
     whole: Plan
     plan: Plan
+    own_key: bool
 
     @classmethod
     def of(cls, file: Path, login: str) -> "_Rotation":
@@ -51,26 +61,41 @@ class _Rotation:
         whole = allocate(lab)
         plan = inventory.of_students(lab, whole, [login])
         (student,) = (each for each in lab.students if each.login == login)
-        if student.ssh_key:
+        if student.ssh_key and not lab.site_hosts:
             raise LabError(
                 f"{login} has a key of their own in the roster: there is none of the lab's to replace",
                 next_step="have them make a new pair, write its public key into the roster, and run lab up",
             )
-        return cls(file, login, hosts, lab, whole, plan)
+        return cls(file, login, hosts, lab, whole, plan, own_key=bool(student.ssh_key))
+
+    @property
+    def site_hosts(self) -> set[str]:
+        """The names of the hosts that know the student's password."""
+        return {host.name for host in self.lab.site_hosts}
 
     def change_everywhere(self, unfinished: str, add: Collection[str], drop: Collection[str] = ()) -> None:
-        """Have every host of the student's machines know their keys of now, and their guests as well."""
-        names = {machine.host for machine in self.plan.machines}
-        used = [host for host in self.hosts if host.name in names]
-        chosen = {inventory.CHOSEN: self.login}
-        left = [
-            f"{access.alias_of(host.name)} was not changed: see above"
-            for host in used
-            if not deploy.run(self.file, "deploys/keys.py", chosen, host=host.name)
-        ]
+        """Have every host know the student's keys and password of now, and their guests the keys."""
+        used = {machine.host for machine in self.plan.machines}
+        left = self.change_hosts(used | self.site_hosts)
         config = access.write_config(self.lab, self.whole, self.hosts)
-        kvm = [host for host in used if inventory.KVM_HOSTS in host.groups]
+        kvm = [host for host in self.hosts if host.name in used and inventory.KVM_HOSTS in host.groups]
         left += rotation.in_guests(self.lab, self.plan, kvm, config, add=add, drop=drop)
+        self.finish(unfinished, left)
+
+    def change_hosts(self, names: Collection[str]) -> list[str]:
+        """Have these hosts know them; what is left to do."""
+        chosen = {inventory.CHOSEN: self.login}
+        return [
+            f"{access.alias_of(host.name)} was not changed: see above"
+            for host in self.hosts
+            if host.name in names and not deploy.run(self.file, "deploys/keys.py", chosen, host=host.name)
+        ]
+
+    def finish(self, unfinished: str, left: Collection[str]) -> None:
+        """Say what is left to do, if anything is.
+
+        :raises LabError: with that.
+        """
         if left:
             raise LabError(
                 f"{unfinished}: {'; '.join(left)}",

@@ -36,7 +36,7 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     console = console_for(table)
     console.print(table)
     for url in sites(lab):
-        console.print(f"TP site, for students and their instructor: {url}")
+        console.print(f"TP site, for students and their instructor: {url} (their passwords: ./lab cards)")
     _say_whether_proved(console, verdicts, len(kept_off))
 
 

@@ -52,6 +52,11 @@ class Lab(Frozen):
     require_kvm: bool = False
     record: Record = Record()
 
+    @property
+    def site_hosts(self) -> tuple[ContainerHost, ...]:
+        """The hosts that serve the TP site."""
+        return tuple(host for host in self.container_hosts if host.settings.portal_port)
+
     def kvm_host(self, name: str) -> KvmHost:
         """The KVM host that the inventory calls ``name``; KeyError where it has none."""
         return {host.name: host for host in self.kvm_hosts}[name]

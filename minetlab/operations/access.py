@@ -1,5 +1,7 @@
 """Operations on who can log into containers."""
 
+from collections.abc import Mapping
+
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -9,7 +11,7 @@ from minetlab.facts.docker import AccessFiles
 from minetlab.operations.commands import Commands
 from minetlab.operations.shell import fed
 from minetlab.plan import Container
-from minetlab.plan.access import archive, outdated
+from minetlab.plan.access import AccessFile, archive, outdated
 from minetlab.plan.containers import access_folder
 from minetlab.tp_images import UID
 
@@ -23,8 +25,17 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
     changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
     if not changed:
         host.noop("every container has its keys")
+    yield from written(lab, changed, UID)
+
+
+def written(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
+    """Write these files, if any, into the lab's folder of keys.
+
+    :param owner: their numeric user and group.
+    """
+    if not files:
         return
     folder = QuoteString(access_folder(lab))
-    # Nobody but root gets that far: the student's user ID may be somebody else's on the host.
+    # Nobody but root gets that far: the owner's number may be somebody else's on the host.
     yield StringCommand("mkdir -p", folder, "&& chmod 0700", folder)
-    yield fed(archive(changed, UID), "tar --extract --directory", folder)
+    yield fed(archive(files, owner), "tar --extract --directory", folder)

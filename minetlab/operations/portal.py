@@ -4,15 +4,26 @@ from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from minetlab import specs
 from minetlab.errors import LabError
-from minetlab.facts.docker import DockerState, PortalSites
+from minetlab.facts.docker import AccessFiles, DockerState, PortalSites
 from minetlab.model import Lab
+from minetlab.operations.access import written
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import running, unanswered
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
-from minetlab.plan.portal import STATUS, container_name, portal_spec, sites_folder, status_folder
+from minetlab.plan.access import outdated
+from minetlab.plan.portal import (
+    STATUS,
+    UID,
+    container_name,
+    portal_spec,
+    sites_folder,
+    status_folder,
+    users_folder,
+)
 from minetlab.portal import server, site
 
 
@@ -32,30 +43,47 @@ def image(lab: str) -> Commands:
 
 @operation()
 def served(lab: Lab, plan: Plan, port: int) -> Commands:
-    """Have the lab's site on the host, and the web server that serves it; older sites go.
+    """Have the lab's site on the host, who is let into it, and the web server that serves it; older sites go.
 
     :param port: of the host.
     """
     observed = host.get_fact(DockerState, lab=lab.name)
     there = host.get_fact(PortalSites, lab=lab.name)
+    known = host.get_fact(AccessFiles, lab=lab.name)
     try:
         made = site.site_of(lab, plan)
         if made.revision not in there:
             yield from _received(lab.name, made)
+        let_in = specs.site_users(lab)
     except LabError as error:
         yield failure(error)
         return
     if STATUS not in there:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
+    yield from written(lab.name, outdated(let_in, known), UID)
     spec = portal_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
     yield from running(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
     shown = {made.revision, STATUS}
-    if not shown <= set(there) and container and container.spec == spec.digest:
+    whole = shown <= set(there) and let_in.keys() <= known.keys()
+    if not whole and container and container.spec == spec.digest:
         # Somebody has removed them under it, and it still shows that.
         yield StringCommand("docker container restart", QuoteString(spec.name))
     if old := [name for name in there if name not in shown]:
-        yield _removed(lab.name, old)
+        yield _removed(*(f"{sites_folder(lab.name)}/{name}" for name in old))
+
+
+@operation()
+def users(lab: Lab) -> Commands:
+    """Have the site's web server know passwords of now: it looks at each request, so nothing restarts."""
+    try:
+        changed = outdated(specs.site_users(lab), host.get_fact(AccessFiles, lab=lab.name))
+    except LabError as error:
+        yield failure(error)
+        return
+    if not changed:
+        host.noop("the web server knows all passwords")
+    yield from written(lab.name, changed, UID)
 
 
 @operation()
@@ -66,7 +94,7 @@ def absent(lab: str) -> Commands:
     if container and container.lab == lab:
         yield StringCommand("docker container rm --force --volumes", QuoteString(container.name))
     if there:
-        yield _removed(lab, there)
+        yield _removed(*(f"{sites_folder(lab)}/{name}" for name in there), users_folder(lab))
     if not there and not (container and container.lab == lab):
         host.noop("no site is served")
 
@@ -87,5 +115,5 @@ def _received(lab: str, made: site.Site) -> Commands:
     )
 
 
-def _removed(lab: str, names: list[str] | tuple[str, ...]) -> StringCommand:
-    return StringCommand("rm -rf", *(QuoteString(f"{sites_folder(lab)}/{name}") for name in names))
+def _removed(*folders: str) -> StringCommand:
+    return StringCommand("rm -rf", *map(QuoteString, folders))

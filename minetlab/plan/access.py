@@ -1,4 +1,4 @@
-"""The keys of the containers' sshd, as files: which have changed, and how they travel. No I/O."""
+"""What opens containers and the TP site, as files: which have changed, and how they travel. No I/O."""
 
 import io
 import tarfile
@@ -9,7 +9,7 @@ from hashlib import sha256
 
 @dataclass(frozen=True)
 class AccessFile:
-    """A file that belongs to the account of a container's student.
+    """A file that belongs to the account as which a container's server runs.
 
     :param mode: its permissions.
     """

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
-from minetlab.plan.containers import Spec, confinement, lab_folder
+from minetlab.plan.containers import Spec, access_folder, confinement, lab_folder
 
 # Of the web server, inside: templates/portal/server/etc/minet-lab/nginx.conf.
-PORT, ROOT, STATUS_ROOT = 8080, "/srv/portal", "/srv/status"
+PORT, ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/portal", "/srv/status", "/srv/users"
+STUDENTS, INSTRUCTOR = "eleves", "formateur"
+"""The files of who is let into the site: to their own machines, and to all."""
+UID = 33
+"""Of www-data, as which the web server runs, in every Debian: base-passwd."""
 STATUS_FILE = "etat.json"
 # nginx takes 3 MiB, and two processes.
 MEMORY, PIDS = 64, 16
@@ -26,6 +30,11 @@ def sites_folder(lab: str) -> str:
 def status_folder(lab: str) -> str:
     """Where a host keeps what ``lab status --publish`` says: in no revision, so that the next has it too."""
     return f"{sites_folder(lab)}/{STATUS}"
+
+
+def users_folder(lab: str) -> str:
+    """Where a host keeps who is let into the site: beside containers' keys, which root alone gets to."""
+    return f"{access_folder(lab)}/{container_name(lab)}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class PortalSpec(Spec):
             f"--publish={self.port}:{PORT}",
             f"--mount=type=bind,source={site},target={ROOT},readonly",
             f"--mount=type=bind,source={status_folder(self.network)},target={STATUS_ROOT},readonly",
+            f"--mount=type=bind,source={users_folder(self.network)},target={USERS_ROOT},readonly",
             "--read-only",
             "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
             *confinement(MEMORY, PIDS),

@@ -1,6 +1,5 @@
-"""What the site says: its pages as Markdown, by path; nothing in them that is secret, or varies by itself."""
+"""The site's pages as Markdown, by path: no key or password in them, and nothing that varies by itself."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,8 +50,6 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
         "inner": any(leads_to_guests(lab.kvm_host(guest.host)) for guest in plan.guests),
         "jump": jump_account(lab.name),
     }
-    students = [(each, _logins(lab, plan, each)) for each in sorted(lab.students, key=_by_name)]
-    known = [(student, logins) for student, logins in students if logins]
     things = [
         counted(len(shape.hosts), "hôte"),
         *([counted(len(plan.guests), "VM")] if plan.guests else []),
@@ -62,9 +59,8 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
     picture = Markup(svg(shape))  # noqa: S704 (its own template escapes it)
     return {
         "index.md": render("portal/index.md.j2", **values),
-        "connexion.md": render(
-            "portal/connexion.md.j2", table=render("portal/students.html.j2", students=known), **values
-        ),
+        "connexion.md": render("portal/connexion.md.j2", **values),
+        "refus.md": render("portal/refus.md.j2"),
         "formateur.md": render(
             "portal/formateur.md.j2",
             summary=listed(things),
@@ -73,7 +69,14 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
             **values,
         ),
         **{f"tp/{sheet.tp}.md": sheet.text for sheet in sheets},
+        # At the top, as is /moi, where a student sees theirs: links lead to the same places.
+        **{f"moi-{each.login}.md": _machines(lab, plan, each) for each in lab.students},
     }
+
+
+def _machines(lab: Lab, plan: Plan, student: Student) -> str:
+    machines = render("portal/machines.html.j2", student=student, machines=_logins(lab, plan, student))
+    return render("portal/moi.md.j2", machines=machines)
 
 
 def _logins(lab: Lab, plan: Plan, student: Student) -> list[Login]:
@@ -93,9 +96,3 @@ def _of_guest(lab: Lab, guest: Guest) -> Login:
     way = f'-o "ProxyCommand=ssh -i {KEY} -W %h:%p {jump_account(lab.name)}@{host.address}" '
     command = f"ssh -i {KEY} {way if leads_to_guests(host) else ''}{guest.student.login}@{guest.address.ip}"
     return Login(guest.name, "machine virtuelle", command)
-
-
-def _by_name(student: Student) -> tuple[str, str]:
-    """As a French list is sorted: accents and capitals do not count."""
-    plain = unicodedata.normalize("NFKD", student.name).encode("ascii", "ignore").decode()
-    return plain.casefold(), student.login

@@ -1,11 +1,13 @@
 """``lab cards``, from an inventory to files."""
 
 import shutil
+import stat
 from pathlib import Path
 
 import pypdfium2
 import pytest
 
+from minetlab import passwords
 from minetlab.cli import cards
 from minetlab.errors import LabError
 from minetlab.paths import PROJECT_ROOT
@@ -28,12 +30,35 @@ def test_everybody_gets_a_card_and_a_folder(
 ) -> None:
     folder = tmp_path / "cards"
     cards.run(inventory, folder, None, None, "fr")
-    assert names(folder) == {"cards.html", "cards.pdf", "alice", "bob"}
+    assert names(folder) == {"cards.html", "cards.pdf", "alice", "bob", "formateur.txt"}
     text = pypdfium2.PdfDocument(folder / "cards.pdf")[0].get_textpage().get_text_range()
     for student in ("Alice Exemple", "Bob Exemple"):
         assert student in text
     said = capsys.readouterr().out
     assert str(folder / "cards.pdf") in said
+    site = "http://ct1.example.org:8080/"
+    accounts = {
+        **{folder / login / "README.txt": passwords.student("minet", login) for login in ("alice", "bob")},
+        folder / "formateur.txt": passwords.instructor("minet"),
+    }
+    for file, account in accounts.items():
+        assert not stat.S_IMODE(file.stat().st_mode) & 0o077
+        written = file.read_text()
+        assert [each.login for each in accounts.values() if each.password in written] == [account.login]
+        assert site in written
+        assert account.password not in said
+        assert account.hashed not in said
+        assert (account.password in (folder / "cards.html").read_text()) == (account.login != "formateur")
+
+
+def test_a_lab_without_a_site_has_no_passwords(
+    tmp_path: Path, inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory.write_text("container_hosts = [('ct1.example.org', {'portal_port': None})]\n")
+    cards.run(inventory, tmp_path / "cards", None, None, "fr")
+    assert "formateur.txt" not in names(tmp_path / "cards")
+    assert "no secret is on a card" in capsys.readouterr().out
+    assert not list((tmp_path / "state").rglob("passwords"))
 
 
 def test_a_late_arrival_gets_theirs_and_the_others_keep_theirs(tmp_path: Path, inventory: Path) -> None:
@@ -42,7 +67,8 @@ def test_a_late_arrival_gets_theirs_and_the_others_keep_theirs(tmp_path: Path, i
     before = (folder / "cards.pdf").read_bytes()
     shutil.rmtree(folder / "alice")
     cards.run(inventory, folder, "bob", "https://tp.example.org", "en")
-    assert names(folder) == {"cards.html", "cards.pdf", "cards-bob.html", "cards-bob.pdf", "bob"}
+    cards_of_all = {"cards.html", "cards.pdf", "formateur.txt"}
+    assert names(folder) == {*cards_of_all, "cards-bob.html", "cards-bob.pdf", "bob"}
     assert (folder / "cards.pdf").read_bytes() == before
     page = (folder / "cards-bob.html").read_text()
     assert "Alice" not in page

@@ -127,7 +127,7 @@ def test_everybody_reaches_their_own_guest(deployed: Deployed, address: dict[str
 
 def test_the_login_that_the_site_shows_works(deployed: Deployed) -> None:
     lab = lab_of("alice", "bob", host="127.0.0.1")
-    shown = content.pages(lab, allocate(lab), ())["connexion.md"]
+    shown = content.pages(lab, allocate(lab), ())["moi-alice.md"]
     (command,) = re.findall("(ssh -i [^<]* alice@[^<]*)<", unescape(shown))
     pair = keys.student_key("minet", "alice")
     deployed.host.add_account("alice", pair.public)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import keys, rotation, status
+from minetlab import keys, passwords, rotation, status
 from minetlab.access import Block, render
 from minetlab.cli import rotate
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
-from minetlab.operations import access, jump
+from minetlab.operations import access, jump, portal
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file
@@ -226,6 +226,10 @@ class Command:
     def rotate(self, login: str = "alice") -> tuple[int, str]:
         return self.run("-m", "minetlab", "rotate", login, "--inventory")
 
+    def let_in(self) -> str:
+        """The students whom the host's web server of the TP site knows."""
+        return self.host.prints("cat /var/lib/minet-lab/minet/access/minet-portal/eleves")
+
     def opened_by(self, path: str) -> list[str]:
         """The comments aside, the keys in a file."""
         lines = self.host.prints(f"cat {path}").splitlines()
@@ -250,7 +254,10 @@ def test_hosts_take_the_new_key_and_forget_the_old_one(command: Command, lab: La
     here = lab.model_copy(update={"kvm_hosts": (KvmHost(name="@local", settings=KvmHostSettings()),)})
     local.does(jump.account, lab=here, plan=allocate(here))
     local.does(access.keys, lab="minet", containers=allocate(lab).containers)
+    local.does(portal.users, lab=lab)
     assert command.opened_by(jump_keys) == [old, bobs]
+    password, bobs_password = (passwords.student("minet", login) for login in ("alice", "bob"))
+    assert command.let_in() == f"{password.line}{bobs_password.line}"
 
     # The host is down: nothing is lost, and what is begun is gone on with.
     command.host.prints("sed -i '1i Port 2022' /etc/ssh/sshd_config; kill -HUP 1; sleep 0.5")
@@ -261,10 +268,14 @@ def test_hosts_take_the_new_key_and_forget_the_old_one(command: Command, lab: La
     assert "Traceback" not in said
     new = body(keys.next_student_key("minet", "alice").public)
     assert body(keys.student_key("minet", "alice").public) == old
+    assert command.let_in() == f"{password.line}{bobs_password.line}"
 
     command.host.prints("sed -i 1d /etc/ssh/sshd_config; kill -HUP 1; sleep 0.5")
     failed, said = command.rotate()
     assert (failed, "the old one opens nothing any more" in said) == (0, True), said
+    assert "alice has a new key and a new password for the TP site" in said
+    assert passwords.student("minet", "alice").password != password.password
+    assert command.let_in() == f"{passwords.student('minet', 'alice').line}{bobs_password.line}"
     assert body(keys.student_key("minet", "alice").public) == new
     assert command.opened_by(jump_keys) == [new, bobs]
     assert command.opened_by(container) == [new, admin]
@@ -284,6 +295,22 @@ def test_both_keys_open_everything_while_one_replaces_the_other(command: Command
 def test_a_key_of_the_students_own_is_theirs_to_replace(command: Command) -> None:
     own = keys.student_key("other", "bob").public
     command.inventory.with_name("students.csv").write_text(f"login,name,ssh_key\nalice,Alice,{own}\n")
+    old = passwords.student("minet", "alice").password
+    failed, said = command.rotate()
+    assert (failed, "alice has a new password for the TP site; their key is their own" in said) == (
+        0,
+        True,
+    ), said
+    assert passwords.student("minet", "alice").password != old
+    assert command.let_in() == passwords.student("minet", "alice").line
+
+
+def test_where_there_is_no_site_either_there_is_nothing_to_replace(command: Command) -> None:
+    own = keys.student_key("other", "bob").public
+    command.inventory.with_name("students.csv").write_text(f"login,name,ssh_key\nalice,Alice,{own}\n")
+    with command.inventory.with_name("group_data").joinpath("all.py").open("a") as settings:
+        settings.write("portal_port = None\n")
+    (command.inventory.with_name("group_data") / "container_hosts.py").write_text("")
     with pytest.raises(LabError, match="alice has a key of their own in the roster"):
         rotate.run(command.inventory, "alice")
     assert not (command.folder / "state" / "labs" / "minet" / "keys" / "students").exists()

@@ -1,4 +1,5 @@
-"""What handles private keys shows none: not in what it says, in a process's arguments, or in others' files.
+"""What handles private keys and passwords shows none: not in what it says, in a process's arguments, or in
+others' files. Nor does it show the passwords' hashes.
 
 The commands run as users run them, on a private host and on pyinfra's ``@fake``. Every process that Python
 starts for them is witnessed, with its arguments.
@@ -17,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from minetlab import keys, specs
+from minetlab import keys, passwords, specs
 from minetlab.model import KvmHostSettings, Lab
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
@@ -55,15 +56,28 @@ def traces(private: Path) -> set[bytes]:
     assert isinstance(key, Ed25519PrivateKey)
     raw = key.private_bytes_raw()
     lines = [line for line in text.splitlines()[3:-1] if len(line) > 20]  # the first two are the public key
-    encoded = {base64.b64encode(bytes(shift) + part)[4:-4] for part in (raw, *lines) for shift in range(3)}
-    return {raw, raw.hex().encode(), *lines, *encoded, *ANY_KEY}
+    seen = set[bytes]().union(*map(encoded, (raw, *lines)))
+    return {raw, raw.hex().encode(), *lines, *seen, *ANY_KEY}
+
+
+def encoded(text: bytes) -> set[bytes]:
+    """What of it can be seen in base64, wherever it begins."""
+    return {base64.b64encode(bytes(shift) + text)[4:-4] for shift in range(3)}
+
+
+def password_traces(state: Path) -> set[bytes]:
+    """What a password of the TP site and its hash are known by, each as it is and in base64."""
+    files = [file for file in state.glob("labs/*/passwords/**/*") if file.is_file()]
+    secrets = {word for file in files for word in file.read_bytes().split()}
+    assert len(secrets) == 2 * len(files) > 0, "there is no password to look for"
+    return secrets.union(*map(encoded, secrets))
 
 
 def all_traces(state: Path) -> set[bytes]:
-    """Those of every private key below a folder."""
+    """Those of every private key below a folder, and of every password."""
     found = {file for file in state.rglob("*") if file.is_file() and b"PRIVATE KEY" in file.read_bytes()}
     assert found, "there is no key to look for"
-    return set().union(*map(traces, found))
+    return password_traces(state).union(*map(traces, found))
 
 
 def shown(text: str, known: Iterable[bytes]) -> list[bytes]:
@@ -116,7 +130,9 @@ def witnessed(witness: Path, *programs: str) -> str:
     return text
 
 
-def test_cards_and_export_show_no_key(command: Command, witness: Path, tmp_path: Path) -> None:
+def test_cards_and_export_show_no_key_and_no_password(
+    command: Command, witness: Path, tmp_path: Path
+) -> None:
     folder, exported = tmp_path / "cards", tmp_path / "export"
     said = here("-m", "minetlab", "cards", "-i", command.inventory, "-o", folder)
     said += here("-m", "minetlab", "export", "-i", command.inventory, "-o", exported)
@@ -126,19 +142,26 @@ def test_cards_and_export_show_no_key(command: Command, witness: Path, tmp_path:
     assert shown(said + witnessed(witness, "ssh", "ssh-keygen"), known) == []
     assert exposed(tmp_path, known) == []
     written = [file for file in (*folder.rglob("*"), *exported.rglob("*")) if file.is_file()]
-    assert {file for file in written if any(trace in file.read_bytes() for trace in known)} == {
-        key,
-        folder / "bob" / "id_ed25519",
+    handed_over = {
+        folder / login / name for login in ("alice", "bob") for name in ("id_ed25519", "README.txt")
     }
+    assert {file for file in written if any(trace in file.read_bytes() for trace in known)} == {
+        *handed_over,
+        folder / "cards.html",
+        folder / "formateur.txt",
+    }
+    hashes = {trace for trace in password_traces(tmp_path / "state") if trace.startswith(b"$2b$")}
+    assert not [file for file in written if any(trace in file.read_bytes() for trace in hashes)]
 
 
-def test_a_deploy_and_a_rotation_show_no_key(
+def test_a_deploy_and_a_rotation_show_no_key_and_no_password(
     command: Command, lab: Lab, host: PrivateHost, witness: Path, tmp_path: Path
 ) -> None:
     allocated = allocate(lab)
     for login in ("alice", "bob"):
         keys.student_key("minet", login)
     specs.access("minet", allocated.containers)
+    specs.site_users(lab)
     known = all_traces(tmp_path / "state")
     chosen = ("--data", "students=alice,bob")
     deploy = (str(command.inventory), "deploys/keys.py")
@@ -163,6 +186,14 @@ def test_a_deploy_and_a_rotation_show_no_key(
     assert {Path(file).name for file in found} == {"host_key"}
     modes = host.prints(f"stat -c %a {' '.join(found)} {folder}").split()
     assert set(modes) == {"400", "600", "700"}
+    # So are the hashes, which only the web server reads, www-data; passwords are not there at all.
+    found = host.prints("grep -rlF '$2b$' /etc /home /run /var/lib /usr/local/bin").splitlines()
+    users = {f"{folder}/minet-portal/{name}" for name in ("eleves", "formateur")}
+    assert set(found) == users
+    assert set(host.prints(f"stat -c '%a %u' {' '.join(users)}").splitlines()) == {"400 33"}
+    accounts = (passwords.student("minet", "alice"), passwords.student("minet", "bob"))
+    for account in (*accounts, passwords.instructor("minet")):
+        assert host.run("grep", "-rqF", "-f", "-", "/var/lib", stdin=account.password).returncode == 1
 
 
 def test_a_seed_goes_to_a_fake_host_and_shows_no_key(command: Command, witness: Path, tmp_path: Path) -> None:
@@ -183,6 +214,7 @@ def test_a_seed_goes_to_a_fake_host_and_shows_no_key(command: Command, witness: 
     said = here("-m", "pyinfra", "-y", "--debug", "-vvv", *chosen, command.inventory, deploy)
     assert said.count("-seed-") >= 2
     assert "sha256sum --check" in said
+    specs.site_users(lab)
     known = all_traces(tmp_path / "state")
     assert shown(said + witnessed(witness, "ssh-keygen"), known) == []
     assert exposed(tmp_path, known) == []
@@ -218,6 +250,14 @@ def _readable(private: Path, folder: Path) -> list[object]:
 def _argument(private: Path, folder: Path) -> list[object]:
     here("-c", "import subprocess, sys; subprocess.run(['true', open(sys.argv[1]).read()])", private)
     return list(shown(json.loads(witnessed(folder / "witness" / "argv", "true"))[1], traces(private)))
+
+
+def test_a_password_or_its_hash_would_be_seen(lab: Lab, tmp_path: Path) -> None:
+    account = passwords.student("minet", "alice")
+    known = password_traces(tmp_path / "state")
+    for secret in (account.password, account.hashed):
+        assert shown(f"x {secret} y", known) == [secret.encode()]
+        assert shown(base64.b64encode(f"tar {account.line}{secret}".encode()).decode(), known) != []
 
 
 @pytest.mark.parametrize("leak", [_said, _one_line, _encoded, _readable, _argument])

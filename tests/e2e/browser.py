@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urljoin
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, sync_playwright
 
 from minetlab.course.claims import CLAIMS
+from minetlab.passwords import Account
 
 CHROMIUM = "chromium"
 # As root, which CI is, Chromium has no sandbox of its own. The rest keeps it from calling home.
@@ -65,9 +67,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, screen: ViewportSize, *, dark: bool = False) -> Iterator[Page]:
-    """The page; until it is closed again it has to complain of nothing, and to ask only whom it came from."""
-    page = browser.new_page(viewport=screen, color_scheme="dark" if dark else "light")
+def opened(
+    browser: Browser, url: str, screen: ViewportSize, *, dark: bool = False, account: Account | None = None
+) -> Iterator[Page]:
+    """The page; until it is closed again it has to complain of nothing, and to ask only whom it came from.
+
+    :param account: what is typed where the browser asks for a login and a password.
+    """
+    colours: Literal["dark", "light"] = "dark" if dark else "light"
+    page = browser.new_page(viewport=screen, color_scheme=colours, http_credentials=typed_by(account))
     page.context.set_offline(url.startswith("file:"))
     said: list[str] = []
     asked: list[str] = []
@@ -81,6 +89,11 @@ def opened(browser: Browser, url: str, screen: ViewportSize, *, dark: bool = Fal
     elsewhere = [each for each in asked if not each.startswith((whence, DATA))]
     assert not elsewhere, f"the page asks for {elsewhere}"
     assert not said, f"the page complains: {said}"
+
+
+def typed_by(account: Account | None) -> HttpCredentials | None:
+    """What is typed where the browser asks for a login and a password; None: nothing is."""
+    return {"username": account.login, "password": account.password} if account else None
 
 
 def _has_every_claim(page: Page) -> None:

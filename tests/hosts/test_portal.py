@@ -1,4 +1,4 @@
-"""Checks of the TP site: it answers, every sheet is there, and its web server can do nothing else."""
+"""Checks of the TP site: it answers, every sheet is there, what is a student's own is not everybody's."""
 
 import pytest
 
@@ -17,18 +17,31 @@ def test_every_sheet_is_there(portal: ContainerHostMachine) -> None:
     wrong = []
     for path, title in titles.items():
         page = answered[path]
-        if not page.found:
+        if page.code != 200:
             wrong.append(portal.differs(path, "HTTP status 200", page.status))
             continue
         if title and page.title != title:
             wrong.append(portal.differs(f"title of {path}", title, page.title or "none"))
         if page.revision != site.revision:
             wrong.append(portal.differs(f"revision of {path}", site.revision, page.revision or "none"))
-    if answered["/"].found:
+    if answered["/"].code == 200:
         linked, sheets = answered["/"].sheets, {sheet.page for sheet in site.sheets}
         missing = sorted(sheets - linked)
         if missing:
             wrong.append(portal.differs("sheets that / leads to", "all", f"all but {', '.join(missing)}"))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.claim("C19")
+def test_students_see_their_own_machines_only(portal: ContainerHostMachine) -> None:
+    """Without a password, or with a wrong one, nobody sees a student's page, or the instructor's."""
+    assert portal.portal is not None
+    answered = portal.portal.pages(portal.host)
+    wrong = [
+        portal.differs(request, f"HTTP status {code}", answered[request].status)
+        for request, code in portal.portal.refused.items()
+        if answered[request].code != code
+    ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -53,7 +53,9 @@ def _as_the_site_answers(portal: Portal) -> str:
     home = "".join(f"{line}\n" for line in ("<h1>Travaux pratiques</h1>", *links))
     titles = (f'<span id="tp--{sheet.tp}"></span><h1>TP — {sheet.title}</h1>\n' for sheet in sheets)
     pages = zip(portal.paths, (home, *titles), strict=True)
-    return "".join(f"GET {path}\n{named}{page}" for path, page in pages)
+    reasons = {401: "Unauthorized", 404: "Not Found"}
+    refused = (f"GET {each}\nHTTP/1.1 {code} {reasons[code]}\n" for each, code in portal.refused.items())
+    return "".join((*(f"GET {path}\n{named}{page}" for path, page in pages), *refused))
 
 
 class RecordedBackend(BaseBackend):  # type: ignore[misc]

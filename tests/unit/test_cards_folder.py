@@ -1,5 +1,6 @@
 """A student's folder: they log in with it, by the real ssh, and it holds nothing that is somebody else's."""
 
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from minetlab import access
 from minetlab.cards.folder import write_folder
 from minetlab.cards.logins import Login, ReachedHost, logins_of, reached
+from minetlab.cards.words import Language
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
@@ -31,6 +33,7 @@ from tests.unit.test_access import as_ssh_reads
 ALICE = Student(login="alice", name="Alice Exemple")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbhDPmyMKG9QmiHzaFcq9fHBPYUJnTuIHFnmAwRIWRa bob@home"
 BOB = Student(login="bob", name="Bob", ssh_key=KEY)
+PASSWORD = "abcd-efgh"  # noqa: S105 (nobody's)
 BRIDGED = {
     "mode": "bridge",
     "bridge": "br0",
@@ -171,6 +174,19 @@ def test_it_holds_the_students_key_and_no_other(tmp_path: Path) -> None:
         "minet-alice",
         "minet-alice-processus",
     }
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_sites_password_is_in_it_where_the_lab_serves_one(tmp_path: Path, language: Language) -> None:
+    lab = lab_of()
+    for portal in ("http://ct1:8080/", None):
+        known = logins(lab)
+        write_folder(tmp_path / "alice", "minet", ALICE, known, language, portal=portal, password=PASSWORD)
+        text = (tmp_path / "alice" / "README.txt").read_text()
+        assert re.search(rf"login +alice\n.*{PASSWORD}", text)
+        assert ("(http://ct1:8080/)" in text) == bool(portal)
+    write_folder(tmp_path / "alice", "minet", ALICE, logins(lab), language)
+    assert "Mes machines" not in (tmp_path / "alice" / "README.txt").read_text()
 
 
 def test_who_brought_a_key_is_handed_none_also_where_one_was_before(tmp_path: Path) -> None:

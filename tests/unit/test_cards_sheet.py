@@ -20,6 +20,7 @@ from minetlab.model import Student
 
 HOST = ReachedHost("hv1", "hv1.example.org", 22, ())
 MM = 72 / 25.4
+PASSWORD = "kfpj-vwmq-zzgd-hbtr-nxcs"  # noqa: S105 (nobody's)
 NAMES = [
     "Élodie Œuvrard-N’Guyễn",  # noqa: RUF001 (a typographer's apostrophe)
     "<script>alert('x')</script>",
@@ -45,7 +46,8 @@ def card_of(login: str, name: str, images: tuple[str, ...] = ("isa", "processus"
         )
         for number, image in enumerate(images)
     ]
-    return Card("minet", Student(login=login, name=name), (guest, *containers), login, **changes)
+    site = {"portal": "http://ct1.example.org:8080/", "password": PASSWORD}
+    return Card("minet", Student(login=login, name=name), (guest, *containers), login, **{**site, **changes})
 
 
 def class_of(students: int, images: tuple[str, ...] = ("isa", "processus")) -> list[Card]:
@@ -80,6 +82,7 @@ def test_every_card_is_whole_on_one_page_of_a4_with_all_that_its_student_needs(s
     for card in cards:
         wanted = [card.student.name, *(card.command(login) for login in card.logins)]
         wanted += [login.shown for login in card.logins]
+        wanted += [PASSWORD, "http://ct1.example.org:8080/"]
         where = {
             number for number, text in enumerate(texts) if squeezed(card.command(card.logins[0])) in text
         }
@@ -140,8 +143,19 @@ def test_the_qr_code_leads_to_the_practical_works_site_where_there_is_one() -> N
 
 
 def test_without_a_site_it_is_a_machine_that_is_reached_directly() -> None:
-    assert scanned(card_of("alice", "Alice")) == ["ssh://etudiant@ct1.example.org:20000"]
-    assert scanned(card_of("alice", "Alice", ())) == ["ssh://alice@10.77.0.178"]
+    assert scanned(card_of("alice", "Alice", portal=None)) == ["ssh://etudiant@ct1.example.org:20000"]
+    assert scanned(card_of("alice", "Alice", (), portal=None)) == ["ssh://alice@10.77.0.178"]
+
+
+def test_a_password_is_on_the_card_where_there_is_a_site_and_in_no_qr_code() -> None:
+    words = WORDS["fr"]
+    for portal in ("https://tp.example.org", None):
+        card = card_of("alice", "Alice", portal=portal)
+        assert PASSWORD not in str(card)
+        assert PASSWORD not in str(scanned(card))
+        said = " ".join(parsed(sheet.html("minet", [card])).text_content().split())
+        assert words.site.format(login="alice", password=PASSWORD) in said
+    assert "mot de passe" not in sheet.html("minet", [card_of("alice", "Alice", password=None)])
 
 
 def test_a_student_without_machines_has_a_card_without_a_code() -> None:
@@ -150,7 +164,7 @@ def test_a_student_without_machines_has_a_card_without_a_code() -> None:
     assert scanned(card) == []
 
 
-def test_no_secret_is_on_a_card() -> None:
+def test_no_key_is_on_a_card() -> None:
     pair = student_key("minet", "alice")
     text = sheet.html("minet", [card_of("alice", "Alice")])
     for line in pair.private.read_text().splitlines():
@@ -177,6 +191,7 @@ def test_every_language_says_everything() -> None:
     for words in WORDS.values():
         assert all(vars(words).values())
         assert {"{folder}", "{home}"} <= set(re.findall(r"{\w+}", words.once))
+        assert {"{login}", "{password}"} <= set(re.findall(r"{\w+}", words.site))
 
 
 def test_a_machine_without_the_libraries_is_told_which() -> None:

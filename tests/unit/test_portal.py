@@ -4,11 +4,13 @@ import json
 import re
 import tarfile
 from dataclasses import replace
+from hashlib import sha256
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from minetlab import passwords, specs
 from minetlab.cli.table import sites
 from minetlab.errors import LabError
 from minetlab.facts.docker import DockerState
@@ -24,7 +26,17 @@ from minetlab.model import (
 from minetlab.operations import portal as operations
 from minetlab.plan import allocate
 from minetlab.plan.containers import compare
-from minetlab.plan.portal import PORT, ROOT, STATUS_FILE, STATUS_ROOT, PortalSpec, portal_spec
+from minetlab.plan.portal import (
+    INSTRUCTOR,
+    PORT,
+    ROOT,
+    STATUS_FILE,
+    STATUS_ROOT,
+    STUDENTS,
+    USERS_ROOT,
+    PortalSpec,
+    portal_spec,
+)
 from minetlab.portal import content, server, sheets, site
 from minetlab.portal.lexer import SheetLexer
 from minetlab.tp_images import FOLDER
@@ -33,6 +45,7 @@ from tests.unit.fake_host import Run, run_operation
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk alice@example.org"
 SCRIPT = '<script src="_static/etat.js" defer></script>'
 STATE, SITES = "docker container ls", "ls -A /var/lib/minet-lab/minet/portal"
+USERS = "cd /var/lib/minet-lab/minet/access"
 NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
 
 
@@ -94,19 +107,19 @@ def test_a_sheet_without_title_or_goal_is_refused_by_name(tmp_path: Path, text: 
 def test_students_find_their_machines() -> None:
     (container,) = allocate(LAB).containers
     (guest,) = allocate(LAB).guests
-    said = pages(LAB)["connexion.md"]
+    said = pages(LAB)["moi-alice.md"]
     assert f"ssh -i ~/.ssh/tp -p {container.ssh_port} etudiant@ct1<" in said
     way = '-o "ProxyCommand=ssh -i ~/.ssh/tp -W %h:%p minet-jump@hv1"'
     assert f"ssh -i ~/.ssh/tp {way} alice@{guest.address.ip}<" in unescape(said)
 
 
 def test_hosts_are_named_as_others_find_them() -> None:
-    said = pages(lab_of(ct1="192.0.2.7"))["connexion.md"]
+    said = pages(lab_of(ct1="192.0.2.7"))["moi-alice.md"]
     assert "etudiant@192.0.2.7<" in said
 
 
 def test_guests_on_a_bridge_are_reached_at_once() -> None:
-    said = pages(lab_of(bridged=True))["connexion.md"]
+    said = pages(lab_of(bridged=True))["moi-alice.md"]
     assert "ssh -i ~/.ssh/tp alice@192.0.2." in said
     assert "-J" not in said
 
@@ -117,11 +130,22 @@ def test_no_page_has_a_key_or_an_email_address_in_it() -> None:
         assert "example.org" not in text, page
 
 
-def test_students_are_sorted_as_in_french() -> None:
-    names = ("Zoé", "Élodie", "emma", "Bob")
-    said = pages(lab_of(*(Student(login=f"s{each}", name=name) for each, name in enumerate(names))))
-    order = sorted(names, key=said["connexion.md"].index)
-    assert order == ["Bob", "Élodie", "emma", "Zoé"]
+def test_students_are_on_their_own_pages_and_the_instructors_only() -> None:
+    lab = lab_of(*(Student(login=login, name=login.title()) for login in ("alice", "bob")))
+    said = pages(lab)
+    assert "alice" in said["moi-alice.md"]
+    for login in ("alice", "bob"):
+        machines = [each.name for each in allocate(lab).machines if each.student.login == login]
+        assert len(machines) == 2
+        seen = {
+            page for page, text in said.items() if any(re.search(rf"\b{name}\b", text) for name in machines)
+        }
+        assert seen == {f"moi-{login}.md", "formateur.md"}
+
+
+def test_a_student_without_machines_is_told_so() -> None:
+    lab = LAB.model_copy(update={"kvm_hosts": (), "container_hosts": ()})
+    assert "Ce lab ne vous donne pas de machine." in pages(lab)["moi-alice.md"]
 
 
 def test_names_are_escaped() -> None:
@@ -154,6 +178,7 @@ def test_it_is_built_the_same_each_time_with_nothing_from_elsewhere(
         assert f'content="{SITE.revision}"' in text or name.endswith((".css", ".js"))
         assert not re.findall(r'src="|href="(?:https?:)?//|url\(|console C', text.replace(SCRIPT, "")), name
         assert (SCRIPT in text) == (name == "formateur.html")
+        assert not [password for password in let_in_by() if password in text], name
     assert "_static/etat.js" in files
 
 
@@ -186,6 +211,8 @@ def test_server_listens_and_finds_its_pages_where_the_container_has_them() -> No
     assert f"listen {PORT};" in config.content
     assert f"root {ROOT};" in config.content
     assert f"location = /{STATUS_FILE} {{\n            root {STATUS_ROOT};" in config.content
+    assert config.content.count(f"auth_basic_user_file {USERS_ROOT}/{STUDENTS};") == 1
+    assert config.content.count(f"auth_basic_user_file {USERS_ROOT}/{INSTRUCTOR};") == 2
     assert f'"{config.path}"' in server.INSTRUCTIONS[1]
 
 
@@ -204,12 +231,28 @@ def state(running: PortalSpec | None, **changed: str) -> list[str]:
     return [json.dumps(line) for line in lines]
 
 
-def serve(observed: list[str], there: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def let_in_by() -> list[str]:
+    accounts = (passwords.student("minet", "alice"), passwords.instructor("minet"))
+    return [secret for account in accounts for secret in (account.password, account.hashed)]
+
+
+def users(lab: Lab = LAB) -> list[str]:
+    """The users' files, as a host that has them says it."""
+    return [f"{sha256(file.content).hexdigest()}  ./{path}" for path, file in specs.site_users(lab).items()]
+
+
+def serve(
+    observed: list[str],
+    there: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    known: list[str] | None = None,
+) -> Run:
     tar = tmp_path / f"{SITE.revision}.tar.gz"
     tar.write_bytes(b"")
     tar.with_name(f"{tar.name}.sha256").write_text(f"{'0' * 64}  {tar.name}\n")
     monkeypatch.setattr(site, "build", lambda made, progress: tar)  # built for real above
-    responses = {STATE: observed, SITES: there}
+    responses = {STATE: observed, SITES: there, USERS: users() if known is None else known}
     return run_operation(operations.served, responses, lab=LAB, plan=allocate(LAB), port=8080)
 
 
@@ -218,12 +261,14 @@ def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> Non
     assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} < options
     mount = f"source=/var/lib/minet-lab/minet/portal/{SITE.revision},target={ROOT},readonly"
     status = f"source=/var/lib/minet-lab/minet/portal/status,target={STATUS_ROOT},readonly"
-    assert {"--publish=8080:8080", f"--mount=type=bind,{mount}", f"--mount=type=bind,{status}"} < options
+    users = f"source=/var/lib/minet-lab/minet/access/minet-portal,target={USERS_ROOT},readonly"
+    mounts = {f"--mount=type=bind,{each}" for each in (mount, status, users)}
+    assert {"--publish=8080:8080", *mounts} < options
 
 
-def test_a_served_site_is_two_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_served_site_is_three_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path)
-    assert (len(run.commands), run.changed, run.failed) == (2, False, False)
+    assert (len(run.commands), run.changed, run.failed) == (3, False, False)
 
 
 def test_a_changed_sheet_changes_the_site_and_removes_the_old_one(
@@ -261,12 +306,51 @@ def test_another_port_is_another_container_with_the_same_site(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run = serve(state(spec(port=8081)), [SITE.revision, "status"], monkeypatch, tmp_path)
-    assert [command.split()[1] for command in run.commands[2:]] == ["container", "run"]
+    assert [command.split()[1] for command in run.commands[3:]] == ["container", "run"]
+
+
+ENTER = [
+    "mkdir -p /var/lib/minet-lab/minet/access && chmod 0700 /var/lib/minet-lab/minet/access",
+    "base64 --decode | tar --extract --directory /var/lib/minet-lab/minet/access",
+]
+
+
+def test_another_password_restarts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    there = (state(spec()), [SITE.revision, "status"])
+    old = users()
+    passwords.replace_student("minet", "alice")
+    assert serve(*there, monkeypatch, tmp_path, old).commands[3:] == ENTER
+    run = run_operation(operations.users, {USERS: old}, lab=LAB)
+    assert (run.commands[1:], run.changed) == (ENTER, True)
+    run = run_operation(operations.users, {USERS: users()}, lab=LAB)
+    assert (len(run.commands), run.changed) == (1, False)
+
+
+def test_users_are_there_before_what_reads_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    *first, last = serve(state(None), [SITE.revision, "status"], monkeypatch, tmp_path, []).commands[3:]
+    assert first == ENTER
+    assert last.startswith("docker run --detach ")
+    *first, last = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path, []).commands[3:]
+    assert (first, last) == (ENTER, "docker container restart minet-portal")
+
+
+def test_hosts_hold_hashes_which_nginx_can_check_and_no_password() -> None:
+    lab = lab_of(Student(login="zoe", name="Zoé"), Student(login="bob", name="Bob", ssh_key=KEY))
+    files = {path: file.content.decode() for path, file in specs.site_users(lab).items()}
+    assert files.keys() == {f"minet-portal/{STUDENTS}", f"minet-portal/{INSTRUCTOR}"}
+    assert [line.partition(":")[0] for line in files[f"minet-portal/{STUDENTS}"].splitlines()] == [
+        "bob",
+        "zoe",
+    ]
+    assert files[f"minet-portal/{INSTRUCTOR}"] == passwords.instructor("minet").line
+    accounts = (passwords.student("minet", "zoe"), passwords.instructor("minet"))
+    assert not [each for each in accounts if each.password in "".join(files.values())]
+    assert {file.mode for file in specs.site_users(lab).values()} == {0o400}
 
 
 def test_somebody_elses_container_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run = serve(state(spec(), lab=""), [SITE.revision, "status"], monkeypatch, tmp_path)
-    assert (run.failed, len(run.commands)) == (True, 2)
+    assert (run.failed, len(run.commands)) == (True, 3)
 
 
 def test_image_is_imported_once() -> None:
@@ -280,7 +364,7 @@ def test_no_portal_leaves_nothing_but_the_image() -> None:
     folder = "/var/lib/minet-lab/minet/portal"
     assert run.commands[2:] == [
         "docker container rm --force --volumes minet-portal",
-        f"rm -rf {folder}/{SITE.revision} {folder}/status",
+        f"rm -rf {folder}/{SITE.revision} {folder}/status /var/lib/minet-lab/minet/access/minet-portal",
     ]
     run = run_operation(operations.absent, {STATE: state(None), SITES: []}, lab="minet")
     assert (len(run.commands), run.changed) == (2, False)

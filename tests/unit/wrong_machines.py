@@ -306,6 +306,16 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ('href="tp/vm.html"', 'href="#"'),
         ("GET", None),
     ],
+    (portal.test_students_see_their_own_machines_only, CT1, SITE): [
+        ("GET /moi\nHTTP/1.1 401 Unauthorized", "GET /moi\nHTTP/1.1 200 OK"),
+        ("GET /formateur\nHTTP/1.1 401 Unauthorized", "GET /formateur\nHTTP/1.1 200 OK"),
+        ("GET /etat.json\nHTTP/1.1 401 Unauthorized", "GET /etat.json\nHTTP/1.1 204 No Content"),
+        # As where the web server cannot read its users.
+        ("Basic eDp4\nHTTP/1.1 401 Unauthorized", "Basic eDp4\nHTTP/1.1 500 Internal Server Error"),
+        ("GET /moi-alice\nHTTP/1.1 404 Not Found", "GET /moi-alice\nHTTP/1.1 200 OK"),
+        ("HTTP/1.1 401 Unauthorized", "Connection refused"),
+        ("GET", None),
+    ],
     (portal.test_web_server_runs_without_privileges, CT1, Docker.CONTAINERS): [
         ("/minet-portal", "/minet-other"),
         ('"running"', '"exited"'),
