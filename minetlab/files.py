@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from minetlab.errors import LabError
 
 ALONE_LIMIT = 30.0
 """Seconds to wait for another run to have written a file."""
+POLL_INTERVAL = 0.05
+"""Seconds between two tries to get a lock."""
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:
@@ -67,14 +69,7 @@ def alone(folder: Path) -> Iterator[None]:
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        latest = time.monotonic() + ALONE_LIMIT
-        while not try_lock(handle):
-            if time.monotonic() > latest:
-                raise LabError(
-                    f"{folder} is in the hands of another run for more than {ALONE_LIMIT:.0f} s",
-                    next_step=f"look for that run: fuser -v {folder}",
-                )
-            time.sleep(0.05)
+        lock(handle, folder, str(folder), ALONE_LIMIT)
         try:
             yield
         finally:
@@ -84,11 +79,30 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def try_lock(descriptor: int) -> bool:
-    """Whether a file is ours alone now, until it is closed.
+def lock(
+    descriptor: int, path: Path, what: str, limit: float, waiting: Callable[[], object] = lambda: None
+) -> None:
+    """Have an open file for ourselves alone, waiting for whoever else has it.
 
     No flock() that blocks: it would stop all greenlets of a pyinfra run, also the one that it waits for.
+
+    :param path: of the file; ``what``: as it shall be named to the administrator.
+    :param limit: how long to wait at most, in seconds.
+    :param waiting: called again and again meanwhile.
+    :raises LabError: another run still has it after ``limit``.
     """
+    latest = time.monotonic() + limit
+    while not _try_lock(descriptor):
+        if time.monotonic() > latest:
+            raise LabError(
+                f"{what} is in the hands of another run for more than {limit:.0f} s",
+                next_step=f"look for that run: fuser -v {path}",
+            )
+        waiting()
+        time.sleep(POLL_INTERVAL)
+
+
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from minetlab import files
 from minetlab.errors import LabError
-from minetlab.files import try_lock
 from minetlab.images.process import at_the_latest_on_exit, run
 from minetlab.images.progress import Heartbeat, Progress
 
@@ -28,14 +28,7 @@ def locked(lock: Path, what: str, progress: Progress, limit: float = LOCK_LIMIT)
     lock.parent.mkdir(parents=True, exist_ok=True)
     heartbeat = Heartbeat(f"{what}: waiting for another run", progress)
     with lock.open("a") as handle:
-        while not try_lock(handle.fileno()):
-            if heartbeat.elapsed > limit:
-                raise LabError(
-                    f"{what} is in the hands of another run for more than {limit:.0f} s",
-                    next_step=f"look for that run: fuser -v {lock}",
-                )
-            heartbeat.beat()
-            time.sleep(0.2)
+        files.lock(handle.fileno(), lock, what, limit, heartbeat.beat)
         yield
 
 
