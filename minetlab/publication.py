@@ -10,15 +10,15 @@ from pathlib import Path
 
 from minetlab import access
 from minetlab.errors import LabError
-from minetlab.inventory import CONTAINER_HOSTS, InventoryHost
+from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan.portal import STATUS_FILE, status_folder
 from minetlab.remote import UNREACHABLE, last_line
-from minetlab.status import LIMIT, MISSING, SILENT, MachineState, on_each, run_there
+from minetlab.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
 
 SAID: Mapping[str, tuple[str, str]] = {
-    "running": ("good", "en marche"),
-    "shut off": ("off", "à l'arrêt"),
+    RUNNING: ("good", "en marche"),
+    OFF: ("off", "à l'arrêt"),
     "created": ("off", "pas encore en marche"),
     "restarting": ("off", "redémarre"),
     "paused": ("off", "en pause"),
@@ -38,11 +38,8 @@ def serving(lab: Lab, hosts: Iterable[InventoryHost]) -> tuple[InventoryHost, ..
 
     :raises LabError: there is none.
     """
-    found = tuple(
-        host
-        for host in hosts
-        if CONTAINER_HOSTS in host.groups and lab.container_host(host.name).settings.portal_port
-    )
+    names = {host.name for host in lab.site_hosts}
+    found = tuple(host for host in hosts if host.name in names)
     if not found:
         raise LabError(
             "no container host of the lab serves the TP site, so nobody would see the status",

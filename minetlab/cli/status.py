@@ -15,6 +15,7 @@ from rich.table import Table
 from minetlab import publication
 from minetlab.access import DescribedLab
 from minetlab.cli.table import console_for
+from minetlab.plan.off import SETTING
 from minetlab.status import MISSING, RUNNING, SILENT, MachineState, states
 
 INTERVAL = 5.0
@@ -77,7 +78,7 @@ def _table(lab: str, found: tuple[MachineState, ...]) -> Table:
     for each in found:
         state = f"[{COLOURS.get(each.state, 'yellow')}]{each.state}[/]"
         if each.kept_off:
-            state = f"{each.state}, as guests_run is False"
+            state = f"{each.state}, as {SETTING}"
         if not each.planned:
             state += ", [yellow]not in the roster[/]"
         table.add_row(each.host, each.name, each.student, each.address, each.accelerator, state)

@@ -66,15 +66,14 @@ def console_for(table: Table) -> Console:
 def sites(lab: Lab) -> list[str]:
     """The URLs of the TP site; that of a sandbox host leads there from this machine, and only from it."""
     urls = []
-    for host in lab.container_hosts:
+    for host in lab.site_hosts:
         address, port = host.address, host.settings.portal_port
         if port and host.in_sandbox:
             try:
                 address, port = "127.0.0.1", forward(access.alias_of(host.name), port)
             except LabError:  # it does not run, which the deploy has said
                 continue
-        if port:
-            urls.append(f"http://{address}:{port}/")
+        urls.append(f"http://{address}:{port}/")
     return urls
 
 

@@ -22,6 +22,7 @@ from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import IMAGES, Layout, overlay
 from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.plan.off import SETTING
 
 
 @operation()
@@ -226,7 +227,7 @@ def _announce(changes: GuestChanges) -> None:
         )
     if changes.running:
         _warn(
-            f"left running, as they may hold work, though guests_run is False: {', '.join(changes.running)}\n"
+            f"left running, as they may hold work, though {SETTING}: {', '.join(changes.running)}\n"
             f"  → on {host.name}, to stop one: virsh shutdown {changes.running[0]}"
         )
     if changes.larger:

@@ -102,7 +102,7 @@ def compare(
     domains = {spec: observed.domains.get(spec.name) for spec in specs}
     disks = {spec: observed.volumes.get(overlay(spec.name)) for spec in specs}
     define = tuple(spec for spec, domain in domains.items() if not _defined(spec, domain))
-    restart = tuple(spec for spec in define if _active(domains[spec]))
+    restart = tuple(spec for spec in define if observed.runs(spec.name))
     return GuestChanges(
         seeds=tuple(spec for spec in specs if spec.seed not in observed.volumes),
         shut_down=restart,
@@ -111,7 +111,7 @@ def compare(
         grow=tuple(
             spec
             for spec, disk in disks.items()
-            if disk and disk.capacity < spec.disk and (spec in restart or not _active(domains[spec]))
+            if disk and disk.capacity < spec.disk and (spec in restart or not observed.runs(spec.name))
         ),
         autostart=tuple(
             spec
@@ -122,7 +122,7 @@ def compare(
             spec for spec, domain in domains.items() if not spec.to_run and _autostarted(domain)
         ),
         start=tuple(
-            spec for spec in specs if spec in restart or (spec.to_run and not _active(domains[spec]))
+            spec for spec in specs if spec in restart or (spec.to_run and not observed.runs(spec.name))
         ),
         discard=tuple(sorted(_unused(specs, observed.volumes))),
         foreign=tuple(domain.name for domain in domains.values() if domain and not _owned(domain, lab)),
@@ -134,8 +134,8 @@ def compare(
         larger=tuple(spec.name for spec, disk in disks.items() if disk and disk.capacity > spec.disk),
         running=tuple(
             spec.name
-            for spec, domain in domains.items()
-            if not spec.to_run and _active(domain) and spec not in restart
+            for spec in specs
+            if not spec.to_run and observed.runs(spec.name) and spec not in restart
         ),
     )
 
@@ -146,10 +146,6 @@ def _defined(spec: GuestSpec, domain: Domain | None) -> bool:
 
 def _owned(domain: Domain, lab: str) -> bool:
     return domain.label is not None and domain.label.lab == lab
-
-
-def _active(domain: Domain | None) -> bool:
-    return bool(domain and domain.active)
 
 
 def _autostarted(domain: Domain | None) -> bool:

@@ -108,6 +108,10 @@ class LibvirtObserved:
         """The domains that carry the lab's label."""
         return tuple(each for each in self.domains.values() if each.label and each.label.lab == lab)
 
+    def runs(self, name: str) -> bool:
+        """Whether there is a domain of that name, and it runs."""
+        return name in self.domains and self.domains[name].active
+
 
 def parse(output: Iterable[str]) -> LibvirtObserved:
     """Read the output of :class:`minetlab.facts.libvirt.LibvirtState`.

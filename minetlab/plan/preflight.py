@@ -8,7 +8,7 @@ from minetlab.plan.clashes import clashes
 from minetlab.plan.findings import GROUP_DATA, Finding, Subject, named
 from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM
 from minetlab.plan.layout import overlay
-from minetlab.plan.libvirt_state import Domain
+from minetlab.plan.off import SETTING
 
 MAX_SKEW = 30.0
 """Seconds that clocks may differ: apt and TLS bear more, and logs of two machines can still be compared."""
@@ -141,7 +141,7 @@ def _memory(subject: Subject) -> Finding:
             f"{len(containers)} containers to start may take {limit} MiB each, {most} MiB in all; {has}",
             f"lower container.memory in {GROUP_DATA}/container_hosts.py, or name another container host",
         )
-    kept_off = " (guests_run is False)" if subject.kvm and not subject.kvm.guests_run else ""
+    kept_off = f" ({SETTING})" if subject.kvm and not subject.kvm.guests_run else ""
     starting = [f"{len(guests)} guests{kept_off}"] if subject.kvm else []
     starting += [f"{len(containers)} containers"] if subject.container else []
     return subject.ok("memory", f"{' and '.join(starting)} to start take {most} MiB at most, {has}")
@@ -173,8 +173,7 @@ def _disk(subject: Subject) -> Finding:
 
 def _processors(subject: Subject) -> Finding:
     assert subject.kvm  # noqa: S101 (for mypy: asked of KVM hosts only)
-    domains = subject.observed.libvirt.domains
-    run = [each for each in subject.guests if each.to_run or _active(domains.get(each.name))]
+    run = [each for each in subject.guests if each.to_run or subject.observed.libvirt.runs(each.name)]
     there, given = subject.observed.system.processors, subject.kvm.guest.cores * len(run)
     found = f"{given} virtual processors on {there}"
     if given > MOST_OVERCOMMIT * there:
@@ -191,12 +190,8 @@ def _too_many(number: int) -> str:
 
 
 def _to_start(subject: Subject) -> list[str]:
-    domains = subject.observed.libvirt.domains
-    return [each.name for each in subject.guests if each.to_run and not _active(domains.get(each.name))]
-
-
-def _active(domain: Domain | None) -> bool:
-    return bool(domain and domain.active)
+    libvirt = subject.observed.libvirt
+    return [each.name for each in subject.guests if each.to_run and not libvirt.runs(each.name)]
 
 
 def _not_running(subject: Subject) -> list[str]:

@@ -48,7 +48,7 @@ class Session(DescribedLab):
         of_kind = {
             "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
             "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
-            "portal": (alias_of(each.name) for each in self.lab.container_hosts if each.settings.portal_port),
+            "portal": (alias_of(host.name) for host in self.lab.site_hosts),
             "jump_host": (alias_of(each.name) for each in self.hosts if self._jump_keys(each.name)),
             "guest": (guest.name for guest in self.plan.guests),
             "container": (container.name for container in self.plan.containers),
