@@ -74,10 +74,10 @@ def without_room(
     hosts = ", ".join(f"{host} {room}" for host, room in sorted(capacities.items()))
     problem = (
         f"{group}: there is room for {sum(room or 0 for room in capacities.values())} students ({hosts}), "
-        f"but there are {len(logins)}: {len(logins) - len(chosen)} too many"
+        f"but there are {len(logins)}"
     )
     next_step = "raise capacity in inventories/group_data/, or name another host in the inventory"
     if gone := sorted(there.keys() - logins):
-        problem += f"; room is held for {', '.join(gone)}, who left the roster"
+        problem += f", and room is held for {', '.join(gone)}, who left the roster"
         next_step += f", or remove the machines of those who left, and their lines in {record}"
-    yield LabError(problem, next_step=next_step)
+    yield LabError(f"{problem}: {len(logins) - len(chosen)} too many", next_step=next_step)

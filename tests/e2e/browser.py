@@ -1,6 +1,7 @@
 """Pages, opened in a real browser as instructors and students do: Debian's Chromium, by Playwright."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Literal
 from urllib.parse import urljoin
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, expect, sync_playwright
 
 from minetlab.course.claims import CLAIMS
 from minetlab.passwords import Account
@@ -123,10 +124,16 @@ def is_accessible(page: Page) -> None:
         assert not found.violations_count, found.generate_report()
 
 
-def _is_usable_by_keyboard(page: Page) -> None:
+def first_key_leads_to(page: Page, fragment: str) -> None:
+    """The first link that the keyboard reaches leads past the page's head, when the browser gets there."""
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#claims"), f"the first key leads to {page.url}, not past the page's head"
+    why = f"the first key leads elsewhere, not past the page's head to #{fragment}"
+    expect(page, why).to_have_url(re.compile(f"#{fragment}$"))
+
+
+def _is_usable_by_keyboard(page: Page) -> None:
+    first_key_leads_to(page, "claims")
     proof = page.locator("article details").first
     for _ in range(2):
         was = proof.evaluate("each => each.open")

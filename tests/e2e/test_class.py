@@ -36,16 +36,21 @@ NETWORK, NETWORK_IN_THE_WAY = (
 
 @dataclass
 class Labs:
-    """The class's lab, and another one on the same hosts."""
+    """The class's lab, which came up, and another one on the same hosts.
+
+    :param said: what ``lab up`` said of the first.
+    """
 
     first: LabUnderTest
     other: LabUnderTest
+    said: str
 
 
 @pytest.fixture(scope="module")
 def labs() -> Iterator[Labs]:
     with lab_in_sandbox({}, students=0) as first, lab_in_sandbox({}, students=1) as other:
         first.inventory.write_text(HOSTS)
+        first.inventory.with_name("allocation.csv").unlink()
         with first.inventory.with_name("students.csv").open("a") as roster:
             csv.writer(roster).writerows(
                 [f"e{each:02}", f"Élève N° {each}", "", "", "", "fr"] for each in range(STUDENTS)
@@ -55,7 +60,7 @@ def labs() -> Iterator[Labs]:
         other.set_group_data("all", "lab_name", other.name)
         other.set_group_data("kvm_hosts", "guest_network", NETWORK)
         other.set_group_data("container_hosts", "ssh_ports", {"first": 30000, "last": 30999})
-        yield Labs(first, other)
+        yield Labs(first, other, first.lab("up", "-i", first.inventory).stdout)
 
 
 def guest_that_runs(lab: LabUnderTest) -> str:
@@ -67,8 +72,7 @@ def guest_that_runs(lab: LabUnderTest) -> str:
 
 
 def test_comes_up(labs: Labs) -> None:
-    said = labs.first.lab("up", "-i", labs.first.inventory).stdout
-    assert "Every machine that runs shows what it should." in said
+    assert "Every machine that runs shows what it should." in labs.said
     states = labs.first.status()
     assert Counter(state for name, state in states.items() if name.endswith("-processus")) == {
         "running": STUDENTS

@@ -31,7 +31,16 @@ from minetlab.portal.site import Site, build, site_of
 from minetlab.status import MISSING, SILENT, MachineState
 from minetlab.verification.machines import ContainerHostMachine
 from minetlab.verification.portal import Portal
-from tests.e2e.browser import PHONE, PROJECTOR, chromium, fits, is_accessible, opened, typed_by
+from tests.e2e.browser import (
+    PHONE,
+    PROJECTOR,
+    chromium,
+    first_key_leads_to,
+    fits,
+    is_accessible,
+    opened,
+    typed_by,
+)
 from tests.hosts.test_portal import test_every_sheet_is_there as every_sheet_is_there
 from tests.hosts.test_portal import test_students_see_their_own_machines_only as students_see_their_own
 from tests.unit.recorded import RecordedLab
@@ -144,9 +153,7 @@ def test_every_page_is_good(
 
 def test_a_student_finds_the_way_by_keyboard(served: str, browser: Browser, student: Account) -> None:
     with opened(browser, served, PHONE, account=student) as page:
-        page.keyboard.press("Tab")
-        page.keyboard.press("Enter")
-        assert page.url.endswith("#content"), f"the first key leads to {page.url}, not past the page's head"
+        first_key_leads_to(page, "content")
         follow(page, "vous connecter")
         follow(page, "Mes machines")
         assert "etudiant@ct" in page.locator("table").inner_text()
@@ -182,7 +189,7 @@ def test_a_student_sees_their_own_machines_and_no_others(
         assert page.get_by_role("link", name="Mes machines").get_attribute("aria-current") == "page"
         assert page.locator("link[rel=stylesheet]").evaluate("e => e.sheet.cssRules.length") > 10
         page.get_by_role("link", name="Se connecter").first.click()
-        assert page.url == f"{served}connexion.html"
+        page.wait_for_url(f"{served}connexion.html")
 
 
 def test_who_types_a_wrong_password_is_told_where_it_is(

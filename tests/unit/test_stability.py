@@ -247,7 +247,8 @@ def test_a_place_that_is_recorded_twice_is_refused(host, place, first, second):
 
 def test_who_left_keeps_the_room_until_they_are_forgotten():
     _, record = deploy(["a", "b"], (2,))
-    with pytest.raises(LabError, match=r"\(hv0 2\), but there are 2: 1 too many; room is held for b"):
+    why = r"\(hv0 2\), but there are 2, and room is held for b, who left the roster: 1 too many"
+    with pytest.raises(LabError, match=why):
         deploy(["a", "c"], (2,), record)
     lab = lab_of(["a"], (2,), record=record)
     for host in ("hv0", "ct0"):
