@@ -1,0 +1,119 @@
+"""The TP site of a class, served by the lab's own web server and configuration, and a browser."""
+
+import os
+import re
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from socket import create_server
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import Browser
+
+from minetlab import passwords, specs
+from minetlab.images import build_rootfs
+from minetlab.images.toolbox import Toolbox
+from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.passwords import Account
+from minetlab.plan import allocate
+from minetlab.plan.portal import PORT, ROOT, STATUS_ROOT, USERS_ROOT
+from minetlab.portal import server
+from minetlab.portal.site import Site, build, site_of
+from tests.e2e.browser import chromium
+
+SHEET = "tp/conteneur.html"
+CLASS = Lab(
+    name="minet",
+    students=tuple(Student(login=f"s{each:02}", name=f"Élève Numéro {each}") for each in range(30)),
+    kvm_hosts=(KvmHost(name="hv1.example.org", settings=KvmHostSettings(guest_tps=("vm", "conteneur"))),),
+    container_hosts=(
+        ContainerHost(name="ct1.example.org", settings=ContainerHostSettings(tp_images=("isa", "processus"))),
+        ContainerHost(name="ct2.example.org", settings=ContainerHostSettings(tp_images=("isa", "processus"))),
+    ),
+)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Passwords are the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINETLAB_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="package")
+def instructor(state: None) -> Account:
+    return passwords.instructor("minet")
+
+
+@pytest.fixture(scope="package")
+def student(state: None) -> Account:
+    return passwords.student("minet", "s07")
+
+
+@pytest.fixture(scope="package")
+def site() -> Site:
+    return site_of(CLASS, allocate(CLASS))
+
+
+@pytest.fixture(scope="package")
+def root(site: Site, state: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The web server's root file system, with the site where its container has it."""
+    root = tmp_path_factory.mktemp("portal")
+    with tarfile.open(build_rootfs(server.recipe(), print)) as archive:
+        archive.extractall(root, filter=lambda member, _: member if not member.isdev() else None)  # noqa: S202 (ours)
+    with tarfile.open(build(site, print)) as archive:
+        archive.extractall(root / ROOT[1:], filter="data")
+    (root / STATUS_ROOT[1:]).mkdir()
+    users = root / USERS_ROOT[1:]
+    users.mkdir()
+    for path, file in specs.site_users(CLASS).items():
+        (users / Path(path).name).write_bytes(file.content)
+    return root
+
+
+@pytest.fixture(scope="package")
+def served(root: Path) -> Iterator[str]:
+    """The site's URL: nginx runs here out of its image, its configuration's port and paths moved."""
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = root / "etc" / "minet-lab" / "nginx.conf"
+    moved = config.read_text().replace(f"listen {PORT}", f"listen 127.0.0.1:{port}")
+    config.write_text(re.sub(r" (/(tmp|srv|etc)/)", rf" {root}\1", moved))
+    # As root, nginx would change to a user who cannot read this folder.
+    words = ["-g", "user root;"] if os.geteuid() == 0 else []
+    command = Toolbox(root).command("nginx", "-e", "stderr", "-c", str(config), *words)
+    with subprocess.Popen(command) as nginx:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/", nginx)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            nginx.terminate()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while process.poll() is None:
+        try:
+            ask(url).close()
+        except URLError:
+            assert time.monotonic() < deadline, f"{url} did not answer within 30 s"
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"nginx ended with {process.returncode}")
+
+
+def ask(request: str | Request) -> Any:
+    return urlopen(request, timeout=30)  # noqa: S310 (it is our own server)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser

@@ -1,0 +1,67 @@
+"""What the web server answers, and that the verification finds what is wrong with it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request
+
+import pytest
+
+from minetlab.plan.portal import ROOT, STATUS_FILE, USERS_ROOT
+from minetlab.portal.site import Site
+from minetlab.verification.machines import ContainerHostMachine
+from minetlab.verification.portal import Portal
+from tests.e2e.portal.conftest import SHEET, ask
+from tests.hosts.test_portal import test_every_sheet_is_there as every_sheet_is_there
+from tests.hosts.test_portal import test_students_see_their_own_machines_only as students_see_their_own
+from tests.unit.recorded import RecordedLab
+
+
+def test_the_server_gives_pages_and_nothing_else(served: str, site: Site) -> None:
+    with ask(f"{served}tp/isa") as answer:
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Server"] == "nginx"
+        assert not answer.headers["Last-Modified"]
+        assert not answer.headers["ETag"]
+    for request, status in (
+        (f"{served}tp/", 404),
+        (f"{served}../etc/passwd", 400),
+        (f"{served}nowhere", 404),
+        (Request(served, data=b"x"), 403),  # noqa: S310 (it is our own server)
+        (Request(f"{served}{STATUS_FILE}", data=b"x"), 403),  # noqa: S310 (as above)
+        (Request(f"{served}moi", data=b"x"), 403),  # noqa: S310 (as above)
+    ):
+        with pytest.raises(HTTPError) as refused:
+            ask(request)
+        assert refused.value.code == status
+
+
+def test_the_verification_finds_every_sheet_and_misses_one(served: str, site: Site, root: Path) -> None:
+    """The check of tests/hosts, against this very server."""
+    lab = RecordedLab()
+    portal = Portal(int(served.rstrip("/").rpartition(":")[2]), site)
+
+    def check(of_the_site: Callable[[ContainerHostMachine], None] = every_sheet_is_there) -> None:
+        machine = lab.container_host
+        machine.host.backend.inner.answers[portal.command] = subprocess.run(
+            ["sh", "-c", portal.command], check=True, capture_output=True, text=True
+        ).stdout
+        of_the_site(type(machine)(machine.name, machine.host, "minet", machine.settings, portal))
+
+    check()
+    check(students_see_their_own)
+    users = root / USERS_ROOT[1:]
+    users.rename(away := root / "users")
+    with pytest.raises(AssertionError, match=r"ct1: /moi Authorization: .* expected HTTP status 401, .* 403"):
+        check(students_see_their_own)
+    away.rename(users)
+    there = root / ROOT[1:] / SHEET
+    shutil.move(there, away := root / "away.html")
+    with pytest.raises(AssertionError, match=rf"ct1: /{SHEET}: expected HTTP status 200, observed .* 404"):
+        check()
+    there.write_text(away.read_text().replace(site.revision, "0" * 12))
+    with pytest.raises(AssertionError, match=rf"revision of /{SHEET}: expected {site.revision}, observed 0+"):
+        check()
+    shutil.move(away, there)
