@@ -21,7 +21,7 @@ def out_of_reach(described: DescribedLab, machines: Collection[Machine]) -> dict
     guests = [each for each in machines if isinstance(each, Guest) and each.name not in problems]
     for guest in kept_off(described, guests):
         alias = alias_of(guest.host)
-        problems[guest.name] = f"does not run, as {why(alias)} → {start(guest.name, alias)}"
+        problems[guest.name] = f"off, as {why(alias)} → {start('NAME', alias)}"
     return problems
 
 

@@ -43,14 +43,15 @@ def run(
     machines = _machines(plan if everybody else inventory.of_students(lab, plan, logins or []), plan, tp)
     config = described.ssh_config
     out_of_reach = reach.out_of_reach(described, machines)
+    for problem in sorted(set(out_of_reach.values())):
+        names = sorted(name for name in out_of_reach if out_of_reach[name] == problem)
+        typer.secho(f"not asked: {', '.join(names)}: {problem}", fg="red")
 
     def ask(machine: Machine) -> Answer:
-        if problem := out_of_reach.get(machine.name):
-            return Answer(machine, problem, "")
         return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)
 
-    failed = 0
-    for answer in remote.at_once(ask, machines):
+    failed = len(out_of_reach)
+    for answer in remote.at_once(ask, [each for each in machines if each.name not in out_of_reach]):
         failed += bool(answer.problem)
         _show(answer)
     if failed:

@@ -13,7 +13,7 @@ FAST_STAGES = {
     "format": [*PYTHON, "ruff", "format", "--check", "."],
     "types": [*PYTHON, "mypy"],
     "imports": ["lint-imports"],
-    "units": [*PYTHON, "pytest", "-q", "-n", "auto"],
+    "units": [*PYTHON, "pytest", "-q", "-n", "auto", "--doctest-modules"],
 }
 COMMANDS = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/commands"]
 END_TO_END = [*PYTHON, "pytest", "-v", "tests/e2e"]

@@ -36,22 +36,26 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     return True
 
 
-def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str]) -> bool:
+def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str], turn: str) -> bool:
     """Wait until an SSH server answers at each address; False, and why is shown, if that fails.
 
     :param addresses: guests' names by address.
+    :param turn: whose turn it is, where guests boot one after the other: 2 of 3.
     """
-    obstacle = obstacle_to_readiness(host, lab, addresses)
+    obstacle = obstacle_to_readiness(host, lab, addresses, f"guest {turn} boots")
     return fail(state, host, obstacle) if obstacle else True
 
 
-def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> LabError | None:
+def obstacle_to_readiness(
+    host: Host, lab: str, addresses: dict[str, str], what: str = "guests boot"
+) -> LabError | None:
     """Wait until an SSH server answers at each address.
 
     :param addresses: guests' names by address.
+    :param what: how the wait is called.
     :returns: why it does not: with the end of the consoles of guests that are late or not running at all.
     """
-    heartbeat = Heartbeat("guests boot", host.log)
+    heartbeat = Heartbeat(what, host.log)
     while True:
         answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
         if host in current.failed_hosts:
@@ -67,7 +71,8 @@ def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> La
         limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
         if heartbeat.elapsed > limit:
             return _told(host, lab, late, f"do not answer SSH after {limit} s")
-        heartbeat.beat(f": {len(answering)} of {len(addresses)} answer, waiting for {', '.join(late)}")
+        count = f"{len(answering)} of {len(addresses)} answer, " if len(addresses) > 1 else ""
+        heartbeat.beat(f": {count}waiting for {', '.join(late)}")
         time.sleep(POLL_INTERVAL)
 
 

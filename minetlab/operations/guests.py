@@ -179,10 +179,11 @@ def _converge(
         yield virsh("autostart", spec.name)
     for spec in changes.no_autostart:
         yield virsh("autostart --disable", spec.name)
-    for spec in changes.start:
+    for number, spec in enumerate(changes.start, start=1):
         yield virsh("start", spec.name)
         if spec.name in in_turn:
-            yield FunctionCommand(wait_until_ready, (layout.lab, {in_turn[spec.name]: spec.name}), {})
+            one, turn = {in_turn[spec.name]: spec.name}, f"{number} of {len(changes.start)}"
+            yield FunctionCommand(wait_until_ready, (layout.lab, one, turn), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
 

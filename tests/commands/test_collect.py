@@ -243,9 +243,7 @@ def test_a_guest_that_is_off_on_purpose_is_said_and_the_rest_comes(
     output = tmp_path / "output"
     assert not cli.run(inventory, output, ["alice"], LIMITS)
     said = capsys.readouterr().out
-    assert (
-        "minet-alice: does not run, as guests_run is False on hv1 → on hv1: virsh start minet-alice" in said
-    )
+    assert "minet-alice: off, as guests_run is False on hv1 → on hv1: virsh start NAME" in said
     assert set(entries(output / "alice.partial.tar.gz")) == {"processus", "isa", "emulation"}
 
 

@@ -82,7 +82,7 @@ def test_a_machine_or_a_host_that_does_not_answer_is_said(
     (tmp_path / "machines" / "ct1").rename(tmp_path / "gone as well")
     assert not run(inventory, "true", tp="processus")
     said = capsys.readouterr().out
-    assert "alice (minet-alice-processus): no answer of its host ct1: ssh: connect to host ct1" in said
+    assert "not asked: minet-alice-processus, minet-bob-processus: no answer of its host ct1: ssh: " in said
     assert "done on 0 of 2 machines" in said
 
 
@@ -94,7 +94,7 @@ def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
     assert not run(inventory, "echo I am $LOGNAME")
     said = capsys.readouterr().out
     assert (
-        "alice (minet-alice): does not run, as guests_run is False on hv1 → on hv1: virsh start minet-alice; "
+        "not asked: minet-alice: off, as guests_run is False on hv1 → on hv1: virsh start NAME; "
         "or set guests_run = True for hv1, then lab up\n"
     ) in said
     assert "bob (minet-bob)\n    I am bob\n" in said

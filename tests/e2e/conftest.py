@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,11 @@ LOOKS = {
 def pytest_configure(config: pytest.Config) -> None:
     """Say at once what is known."""
     config.pluginmanager.register(Progress(config))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What every change runs goes first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is not None)
 
 
 @dataclass
@@ -96,14 +102,28 @@ class LabUnderTest:
         print(result.stdout, file=sys.stderr, flush=True)
         return result
 
+    def refused(self, *arguments: str | Path) -> str:
+        """Run a ``lab`` command that has to fail; returns all that it says."""
+        result = self.run(*LAB, *arguments, check=False, merged=True)
+        print(result.stdout, file=sys.stderr, flush=True)
+        assert result.returncode != 0
+        return result.stdout
+
     def status(self) -> dict[str, str]:
         """The state of each guest and container, by name."""
-        said = self.lab("status", "-i", self.inventory, "--json", check=False).stdout
+        said = self.run(*LAB, "status", "-i", self.inventory, "--json", check=False).stdout
         return {each["name"]: each["state"] for each in json.loads(said)}
 
     def in_machine(self, machine: str, command: str) -> str:
         """Run a command on a host, guest or container; returns what it prints."""
         return self.lab("ssh", "--inventory", self.inventory, machine, command).stdout
+
+    def wait_for(self, machine: str) -> None:
+        """Wait until a machine that boots answers SSH."""
+        deadline = time.monotonic() + LIMIT
+        while self.run(*LAB, "ssh", "-i", self.inventory, machine, "true", check=False).returncode:
+            assert time.monotonic() < deadline, f"{machine} does not answer after {LIMIT} s"
+            time.sleep(5)
 
     def machines(self) -> list[str]:
         """The names of all hosts, guests and containers of the lab."""

@@ -63,12 +63,10 @@ def labs() -> Iterator[Labs]:
         yield Labs(first, other, first.lab("up", "-i", first.inventory).stdout)
 
 
-def guest_that_runs(lab: LabUnderTest) -> str:
-    """The login of somebody whose guest runs."""
-    guests = sorted(
-        name for name, state in lab.status().items() if state == "running" and name.count("-") == 1
-    )
-    return guests[0].partition("-")[2]
+def guest_in(lab: LabUnderTest, state: str) -> tuple[str, str]:
+    """A guest in this state, and whose it is."""
+    guest = min(name for name, found in lab.status().items() if found == state and name.count("-") == 1)
+    return guest, guest.partition("-")[2]
 
 
 def test_comes_up(labs: Labs) -> None:
@@ -90,15 +88,14 @@ def test_second_deploy_changes_nothing_with_few_commands(labs: Labs) -> None:
 
 def test_a_lab_in_the_others_way_is_refused(labs: Labs) -> None:
     labs.other.set_group_data("kvm_hosts", "guest_network", NETWORK_IN_THE_WAY)
-    refused = labs.other.lab("up", "-i", labs.other.inventory, check=False)
-    assert refused.returncode != 0
-    assert "10.77.0.0/16 overlaps 10.77.0.0/24, the guest network of the lab minet" in refused.stdout
+    said = labs.other.refused("up", "-i", labs.other.inventory)
+    assert "10.77.0.0/16 overlaps 10.77.0.0/24, the guest network of the lab minet" in said
     labs.other.set_group_data("kvm_hosts", "guest_network", NETWORK)
 
 
 def test_a_second_lab_shares_the_hosts(labs: Labs) -> None:
     standing = labs.first.status()
-    neighbour = f"minet-{guest_that_runs(labs.first)}"
+    neighbour, _ = guest_in(labs.first, "running")
     started = labs.first.in_machine(neighbour, STARTED)
     labs.other.lab("up", "-i", labs.other.inventory)
     assert set(labs.other.status().values()) == {"running"}
@@ -110,8 +107,8 @@ def test_a_second_lab_shares_the_hosts(labs: Labs) -> None:
 
 def test_nobody_fits_in_beyond_the_hosts_capacity(labs: Labs) -> None:
     before = labs.first.inventory.with_name("students.csv").read_bytes()
-    refused = labs.first.lab("add", "-i", labs.first.inventory, "Zoé Tardive", check=False)
-    assert refused.returncode != 0
+    said = labs.first.refused("add", "-i", labs.first.inventory, "Zoé Tardive")
+    assert f"but there are {STUDENTS + 1}: 1 too many" in said
     assert labs.first.inventory.with_name("students.csv").read_bytes() == before
 
 
@@ -133,14 +130,28 @@ def test_one_command_runs_on_every_container(labs: Labs) -> None:
 
 def test_a_guest_that_is_not_started_keeps_nobody_waiting(labs: Labs) -> None:
     lab = labs.first
-    result = lab.lab("exec", "-i", lab.inventory, "--all", "hostname", check=False)
-    assert result.returncode != 0
-    assert f"done on {RUNNING} of {STUDENTS} machines" in result.stdout
+    said = lab.refused("exec", "-i", lab.inventory, "--all", "hostname")
+    assert f"done on {RUNNING} of {STUDENTS} machines" in said
+
+
+def test_a_guest_that_is_not_to_run_is_made_anew_and_can_be_started_by_hand(labs: Labs) -> None:
+    lab = labs.first
+    guest, login = guest_in(lab, "shut off")
+    assert f"lab: {guest} does not run, as guests_run is False on hv2" in lab.refused(
+        "snapshot", "-i", lab.inventory, login
+    )
+    lab.lab("reset", "-i", lab.inventory, login)
+    assert lab.status()[guest] == "shut off"
+    lab.in_machine("hv2", f"virsh start {guest}")
+    lab.wait_for(guest)
+    assert lab.status()[guest] == "running"
+    lab.lab("verify", "-i", lab.inventory, "--student", login)
 
 
 def test_work_comes_home(labs: Labs) -> None:
-    lab, login = labs.first, guest_that_runs(labs.first)
-    lab.in_machine(f"minet-{login}", "echo 'my work' >notes")
+    lab = labs.first
+    _, login = guest_in(lab, "running")
+    lab.lab("exec", "-i", lab.inventory, "--student", login, "echo 'my work' >notes")
     folder = lab.folder / "collected"
     lab.lab("collect", "-i", lab.inventory, "--student", login, "--output", folder)
     (archive,) = folder.iterdir()
@@ -148,10 +159,11 @@ def test_work_comes_home(labs: Labs) -> None:
 
 
 def test_a_new_key_replaces_the_old_one(labs: Labs) -> None:
-    lab, login = labs.first, guest_that_runs(labs.first)
-    booted = lab.in_machine(f"minet-{login}", STARTED)
+    lab = labs.first
+    guest, login = guest_in(lab, "running")
+    booted = lab.in_machine(guest, STARTED)
     lab.lab("rotate", "-i", lab.inventory, login)
-    assert lab.in_machine(f"minet-{login}", STARTED) == booted
+    assert lab.in_machine(guest, STARTED) == booted
     lab.lab("verify", "-i", lab.inventory, "--student", login)
 
 
@@ -169,22 +181,24 @@ def test_everybody_gets_a_card(labs: Labs) -> None:
 
 
 def test_the_export_leads_to_the_machines(labs: Labs) -> None:
-    lab, login = labs.first, guest_that_runs(labs.first)
+    lab = labs.first
+    guest, login = guest_in(lab, "running")
     folder = lab.folder / "export"
     lab.lab("export", "-i", lab.inventory, "--output", folder)
-    reached = lab.run("ssh", "-F", folder / "ssh_config", f"minet-{login}", "hostname").stdout
-    assert reached.strip() == f"minet-{login}"
+    reached = lab.run("ssh", "-F", folder / "ssh_config", guest, "hostname").stdout
+    assert reached.strip() == login
     assert len(json.loads((folder / "topology.json").read_text())["nodes"]) > 2 * STUDENTS
 
 
 def test_one_student_goes_with_what_they_made(labs: Labs) -> None:
-    lab, login = labs.first, guest_that_runs(labs.first)
+    lab = labs.first
+    guest, login = guest_in(lab, "running")
     folder = lab.folder / "before-down"
     said = lab.lab("down", "-i", lab.inventory, "--student", login, "--collect", folder).stdout
     assert f"Nothing is left of {login} in the lab minet" in said
     assert len(list(folder.iterdir())) == 1
     assert {name for name, state in lab.status().items() if state == "missing"} == {
-        f"minet-{login}",
+        guest,
         f"minet-{login}-processus",
     }
 

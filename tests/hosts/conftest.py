@@ -4,7 +4,6 @@ pytest tests/hosts --inventory inventories/lab.py -n 4
 """
 
 import json
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,7 @@ from minetlab.verification.measuring import MEASURED, Measuring
 from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
 from minetlab.verification.sheets import Sheet
+from minetlab.verification.summary import not_shown
 from minetlab.verification.versions import COMMANDS as VERSION_COMMANDS
 
 DEFAULT_INVENTORY = Path("inventories/lab.py")
@@ -116,15 +116,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was not checked or is not demonstrable, and why: it is not passed over in silence."""
     if terminalreporter.no_summary:
         return
-    reasons = Counter(
+    reasons = [
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
         if isinstance(report.longrepr, tuple)
-    )
+    ]
     if reasons:
         terminalreporter.section("not checked, or not demonstrable here")
-    for reason, count in sorted(reasons.items()):
-        terminalreporter.line(f"{reason} ({count} checks)")
+    for line in not_shown(reasons):
+        terminalreporter.line(line)
 
 
 @pytest.hookimpl(optionalhook=True)
