@@ -3,13 +3,14 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.operations import jump, lock, students
+from minetlab.operations import jump, lock, portal, students
 
 lab, _ = inventory.current()
 chosen = inventory.chosen()
+others, plan_of_others = inventory.others()
 
 lock.held(name="Take the host's lock", lab=lab.name)
-jump.only(name="Let them through no more", lab=lab, plan=inventory.others())
+jump.only(name="Let them through no more", lab=others, plan=plan_of_others)
 
 if inventory.KVM_HOSTS in host.groups:
     students.guests_absent(
@@ -20,3 +21,4 @@ if inventory.CONTAINER_HOSTS in host.groups:
     students.containers_absent(
         name="Remove the students' containers", lab=lab.name, containers=chosen.containers_on(host.name)
     )
+    portal.users(name="Let them into the TP site no more", lab=others)

@@ -86,10 +86,12 @@ def chosen() -> Plan:
         raise InventoryError(str(error)) from error
 
 
-def others() -> Plan:
-    """The plan of the running deploy, of all students but those."""
+def others() -> tuple[Lab, Plan]:
+    """The lab and plan of the running deploy, of all students but those."""
     lab, plan = current()
-    return plan.of({student.login for student in lab.students} - _chosen_logins())
+    gone = _chosen_logins()
+    students = tuple(student for student in lab.students if student.login not in gone)
+    return lab.model_copy(update={"students": students}), plan.of({each.login for each in students})
 
 
 def _chosen_logins() -> set[str]:

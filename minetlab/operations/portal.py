@@ -75,14 +75,20 @@ def served(lab: Lab, plan: Plan, port: int) -> Commands:
 
 @operation()
 def users(lab: Lab) -> Commands:
-    """Have the site's web server know passwords of now: it looks at each request, so nothing restarts."""
+    """Have the web server of a site that is there know who is let in now.
+
+    It looks at each request, so nothing restarts.
+    """
+    known = host.get_fact(AccessFiles, lab=lab.name)
     try:
-        changed = outdated(specs.site_users(lab), host.get_fact(AccessFiles, lab=lab.name))
+        changed = {
+            path: file for path, file in outdated(specs.site_users(lab), known).items() if path in known
+        }
     except LabError as error:
         yield failure(error)
         return
     if not changed:
-        host.noop("the web server knows all passwords")
+        host.noop("who is let in has not changed")
     yield from written(lab.name, changed, UID)
 
 

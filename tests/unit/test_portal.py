@@ -322,8 +322,11 @@ def test_another_password_restarts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_
     assert serve(*there, monkeypatch, tmp_path, old).commands[3:] == ENTER
     run = run_operation(operations.users, {USERS: old}, lab=LAB)
     assert (run.commands[1:], run.changed) == (ENTER, True)
-    run = run_operation(operations.users, {USERS: users()}, lab=LAB)
-    assert (len(run.commands), run.changed) == (1, False)
+    for nothing_to_do in (users(), []):
+        run = run_operation(operations.users, {USERS: nothing_to_do}, lab=LAB)
+        assert (len(run.commands), run.changed) == (1, False)
+    run = run_operation(operations.users, {USERS: users()}, lab=LAB.model_copy(update={"students": ()}))
+    assert (run.commands[1:], run.changed) == (ENTER, True)
 
 
 def test_users_are_there_before_what_reads_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
