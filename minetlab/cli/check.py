@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from minetlab.access import DescribedLab
+from minetlab.cli.options import typed
 from minetlab.errors import LabError
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import Preflight, preflight
@@ -50,7 +51,8 @@ def require(inventory_file: Path) -> None:
         )
         raise LabError(
             f"nothing was touched, as the lab {found.verdict}:{steps}",
-            next_step="put that right, and run the same command again; ./lab check shows all that is checked",
+            next_step="put that right, and run the same command again; "
+            f"{typed(inventory_file, 'check')} shows all that is checked",
         )
 
 

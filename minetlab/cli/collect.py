@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import typer
+from rich import filesize
 
 from minetlab import inventory, reach, remote
 from minetlab.access import DescribedLab
-from minetlab.collect import MIB, Collected, Errand, Limits, collect
+from minetlab.collect import Collected, Errand, Limits, collect
 from minetlab.errors import LabError
 from minetlab.files import make_folder
 
@@ -35,7 +36,7 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
     lacking = 0
     for number, came in enumerate(remote.at_once(of_student, students, STUDENTS_AT_ONCE), start=1):
         lacking += bool(came.problems)
-        said = f"{came.path}, {came.size / MIB:.1f} MiB" if came.path else "nothing came"
+        said = f"{came.path}, {filesize.decimal(came.size)}" if came.path else "nothing came"
         typer.secho(f"[{number}/{len(students)}] {came.login}: {said}", fg="red" if came.problems else None)
         for problem in came.problems:
             typer.echo(f"    {problem}")

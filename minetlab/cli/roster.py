@@ -8,6 +8,7 @@ import typer
 
 from minetlab import inventory, record, roster
 from minetlab.cli import deploy, verify
+from minetlab.cli.options import typed
 from minetlab.cli.students import change
 from minetlab.errors import LabError
 from minetlab.model import Student, roster_edit
@@ -43,11 +44,11 @@ def add(inventory_file: Path, fields: dict[str, str]) -> bool:
     green = deploy.run(inventory_file, "deploys/all.py")
     green = verify.run(inventory_file, student=student.login).green and green
     if green:
-        typer.echo(f"for {student.name} to log in: lab cards --student {student.login}")
+        cards = typed(inventory_file, "cards", "--student", student.login)
+        typer.echo(f"for {student.name} to log in: {cards}")
     else:
-        typer.echo(
-            f"{student.login} stays in the roster: lab up tries again, lab remove {student.login} undoes it"
-        )
+        again, undo = typed(inventory_file, "up"), typed(inventory_file, "remove", student.login)
+        typer.echo(f"{student.login} stays in the roster: {again} tries again, {undo} undoes it")
     return green
 
 
@@ -65,12 +66,11 @@ def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
     machines = ", ".join(each.name for each in theirs) or "no machines"
     if not yes:
         typer.echo(f"{login} has {machines}. What is in them is lost.")
-        typer.echo(f"This saves it first: lab collect --student {login}")
+        typer.echo(f"This saves it first: {typed(inventory_file, 'collect', '--student', login)}")
         _ask("Remove them?")
     if not change(inventory_file, "remove", [login]):
-        typer.echo(
-            f"{login} stays in the roster, as not all of it could be removed: lab remove {login} goes on"
-        )
+        again = typed(inventory_file, "remove", login)
+        typer.echo(f"{login} stays in the roster, as not all of it could be removed: {again} goes on")
         return False
     record.change(Path(lab.record.source), lambda there: without_student(there, lab, login))
     roster.change(path, partial(roster_edit.removed, source=str(path), login=login))

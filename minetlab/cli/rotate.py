@@ -8,6 +8,7 @@ import typer
 
 from minetlab import access, inventory, keys, passwords, rotation
 from minetlab.cli import deploy
+from minetlab.cli.options import typed
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
@@ -27,7 +28,7 @@ def run(inventory_file: Path, login: str) -> None:
         passwords.replace_student(at.lab.name, login)
         at.finish(f"{login}'s old password opens the TP site still", at.change_hosts(at.site_hosts))
         typer.echo(f"{login} has a new password for the TP site; their key is their own, and stays")
-        typer.echo(f"to hand it over: lab cards --student {login}")
+        typer.echo(f"to hand it over: {typed(inventory_file, 'cards', '--student', login)}")
         return
     if keys.revoked_student_key(at.lab.name, login) is None:
         new = keys.next_student_key(at.lab.name, login).public
@@ -39,9 +40,8 @@ def run(inventory_file: Path, login: str) -> None:
     keys.forget_revoked_student_key(at.lab.name, login)
     also = " and a new password for the TP site" if at.lab.site_hosts else ""
     typer.echo(f"{login} has a new key{also}, and the old one opens nothing any more")
-    typer.echo(
-        f"to hand it over: lab cards --student {login}; a snapshot of before has the old key: take another"
-    )
+    cards = typed(inventory_file, "cards", "--student", login)
+    typer.echo(f"to hand it over: {cards}; a snapshot of before has the old key: take another")
 
 
 @dataclass(frozen=True)
@@ -99,5 +99,5 @@ class _Rotation:
         if left:
             raise LabError(
                 f"{unfinished}: {'; '.join(left)}",
-                next_step=f"bring them up, then run this again: lab rotate {self.login}",
+                next_step=f"bring them up, then run this again: {typed(self.file, 'rotate', self.login)}",
             )

@@ -1,6 +1,7 @@
 """The table at the end of ``lab up``: what stands where, how to log in, and whether it was proved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from rich import box
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from minetlab import access
 from minetlab.access import DescribedLab
+from minetlab.cli.options import typed
 from minetlab.cli.verify import Verdicts
 from minetlab.errors import LabError
 from minetlab.model import Lab
@@ -29,29 +31,40 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     seen = states(lab, described.plan, described.hosts, described.ssh_config)
     found = {each.name: each for each in seen if each.planned}
     kept_off = {name for name, each in found.items() if each.kept_off}
-    for row in _rows(described, found):
+    for row in _rows(described, found, partial(typed, inventory_file, "ssh")):
         name = row[1]
         off = name in kept_off and name not in verdicts.failed
         table.add_row(*row, "[yellow]defined, not started" if off else verdicts.of(name))
     console = console_for(table)
     console.print(table)
     for url in sites(lab):
-        console.print(f"TP site, for students and their instructor: {url} (their passwords: ./lab cards)")
-    _say_whether_proved(console, verdicts, len(kept_off))
+        passwords = typed(inventory_file, "cards")
+        console.print(f"TP site, for students and their instructor: {url} (their passwords: {passwords})")
+    _say_whether_proved(console, verdicts, len(kept_off), partial(typed, inventory_file))
 
 
-def _say_whether_proved(console: Console, verdicts: Verdicts, kept_off: int) -> None:
+def _say_whether_proved(
+    console: Console, verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
+) -> None:
     if not verdicts.green:
-        console.print("[red]Not everything was proved:[/] see above; ./lab verify checks again.")
+        console.print(
+            f"[red]Not everything was proved:[/] see above; {command('verify')} checks again.", soft_wrap=True
+        )
         return
     every = "Every machine that runs" if kept_off else "Every machine"
-    console.print(f"[green]{every} shows what it should.[/] Take the lab down with: ./lab down")
+    console.print(
+        f"[green]{every} shows what it should.[/] Take the lab down with: {command('down')}", soft_wrap=True
+    )
     if kept_off:
         console.print(
             f"[yellow]Guests that are defined, not started: {kept_off}.[/] "
-            "To have them run: guests_run = True, then ./lab up"
+            f"To have them run: guests_run = True, then {command('up')}",
+            soft_wrap=True,
         )
-    console.print("What the course claims of it, every sheet typed and every cost measured: ./lab report")
+    report = command("report")
+    console.print(
+        f"What the course claims of it, every sheet typed and every cost measured: {report}", soft_wrap=True
+    )
 
 
 def console_for(table: Table) -> Console:
@@ -77,19 +90,21 @@ def sites(lab: Lab) -> list[str]:
     return urls
 
 
-def _rows(described: DescribedLab, found: Mapping[str, MachineState]) -> list[tuple[str, ...]]:
+def _rows(
+    described: DescribedLab, found: Mapping[str, MachineState], ssh: Callable[[str], str]
+) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     lab, plan = described.lab, described.plan
     sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for name in sorted(names):
         alias = access.alias_of(name)
-        rows.append((alias, alias, "", "", f"./lab ssh {alias}", sandbox.get(name, "")))
+        rows.append((alias, alias, "", "", ssh(alias), sandbox.get(name, "")))
         for guest in plan.guests_on(name):
-            login, there = f"./lab ssh {guest.name}", found[guest.name]
+            login, there = ssh(guest.name), found[guest.name]
             accelerator = there.accelerator if there.state == RUNNING else NOT_THERE
             rows.append((alias, guest.name, guest.student.name, str(guest.address.ip), login, accelerator))
         for container in plan.containers_on(name):
-            login = f"./lab ssh {container.name}"
+            login = ssh(container.name)
             rows.append((alias, container.name, container.student.name, "", login, ""))
     return rows

@@ -225,7 +225,8 @@ def test_everybody_is_collected_and_what_is_missing_is_said(
     assert cli.run(inventory, output, None, LIMITS)
     said = capsys.readouterr().out
     assert "[1/2] " in said
-    assert f"alice: {output}/alice.tar.gz, 0.0 MiB" in said
+    size = (output / "alice.tar.gz").stat().st_size
+    assert f"alice: {output}/alice.tar.gz, {size} bytes" in said
     assert f"bob: {output}/bob.tar.gz" in said
     assert stat.S_IMODE(output.stat().st_mode) == 0o700
     (tmp_path / "machines" / "hv1").rename(tmp_path / "gone")

@@ -64,7 +64,7 @@ def test_who_is_added_stays_in_the_roster_where_a_host_does_not_answer(
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     said = capsys.readouterr().out
     assert "Chloé Lefèvre is in, as chloe-lefevre; commit it with" in said
-    assert "lab up tries again, lab remove chloe-lefevre undoes it" in said
+    assert f"./lab up -i {silent} tries again, ./lab remove -i {silent} chloe-lefevre undoes it" in said
     assert "unit-chloe-lefevre" in said
     assert "unit-alice]" not in said
 
@@ -128,4 +128,4 @@ def test_nobody_is_removed_unasked(
     assert here.with_name("students.csv").read_bytes() == ROSTER
     said = capsys.readouterr().out
     assert "bob has unit-bob. What is in them is lost." in said
-    assert "lab collect --student bob" in said
+    assert f"This saves it first: ./lab collect -i {here} --student bob" in said
