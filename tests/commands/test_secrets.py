@@ -163,6 +163,8 @@ def test_a_deploy_and_a_rotation_show_no_key_and_no_password(
     specs.access("minet", allocated.containers)
     specs.site_users(lab)
     known = all_traces(tmp_path / "state")
+    served = "/var/lib/minet-lab/minet/access/minet-portal"
+    host.prints(f"mkdir -p {served} && touch {served}/eleves {served}/formateur")
     chosen = ("--data", "students=alice,bob")
     deploy = (str(command.inventory), "deploys/keys.py")
     env = (f"PYTHONPATH={os.environ['PYTHONPATH']}", f"WITNESS={witness}", f"MINETLAB_STATE={tmp_path}/state")
