@@ -43,8 +43,10 @@ def run(
     machines = _machines(plan if everybody else inventory.of_students(lab, plan, logins or []), plan, tp)
     config = described.ssh_config
     out_of_reach = reach.out_of_reach(described, machines)
-    for problem in sorted(set(out_of_reach.values())):
-        names = sorted(name for name in out_of_reach if out_of_reach[name] == problem)
+    not_asked: dict[str, list[str]] = {}
+    for name, problem in sorted(out_of_reach.items()):
+        not_asked.setdefault(problem, []).append(name)
+    for problem, names in sorted(not_asked.items()):
         typer.secho(f"not asked: {', '.join(names)}: {problem}", fg="red")
 
     def ask(machine: Machine) -> Answer:

@@ -37,34 +37,29 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
         table.add_row(*row, "[yellow]defined, not started" if off else verdicts.of(name))
     console = console_for(table)
     console.print(table)
+    # Commands are to be copied: the terminal wraps them, if they have to be.
+    say = partial(console.print, soft_wrap=True)
     for url in sites(lab):
         passwords = typed(inventory_file, "cards")
-        console.print(f"TP site, for students and their instructor: {url} (their passwords: {passwords})")
-    _say_whether_proved(console, verdicts, len(kept_off), partial(typed, inventory_file))
+        say(f"TP site, for students and their instructor: {url} (their passwords: {passwords})")
+    _say_whether_proved(say, verdicts, len(kept_off), partial(typed, inventory_file))
 
 
 def _say_whether_proved(
-    console: Console, verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
+    say: Callable[[str], None], verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
 ) -> None:
     if not verdicts.green:
-        console.print(
-            f"[red]Not everything was proved:[/] see above; {command('verify')} checks again.", soft_wrap=True
-        )
+        say(f"[red]Not everything was proved:[/] see above; {command('verify')} checks again.")
         return
     every = "Every machine that runs" if kept_off else "Every machine"
-    console.print(
-        f"[green]{every} shows what it should.[/] Take the lab down with: {command('down')}", soft_wrap=True
-    )
+    say(f"[green]{every} shows what it should.[/] Take the lab down with: {command('down')}")
     if kept_off:
-        console.print(
+        say(
             f"[yellow]Guests that are defined, not started: {kept_off}.[/] "
-            f"To have them run: guests_run = True, then {command('up')}",
-            soft_wrap=True,
+            f"To have them run: guests_run = True, then {command('up')}"
         )
     report = command("report")
-    console.print(
-        f"What the course claims of it, every sheet typed and every cost measured: {report}", soft_wrap=True
-    )
+    say(f"What the course claims of it, every sheet typed and every cost measured: {report}")
 
 
 def console_for(table: Table) -> Console:

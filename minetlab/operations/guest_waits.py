@@ -36,13 +36,13 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     return True
 
 
-def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str], turn: str) -> bool:
+def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str], what: str) -> bool:
     """Wait until an SSH server answers at each address; False, and why is shown, if that fails.
 
     :param addresses: guests' names by address.
-    :param turn: whose turn it is, where guests boot one after the other: 2 of 3.
+    :param what: how the wait is called.
     """
-    obstacle = obstacle_to_readiness(host, lab, addresses, f"guest {turn} boots")
+    obstacle = obstacle_to_readiness(host, lab, addresses, what)
     return fail(state, host, obstacle) if obstacle else True
 
 

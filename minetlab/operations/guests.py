@@ -182,8 +182,8 @@ def _converge(
     for number, spec in enumerate(changes.start, start=1):
         yield virsh("start", spec.name)
         if spec.name in in_turn:
-            one, turn = {in_turn[spec.name]: spec.name}, f"{number} of {len(changes.start)}"
-            yield FunctionCommand(wait_until_ready, (layout.lab, one, turn), {})
+            address, what = in_turn[spec.name], f"guest {number} of {len(changes.start)} boots"
+            yield FunctionCommand(wait_until_ready, (layout.lab, {address: spec.name}, what), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
 

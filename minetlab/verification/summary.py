@@ -1,6 +1,5 @@
 """What is said of a verification in the end, where a check could not be done. No I/O."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 
@@ -12,11 +11,10 @@ def not_shown(reasons: Iterable[str]) -> Iterator[str]:
     >>> list(not_shown(["minet-bob: not started", "minet-alice: not started", "minet-bob: not started"]))
     ['not started (3 checks): minet-alice, minet-bob']
     """
-    checks: Counter[str] = Counter()
-    machines: dict[str, set[str]] = {}
+    skipped: dict[str, list[str]] = {}
     for reason in reasons:
         machine, _, why = reason.partition(": ")
-        checks[why] += 1
-        machines.setdefault(why, set()).add(machine)
-    for why, count in sorted(checks.items()):
-        yield f"{why} ({count} {'check' if count == 1 else 'checks'}): {', '.join(sorted(machines[why]))}"
+        skipped.setdefault(why, []).append(machine)
+    for why, machines in sorted(skipped.items()):
+        checks = "1 check" if len(machines) == 1 else f"{len(machines)} checks"
+        yield f"{why} ({checks}): {', '.join(sorted(set(machines)))}"

@@ -82,7 +82,10 @@ def test_a_machine_or_a_host_that_does_not_answer_is_said(
     (tmp_path / "machines" / "ct1").rename(tmp_path / "gone as well")
     assert not run(inventory, "true", tp="processus")
     said = capsys.readouterr().out
-    assert "not asked: minet-alice-processus, minet-bob-processus: no answer of its host ct1: ssh: " in said
+    assert (
+        "not asked: minet-alice-processus, minet-bob-processus: "
+        "no answer of its host ct1: ssh: connect to host ct1"
+    ) in said
     assert "done on 0 of 2 machines" in said
 
 

@@ -96,16 +96,17 @@ class LabUnderTest:
         assert sent
         return max(sent.values())
 
-    def lab(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def lab(
+        self, *arguments: str | Path, check: bool = True, merged: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         """Run a ``lab`` command, and show all that it says."""
-        result = self.run(*LAB, *arguments, check=check)
+        result = self.run(*LAB, *arguments, check=check, merged=merged)
         print(result.stdout, file=sys.stderr, flush=True)
         return result
 
     def refused(self, *arguments: str | Path) -> str:
         """Run a ``lab`` command that has to fail; returns all that it says."""
-        result = self.run(*LAB, *arguments, check=False, merged=True)
-        print(result.stdout, file=sys.stderr, flush=True)
+        result = self.lab(*arguments, check=False, merged=True)
         assert result.returncode != 0
         return result.stdout
 
