@@ -80,10 +80,11 @@ def users(lab: Lab) -> Commands:
     It looks at each request, so nothing restarts.
     """
     known = host.get_fact(AccessFiles, lab=lab.name)
+    if not any(path.startswith(f"{container_name(lab.name)}/") for path in known):
+        host.noop("no site is there")
+        return
     try:
-        changed = {
-            path: file for path, file in outdated(specs.site_users(lab), known).items() if path in known
-        }
+        changed = outdated(specs.site_users(lab), known)
     except LabError as error:
         yield failure(error)
         return
