@@ -2,12 +2,14 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from minetlab import reach
 from minetlab.access import DescribedLab, alias_of
+from minetlab.cli.options import typed
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import VIRSH, LibvirtState
 from minetlab.plan import Guest
@@ -51,9 +53,10 @@ def console(inventory_file: Path, machine: str) -> None:
     config = described.ssh_config
     (host,) = (each for each in described.hosts if each.name == guest.host)
     alias = alias_of(host.name)
+    command = partial(typed, inventory_file)
     observed = ask(LibvirtState(), host, config, lab=lab)
     if observed is None:
-        raise LabError(f"{alias} does not answer", next_step=f"see why: lab ssh {alias}")
+        raise LabError(f"{alias} does not answer", next_step=f"see why: {command('ssh', alias)}")
     running = {domain.name: domain.active for domain in observed.domains_of(lab)}
     if running.get(guest.name) is False and not guest.to_run:
         raise _off(guest)
@@ -61,8 +64,8 @@ def console(inventory_file: Path, machine: str) -> None:
         state = "is shut off" if guest.name in running else "is not there"
         raise LabError(
             f"{alias}: {guest.name} {state}",
-            next_step=f"bring it up: lab up; or make it anew, which loses what is in it: "
-            f"lab reset {guest.student.login}",
+            next_step=f"bring it up: {command('up')}; or make it anew, which loses what is in it: "
+            f"{command('reset', guest.student.login)}",
         )
     if not sys.stdin.isatty():
         raise LabError("a console is for a terminal, and this is none", next_step="run it in a terminal")

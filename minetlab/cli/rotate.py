@@ -64,7 +64,8 @@ class _Rotation:
         if student.ssh_key and not lab.site_hosts:
             raise LabError(
                 f"{login} has a key of their own in the roster: there is none of the lab's to replace",
-                next_step="have them make a new pair, write its public key into the roster, and run lab up",
+                next_step="have them make a new pair, write its public key into the roster, and run "
+                + typed(file, "up"),
             )
         return cls(file, login, hosts, lab, whole, plan, own_key=bool(student.ssh_key))
 

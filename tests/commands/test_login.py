@@ -102,10 +102,11 @@ def test_a_console_says_first_how_to_leave_and_is_opened_through_the_host(
 @pytest.mark.parametrize(
     ("lines", "terminal", "said"),
     [
-        (answer(2, active=False), True, "hv1: minet-s1 is shut off\n  → bring it up: lab up"),
+        (answer(2, active=False), True, "hv1: minet-s1 is shut off\n  → bring it up: ./lab up -i"),
+        (answer(2, active=False), True, "./lab reset -i {inventory} s1"),
         (answer(1), True, "hv1: minet-s1 is not there"),
         (answer(2, lab="other"), True, "hv1: minet-s1 is not there"),
-        (None, True, "hv1 does not answer\n  → see why: lab ssh hv1"),
+        (None, True, "hv1 does not answer\n  → see why: ./lab ssh -i {inventory} hv1"),
         (answer(2), False, "a console is for a terminal"),
     ],
 )
@@ -116,5 +117,5 @@ def test_where_there_is_no_console_the_reason_is_said(
         (tmp_path / "answer").write_text("\n".join(lines))
     status, output = lab("console", "s1", inventory=inventory, terminal=terminal)
     assert status == 1
-    assert said in output
+    assert said.format(inventory=inventory) in output
     assert "reached" not in output
