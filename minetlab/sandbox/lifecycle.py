@@ -96,9 +96,9 @@ def _check_same_disk(machine: Machine, record: Record, spec: SandboxSpec) -> Non
 
 def _boot(machine: Machine, spec: SandboxSpec, progress: Progress) -> None:
     machine.folder.mkdir(exist_ok=True, mode=0o700)
+    _require_free_memory(machine, spec)
     toolbox = ensure_toolbox(progress)
     image = _ensure_disk(machine, spec, toolbox, progress)
-    _require_free_memory(machine, spec)
     require_free_space(machine.folder, DISK_RESERVE_GIB, f"sandbox host {machine.name}")
     accelerator = choose_accelerator(toolbox, image, sandbox_dir() / "accelerator.json", progress)
     machine.record = Record(
