@@ -11,6 +11,8 @@ lock.held(name="Take the host's lock", lab=lab.name)
 
 record.kept(name="Record who has what", lab=lab, plan=plan)
 
+local.include("deploys/images.py")
+
 if inventory.KVM_HOSTS in host.groups:
     local.include("deploys/kvm_host.py")
     local.include("deploys/guest_images.py")

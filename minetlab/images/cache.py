@@ -26,7 +26,7 @@ def locked(lock: Path, what: str, progress: Progress, limit: float = LOCK_LIMIT)
     :raises LabError: another run still holds the lock after ``limit``.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    heartbeat = Heartbeat(f"{what}: waiting for another run", progress)
+    heartbeat = Heartbeat(f"{what}: already being worked on, waiting", progress)
     with lock.open("a") as handle:
         files.lock(handle.fileno(), lock, what, limit, heartbeat.beat)
         yield

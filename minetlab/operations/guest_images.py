@@ -1,5 +1,8 @@
 """Operations on guest images: built or fetched here, and distributed to each KVM host once."""
 
+from contextlib import suppress
+from functools import partial
+
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -7,10 +10,25 @@ from pyinfra.context import host
 from minetlab import guest_image
 from minetlab.errors import LabError
 from minetlab.model import GuestImage
-from minetlab.operations import observe
+from minetlab.operations import ahead, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, virsh
 from minetlab.plan.layout import IMAGES, Layout
+
+
+@operation()
+def begun(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
+    """Begin to build or fetch the base image, unless the pool has it; :func:`present` then need not.
+
+    It changes nothing on the host, and does not fail.
+
+    :param tps: the TPs that are in it.
+    """
+    with suppress(LabError):
+        if guest_image.volume(image, tps) not in observe.libvirt(lab).volumes:
+            ahead.begin([partial(guest_image.file, image, tps, observe.this_host().log)])
+    host.noop("the base image is there, or in the making")
+    yield from ()
 
 
 @operation()

@@ -8,6 +8,7 @@ from pyinfra.context import host
 
 from minetlab.errors import LabError
 from minetlab.facts.packages import DebianPackages
+from minetlab.operations import observe
 from minetlab.operations.commands import Commands, failure
 
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--option=DPkg::Lock::Timeout=300")
@@ -30,5 +31,9 @@ def installed(packages: Mapping[int, tuple[str, ...]]) -> Commands:
     if not missing:
         host.noop("all packages are installed")
         return
-    yield StringCommand(*APT, "update")
-    yield StringCommand(*APT, "install", "--no-install-recommends", *map(QuoteString, missing))
+    yield from observe.changing(
+        [
+            StringCommand(*APT, "update"),
+            StringCommand(*APT, "install", "--no-install-recommends", *map(QuoteString, missing)),
+        ]
+    )

@@ -1,6 +1,8 @@
 """Operations on TP images: built here once, imported by each container host once."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
@@ -12,13 +14,29 @@ from minetlab.errors import LabError
 from minetlab.facts.docker import DockerRoom, DockerState
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
+from minetlab.operations import ahead, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
-from minetlab.plan.containers import superseded, uploads_folder
+from minetlab.plan.containers import DockerObserved, superseded, uploads_folder
 from minetlab.plan.tp_images import ImageSpec
 
 ROOM_FACTOR = 7
 """Of the compressed file's size: itself, its files, three times as big, and as much again to work with."""
+
+
+@operation()
+def begun(lab: str, names: tuple[str, ...]) -> Commands:
+    """Begin to build those of these TP images that the host lacks; :func:`present` then need not.
+
+    It changes nothing on the host, and does not fail.
+
+    :param names: folders of ``tp/``.
+    """
+    with suppress(LabError):
+        missing = _missing(lab, names, host.get_fact(DockerState, lab=lab))
+        ahead.begin(partial(build_rootfs, recipe, observe.this_host().log) for recipe in missing.values())
+    host.noop("the TP images are there, or in the making")
+    yield from ()
 
 
 @operation()
@@ -29,19 +47,17 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     """
     observed = host.get_fact(DockerState, lab=lab)
     try:
-        images = tp_images.read(names)
+        missing = _missing(lab, names, observed)
     except LabError as error:
         yield failure(error)
         return
-    there = {image.reference for image in observed.images}
-    missing = [image for image in images if tp_images.spec(lab, image).reference not in there]
     if not missing and not observed.uploads:
         host.noop("all TP images are there")
         return
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    yield from imported(lab, {tp_images.spec(lab, image): tp_images.recipe(image) for image in missing})
+    yield from imported(lab, missing)
 
 
 @operation()
@@ -58,6 +74,12 @@ def only_used(lab: str, names: tuple[str, ...]) -> Commands:
         yield StringCommand("docker", "image", "rm", *map(QuoteString, images))
     else:
         host.noop("no image is out of use")
+
+
+def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict[ImageSpec, ImageRecipe]:
+    there = {image.reference for image in observed.images}
+    wanted = {tp_images.spec(lab, image): tp_images.recipe(image) for image in tp_images.read(names)}
+    return {spec: recipe for spec, recipe in wanted.items() if spec.reference not in there}
 
 
 def imported(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
