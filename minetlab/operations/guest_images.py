@@ -26,7 +26,7 @@ def begun(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
     """
     with suppress(LabError):
         if guest_image.volume(image, tps) not in observe.libvirt(lab).volumes:
-            ahead.begin([partial(guest_image.file, image, tps, observe.this_host().log)])
+            ahead.begin([partial(guest_image.file, image, tps, host.log)])
     host.noop("the base image is there, or in the making")
     yield from ()
 

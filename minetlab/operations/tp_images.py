@@ -14,7 +14,7 @@ from minetlab.errors import LabError
 from minetlab.facts.docker import DockerRoom, DockerState
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
-from minetlab.operations import ahead, observe
+from minetlab.operations import ahead
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import DockerObserved, superseded, uploads_folder
@@ -34,7 +34,7 @@ def begun(lab: str, names: tuple[str, ...]) -> Commands:
     """
     with suppress(LabError):
         missing = _missing(lab, names, host.get_fact(DockerState, lab=lab))
-        ahead.begin(partial(build_rootfs, recipe, observe.this_host().log) for recipe in missing.values())
+        ahead.begin(partial(build_rootfs, recipe, host.log) for recipe in missing.values())
     host.noop("the TP images are there, or in the making")
     yield from ()
 
@@ -78,8 +78,8 @@ def only_used(lab: str, names: tuple[str, ...]) -> Commands:
 
 def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict[ImageSpec, ImageRecipe]:
     there = {image.reference for image in observed.images}
-    wanted = {tp_images.spec(lab, image): tp_images.recipe(image) for image in tp_images.read(names)}
-    return {spec: recipe for spec, recipe in wanted.items() if spec.reference not in there}
+    wanted = {tp_images.spec(lab, image): image for image in tp_images.read(names)}
+    return {spec: tp_images.recipe(image) for spec, image in wanted.items() if spec.reference not in there}
 
 
 def imported(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
