@@ -13,6 +13,7 @@ from minetlab.cli import (
     day,
     deploy,
     export,
+    fresh,
     login,
     report,
     rotate,
@@ -48,9 +49,12 @@ Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of t
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
     check.require(inventory)
+    from_nothing = fresh.is_absent(inventory) and not fresh.come_back(inventory)
     deployed = deploy.run(inventory, "deploys/all.py")
     verdicts = verify.run(inventory)
     show_lab(inventory, verdicts)
+    if deployed and verdicts.green and from_nothing:
+        fresh.keep(inventory)
     raise typer.Exit(0 if deployed and verdicts.green else 1)
 
 

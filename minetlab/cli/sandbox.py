@@ -10,24 +10,35 @@ from rich.console import Console
 from rich.table import Table
 
 from minetlab import inventory
+from minetlab.cli.options import DEFAULT_INVENTORY, Inventory, typed
 from minetlab.errors import LabError
-from minetlab.sandbox import HostState, connection, list_hosts, remove, ssh_argv, stop
+from minetlab.paths import state_dir
+from minetlab.sandbox import HostState, checkpoint, connection, list_hosts, prune, remove, ssh_argv, stop
+from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 
 app = typer.Typer(help="The virtual hosts that stand in for real ones.", no_args_is_help=True)
 PREFIX = "@sandbox/"
 
 Names = Annotated[list[str] | None, typer.Argument(help="Hosts, such as hv1; none: all of them.")]
+CheckpointName = Annotated[str, typer.Argument(metavar="NAME", help="Of the checkpoint, such as before-tp2.")]
 
 
 @app.command("ls")
 def list_command() -> None:
-    """List the virtual hosts, running or not."""
+    """List the virtual hosts, running or not, and the checkpoints of every lab."""
     table = Table(
         "host", "state", "Debian", "image", "memory", "CPUs", "disk used", "SSH port", "accelerator"
     )
     for host in list_hosts():
         table.add_row(*_row(host))
-    Console().print(table if table.rows else "no sandbox hosts; ./lab up makes them")
+    console = Console()
+    console.print(table if table.rows else "no sandbox hosts; ./lab up makes them")
+    checkpoints = Table("lab", "checkpoint", "hosts", "saved", "size")
+    for folder in sorted(state_dir().glob("labs/*/checkpoints")):
+        for each in list_checkpoints(folder):
+            checkpoints.add_row(folder.parent.name, *_checkpoint_row(each))
+    if checkpoints.rows:
+        console.print(checkpoints)
 
 
 @app.command()
@@ -40,23 +51,94 @@ def ssh(
 
 
 @app.command("stop")
-def stop_command(names: Names = None) -> None:
-    """Shut virtual hosts down; their disks stay, and the next run boots them again."""
+def stop_command(
+    names: Names = None,
+    *,
+    shutdown: Annotated[
+        bool, typer.Option("--shutdown", help="Shut them down: what runs in them ends, and they boot again.")
+    ] = False,
+) -> None:
+    """Suspend virtual hosts: their memory is saved, and whatever needs them next has them go on there."""
     for name in _chosen(names):
-        stop(name, _progress(name))
+        stop(name, progress_of(name), shutdown=shutdown)
 
 
 @app.command("rm")
-def remove_command(names: Names = None) -> None:
-    """Remove virtual hosts and their disks."""
+def remove_command(
+    names: Names = None,
+    *,
+    checkpoint_name: Annotated[
+        str | None, typer.Option("--checkpoint", help="Remove this checkpoint of the lab, and no host.")
+    ] = None,
+    inventory_file: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Remove virtual hosts and their disks, or a checkpoint."""
+    if checkpoint_name:
+        if names:
+            raise LabError(
+                "--checkpoint removes a checkpoint of all hosts", next_step="leave out the hosts' names"
+            )
+        checkpoint.remove(Checkpoint.named(checkpoint_name, checkpoints_of(inventory_file)))
+        return
     for name in _chosen(names):
-        remove(name, _progress(name))
+        remove(name, progress_of(name))
+
+
+@app.command("save")
+def save_command(name: CheckpointName, inventory_file: Inventory = DEFAULT_INVENTORY) -> None:
+    """Save all virtual hosts of a lab, memory and disk, as a checkpoint to come back to; they go on.
+
+    The checkpoint holds every secret of the hosts, and is readable by you alone.
+    """
+    hosts = _hosts_to_save(inventory_file)
+    made = Checkpoint.named(name, checkpoints_of(inventory_file))
+    checkpoint.save(made, hosts, progress_of)
+    typer.echo(f"saved {', '.join(hosts)} as {name}, {made.size / 2**30:.1f} GiB with every secret of theirs")
+    typer.echo(f"Come back to it with: {typed(inventory_file, 'sandbox restore', name)}")
+
+
+@app.command("restore")
+def restore_command(name: CheckpointName, inventory_file: Inventory = DEFAULT_INVENTORY) -> None:
+    """Have all virtual hosts of a lab go on from a checkpoint; what they have become since is gone."""
+    hosts = _hosts_to_save(inventory_file)
+    checkpoint.restore(Checkpoint.named(name, checkpoints_of(inventory_file)), hosts, progress_of)
+
+
+@app.command("prune")
+def prune_command(
+    gib: Annotated[
+        float | None,
+        typer.Option(
+            "--to", metavar="GIB", min=0, help="How large the cache may be; 0: what is needed only."
+        ),
+    ] = None,
+) -> None:
+    """Make the image cache smaller: what was not used for longest goes first, what hosts stand on stays.
+
+    It is kept below MINETLAB_CACHE_GIB (20) by itself, whenever a virtual host is made.
+    """
+    freed = prune.prune(typer.echo, gib)
+    left = sum(each.size for each in prune.things())
+    typer.echo(f"{freed / 2**30:.1f} GiB removed, the image cache has {left / 2**30:.1f} GiB")
+
+
+def checkpoints_of(inventory_file: Path) -> Path:
+    """The folder of the checkpoints of an inventory's lab."""
+    return state_dir() / "labs" / inventory.load(inventory.read(inventory_file)).name / "checkpoints"
+
+
+def _hosts_to_save(inventory_file: Path) -> list[str]:
+    if hosts := hosts_of(inventory_file):
+        return hosts
+    raise LabError(
+        f"{inventory_file} names no virtual host", next_step="checkpoints are of hosts named @sandbox/…"
+    )
 
 
 def remove_hosts_of(inventory_file: Path) -> None:
     """Remove the sandbox hosts that an inventory names."""
     for name in hosts_of(inventory_file):
-        remove(name, _progress(name))
+        remove(name, progress_of(name))
 
 
 def hosts_of(inventory_file: Path) -> list[str]:
@@ -81,7 +163,11 @@ def _plain(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-def _progress(name: str) -> Callable[[str], None]:
+def progress_of(name: str) -> Callable[[str], None]:
+    """Gives where to say what is done to a host.
+
+    :param name: of the host.
+    """
     return lambda message: typer.echo(f"[{name}] {message}")
 
 
@@ -89,5 +175,12 @@ def _row(host: HostState) -> list[str]:
     spec, running = host.spec, host.pid is not None
     made = [f"{spec.debian}", spec.image, f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?"] * 4
     port = str(connection(host.name).port) if running else ""
-    state = "running" if running else "stopped"
+    state = "running" if running else "suspended" if host.suspended else "stopped"
     return [host.name, state, *made, f"{host.disk_bytes / 2**20:.0f} MiB", port, host.accelerator or ""]
+
+
+def _checkpoint_row(saved: Checkpoint) -> list[str]:
+    size = f"{saved.size / 2**20:.0f} MiB"
+    if (manifest := saved.manifest) is None:
+        return [saved.name, "not whole", "", size]
+    return [saved.name, ", ".join(manifest.disks), f"{manifest.saved.astimezone():%d %B, %H:%M}", size]

@@ -1,5 +1,6 @@
 """The cache: each thing in it is made once, put in place whole, and checked before it is used."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ def make_once(target: Path, make: Callable[[Path, Path], object], what: str, pro
     with locked(target.with_name(f".{target.name}.lock"), what, progress):
         if target.exists():
             if is_intact(target):
+                os.utime(checksum_file(target))  # what was not used for longest is removed first
                 return target
             progress(f"{what}: the cached {target.name} does not match its checksum: making it again")
         scratch = target.with_name(f".{target.name}.partial")

@@ -23,6 +23,7 @@ PACKAGES = (
     "grub-common",
     "grub-pc-bin",
     "libarchive13t64",  # mkfs.ext4 opens it at run time, to fill a file system from a tar file
+    "xxhash",
     # Why not the release's own: docs/decisions/emulation-needs-a-recent-qemu.md.
     *(f"{package}/{_BACKPORTS}" for package in ("qemu-system-common", "qemu-system-data", "qemu-system-x86")),
     *(f"{package}/{_BACKPORTS}" for package in ("qemu-utils", "seabios")),
@@ -77,16 +78,20 @@ def ensure_toolbox(progress: Progress) -> Toolbox:
 
     :raises LabError: its packages cannot be had, or there is no room for them.
     """
-    key = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
-    folder = cache_dir() / "toolbox"
-    target = folder / f"{SUITE}-{key}"
+    target = toolbox_folder()
     what = "toolbox (QEMU and disk tools)"
     if target.is_dir():
         return Toolbox(target)
-    with locked(folder / ".lock", what, progress):
+    with locked(target.with_name(f".{target.name}.lock"), what, progress):
         if not target.is_dir():
             _make(target, what, progress)
     return Toolbox(target)
+
+
+def toolbox_folder() -> Path:
+    """Where the cache has the toolbox, once it is made."""
+    key = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
+    return cache_dir() / "toolbox" / f"{SUITE}-{key}"
 
 
 def _make(target: Path, what: str, progress: Progress) -> None:

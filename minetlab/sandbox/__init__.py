@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from minetlab.sandbox.lifecycle import remove, start, stop
+from minetlab.images.progress import Progress
+from minetlab.sandbox.lifecycle import connect, remove, start, stop
 from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
+from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec, spec_of
 
 __all__ = [
@@ -29,6 +31,7 @@ class HostState:
     :param accelerator: ``kvm`` or ``tcg``, at its last boot.
     :param accelerator_reason: why.
     :param pid: its QEMU's process id; None if it does not run.
+    :param suspended: whether its memory is saved, to go on with.
     :param disk_bytes: what its own disk takes, its image not counted.
     """
 
@@ -37,21 +40,22 @@ class HostState:
     accelerator: str | None
     accelerator_reason: str | None
     pid: int | None
+    suspended: bool
     disk_bytes: int
 
 
 def list_hosts() -> list[HostState]:
     """All sandbox hosts of this state folder, by name."""
-    folders = sorted(path for path in sandbox_dir().iterdir() if path.is_dir())
+    folders = sorted(path for path in sandbox_dir().glob("[!.]*") if path.is_dir())
     return [_state(Machine(folder.name)) for folder in folders]
 
 
-def connection(name: str) -> Connection:
-    """How to reach a running host.
+def connection(name: str, progress: Progress = lambda message: None) -> Connection:
+    """How to reach a host that runs, or was suspended and goes on now.
 
-    :raises LabError: it does not run.
+    :raises LabError: it does neither.
     """
-    return Machine(name).connection()
+    return connect(name, progress)
 
 
 def forward(name: str, port: int) -> int:
@@ -91,5 +95,6 @@ def _state(machine: Machine) -> HostState:
         accelerator=record.accelerator.name if record else None,
         accelerator_reason=record.accelerator.reason if record else None,
         pid=machine.pid,
+        suspended=machine.pid is None and suspended(machine).exists,
         disk_bytes=machine.disk.stat().st_blocks * 512 if machine.disk.exists() else 0,
     )

@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,19 @@ class Accelerator:
     def slowness(self) -> int:
         """By how much to stretch the limits of waits."""
         return 1 if self.name == "kvm" else 5
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What this machine's processor is: model and features, as far as a machine under KVM can see them.
+
+    :param cpuinfo: the kernel's list of processors (proc_cpuinfo(5)).
+    """
+    first = cpuinfo.read_text().split("\n\n", maxsplit=1)[0]
+    fields = dict(line.split(":", 1) for line in first.splitlines() if ":" in line)
+    values = {key.strip(): value.strip() for key, value in fields.items()}
+    named = " ".join(values.get(key, "?") for key in ("vendor_id", "cpu family", "model", "stepping"))
+    features = sha256(f"{values.get('flags')} {values.get('microcode')}".encode()).hexdigest()[:12]
+    return f"{values.get('model name', '?')} ({named}, features {features})"
 
 
 def choose_accelerator(toolbox: Toolbox, image: Path, record: Path, progress: Progress) -> Accelerator:

@@ -71,10 +71,13 @@ class SandboxConnector(SSHConnector):
         name = self.host.name.removeprefix("@sandbox/")
         try:
             spec = spec_of(name, **{f: self.data.get(f"{DATA_PREFIX}{f}") for f in SandboxSpec.model_fields})
-            self._aim(start(name, spec, lambda message: logger.info(f"{self.host.print_prefix}{message}")))
+            self._aim(start(name, spec, self._say, self.host.groups))
         except (LabError, OSError) as error:
             raise ConnectError(str(error)) from error
         super().connect()
+
+    def _say(self, message: str) -> None:
+        logger.info(f"{self.host.print_prefix}{message}")
 
     def _aim(self, connection: Connection) -> None:
         # pyinfra remembers known_hosts files by name, and this one changes with the port at every boot.

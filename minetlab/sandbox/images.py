@@ -18,8 +18,10 @@ _PACKAGES = (
     "linux-image-amd64",
     "openssh-server",
     "procps",
+    "qemu-guest-agent",
     "systemd-sysv",
     "udev",
+    "util-linux-extra",  # hwclock
     "zstd",
 )
 # An emulated processor speculates on nothing, and each of its timers' interrupts takes guests a millisecond

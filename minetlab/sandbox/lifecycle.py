@@ -1,67 +1,91 @@
 """Start, stop and remove sandbox hosts."""
 
-import os
 import shutil
-import socket
-import subprocess
-import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from minetlab.errors import LabError
 from minetlab.images import build_disk
-from minetlab.images.cache import checksum_file, is_intact, require_free_space
-from minetlab.images.process import run, tail
+from minetlab.images.cache import require_free_space
 from minetlab.images.progress import Heartbeat, Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import qmp
+from minetlab.sandbox import prune, qmp, resume
 from minetlab.sandbox.accelerator import choose_accelerator
-from minetlab.sandbox.identity import ensure_identity
+from minetlab.sandbox.booted import broken_image, ensure_booted, make_overlay, recorded_sha256
 from minetlab.sandbox.images import sandbox_recipe
+from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Connection, Machine, Record, sandbox_dir
-from minetlab.sandbox.qemu import PID_FILE, QMP_SOCKET, qemu_arguments
+from minetlab.sandbox.platform import Platform
+from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec
 
-BOOT_LIMIT = 60.0
-"""Seconds until SSH answers, times the accelerator's slowness; 5 and 20 s are usual for kvm and tcg."""
 SHUTDOWN_LIMIT = 60.0
 DISK_RESERVE_GIB = 4.0
 """What a host may write to its disk in a session: packages, images, guests' overlays."""
 QEMU_OVERHEAD_MIB = 200
 
 
-def start(name: str, spec: SandboxSpec, progress: Progress) -> Connection:
-    """Boot the sandbox host ``name`` unless it runs, and wait until SSH answers.
+def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str] = ()) -> Connection:
+    """Have the sandbox host ``name`` run, and wait until SSH answers.
+
+    One that was suspended goes on where it was, a new one where its booted image is; others boot.
 
     :param progress: told each step; takes one line.
+    :param groups: the inventory's groups that it is of: a new host has their daemons running.
     :raises LabError: there is no room for it, or it does not come up; what was started is ended.
     """
     machine = Machine(name)
     with machine.locked(progress):
-        if machine.pid is None:
-            _boot(machine, spec, progress)
-        else:
-            _check_same(machine, spec, progress)
-        return _wait_for_ssh(machine, progress)
+        settle(machine, progress)
+        record = machine.record
+        if machine.pid is not None and record is not None:
+            _check_same(machine, record, spec, progress)
+            return wait_for_ssh(machine, record.accelerator, progress)
+        machine.folder.mkdir(exist_ok=True, mode=0o700)
+        _require_free_memory(machine, spec)
+        toolbox = ensure_toolbox(progress)
+        kept = _kept_image(machine, spec, progress)
+        image = kept or build_disk(sandbox_recipe(spec.debian, spec.image, spec.disk), progress)
+        require_free_space(machine.folder, DISK_RESERVE_GIB, f"sandbox host {name}")
+        platform = platform_of(spec, image, toolbox, progress, groups)
+        if kept and record:
+            return _go_on(machine, record, platform, progress) or _boot(machine, record, platform, progress)
+        return _make(machine, platform, progress)
 
 
-def stop(name: str, progress: Progress) -> None:
-    """Shut the host down as its power button does, or by force if it does not heed that; its disk stays.
+def connect(name: str, progress: Progress) -> Connection:
+    """How to reach a host that runs, or is suspended: it goes on then, on the hardware that it had.
 
-    :raises LabError: another run holds it.
+    :raises LabError: it neither runs nor is suspended, or does not come up.
+    """
+    machine = Machine(name)
+    if machine.pid is None and suspended(machine).exists and (record := machine.record):
+        return start(name, record.spec, progress)
+    return machine.connection()
+
+
+def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
+    """Suspend a running host: its memory is saved, and it goes on there when it is next wanted.
+
+    One that cannot be suspended is shut down as its power button does, or by force if it does not heed that.
+
+    :param shutdown: shut it down, also where it could be suspended, or is.
+    :raises LabError: another run holds it, or there is no room for its memory.
     """
     machine = Machine(name)
     with machine.locked(progress):
+        settle(machine, progress)
         if machine.pid is None:
+            if shutdown and suspended(machine).exists:
+                suspended(machine).remove()
+                progress("its saved memory is removed: it boots when it is next wanted")
             return
-        progress("shutting down")
-        try:
-            qmp.execute(machine.qmp_socket, "system_powerdown")
-        except OSError as error:
-            progress(f"no answer from its QEMU ({error}): ending it")
-            machine.kill()
-        if not machine.wait_for_exit(SHUTDOWN_LIMIT):
-            progress(f"still up after {SHUTDOWN_LIMIT:.0f} s: ending it")
-            machine.kill()
+        if not shutdown and (reason := _suspend(machine, progress)):
+            progress(f"cannot be suspended: {reason}")
+            shutdown = True
+        if shutdown:
+            _shut_down(machine, progress)
 
 
 def remove(name: str, progress: Progress) -> None:
@@ -77,11 +101,137 @@ def remove(name: str, progress: Progress) -> None:
             progress("removed")
 
 
-def _check_same(machine: Machine, spec: SandboxSpec, progress: Progress) -> None:
-    if (record := machine.record) and record.spec != spec:
+def platform_of(
+    spec: SandboxSpec, image: Path, toolbox: Toolbox, progress: Progress, groups: Iterable[str] = ()
+) -> Platform:
+    """What a host of this kind runs on, here and now.
+
+    :param image: the one at the bottom of its disk.
+    :param groups: the inventory's groups that the host is of.
+    """
+    accelerator = choose_accelerator(toolbox, image, sandbox_dir() / "accelerator.json", progress)
+    return Platform(spec, tuple(groups), image, accelerator, toolbox)
+
+
+def settle(machine: Machine, progress: Progress) -> None:
+    """Bring a host that an interrupted run has left half-way back to where it was before.
+
+    A machine never runs on beside its saved memory: where there is one, its QEMU has nothing to lose.
+    """
+    replaced = machine.folder.with_name(f".{machine.name}.old")
+    if replaced.exists() and not machine.folder.exists():
+        replaced.rename(machine.folder)  # a checkpoint was about to take its place
+    if machine.pid is None:
+        return
+    if machine.record is None or suspended(machine).exists:
+        machine.kill()
+        return
+    with suppress(OSError):  # one that does not answer is left for those who want something of it
+        if qmp.run_state(machine.qmp_socket) == "running":
+            return
+        progress("goes on: a run that was saving its memory was interrupted")
+        qmp.execute(machine.qmp_socket, "migrate_cancel")
+        resume.go_on(machine, machine.record.accelerator)
+
+
+def _make(machine: Machine, platform: Platform, progress: Progress) -> Connection:
+    """Make a host that was never there, or of which nothing is left."""
+    machine.disk.unlink(missing_ok=True)
+    suspended(machine).remove()
+    prune.register()
+    booted = ensure_booted(platform, progress)
+    heartbeat = Heartbeat("resuming", progress)
+    make_overlay(platform.toolbox, machine.disk, booted.disk)
+    launch(machine, platform, incoming=True)
+    booted.memory.load(machine)
+    resume.go_on_as_another(machine, platform.groups, platform.accelerator)
+    connection = wait_for_ssh(machine, platform.accelerator, progress)
+    machine.record = Record(
+        spec=platform.spec,
+        image=platform.image,
+        image_sha256=recorded_sha256(platform.image),
+        booted=booted.disk,
+        booted_sha256=recorded_sha256(booted.disk),
+        accelerator=platform.accelerator,
+    )
+    progress(f"goes on from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
+    prune.prune(progress)
+    return connection
+
+
+def _boot(machine: Machine, record: Record, platform: Platform, progress: Progress) -> Connection:
+    """Boot a host from its disk."""
+    machine.record = record.model_copy(update={"spec": platform.spec, "accelerator": platform.accelerator})
+    progress(f"booting with accelerator {platform.accelerator.name}: {platform.accelerator.reason}")
+    launch(machine, platform)
+    return wait_for_ssh(machine, platform.accelerator, progress)
+
+
+def _go_on(machine: Machine, record: Record, platform: Platform, progress: Progress) -> Connection | None:
+    """Have a suspended host go on; None where it was not suspended, or cannot go on, which is said."""
+    memory = suspended(machine)
+    if not memory.exists:
+        return None
+    heartbeat = Heartbeat("resuming", progress)
+    obstacle = memory.obstacle(platform, record.image_sha256, machine.disk)
+    if not obstacle:
+        try:
+            launch(machine, platform, incoming=True)
+            memory.load(machine)
+        except OSError as error:
+            machine.kill()
+            obstacle = f"QEMU does not take it: {error}"
+    memory.remove()
+    if obstacle:
+        progress(f"its saved memory is not used: {obstacle}")
+        return None
+    try:
+        resume.go_on(machine, platform.accelerator)
+    except OSError as error:
+        progress(f"goes on, but its clock may be wrong: {error}")
+    connection = wait_for_ssh(machine, platform.accelerator, progress)
+    progress(f"resumed ({heartbeat.elapsed:.0f} s)")
+    return connection
+
+
+def _suspend(machine: Machine, progress: Progress) -> str | None:
+    """Save a running host's memory and end its QEMU; returns why that cannot be."""
+    record = machine.record
+    if record is None:
+        return "it is not known what it was made of"
+    if not resume.answers(machine, record.accelerator):
+        return "its guest agent does not answer"
+    heartbeat = Heartbeat("saving its memory", progress)
+    platform = Platform(record.spec, (), record.image, record.accelerator, ensure_toolbox(progress))
+    memory = suspended(machine)
+    try:
+        memory.save(machine, platform, record.image_sha256)
+    except LabError:
+        resume.go_on(machine, record.accelerator)
+        raise
+    machine.kill()
+    progress(f"suspended: {memory.folder} has its memory, secrets included ({heartbeat.elapsed:.0f} s)")
+    return None
+
+
+def _shut_down(machine: Machine, progress: Progress) -> None:
+    progress("shutting down")
+    try:
+        qmp.execute(machine.qmp_socket, "system_powerdown")
+    except OSError as error:
+        progress(f"no answer from its QEMU ({error}): ending it")
+        machine.kill()
+    if not machine.wait_for_exit(SHUTDOWN_LIMIT):
+        progress(f"still up after {SHUTDOWN_LIMIT:.0f} s: ending it")
+        machine.kill()
+
+
+def _check_same(machine: Machine, record: Record, spec: SandboxSpec, progress: Progress) -> None:
+    if record.spec != spec:
         _check_same_disk(machine, record, spec)
         progress(
-            f"already runs, with other hardware: stop it (./lab sandbox stop {machine.name}) to change that"
+            "already runs, with other hardware: to change that, ./lab sandbox stop --shutdown "
+            f"{machine.name}, and ./lab up"
         )
 
 
@@ -94,57 +244,16 @@ def _check_same_disk(machine: Machine, record: Record, spec: SandboxSpec) -> Non
         )
 
 
-def _boot(machine: Machine, spec: SandboxSpec, progress: Progress) -> None:
-    machine.folder.mkdir(exist_ok=True, mode=0o700)
-    _require_free_memory(machine, spec)
-    toolbox = ensure_toolbox(progress)
-    image = _ensure_disk(machine, spec, toolbox, progress)
-    require_free_space(machine.folder, DISK_RESERVE_GIB, f"sandbox host {machine.name}")
-    accelerator = choose_accelerator(toolbox, image, sandbox_dir() / "accelerator.json", progress)
-    machine.record = Record(
-        spec=spec, image=image, image_sha256=_recorded_sha256(image), accelerator=accelerator
-    )
-    progress(f"booting with accelerator {accelerator.name}: {accelerator.reason}")
-    for leftover in (PID_FILE, QMP_SOCKET):
-        (machine.folder / leftover).unlink(missing_ok=True)
-    credentials = ensure_identity(machine.folder, machine.name)
-    arguments = qemu_arguments(machine.name, spec, accelerator, machine.folder, credentials)
-    qemu = subprocess.run(
-        toolbox.qemu(arguments),
-        env={**os.environ, **toolbox.env},
-        cwd=machine.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if qemu.returncode:
-        raise LabError(
-            f"sandbox host {machine.name}: QEMU did not start: {qemu.stderr.strip()}",
-            next_step=f"if its disk is at fault, start from a new one: ./lab sandbox rm {machine.name}",
-        )
-
-
-def _ensure_disk(machine: Machine, spec: SandboxSpec, toolbox: Toolbox, progress: Progress) -> Path:
-    """Return the image under the machine's disk; make that disk if there is none to go on with."""
-    if machine.disk.exists() and (record := machine.record):
-        _check_same_disk(machine, record, spec)
-        if is_intact(record.image) and _recorded_sha256(record.image) == record.image_sha256:
-            return record.image
-        progress(f"its image {record.image.name} is gone or corrupt: starting from a new disk")
-    machine.disk.unlink(missing_ok=True)
-    recipe = sandbox_recipe(spec.debian, spec.image, spec.disk)
-    image = build_disk(recipe, progress)
-    backing = ["-b", str(image), "-F", "qcow2"]
-    create = toolbox.command("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(machine.disk))
-    run(create, env=toolbox.env)
-    return image
-
-
-def _recorded_sha256(image: Path) -> str:
-    return checksum_file(image).read_text().split(" ")[0]
+def _kept_image(machine: Machine, spec: SandboxSpec, progress: Progress) -> Path | None:
+    """The image under the machine's disk; None if there is no disk to go on with, and why is said."""
+    record = machine.record
+    if record is None or not machine.disk.exists():
+        return None
+    _check_same_disk(machine, record, spec)
+    if broken := broken_image(record):
+        progress(f"its image {broken} is gone or damaged: starting from a new disk")
+        return None
+    return record.image
 
 
 def available_memory() -> int:
@@ -161,42 +270,3 @@ def _require_free_memory(machine: Machine, spec: SandboxSpec) -> None:
             f"sandbox host {machine.name} needs {needed} MiB of memory, {available} MiB are available",
             next_step="end other programs, or lower sandbox_memory in the host's data",
         )
-
-
-def _wait_for_ssh(machine: Machine, progress: Progress) -> Connection:
-    slowness = machine.record.accelerator.slowness if machine.record else 1
-    limit = BOOT_LIMIT * slowness
-    heartbeat = Heartbeat("waiting for SSH", progress)
-    while heartbeat.elapsed < limit:
-        if machine.pid is None:
-            raise _failure(machine, "died while booting")
-        if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
-            machine.kill()
-            raise _failure(machine, "panicked")
-        connection = machine.connection()
-        # Whoever knocks too early waits in vain; the slower the machine, the later its greeting.
-        if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
-            progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
-            return connection
-        heartbeat.beat(f", {limit:.0f} s at most")
-        time.sleep(0.3)
-    machine.kill()
-    raise _failure(machine, f"did not answer SSH within {limit:.0f} s")
-
-
-def _failure(machine: Machine, what: str) -> LabError:
-    console = tail(machine.console) if machine.console.exists() else ""
-    end = f"; the end of its console:\n{console}" if console else "; its console is empty"
-    return LabError(
-        f"sandbox host {machine.name} {what}{end}",
-        next_step=f"read {machine.console}; to start from a new disk: ./lab sandbox rm {machine.name}",
-    )
-
-
-def _ssh_answers(connection: Connection, limit: float) -> bool:
-    # QEMU accepts connections from the start: only the server's greeting tells that the machine is up.
-    try:
-        with socket.create_connection((connection.hostname, connection.port), timeout=limit) as client:
-            return client.recv(4) == b"SSH-"
-    except OSError:
-        return False

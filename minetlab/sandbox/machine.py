@@ -17,7 +17,7 @@ from minetlab.paths import state_dir
 from minetlab.sandbox import qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS, pin_host_key
-from minetlab.sandbox.qemu import CONSOLE, DISK, PID_FILE, QMP_SOCKET
+from minetlab.sandbox.qemu import AGENT_SOCKET, CONSOLE, DISK, PID_FILE, QMP_SOCKET
 from minetlab.sandbox.spec import SandboxSpec
 
 USER = "root"
@@ -45,7 +45,9 @@ class Record(BaseModel):
 
     :param image: path of the image that its disk is an overlay of.
     :param image_sha256: the image's checksum when the overlay was made.
-    :param accelerator: how it ran when it was last booted.
+    :param booted: path of the booted image's disk, on which its own lies, if it was resumed from one.
+    :param booted_sha256: that disk's checksum.
+    :param accelerator: how it ran when it was last booted or resumed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,8 @@ class Record(BaseModel):
     spec: SandboxSpec
     image: Path
     image_sha256: str
+    booted: Path | None = None
+    booted_sha256: str | None = None
     accelerator: Accelerator
 
 
@@ -64,22 +68,25 @@ def sandbox_dir() -> Path:
 
 
 class Machine:
-    """The sandbox host ``name`` of this state folder, whether it exists or not.
+    """A sandbox host, whether it exists or not.
 
+    :param name: of the host.
+    :param folder: where its files are; None: where those of this state folder's host of that name are.
     :raises LabError: the name cannot be a host's.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: Path | None = None) -> None:
         if not _NAME.fullmatch(name):
             raise LabError(
                 f"{name!r} cannot be the name of a sandbox host",
                 next_step="use lower-case letters, digits and dashes, 32 at most, in @sandbox/NAME",
             )
         self.name = name
-        self.folder = sandbox_dir() / name
+        self.folder = folder or sandbox_dir() / name
         self.disk = self.folder / DISK
         self.console = self.folder / CONSOLE
         self.qmp_socket = self.folder / QMP_SOCKET
+        self.agent_socket = self.folder / AGENT_SOCKET
         self.lock_file = self.folder.with_name(f".{name}.lock")
 
     def locked(self, progress: Progress) -> AbstractContextManager[None]:
@@ -95,6 +102,14 @@ class Machine:
         except (OSError, ValueError):
             return None
         return pid if str(self.folder / PID_FILE) in words.split("\0") else None
+
+    @property
+    def resident_gib(self) -> float:
+        """The memory that its QEMU takes of this machine, in GiB; the host's own is a part of that."""
+        if (pid := self.pid) is None:
+            return 0.0
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
 
     @property
     def record(self) -> Record | None:

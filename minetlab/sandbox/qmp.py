@@ -22,7 +22,7 @@ def execute(path: Path, command: str, **arguments: Any) -> Any:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(LIMIT)
-        _connect(client, path)
+        connect(client, path)
         with client.makefile("rw", encoding="utf-8", newline="\n") as stream:
             if not stream.readline():
                 raise ConnectionError(f"{path}: QEMU closed the connection")
@@ -31,6 +31,47 @@ def execute(path: Path, command: str, **arguments: Any) -> Any:
                 stream.flush()
                 answer = _answer(stream.readline, path)
     return answer
+
+
+def run_state(path: Path) -> str:
+    """What the machine does: ``running``, ``paused``, ``postmigrate`` and others (QEMU's ``RunState``).
+
+    :raises OSError: QEMU does not answer.
+    """
+    return str(execute(path, "query-status")["status"])
+
+
+def migrate(path: Path, address: str, limit: float) -> None:
+    """Write the memory of a machine that is stopped to an address of QEMU's migration.
+
+    :param limit: seconds it may take.
+    :raises OSError: QEMU fails or takes too long.
+    """
+    # The machine is stopped: nothing is gained by leaving bandwidth to others. Bytes a second.
+    execute(path, "migrate-set-parameters", **{"max-bandwidth": 2**40})
+    execute(path, "migrate", uri=address)
+    _wait_for_migration(path, limit)
+
+
+def migrate_incoming(path: Path, address: str, limit: float) -> None:
+    """Read the memory of a machine that was started to wait for it.
+
+    :param limit: seconds it may take.
+    :raises OSError: QEMU fails or takes too long.
+    """
+    execute(path, "migrate-incoming", uri=address, **{"exit-on-error": False})
+    _wait_for_migration(path, limit)
+
+
+def _wait_for_migration(path: Path, limit: float) -> None:
+    latest = time.monotonic() + limit
+    while (found := execute(path, "query-migrate")).get("status") != "completed":
+        if found.get("status") in {"failed", "cancelled"}:
+            raise OSError(found.get("error-desc") or f"{path}: QEMU says no more than {found['status']}")
+        if time.monotonic() > latest:
+            execute(path, "migrate_cancel")
+            raise OSError(f"{path}: no end after {limit:.0f} s")
+        time.sleep(0.05)
 
 
 def forwarded_port(path: Path, port: int = 22) -> int:
@@ -62,7 +103,11 @@ def _monitor(path: Path, command: str) -> str:
     return str(execute(path, "human-monitor-command", **{"command-line": command}))
 
 
-def _connect(client: socket.socket, path: Path) -> None:
+def connect(client: socket.socket, path: Path) -> None:
+    """Connect to a Unix socket, whatever the length of its path.
+
+    :raises OSError: nobody listens there.
+    """
     # The name of a Unix socket has at most 107 bytes (unix(7)), a state folder's path may have more.
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     end = time.monotonic() + LIMIT

@@ -15,10 +15,11 @@ from minetlab.errors import LabError
 from minetlab.sandbox import connection, list_hosts, remove, spec_of, ssh_argv, stop
 from minetlab.sandbox.accelerator import Accelerator, kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
-from minetlab.sandbox.lifecycle import start
+from minetlab.sandbox.lifecycle import settle, start
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.qemu import qemu_arguments
 from minetlab.sandbox.qmp import execute, forward, forwarded_port
+from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec
 
 TCG = Accelerator("tcg", "for the test")
@@ -40,6 +41,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
     machine = Machine("hv1")
     machine.folder.mkdir()
+    return machine
+
+
+@pytest.fixture
+def made(machine: Machine) -> Machine:
+    """The machine, as one that was made whole."""
+    machine.record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
     return machine
 
 
@@ -121,11 +129,32 @@ def test_a_running_machine_is_seen_and_killed(machine: Machine, qemu: subprocess
     assert machine.pid is None
 
 
-def test_stop_ends_a_machine_that_does_not_answer(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+def test_stop_ends_a_machine_that_does_not_answer(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
     said: list[str] = []
     stop("hv1", said.append)
     assert qemu.wait(5) < 0
-    assert "no answer from its QEMU" in said[1]
+    assert "cannot be suspended: its guest agent does not answer" in said[0]
+    assert "no answer from its QEMU" in said[2]
+
+
+def test_what_was_being_made_when_a_run_was_killed_is_ended(
+    machine: Machine, qemu: subprocess.Popen[bytes]
+) -> None:
+    settle(machine, print)
+    assert qemu.wait(5) < 0
+
+
+def test_a_process_beside_a_saved_memory_is_ended(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
+    suspended(made).folder.mkdir()
+    settle(made, print)
+    assert qemu.wait(5) < 0
+    assert suspended(made).exists
+
+
+def test_a_host_that_was_about_to_be_replaced_is_there_again(made: Machine) -> None:
+    made.folder.rename(made.folder.with_name(".hv1.old"))
+    settle(made, print)
+    assert made.record is not None
 
 
 def test_remove_leaves_nothing(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
@@ -140,18 +169,13 @@ def test_a_host_that_does_not_run_has_no_address(machine: Machine) -> None:
         connection("hv1")
 
 
-def test_another_image_for_an_existing_host_is_refused(
-    machine: Machine, qemu: subprocess.Popen[bytes]
-) -> None:
-    machine.record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
+def test_another_image_for_an_existing_host_is_refused(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
     with pytest.raises(LabError, match=r"made as Debian 13, warm, 64 GiB; .*Debian 12, warm, 64 GiB"):
         start("hv1", SandboxSpec(debian=12), print)
 
 
-def test_a_panic_shows_the_console_and_ends_the_machine(
-    machine: Machine, qemu: subprocess.Popen[bytes]
-) -> None:
-    machine.console.write_text("[1.0] up\n[2.0] Kernel panic - not syncing: no init\n")
+def test_a_panic_shows_the_console_and_ends_the_machine(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
+    made.console.write_text("[1.0] up\n[2.0] Kernel panic - not syncing: no init\n")
     with pytest.raises(LabError, match=r"hv1 panicked(?s:.)*Kernel panic - not syncing: no init"):
         start("hv1", SandboxSpec(), print)
     assert qemu.wait(5) < 0

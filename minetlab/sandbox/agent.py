@@ -1,0 +1,87 @@
+"""Run programs inside a sandbox host through its guest agent, before anybody is let in over SSH.
+
+The agent is QEMU's own (qemu-ga); its protocol is that of QMP, one JSON object a line. The "QEMU Guest Agent
+Protocol Reference" describes the commands.
+"""
+
+import base64
+import json
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from minetlab.sandbox.qmp import connect
+
+POLL_INTERVAL = 0.05
+"""Seconds between two questions for whether a program has ended."""
+
+
+def run(path: Path, program: str, *arguments: str, stdin: bytes = b"", limit: float) -> None:
+    """Run a program as root inside the host, and wait until it has ended.
+
+    :param path: the agent's Unix socket on this side.
+    :param stdin: what the program reads: the place for secrets, as others in the host can see arguments.
+    :param limit: seconds that it may take, the agent's own start included.
+    :raises OSError: the agent does not answer in time, or the program fails: with the end of what it said.
+    """
+    latest = time.monotonic() + limit
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        connect(client, path)
+        with cast(BinaryIO, client.makefile("rwb")) as stream:
+            _synchronize(client, stream, latest)
+            started = _ask(
+                client,
+                stream,
+                latest,
+                "guest-exec",
+                path=program,
+                arg=list(arguments),
+                **{"input-data": base64.b64encode(stdin).decode(), "capture-output": True},
+            )
+            while True:
+                status = _ask(client, stream, latest, "guest-exec-status", pid=started["pid"])
+                if status["exited"]:
+                    break
+                if time.monotonic() > latest:
+                    raise OSError(f"{program} has not ended after {limit:.0f} s")
+                time.sleep(POLL_INTERVAL)
+    if status.get("exitcode") != 0:
+        said = base64.b64decode(status.get("err-data", "")).decode(errors="replace").strip()
+        how = status.get("exitcode", f"signal {status.get('signal')}")
+        raise OSError(f"{program} ended with {how}: {said[-1000:]}")
+
+
+def _synchronize(client: socket.socket, stream: BinaryIO, latest: float) -> None:
+    """Skip whatever an earlier connection has left unread, on either side.
+
+    The byte 0xFF has the agent forget what it has read so far, and it sends one before its answer.
+    """
+    number = secrets.randbelow(2**31)
+    request = json.dumps({"execute": "guest-sync-delimited", "arguments": {"id": number}})
+    stream.write(b"\xff" + request.encode() + b"\n")
+    stream.flush()
+    while (answer := _line(client, stream, latest).rpartition(b"\xff")[2]) is not None:
+        try:
+            if json.loads(answer).get("return") == number:
+                return
+        except ValueError:
+            continue
+
+
+def _ask(client: socket.socket, stream: BinaryIO, latest: float, command: str, **arguments: Any) -> Any:
+    stream.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+    stream.flush()
+    answer = json.loads(_line(client, stream, latest))
+    if "error" in answer:
+        raise OSError(f"{command}: {answer['error'].get('desc')}")
+    return answer["return"]
+
+
+def _line(client: socket.socket, stream: BinaryIO, latest: float) -> bytes:
+    client.settimeout(max(0.01, latest - time.monotonic()))
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise ConnectionError("the guest agent closed the connection")
+    return line

@@ -1,0 +1,299 @@
+"""Checkpoints: all sandbox hosts of a lab, memory and disk, as they were at one moment.
+
+A checkpoint is a folder with a folder for each host, in which its files are as in its state folder while
+it is suspended. It holds every secret that the hosts held, and is this user's alone.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from minetlab.errors import LabError
+from minetlab.images.cache import require_free_space
+from minetlab.images.process import run
+from minetlab.images.progress import Progress
+from minetlab.images.toolbox import Toolbox, ensure_toolbox
+from minetlab.sandbox import qmp, resume
+from minetlab.sandbox.booted import broken_image
+from minetlab.sandbox.identity import IDENTITY
+from minetlab.sandbox.lifecycle import platform_of, settle, start
+from minetlab.sandbox.machine import RECORD, Machine, Record
+from minetlab.sandbox.platform import Platform
+from minetlab.sandbox.qemu import DISK
+from minetlab.sandbox.saved import checksum, suspended
+
+MANIFEST = "checkpoint.json"
+KEPT = (DISK, RECORD, *IDENTITY)
+"""Files of a host that a checkpoint has beside the memory."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+
+
+class Manifest(BaseModel):
+    """What a checkpoint is of; written last, so that one that has it is whole.
+
+    :param made_of: a hash of all that the lab was made of; empty if nobody has said.
+    :param disks: the XXH128 of each host's disk, by the host's name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    saved: datetime
+    made_of: str
+    disks: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint, whether it exists or not.
+
+    :param folder: its own; the last part is its name.
+    """
+
+    folder: Path
+
+    @classmethod
+    def named(cls, name: str, parent: Path) -> "Checkpoint":
+        """The checkpoint of this name.
+
+        :param parent: the folder of all checkpoints of a lab.
+        :raises LabError: the name cannot be a checkpoint's.
+        """
+        if not _NAME.fullmatch(name):
+            raise LabError(
+                f"{name!r} cannot be the name of a checkpoint",
+                next_step="use lower-case letters, digits, dots, dashes and underscores, 40 at most",
+            )
+        return cls(parent / name)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.folder.name
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it is of; None if there is none, or if it is not whole."""
+        try:
+            return Manifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def size(self) -> int:
+        """The room that it takes, in bytes."""
+        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
+
+
+ProgressOf = Callable[[str], Progress]
+"""Gives where to say what is done to a host, by the host's name."""
+
+
+def list_checkpoints(parent: Path) -> list[Checkpoint]:
+    """All checkpoints of a lab, by name.
+
+    :param parent: the folder that they are in.
+    """
+    return [Checkpoint(each) for each in sorted(parent.glob("[!.]*")) if each.is_dir()]
+
+
+def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, made_of: str = "") -> None:
+    """Save hosts as they are at this moment; those that run stand still meanwhile, and go on.
+
+    :param hosts: all sandbox hosts of the lab; each runs or is suspended.
+    :param made_of: a hash of all that the lab is made of.
+    :raises LabError: there is such a checkpoint, a host neither runs nor is suspended, or there is no room.
+    """
+    if checkpoint.folder.exists():
+        raise LabError(
+            f"there is a checkpoint {checkpoint.name} already",
+            next_step=f"take another name, or remove it: ./lab sandbox rm --checkpoint {checkpoint.name}",
+        )
+    partial = _beside(checkpoint.folder, "partial")
+    with _locked(hosts, progress_of) as machines:
+        saved = [(machine, _record_to_save(machine)) for machine in machines]
+        _require_room(partial.parent, machines)
+        partial.mkdir(mode=0o700, parents=True)
+        try:
+            disks = _save_all(saved, partial, progress_of)
+            manifest = Manifest(saved=datetime.now(UTC), made_of=made_of, disks=disks)
+            (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2))
+            partial.rename(checkpoint.folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf) -> None:
+    """Have hosts go on as they were when they were saved; what they have become since is gone.
+
+    :param hosts: all sandbox hosts of the lab; none runs.
+    :raises LabError: the checkpoint cannot be used, or a host runs; nothing has changed then.
+    """
+    hosts = list(hosts)
+    with _locked(hosts, progress_of) as machines:
+        if problem := obstacle(checkpoint, hosts, progress_of):
+            raise LabError(
+                f"the checkpoint {checkpoint.name} cannot be restored: {problem}",
+                next_step="choose another (./lab sandbox ls), or bring the lab up without it: ./lab up",
+            )
+        if running := [machine.name for machine in machines if machine.pid is not None]:
+            raise LabError(
+                f"{', '.join(running)} run: hosts are restored while none of them does",
+                next_step="./lab sandbox stop; what they are now is gone after that: "
+                "./lab sandbox save NAME keeps it",
+            )
+        _require_room(machines[0].folder.parent, [], checkpoint.size)
+        prepared = [(machine, _prepared(machine, checkpoint)) for machine in machines]
+        for machine, folder in prepared:
+            old = _beside(machine.folder, "old")  # settle() looks for it after a run that was killed
+            if machine.folder.exists():
+                machine.folder.rename(old)
+            folder.rename(machine.folder)
+            shutil.rmtree(old, ignore_errors=True)
+    with ThreadPoolExecutor() as workers:
+        started = {workers.submit(_start, machine, progress_of(machine.name)) for machine in machines}
+        for each in started:
+            each.result()
+
+
+def remove(checkpoint: Checkpoint) -> None:
+    """Delete a checkpoint; hosts that were restored from it stay as they are.
+
+    :raises LabError: there is none.
+    """
+    if not checkpoint.folder.exists():
+        raise LabError(
+            f"there is no checkpoint {checkpoint.name}", next_step="see which there are: ./lab sandbox ls"
+        )
+    gone = _beside(checkpoint.folder, "gone")
+    checkpoint.folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def obstacle(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf) -> str | None:
+    """What stands against restoring these hosts from it, in words, or None; reads all of it."""
+    if not checkpoint.folder.exists():
+        return "there is none of that name"
+    manifest = checkpoint.manifest
+    if manifest is None:
+        return "it is not whole"
+    hosts = set(hosts)
+    if manifest.disks.keys() != hosts:
+        return f"it is of {', '.join(sorted(manifest.disks))}, and the lab has {', '.join(sorted(hosts))}"
+    for name, disk_checksum in manifest.disks.items():
+        saved = Machine(name, checkpoint.folder / name)
+        if problem := _obstacle_to(saved, disk_checksum, progress_of(name)):
+            return f"{name}: {problem}"
+    return None
+
+
+def _obstacle_to(saved: Machine, disk_checksum: str, progress: Progress) -> str | None:
+    record = saved.record
+    if record is None or not saved.disk.exists():
+        return "it is not whole"
+    if broken := broken_image(record):
+        return f"the image under its disk is gone or damaged: {broken}"
+    toolbox = ensure_toolbox(progress)
+    if checksum(saved.disk, toolbox) != disk_checksum:
+        return "its disk is damaged: the checksum does not match"
+    platform = platform_of(record.spec, record.image, toolbox, progress)
+    return suspended(saved).obstacle(platform, record.image_sha256, saved.disk)
+
+
+def _record_to_save(machine: Machine) -> Record:
+    record = machine.record
+    if record is None or (machine.pid is None and not suspended(machine).exists):
+        raise LabError(
+            f"sandbox host {machine.name} neither runs nor is suspended",
+            next_step="bring the lab up first: ./lab up",
+        )
+    return record
+
+
+def _save_all(hosts: list[tuple[Machine, Record]], folder: Path, progress_of: ProgressOf) -> dict[str, str]:
+    """Save each host into a folder of its own; returns the checksums of the disks."""
+    toolbox = ensure_toolbox(progress_of(hosts[0][0].name))
+    running = [(machine, record) for machine, record in hosts if machine.pid is not None]
+    try:
+        for machine, _ in running:  # all of them, before the first is saved: it is one moment
+            qmp.execute(machine.qmp_socket, "stop")
+        for machine, record in hosts:
+            progress_of(machine.name)("is being saved")
+            _save(machine, record, folder / machine.name, toolbox)
+    finally:
+        for machine, record in running:
+            resume.go_on(machine, record.accelerator)
+    return {machine.name: checksum(folder / machine.name / DISK, toolbox) for machine, _ in hosts}
+
+
+def _save(machine: Machine, record: Record, folder: Path, toolbox: Toolbox) -> None:
+    saved = Machine(machine.name, folder)
+    folder.mkdir(mode=0o700)
+    if machine.pid is None:
+        _copy(suspended(machine).folder, suspended(saved).folder)
+    else:
+        platform = Platform(record.spec, (), record.image, record.accelerator, toolbox)
+        suspended(saved).save(machine, platform, record.image_sha256)
+    for name in KEPT:
+        _copy(machine.folder / name, folder / name)
+
+
+def _prepared(machine: Machine, checkpoint: Checkpoint) -> Path:
+    """A copy of a saved host, beside the place that it is to take."""
+    folder = _beside(machine.folder, "restored")
+    _copy(checkpoint.folder / machine.name, folder)
+    return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    # With their times: the state of a disk is known by that. The cheapest way that the file system has.
+    run(
+        [
+            "cp",
+            "--recursive",
+            "--preserve=mode,timestamps",
+            "--sparse=always",
+            "--reflink=auto",
+            str(source),
+            str(target),
+        ]
+    )
+
+
+def _start(machine: Machine, progress: Progress) -> None:
+    record = machine.record
+    assert record is not None  # noqa: S101 (it was just put there)
+    start(machine.name, record.spec, progress)
+
+
+@contextmanager
+def _locked(hosts: Iterable[str], progress_of: ProgressOf) -> Iterator[list[Machine]]:
+    """These hosts, in a context in which no other run starts, stops or removes them."""
+    with ExitStack() as stack:
+        machines = [Machine(name) for name in sorted(hosts)]  # sorted: two runs cannot wait for each other
+        for machine in machines:
+            stack.enter_context(machine.locked(progress_of(machine.name)))
+            settle(machine, progress_of(machine.name))
+        yield machines
+
+
+def _require_room(folder: Path, machines: Iterable[Machine], more: int = 0) -> None:
+    needed = more / 2**30
+    for machine in machines:
+        memory = suspended(machine).size if machine.pid is None else machine.resident_gib * 2**30
+        needed += (memory + machine.disk.stat().st_blocks * 512) / 2**30
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    require_free_space(folder, needed, "a checkpoint")
+
+
+def _beside(folder: Path, what: str) -> Path:
+    """An unused name beside a folder; whatever an interrupted run has left there is removed."""
+    path = folder.with_name(f".{folder.name}.{what}")
+    shutil.rmtree(path, ignore_errors=True)
+    return path

@@ -1,0 +1,89 @@
+"""Start a sandbox host's QEMU, and wait until SSH answers."""
+
+import os
+import socket
+import subprocess
+import time
+
+from minetlab.errors import LabError
+from minetlab.images.process import tail
+from minetlab.images.progress import Heartbeat, Progress
+from minetlab.sandbox.accelerator import Accelerator
+from minetlab.sandbox.identity import ensure_identity
+from minetlab.sandbox.machine import Connection, Machine
+from minetlab.sandbox.platform import Platform
+from minetlab.sandbox.qemu import AGENT_SOCKET, INCOMING, PID_FILE, QMP_SOCKET, qemu_arguments
+
+BOOT_LIMIT = 60.0
+"""Seconds until SSH answers, times the accelerator's slowness; 5 and 20 s are usual for kvm and tcg."""
+
+
+def launch(machine: Machine, platform: Platform, *, incoming: bool = False) -> None:
+    """Start the machine's QEMU on its disk, and return as soon as it takes commands.
+
+    :param incoming: hold it still, to go on from a saved state, instead of booting.
+    :raises LabError: QEMU does not start.
+    """
+    for leftover in (PID_FILE, QMP_SOCKET, AGENT_SOCKET):
+        (machine.folder / leftover).unlink(missing_ok=True)
+    credentials = ensure_identity(machine.folder, machine.name)
+    arguments = qemu_arguments(machine.name, platform.spec, platform.accelerator, machine.folder, credentials)
+    toolbox = platform.toolbox
+    qemu = subprocess.run(
+        toolbox.qemu([*arguments, *(INCOMING if incoming else ())]),
+        env={**os.environ, **toolbox.env},
+        cwd=machine.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if qemu.returncode:
+        raise LabError(
+            f"sandbox host {machine.name}: QEMU did not start: {qemu.stderr.strip()}",
+            next_step=f"if its disk is at fault, start from a new one: ./lab sandbox rm {machine.name}",
+        )
+
+
+def wait_for_ssh(machine: Machine, accelerator: Accelerator, progress: Progress) -> Connection:
+    """Wait until the machine's SSH server answers.
+
+    :raises LabError: it does not in time, or the machine dies: carries the end of its console; it is ended.
+    """
+    limit = BOOT_LIMIT * accelerator.slowness
+    heartbeat = Heartbeat("waiting for SSH", progress)
+    while heartbeat.elapsed < limit:
+        if machine.pid is None:
+            raise _failure(machine, "died while booting")
+        if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
+            machine.kill()
+            raise _failure(machine, "panicked")
+        connection = machine.connection()
+        # Whoever knocks too early waits in vain; the slower the machine, the later its greeting.
+        if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
+            progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
+            return connection
+        heartbeat.beat(f", {limit:.0f} s at most")
+        time.sleep(0.3)
+    machine.kill()
+    raise _failure(machine, f"did not answer SSH within {limit:.0f} s")
+
+
+def _failure(machine: Machine, what: str) -> LabError:
+    console = tail(machine.console) if machine.console.exists() else ""
+    end = f"; the end of its console:\n{console}" if console else "; its console is empty"
+    return LabError(
+        f"sandbox host {machine.name} {what}{end}",
+        next_step=f"read {machine.console}; to start from a new disk: ./lab sandbox rm {machine.name}",
+    )
+
+
+def _ssh_answers(connection: Connection, limit: float) -> bool:
+    # QEMU accepts connections from the start: only the server's greeting tells that the machine is up.
+    try:
+        with socket.create_connection((connection.hostname, connection.port), timeout=limit) as client:
+            return client.recv(4) == b"SSH-"
+    except OSError:
+        return False

@@ -1,0 +1,156 @@
+"""Keep the image cache within bounds: what was not used for longest goes first, and nothing that is needed.
+
+Several state folders may share one cache, so each says in the cache where its hosts are.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from minetlab.errors import LabError
+from minetlab.images.progress import Progress
+from minetlab.images.toolbox import toolbox_folder
+from minetlab.paths import cache_dir, state_dir
+from minetlab.sandbox.booted import TEMPLATE
+from minetlab.sandbox.machine import RECORD, Machine, Record
+
+DEFAULT_LIMIT_GIB = 20
+RECENTLY = 3600.0
+"""Seconds for which what was used is left alone: a run may be about to make a host of it."""
+
+
+@dataclass(frozen=True)
+class Cached:
+    """One thing in the cache: an image, a booted image or a toolbox.
+
+    :param paths: its files or its folder; the first one names it.
+    :param used: when it was last used, in seconds since 1970.
+    :param needed: whether a host or a checkpoint stands on it, or the programs of now are in it.
+    """
+
+    paths: tuple[Path, ...]
+    used: float
+    needed: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called, with the folder of its kind."""
+        return f"{self.paths[0].parent.name}/{self.paths[0].name}"
+
+    @property
+    def size(self) -> int:
+        """The room that it takes, in bytes."""
+        files = (file for path in self.paths for file in (path.rglob("*") if path.is_dir() else [path]))
+        return sum(file.lstat().st_blocks * 512 for file in files)
+
+
+def limit_gib() -> float:
+    """How large the cache may be, in GiB: ``MINETLAB_CACHE_GIB``, or the default.
+
+    :raises LabError: that is no number.
+    """
+    given = os.environ.get("MINETLAB_CACHE_GIB", str(DEFAULT_LIMIT_GIB))
+    try:
+        return float(given)
+    except ValueError:
+        raise LabError(
+            f"MINETLAB_CACHE_GIB is {given!r}", next_step="set it to a number of GiB, such as 20"
+        ) from None
+
+
+def register() -> None:
+    """Have the cache know this state folder, whose hosts stand on images of it."""
+    folder = cache_dir() / "users"
+    folder.mkdir(exist_ok=True)
+    state = str(state_dir())
+    (folder / hashlib.sha256(state.encode()).hexdigest()[:12]).write_text(state)
+
+
+def prune(progress: Progress, limit: float | None = None) -> int:
+    """Remove what runs that were killed have left, and things that are not needed until the rest fits.
+
+    :param limit: how large the cache may be, in GiB; None: as :func:`limit_gib` says.
+    :returns: the bytes that are free now.
+    """
+    allowed = (limit_gib() if limit is None else limit) * 2**30
+    freed = sum(_remove(each, progress) for each in _leftovers())
+    cached = sorted(things(), key=lambda each: each.used)
+    total = sum(each.size for each in cached)
+    for each in cached:
+        if total <= allowed:
+            break
+        if not each.needed and each.used < time.time() - RECENTLY:
+            gone = _remove(each, progress)
+            total, freed = total - gone, freed + gone
+    return freed
+
+
+def things() -> list[Cached]:
+    """All that is in the cache."""
+    needed = _needed()
+    cache = cache_dir()
+    images = [Path(str(each).removesuffix(".sha256")) for each in cache.glob("images/[!.]*.sha256")]
+    folders = [each for each in cache.glob("booted/[!.]*") if each.is_dir()]
+    tools = [each for each in cache.glob("toolbox/[!.]*") if each.is_dir()]
+    return [
+        *(_cached(each, each in needed, Path(f"{each}.sha256"), each.with_suffix(".log")) for each in images),
+        *(_cached(each, each in needed) for each in folders),
+        *(_cached(each, each == toolbox_folder()) for each in tools),
+    ]
+
+
+def _cached(path: Path, needed: bool, *beside: Path) -> Cached:
+    used = (beside[0] if beside else path).stat().st_mtime
+    return Cached((path, *(each for each in beside if each.exists())), used, needed)
+
+
+def _needed() -> set[Path]:
+    """What hosts and checkpoints stand on, in every state folder that is known here."""
+    needed: set[Path] = set()
+    for user in (cache_dir() / "users").glob("*"):
+        state = Path(user.read_text())
+        if not state.is_dir():
+            user.unlink()
+            continue
+        for record in _records(state):
+            needed |= {record.image, *([record.booted.parent] if record.booted else [])}
+    return needed
+
+
+def _records(state: Path) -> Iterator[Record]:
+    for file in (*state.glob(f"sandbox/*/{RECORD}"), *state.glob(f"labs/*/checkpoints/*/*/{RECORD}")):
+        if record := Machine(file.parent.name.lstrip("."), file.parent).record:
+            yield record
+
+
+def _leftovers() -> Iterator[Cached]:
+    """What was being made by runs that do not run any more."""
+    for folder in cache_dir().glob("*/.*.partial"):
+        lock = folder.with_name(f"{folder.name.removesuffix('.partial')}.lock")
+        if not _is_held(lock):
+            Machine(TEMPLATE, folder).kill()
+            yield Cached((folder,), 0.0, needed=False)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open("rb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _remove(cached: Cached, progress: Progress) -> int:
+    size = cached.size
+    progress(f"removes {cached.name} ({size / 2**20:.0f} MiB)")
+    for path in reversed(cached.paths):  # the one that names it goes last
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return size

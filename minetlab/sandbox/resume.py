@@ -1,0 +1,66 @@
+"""What is done inside a sandbox host around a saved memory, by scripts that its guest agent runs.
+
+The scripts, in ``templates/sandbox-agent/``, are handed over each time: a host of any age runs those of now.
+"""
+
+import time
+from collections.abc import Iterable
+
+from minetlab.paths import TEMPLATES
+from minetlab.sandbox import agent, qmp
+from minetlab.sandbox.accelerator import Accelerator
+from minetlab.sandbox.identity import identity_archive
+from minetlab.sandbox.machine import Machine
+
+SCRIPTS = TEMPLATES / "sandbox-agent"
+PREPARE = (SCRIPTS / "prepare.sh").read_text()
+RESUME = (SCRIPTS / "resume.sh").read_text()
+PREPARE_LIMIT, RESUME_LIMIT = 120.0, 30.0
+"""Seconds for each script, times the accelerator's slowness; some 20 and 3 are usual for tcg."""
+ANSWER_LIMIT = 2.0
+"""Seconds for the agent to say that it is there, times the accelerator's slowness."""
+
+
+def prepare(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -> None:
+    """Have a host that has just booted run the daemons of its groups, and forget who it is.
+
+    :param groups: of the inventory.
+    :raises OSError: that fails.
+    """
+    limit = PREPARE_LIMIT * accelerator.slowness
+    agent.run(machine.agent_socket, "sh", "-c", PREPARE, "prepare.sh", *groups, limit=limit)
+
+
+def go_on(machine: Machine, accelerator: Accelerator) -> None:
+    """Let a stopped host run again, with the right time in it and in its guests.
+
+    :raises OSError: that fails; the host may run, and then with a wrong clock.
+    """
+    _resume(machine, accelerator)
+
+
+def go_on_as_another(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -> None:
+    """Let a prepared host run again, as the one that ``machine`` is, with the daemons of its groups.
+
+    Nobody is let in before it is that one.
+
+    :param groups: of the inventory.
+    :raises OSError: that fails.
+    """
+    _resume(machine, accelerator, "new", *groups, stdin=identity_archive(machine.folder, machine.name))
+
+
+def _resume(machine: Machine, accelerator: Accelerator, *arguments: str, stdin: bytes = b"") -> None:
+    qmp.execute(machine.qmp_socket, "cont")
+    words = ("sh", "-c", RESUME, "resume.sh", f"{time.time():.3f}", *arguments)
+    limit = RESUME_LIMIT * accelerator.slowness
+    agent.run(machine.agent_socket, *words, stdin=stdin, limit=limit)
+
+
+def answers(machine: Machine, accelerator: Accelerator) -> bool:
+    """Whether the host has a guest agent that answers."""
+    try:
+        agent.run(machine.agent_socket, "true", limit=ANSWER_LIMIT * accelerator.slowness)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Run in a sandbox host as soon as a saved state of it goes on.
+# Arguments: the time, in seconds since 1970. Where the host is to become another one than that which was saved: `new`
+# and the inventory's groups that it is of; standard input is then a tar archive of who it is.
+set -eu
+
+date --utc --set="@$1" >/dev/null
+shift
+
+if [ "${1:-}" = new ]; then
+    shift
+    umask 077
+    identity=$(mktemp -d /run/minetlab-identity.XXXXXX)
+    trap 'rm -rf "$identity"' EXIT
+    tar --extract --directory "$identity"
+    install -m 644 "$identity/minetlab.machine_id" /etc/machine-id
+    minetlab-identity "$identity"
+    # These have read the machine's identifier, and write it down.
+    systemctl restart systemd-journald.service systemd-networkd.service
+    systemctl start ssh.service
+    for group in "$@"; do
+        case $group in
+        kvm_hosts) systemctl start --no-block libvirtd.service ;;
+        container_hosts) systemctl start --no-block docker.service ;;
+        esac
+    done
+    exit
+fi
+
+# Guests have slept as long as their host.
+if command -v virsh >/dev/null && systemctl --quiet is-active libvirtd.service; then
+    for guest in $(virsh --quiet --connect qemu:///system list --uuid); do
+        timeout 20 virsh --quiet --connect qemu:///system domtime "$guest" --now &
+    done
+    wait
+fi
