@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,14 +27,12 @@ CheckpointName = Annotated[str, typer.Argument(metavar="NAME", help="Of the chec
 @app.command("ls")
 def list_command() -> None:
     """List the virtual hosts, running or not, and the checkpoints of every lab."""
-    table = Table(
-        "host", "state", "Debian", "image", "memory", "CPUs", "disk used", "SSH port", "accelerator"
-    )
+    table = _table("host", "state", "image", "memory", "CPUs", "disk", "port", "accelerator")
     for host in list_hosts():
         table.add_row(*_row(host))
     console = Console()
     console.print(table if table.rows else "no sandbox hosts; ./lab up makes them")
-    checkpoints = Table("lab", "checkpoint", "hosts", "saved", "size")
+    checkpoints = _table("lab", "checkpoint", "hosts", "saved", "size")
     for folder in sorted(state_dir().glob("labs/*/checkpoints")):
         for each in list_checkpoints(folder):
             checkpoints.add_row(folder.parent.name, *_checkpoint_row(each))
@@ -171,12 +170,29 @@ def progress_of(name: str) -> Callable[[str], None]:
     return lambda message: typer.echo(f"[{name}] {message}")
 
 
+def _table(*columns: str) -> Table:
+    """A table that fits a narrow terminal."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
 def _row(host: HostState) -> list[str]:
     spec, running = host.spec, host.pid is not None
-    made = [f"{spec.debian}", spec.image, f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?"] * 4
+    image = f"Debian {spec.debian} {spec.image}" if spec else "?"
+    hardware = [f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?", "?"]
     port = str(connection(host.name).port) if running else ""
     state = "running" if running else "suspended" if host.suspended else "stopped"
-    return [host.name, state, *made, f"{host.disk_bytes / 2**20:.0f} MiB", port, host.accelerator or ""]
+    return [
+        host.name,
+        state,
+        image,
+        *hardware,
+        f"{host.disk_bytes / 2**20:.0f} MiB",
+        port,
+        host.accelerator or "",
+    ]
 
 
 def _checkpoint_row(saved: Checkpoint) -> list[str]:

@@ -16,11 +16,12 @@ if [ "${1:-}" = new ]; then
     install -m 644 "$identity/minetlab.machine_id" /etc/machine-id
     minetlab-identity "$identity"
     # These have read the machine's identifier, and write it down.
+    rm -rf /var/log/journal/*
     systemctl restart systemd-journald.service systemd-networkd.service
     systemctl start ssh.service
     for group in "$@"; do
         case $group in
-        kvm_hosts) systemctl start --no-block libvirtd.service ;;
+        kvm_hosts) systemctl start --no-block libvirtd.service libvirtd.socket ;;
         container_hosts) systemctl start --no-block docker.service ;;
         esac
     done

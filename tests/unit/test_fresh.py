@@ -1,0 +1,59 @@
+"""When ``lab up`` may come back to the lab that it has made from nothing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from minetlab.cli import fresh
+from minetlab.keys import lab_key
+from minetlab.paths import PROJECT_ROOT, state_dir
+from minetlab.sandbox.machine import Machine
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+    shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "inventories")
+    return tmp_path / "inventories" / "lab.py"
+
+
+def test_a_lab_is_absent_while_none_of_its_hosts_is_there(inventory: Path) -> None:
+    assert fresh.is_absent(inventory)
+    Machine("hv1").folder.mkdir()
+    assert not fresh.is_absent(inventory)
+
+
+def test_a_lab_with_a_real_host_is_never_absent(inventory: Path) -> None:
+    inventory.write_text("kvm_hosts = ['@sandbox/hv1']\ncontainer_hosts = ['ct1.example.org']\n")
+    assert not fresh.is_absent(inventory)
+
+
+def test_whatever_a_lab_is_made_of_makes_it_another(inventory: Path) -> None:
+    known = {fresh.made_of(inventory)}
+
+    def is_another() -> bool:
+        before = len(known)
+        known.add(fresh.made_of(inventory))
+        return len(known) > before
+
+    assert not is_another(), "nothing has changed"
+    lab_key("minet")
+    assert is_another(), "a key"
+    with (inventory.parent / "students.csv").open("a") as roster:
+        roster.write("zoe,Zoé Exemple,,,,fr\n")
+    assert is_another(), "a student"
+    group_data = inventory.parent / "group_data"
+    for file, line in (
+        ("kvm_hosts.py", "guest = {'memory': 768, 'cores': 4, 'disk': 8}"),
+        ("all.py", "require_kvm = True"),
+        ("@sandbox.py", "sandbox_memory = 5000"),
+    ):
+        with (group_data / file).open("a") as settings:
+            settings.write(f"\n{line}\n")
+        assert is_another(), line
+
+
+def test_without_a_checkpoint_there_is_nothing_to_come_back_to(inventory: Path) -> None:
+    assert not fresh.come_back(inventory)
+    assert not list(state_dir().glob("labs/*/checkpoints"))

@@ -1,0 +1,164 @@
+"""What the image cache loses when it is too large, and what it keeps in any case."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from minetlab.errors import LabError
+from minetlab.images.toolbox import toolbox_folder
+from minetlab.sandbox.accelerator import Accelerator
+from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.prune import limit_gib, prune, register, things
+from minetlab.sandbox.spec import SandboxSpec
+
+MIB = b"x" * 2**20
+DAY = 86400.0
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "state").mkdir()
+    for kind in ("images", "booted", "toolbox"):
+        (tmp_path / "cache" / kind).mkdir(parents=True)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def image(cache: Path, name: str, days: float) -> Path:
+    """An image of a MiB that was last used so many days ago."""
+    file = cache / "images" / f"{name}.qcow2"
+    file.write_bytes(MIB)
+    checksum = file.with_name(f"{file.name}.sha256")
+    checksum.write_text("0  x\n")
+    file.with_suffix(".log").write_text("made")
+    used(checksum, days)
+    return file
+
+
+def booted(cache: Path, name: str, days: float) -> Path:
+    folder = cache / "booted" / name
+    (folder / "memory").mkdir(parents=True)
+    (folder / "memory" / "memory").write_bytes(MIB)
+    used(folder, days)
+    return folder
+
+
+def used(path: Path, days: float) -> None:
+    when = time.time() - days * DAY
+    os.utime(path, (when, when))
+
+
+def host(image: Path, booted: Path | None = None, folder: Path | None = None) -> None:
+    """A sandbox host that stands on these."""
+    machine = Machine("hv1", folder)
+    machine.folder.mkdir(parents=True)
+    machine.record = Record(
+        spec=SandboxSpec(),
+        image=image,
+        image_sha256="0",
+        booted=booted / "disk.qcow2" if booted else None,
+        booted_sha256="0" if booted else None,
+        accelerator=Accelerator("tcg", "for the test"),
+    )
+    register()
+
+
+def left(cache: Path) -> set[str]:
+    return {path.name for kind in ("images", "booted") for path in (cache / kind).iterdir()}
+
+
+def test_what_was_not_used_for_longest_goes_first(cache: Path) -> None:
+    image(cache, "old", 30)
+    image(cache, "older", 60)
+    booted(cache, "oldest", 90)
+    said: list[str] = []
+    freed = prune(said.append, limit=1.5 / 1024)
+    assert left(cache) == {"old.qcow2", "old.qcow2.sha256", "old.log"}
+    assert [line.split()[1] for line in said] == ["booted/oldest", "images/older.qcow2"]
+    assert 2 * 2**20 <= freed < 3 * 2**20
+
+
+def test_what_fits_stays(cache: Path) -> None:
+    image(cache, "old", 300)
+    assert prune(print, limit=1) == 0
+    assert len(left(cache)) == 3
+
+
+def test_what_a_host_stands_on_stays(cache: Path) -> None:
+    below, state = image(cache, "below", 300), booted(cache, "state", 300)
+    image(cache, "unused", 2)
+    host(below, state)
+    prune(print, limit=0)
+    assert left(cache) == {"below.qcow2", "below.qcow2.sha256", "below.log", "state"}
+
+
+def test_what_a_checkpoint_stands_on_stays(cache: Path, tmp_path: Path) -> None:
+    below = image(cache, "below", 300)
+    host(below, folder=tmp_path / "state" / "labs" / "minet" / "checkpoints" / "before" / "hv1")
+    prune(print, limit=0)
+    assert "below.qcow2" in left(cache)
+
+
+def test_what_another_state_folders_host_stands_on_stays(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = image(cache, "below", 300)
+    host(below)
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "another"))
+    prune(print, limit=0)
+    assert "below.qcow2" in left(cache)
+    (tmp_path / "state").rename(tmp_path / "gone")
+    prune(print, limit=0)
+    assert left(cache) == set()
+
+
+def test_what_was_used_just_now_stays(cache: Path) -> None:
+    image(cache, "new", 0)
+    prune(print, limit=0)
+    assert "new.qcow2" in left(cache)
+
+
+def test_the_toolbox_of_now_stays_and_others_go(cache: Path) -> None:
+    toolbox_folder().mkdir()
+    (cache / "toolbox" / "trixie-of-before").mkdir()
+    for folder in (cache / "toolbox").iterdir():
+        used(folder, 300)
+        (folder / "qemu").write_bytes(MIB)
+        used(folder, 300)
+    prune(print, limit=0)
+    assert [path.name for path in (cache / "toolbox").iterdir()] == [toolbox_folder().name]
+
+
+def test_what_a_killed_run_has_left_goes_and_what_is_being_made_stays(cache: Path) -> None:
+    for name in ("killed", "running"):
+        (cache / "images" / f".{name}.partial").mkdir()
+        (cache / "images" / f".{name}.lock").touch()
+    with (cache / "images" / ".running.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prune(print)
+    assert not (cache / "images" / ".killed.partial").exists()
+    assert (cache / "images" / ".running.partial").exists()
+
+
+def test_the_limit_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINETLAB_CACHE_GIB", "7.5")
+    assert limit_gib() == 7.5
+    monkeypatch.setenv("MINETLAB_CACHE_GIB", "much")
+    with pytest.raises(LabError, match="MINETLAB_CACHE_GIB is 'much'"):
+        limit_gib()
+
+
+def test_everything_in_the_cache_is_listed_with_its_size(cache: Path) -> None:
+    image(cache, "one", 1)
+    booted(cache, "two", 1)
+    sizes = {each.name: each.size for each in things()}
+    assert sizes.keys() == {"images/one.qcow2", "booted/two"}
+    assert all(size >= 2**20 for size in sizes.values())

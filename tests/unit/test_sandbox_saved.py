@@ -1,0 +1,128 @@
+"""What a saved memory is refused for, and what stays of it when a run is interrupted."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from minetlab.sandbox import saved
+from minetlab.sandbox.accelerator import processor
+from minetlab.sandbox.platform import Hardware
+from minetlab.sandbox.saved import MANIFEST, MEMORY, Manifest, SavedMemory, stamp
+
+HARDWARE = Hardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
+IMAGE = "0" * 64
+CPUINFO = """processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: 25
+model\t\t: 1
+model name\t: AMD EPYC 7003
+stepping\t: 1
+microcode\t: 0x1
+flags\t\t: fpu svm
+
+processor\t: 1
+"""
+
+
+class Here:
+    """What a host would run on, where a program of the toolbox is not needed."""
+
+    hardware = HARDWARE
+    toolbox = None
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    disk = tmp_path / "disk.qcow2"
+    disk.write_bytes(b"disk")
+    return disk
+
+
+@pytest.fixture
+def memory(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> SavedMemory:
+    """One that fits; its checksum is its content."""
+    monkeypatch.setattr(saved, "checksum", lambda file, toolbox: file.read_text())
+    folder = tmp_path / "suspended"
+    folder.mkdir()
+    (folder / MEMORY).write_text("memory")
+    write(
+        folder,
+        Manifest(
+            hardware=HARDWARE,
+            disk=stamp(disk),
+            image_sha256=IMAGE,
+            memory_xxh128="memory",
+            saved=datetime.now(UTC),
+        ),
+    )
+    return SavedMemory(folder)
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
+
+
+def obstacle(memory: SavedMemory, disk: Path, image: str = IMAGE) -> str | None:
+    return memory.obstacle(Here(), image, disk)  # type: ignore[arg-type]
+
+
+def test_one_that_fits_has_no_obstacle(memory: SavedMemory, disk: Path) -> None:
+    assert obstacle(memory, disk) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("qemu", "10.0.13", "saved by QEMU 10.0.13, and this is 11.1.3"),
+        ("accelerator", "tcg", "saved with accelerator tcg, and this is kvm"),
+        ("arguments", "b", "saved with other virtual hardware"),
+        ("processor", "Xeon", "saved on another processor: Xeon, and this is Ryzen"),
+    ],
+)
+def test_other_hardware_is_named(memory: SavedMemory, disk: Path, field: str, value: str, why: str) -> None:
+    manifest = memory.manifest
+    assert manifest is not None
+    other = manifest.hardware.model_copy(update={field: value})
+    write(memory.folder, manifest.model_copy(update={"hardware": other}))
+    assert why in str(obstacle(memory, disk))
+
+
+def test_another_image_is_named(memory: SavedMemory, disk: Path) -> None:
+    assert "the image under its disk is another one" in str(obstacle(memory, disk, "1" * 64))
+
+
+def test_a_disk_that_was_written_to_is_named(memory: SavedMemory, disk: Path) -> None:
+    os.utime(disk, ns=(0, 0))
+    assert "its disk was written to since" in str(obstacle(memory, disk))
+
+
+def test_a_damaged_memory_is_named(memory: SavedMemory, disk: Path) -> None:
+    (memory.folder / MEMORY).write_text("memorz")
+    assert "damaged" in str(obstacle(memory, disk))
+    (memory.folder / MEMORY).unlink()
+    assert "damaged" in str(obstacle(memory, disk))
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"saved": "2026-01-01T00:00:00Z"}'])
+def test_one_without_a_whole_manifest_is_not_used(memory: SavedMemory, disk: Path, content: str) -> None:
+    (memory.folder / MANIFEST).write_text(content)
+    assert obstacle(memory, disk) == "it is not whole"
+
+
+def test_it_goes_at_once(memory: SavedMemory, tmp_path: Path) -> None:
+    memory.remove()
+    assert not memory.exists
+    assert [path.name for path in tmp_path.iterdir()] == ["disk.qcow2"]
+    memory.remove()  # and again, where there is none
+
+
+def test_a_processor_is_known_by_what_a_machine_sees_of_it(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(CPUINFO)
+    known = processor(cpuinfo)
+    assert known.startswith("AMD EPYC 7003 (AuthenticAMD 25 1 1, features ")
+    for old, new in (("fpu svm", "fpu"), ("0x1", "0x2"), ("model\t\t: 1", "model\t\t: 2")):
+        cpuinfo.write_text(CPUINFO.replace(old, new))
+        assert processor(cpuinfo) != known
