@@ -8,6 +8,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -113,7 +114,8 @@ def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known_hosts = path.with_name("known_hosts")
     key = lab_key(lab.name).private
-    blocks = [block for host in hosts if (block := host_block(host)) is not None]
+    with ThreadPoolExecutor() as workers:  # suspended hosts go on side by side
+        blocks = [block for block in workers.map(host_block, hosts) if block is not None]
     aliases = {block.alias for block in blocks}
     guests = [guest for guest in plan.guests if alias_of(guest.host) in aliases]
     containers = [container for container in plan.containers if alias_of(container.host) in aliases]

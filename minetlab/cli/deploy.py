@@ -16,7 +16,8 @@ def run(
     """
     given = [word for key, value in (data or {}).items() for word in ("--data", f"{key}={value}")]
     only = ["--limit", host] if host else []
-    command = [sys.executable, "-m", "pyinfra", "-y", *given, *only, str(inventory), deploy_file]
+    # --no-wait: what takes long on one host, as guests that boot do, does not hold up the others.
+    command = [sys.executable, "-m", "pyinfra", "-y", "--no-wait", *given, *only, str(inventory), deploy_file]
     process = subprocess.Popen(command)
     try:
         return process.wait() == 0

@@ -16,7 +16,9 @@ FAST_STAGES = {
     "units": [*PYTHON, "pytest", "-q", "-n", "auto", "--doctest-modules"],
 }
 COMMANDS = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/commands"]
-END_TO_END = [*PYTHON, "pytest", "-v", "tests/e2e"]
+# Two labs side by side: each has a KVM host with one processor. A file's tests share its labs.
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+END_TO_END = [*PYTHON, "pytest", "-v", *SIDE_BY_SIDE, "tests/e2e"]
 
 
 def run(*, fast: bool = False, long: bool = False) -> int:

@@ -64,6 +64,8 @@ def wait_for_ssh(machine: Machine, accelerator: Accelerator, progress: Progress)
         # Whoever knocks too early waits in vain; the slower the machine, the later its greeting.
         if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
             progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
+            for port in machine.record.forwards if machine.record else ():
+                machine.forward(port)
             return connection
         heartbeat.beat(f", {limit:.0f} s at most")
         time.sleep(0.3)

@@ -48,6 +48,7 @@ class Record(BaseModel):
     :param booted: path of the booted image's disk, on which its own lies, if it was resumed from one.
     :param booted_sha256: that disk's checksum.
     :param accelerator: how it ran when it was last booted or resumed.
+    :param forwards: loopback ports that lead to TCP ports of the host beside SSH's, by the latter.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +59,7 @@ class Record(BaseModel):
     booted: Path | None = None
     booted_sha256: str | None = None
     accelerator: Accelerator
+    forwards: dict[int, int] = {}
 
 
 def sandbox_dir() -> Path:
@@ -145,19 +147,23 @@ class Machine:
         return Connection("127.0.0.1", port, USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS)
 
     def forward(self, port: int) -> int:
-        """Have a loopback port lead to a TCP port of the host, while it runs; returns the former.
+        """Have a loopback port lead to a TCP port of the host; returns the former, which it keeps if it can.
 
         :raises LabError: it does not run, or its QEMU will not.
         """
         if self.pid is None:
             raise LabError(f"sandbox host {self.name} does not run", next_step="start it: ./lab up")
+        record = self.record
         try:
-            return qmp.forward(self.qmp_socket, port)
+            here = qmp.forward(self.qmp_socket, port, record.forwards.get(port, 0) if record else 0)
         except OSError as error:
             raise LabError(
                 f"sandbox host {self.name}: its QEMU does not forward port {port}: {error}",
-                next_step=f"boot it anew: ./lab sandbox stop {self.name}, and ./lab up",
+                next_step=f"boot it anew: ./lab sandbox stop --shutdown {self.name}, and ./lab up",
             ) from error
+        if record and record.forwards.get(port) != here:
+            self.record = record.model_copy(update={"forwards": record.forwards | {port: here}})
+        return here
 
     def kill(self) -> None:
         """End its QEMU at once."""

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +87,19 @@ def forwarded_port(path: Path, port: int = 22) -> int:
     return int(found[1])
 
 
-def forward(path: Path, port: int) -> int:
+def forward(path: Path, port: int, wanted: int = 0) -> int:
     """Have QEMU forward a loopback port to a TCP port of the machine, until that ends; returns the former.
 
+    :param wanted: the loopback port, if it is free; 0: any that is.
     :raises OSError: QEMU does not answer, or will not.
     """
-    try:
+    with suppress(ConnectionError):
         return forwarded_port(path, port)
-    except ConnectionError:
-        # Port 0: the kernel chooses a free one.
-        _monitor(path, f"hostfwd_add {NETWORK} tcp:127.0.0.1:0-:{port}")
-    return forwarded_port(path, port)
+    for each in dict.fromkeys((wanted, 0)):  # 0: the kernel chooses a free one
+        _monitor(path, f"hostfwd_add {NETWORK} tcp:127.0.0.1:{each}-:{port}")
+        with suppress(ConnectionError):
+            return forwarded_port(path, port)
+    raise ConnectionError(f"{path}: QEMU forwards no port to {port}")
 
 
 def _monitor(path: Path, command: str) -> str:

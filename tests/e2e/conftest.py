@@ -29,6 +29,7 @@ PYINFRA = [sys.executable, "-m", "pyinfra"]
 LIMIT = 40 * 60
 # That a deploy with nothing to do sends to a host, however many students there are.
 MOST_COMMANDS = 40
+LONGEST_FIRST = ("test_course.py", "test_lab.py", "test_sandbox.py", "test_class.py")
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),
     "container_hosts": ("ct1", observe.container_host),
@@ -41,8 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What every change runs goes first."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is not None)
+    """What every change runs goes first, and of that what takes longest."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+
+    def order(item: pytest.Item) -> tuple[bool, int]:
+        return item.get_closest_marker("long") is not None, place.get(item.path.name, len(place))
+
+    items.sort(key=order)
 
 
 @dataclass
@@ -133,6 +139,32 @@ class LabUnderTest:
         names = [access.alias_of(host.name) for host in hosts]
         return names + [guest.name for guest in plan.guests] + [each.name for each in plan.containers]
 
+    @property
+    def state(self) -> Path:
+        """The lab's state folder."""
+        return Path(self.environment["MINETLAB_STATE"])
+
+    def keep(self, name: str) -> None:
+        """Keep all of it as it is now: its hosts as a checkpoint, its inventory and its keys as copies."""
+        self.lab("sandbox", "save", name, "-i", self.inventory)
+        for folder, kept in self._kept(name):
+            if folder.exists():
+                shutil.copytree(folder, kept)
+
+    def come_back(self, name: str) -> None:
+        """Have all of it be as it was kept, whatever has become of it since."""
+        self.lab("sandbox", "rm")
+        for folder, kept in self._kept(name):
+            shutil.rmtree(folder, ignore_errors=True)
+            if kept.exists():
+                shutil.copytree(kept, folder)
+        self.lab("sandbox", "restore", name, "-i", self.inventory)
+
+    def _kept(self, name: str) -> Iterator[tuple[Path, Path]]:
+        """What a lab has beside its hosts, and where that is kept."""
+        for folder in (self.inventory.parent, self.state / "labs" / self.name / "keys"):
+            yield folder, self.folder / "kept" / name / folder.name
+
     def set_group_data(self, group: str, key: str, value: object) -> None:
         """Edit the inventory as an administrator would: one more line that sets ``key``."""
         with (self.inventory.parent / "group_data" / f"{group}.py").open("a") as file:
@@ -146,61 +178,6 @@ class LabUnderTest:
 def changed(results: dict[str, Any]) -> list[str]:
     """Names of the operations that changed something."""
     return [operation["name"] for operation in results["operations"] if operation["success"]]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A lab, and the one spec that changes in its life.
-
-    :param hosts: what the inventory says of each host.
-    :param students: how many of the roster take part: guests of an emulated host boot one after the other.
-    :param guest_image: of the guests.
-    :param change: group, key and value of the spec.
-    :param operation: what alone may change something then.
-    :param restarts: whether that restarts the guests.
-    """
-
-    hosts: dict[str, object]
-    students: int
-    guest_image: dict[str, object]
-    change: tuple[str, str, object]
-    operation: str
-    restarts: bool
-
-
-SCENARIOS = {
-    # The roles are installed for real, on the release that hosts have by default.
-    "bare": Scenario(
-        hosts={"sandbox_image": "bare"},
-        students=2,
-        guest_image={"debian": 13},
-        change=("container_hosts", "container", {"memory": 192, "pids": 128, "capabilities": []}),
-        operation="deploys/containers.py | Run the students' containers",
-        restarts=False,
-    ),
-    "debian12": Scenario(
-        hosts={"sandbox_debian": 12},
-        students=1,
-        guest_image={"debian": 12},
-        change=("kvm_hosts", "guest", {"memory": 768, "disk": 9}),
-        operation="deploys/guests.py | Run the students' guests",
-        restarts=True,
-    ),
-}
-
-
-@pytest.fixture(scope="module", params=["bare", pytest.param("debian12", marks=pytest.mark.long)])
-def scenario(request: pytest.FixtureRequest) -> Scenario:
-    """Each lab that is tried."""
-    return SCENARIOS[request.param]
-
-
-@pytest.fixture(scope="module")
-def lab(scenario: Scenario) -> Iterator[LabUnderTest]:
-    """The scenario's lab in the sandbox."""
-    with lab_in_sandbox(scenario.hosts, scenario.students) as under_test:
-        under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
-        yield under_test
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A class of thirty over two KVM hosts, through its day, and a second lab on the same hosts.
 
-Each test stands on those before it. Thirty emulated guests would take hours to boot: those of one host run,
-the others are defined and not started. All thirty containers run.
+Each test has the class as it came up, and some the second lab beside it. Thirty emulated guests take hours to boot:
+those of one host run, the others are defined and not started. All thirty containers run.
 """
 
 import csv
@@ -36,7 +36,7 @@ NETWORK, NETWORK_IN_THE_WAY = (
 
 @dataclass
 class Labs:
-    """The class's lab, which came up, and another one on the same hosts.
+    """The class's lab, which came up and was kept, and another one on the same hosts, which is not up.
 
     :param said: what ``lab up`` said of the first.
     """
@@ -60,7 +60,37 @@ def labs() -> Iterator[Labs]:
         other.set_group_data("all", "lab_name", other.name)
         other.set_group_data("kvm_hosts", "guest_network", NETWORK)
         other.set_group_data("container_hosts", "ssh_ports", {"first": 30000, "last": 30999})
-        yield Labs(first, other, first.lab("up", "-i", first.inventory).stdout)
+        said = first.lab("up", "-i", first.inventory).stdout
+        first.keep("up")
+        yield Labs(first, other, said)
+
+
+@pytest.fixture
+def lab(labs: Labs) -> LabUnderTest:
+    """The class's lab, as it came up."""
+    labs.first.come_back("up")
+    return labs.first
+
+
+@pytest.fixture(scope="module")
+def both_up(labs: Labs) -> Labs:
+    """Both labs, kept as they are when the second has come up beside the first, which did not notice."""
+    labs.first.come_back("up")
+    standing = labs.first.status()
+    neighbour, _ = guest_in(labs.first, "running")
+    started = labs.first.in_machine(neighbour, STARTED)
+    labs.other.lab("up", "-i", labs.other.inventory)
+    assert labs.first.status() == standing
+    assert labs.first.in_machine(neighbour, STARTED) == started
+    labs.first.keep("both")
+    return labs
+
+
+@pytest.fixture
+def both(both_up: Labs) -> Labs:
+    """Both labs, as they came up."""
+    both_up.first.come_back("both")
+    return both_up
 
 
 def guest_in(lab: LabUnderTest, state: str) -> tuple[str, str]:
@@ -69,9 +99,9 @@ def guest_in(lab: LabUnderTest, state: str) -> tuple[str, str]:
     return guest, guest.partition("-")[2]
 
 
-def test_comes_up(labs: Labs) -> None:
+def test_comes_up(labs: Labs, lab: LabUnderTest) -> None:
     assert "Every machine that runs shows what it should." in labs.said
-    states = labs.first.status()
+    states = lab.status()
     assert Counter(state for name, state in states.items() if name.endswith("-processus")) == {
         "running": STUDENTS
     }
@@ -81,39 +111,32 @@ def test_comes_up(labs: Labs) -> None:
     }
 
 
-def test_second_deploy_changes_nothing_with_few_commands(labs: Labs) -> None:
-    assert changed(labs.first.pyinfra("deploys/all.py")) == []
-    assert labs.first.most_commands() <= MOST_COMMANDS
+def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> None:
+    assert changed(lab.pyinfra("deploys/all.py")) == []
+    assert lab.most_commands() <= MOST_COMMANDS
 
 
-def test_a_lab_in_the_others_way_is_refused(labs: Labs) -> None:
+def test_a_lab_in_the_others_way_is_refused(labs: Labs, lab: LabUnderTest) -> None:
     labs.other.set_group_data("kvm_hosts", "guest_network", NETWORK_IN_THE_WAY)
     said = labs.other.refused("up", "-i", labs.other.inventory)
     assert "10.77.0.0/16 overlaps 10.77.0.0/24, the guest network of the lab minet" in said
     labs.other.set_group_data("kvm_hosts", "guest_network", NETWORK)
 
 
-def test_a_second_lab_shares_the_hosts(labs: Labs) -> None:
-    standing = labs.first.status()
-    neighbour, _ = guest_in(labs.first, "running")
-    started = labs.first.in_machine(neighbour, STARTED)
-    labs.other.lab("up", "-i", labs.other.inventory)
-    assert set(labs.other.status().values()) == {"running"}
-    assert labs.first.status() == standing
-    assert labs.first.in_machine(neighbour, STARTED) == started
-    assert changed(labs.first.pyinfra("deploys/all.py")) == []
-    assert changed(labs.other.pyinfra("deploys/all.py")) == []
+def test_a_second_lab_shares_the_hosts(both: Labs) -> None:
+    assert set(both.other.status().values()) == {"running"}
+    assert changed(both.first.pyinfra("deploys/all.py")) == []
+    assert changed(both.other.pyinfra("deploys/all.py")) == []
 
 
-def test_nobody_fits_in_beyond_the_hosts_capacity(labs: Labs) -> None:
-    before = labs.first.inventory.with_name("students.csv").read_bytes()
-    said = labs.first.refused("add", "-i", labs.first.inventory, "Zoé Tardive")
+def test_nobody_fits_in_beyond_the_hosts_capacity(lab: LabUnderTest) -> None:
+    before = lab.inventory.with_name("students.csv").read_bytes()
+    said = lab.refused("add", "-i", lab.inventory, "Zoé Tardive")
     assert f"but there are {STUDENTS + 1}: 1 too many" in said
-    assert labs.first.inventory.with_name("students.csv").read_bytes() == before
+    assert lab.inventory.with_name("students.csv").read_bytes() == before
 
 
-def test_a_late_arrival_takes_the_place_of_a_no_show(labs: Labs) -> None:
-    lab = labs.first
+def test_a_late_arrival_takes_the_place_of_a_no_show(lab: LabUnderTest) -> None:
     standing = lab.status()
     absent = f"e{STUDENTS - 1:02}"
     lab.lab("remove", "-i", lab.inventory, absent, "--yes")
@@ -122,20 +145,17 @@ def test_a_late_arrival_takes_the_place_of_a_no_show(labs: Labs) -> None:
     assert standing.keys() - lab.status().keys() == {f"minet-{absent}", f"minet-{absent}-processus"}
 
 
-def test_one_command_runs_on_every_container(labs: Labs) -> None:
-    lab = labs.first
+def test_one_command_runs_on_every_container(lab: LabUnderTest) -> None:
     said = lab.lab("exec", "-i", lab.inventory, "--all", "--containers", "processus", "hostname").stdout
     assert said.count("(minet-") == STUDENTS
 
 
-def test_a_guest_that_is_not_started_keeps_nobody_waiting(labs: Labs) -> None:
-    lab = labs.first
+def test_a_guest_that_is_not_started_keeps_nobody_waiting(lab: LabUnderTest) -> None:
     said = lab.refused("exec", "-i", lab.inventory, "--all", "hostname")
     assert f"done on {RUNNING} of {STUDENTS} machines" in said
 
 
-def test_a_guest_that_is_not_to_run_is_made_anew_and_can_be_started_by_hand(labs: Labs) -> None:
-    lab = labs.first
+def test_a_guest_that_is_not_to_run_is_made_anew_and_can_be_started_by_hand(lab: LabUnderTest) -> None:
     guest, login = guest_in(lab, "shut off")
     said = lab.refused("snapshot", "-i", lab.inventory, login)
     assert f"not running, as guests_run is False on @sandbox/hv2: {guest}" in said
@@ -147,8 +167,7 @@ def test_a_guest_that_is_not_to_run_is_made_anew_and_can_be_started_by_hand(labs
     lab.lab("verify", "-i", lab.inventory, "--student", login)
 
 
-def test_work_comes_home(labs: Labs) -> None:
-    lab = labs.first
+def test_work_comes_home(lab: LabUnderTest) -> None:
     _, login = guest_in(lab, "running")
     lab.lab("exec", "-i", lab.inventory, "--student", login, "echo 'my work' >notes")
     folder = lab.folder / "collected"
@@ -157,8 +176,7 @@ def test_work_comes_home(labs: Labs) -> None:
     assert "notes" in lab.run("tar", "--list", "--file", archive).stdout
 
 
-def test_a_new_key_replaces_the_old_one(labs: Labs) -> None:
-    lab = labs.first
+def test_a_new_key_replaces_the_old_one(lab: LabUnderTest) -> None:
     guest, login = guest_in(lab, "running")
     booted = lab.in_machine(guest, STARTED)
     lab.lab("rotate", "-i", lab.inventory, login)
@@ -166,21 +184,18 @@ def test_a_new_key_replaces_the_old_one(labs: Labs) -> None:
     lab.lab("verify", "-i", lab.inventory, "--student", login)
 
 
-def test_nothing_differs_from_the_last_green_run(labs: Labs) -> None:
-    lab = labs.first
+def test_nothing_differs_from_the_last_green_run(lab: LabUnderTest) -> None:
     lab.lab("verify", "-i", lab.inventory)
     assert "nothing differs: " in lab.lab("verify", "-i", lab.inventory, "--changed").stdout
 
 
-def test_everybody_gets_a_card(labs: Labs) -> None:
-    lab = labs.first
+def test_everybody_gets_a_card(lab: LabUnderTest) -> None:
     cards = lab.folder / "cards"
     lab.lab("cards", "-i", lab.inventory, "--output", cards)
     assert len([each for each in cards.iterdir() if each.is_dir()]) == STUDENTS
 
 
-def test_the_export_leads_to_the_machines(labs: Labs) -> None:
-    lab = labs.first
+def test_the_export_leads_to_the_machines(lab: LabUnderTest) -> None:
     guest, login = guest_in(lab, "running")
     folder = lab.folder / "export"
     lab.lab("export", "-i", lab.inventory, "--output", folder)
@@ -189,8 +204,7 @@ def test_the_export_leads_to_the_machines(labs: Labs) -> None:
     assert len(json.loads((folder / "topology.json").read_text())["topology"]["nodes"]) > 2 * STUDENTS
 
 
-def test_one_student_goes_with_what_they_made(labs: Labs) -> None:
-    lab = labs.first
+def test_one_student_goes_with_what_they_made(lab: LabUnderTest) -> None:
     guest, login = guest_in(lab, "running")
     folder = lab.folder / "before-down"
     said = lab.lab("down", "-i", lab.inventory, "--student", login, "--collect", folder).stdout
@@ -202,10 +216,10 @@ def test_one_student_goes_with_what_they_made(labs: Labs) -> None:
     }
 
 
-def test_one_lab_goes_and_the_other_stays(labs: Labs) -> None:
-    standing = labs.first.status()
-    said = labs.other.lab("down", "-i", labs.other.inventory).stdout
+def test_one_lab_goes_and_the_other_stays(both: Labs) -> None:
+    standing = both.first.status()
+    said = both.other.lab("down", "-i", both.other.inventory).stdout
     assert "Nothing is left of the lab autre on hv1, ct1." in said
-    assert labs.first.status() == standing
-    said = labs.first.lab("down", "-i", labs.first.inventory).stdout
+    assert both.first.status() == standing
+    said = both.first.lab("down", "-i", both.first.inventory).stdout
     assert "Nothing is left of the lab minet on hv1, hv2, ct1." in said

@@ -1,7 +1,4 @@
-"""The course's claims, all of them proved on inventories/course.py, and the report of that in a browser.
-
-Each test stands on those before it.
-"""
+"""The course's claims, all of them proved on inventories/course.py, and the report of that in a browser."""
 
 import json
 from collections.abc import Iterator
@@ -28,23 +25,32 @@ from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox
         pytest.param((13, 2), id="debian13", marks=pytest.mark.long),
     ],
 )
-def lab(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
-    """All of the practical work, on hosts of a release of Debian, for so many students."""
+def brought_up(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
+    """All of the practical work, on hosts of a release of Debian, for so many students; up, and kept."""
     debian, students = request.param
     with lab_in_sandbox({}, students) as under_test:
         under_test.inventory.write_text((PROJECT_ROOT / "inventories" / "course.py").read_text())
         for group in ("kvm_hosts", "container_hosts"):
             under_test.set_group_data(group, "sandbox_debian", debian)
+        under_test.lab("up", "--inventory", under_test.inventory)
+        under_test.keep("up")
         yield under_test
 
 
 @pytest.fixture(scope="module")
-def report(lab: LabUnderTest) -> Path:
+def report(brought_up: LabUnderTest) -> Path:
     """The folder of the report."""
-    lab.lab("up", "--inventory", lab.inventory)
-    folder = lab.folder / "report"
-    lab.lab("report", "--inventory", lab.inventory, "--output", folder)
+    brought_up.come_back("up")
+    folder = brought_up.folder / "report"
+    brought_up.lab("report", "--inventory", brought_up.inventory, "--output", folder)
     return folder
+
+
+@pytest.fixture
+def lab(brought_up: LabUnderTest) -> LabUnderTest:
+    """The lab as it came up."""
+    brought_up.come_back("up")
+    return brought_up
 
 
 def test_every_claim_is_demonstrated(report: Path) -> None:
@@ -56,9 +62,7 @@ def test_every_claim_is_demonstrated(report: Path) -> None:
     assert measured == {"hv1", "ct1", None}, "a series of each host, and a comparison"
 
 
-def test_serves_the_tp_site_to_this_machine(
-    lab: LabUnderTest, report: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_serves_the_tp_site_to_this_machine(lab: LabUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINETLAB_STATE", lab.environment["MINETLAB_STATE"])
     described = inventory.load(inventory.read(lab.inventory))
     (url,) = sites(described)
@@ -77,13 +81,13 @@ def test_programs_can_read_it(report: Path) -> None:
         assert suite.get("failures") == "0"
 
 
-def test_second_deploy_changes_nothing(lab: LabUnderTest, report: Path) -> None:
+def test_second_deploy_changes_nothing(lab: LabUnderTest) -> None:
     results = lab.pyinfra("deploys/all.py")
     assert changed(results) == []
     assert results["totals"]["error"] == 0
 
 
-def test_down_leaves_nothing(lab: LabUnderTest, report: Path) -> None:
+def test_down_leaves_nothing(lab: LabUnderTest) -> None:
     assert "Nothing is left of the lab minet on hv1, ct1." in lab.lab("down", "-i", lab.inventory).stdout
     assert set(lab.status().values()) == {"missing"}
 

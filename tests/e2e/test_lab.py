@@ -1,11 +1,14 @@
-"""The main job, in the order an administrator lives through it; each test stands on those before it."""
+"""The main job, as an administrator lives through it: each step on the lab as it was deployed."""
 
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from tests.e2e import observe
-from tests.e2e.conftest import MOST_COMMANDS, LabUnderTest, Scenario, changed
+from tests.e2e.conftest import MOST_COMMANDS, LabUnderTest, changed, lab_in_sandbox
 
 PYTEST = [sys.executable, "-m", "pytest"]
 GUEST = "minet-alice"
@@ -15,21 +18,88 @@ BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 STARTED = f"{BOOT_ID}; cut -d' ' -f22 /proc/1/stat"
 
 
-@pytest.fixture(scope="module")
-def before(lab: LabUnderTest) -> dict[str, observe.State]:
-    """What stands on the hosts when they have the roles' packages and daemons, but no lab yet."""
-    results = lab.pyinfra("tests/e2e/roles.py")
-    assert results["failed_hosts"] == []
-    # This writes the SSH configuration that observing needs.
-    lab.in_machine(lab.machines()[0], "true")
-    return lab.observe()
+@dataclass(frozen=True)
+class Scenario:
+    """A lab, and the one spec that changes in its life.
+
+    :param hosts: what the inventory says of each host.
+    :param students: how many of the roster take part: guests of an emulated host boot one after the other.
+    :param guest_image: of the guests.
+    :param change: group, key and value of the spec.
+    :param operation: what alone may change something then.
+    :param restarts: whether that restarts the guests.
+    """
+
+    hosts: dict[str, object]
+    students: int
+    guest_image: dict[str, object]
+    change: tuple[str, str, object]
+    operation: str
+    restarts: bool
 
 
-def test_deploys(lab: LabUnderTest, before: dict[str, observe.State]) -> None:
-    results = lab.pyinfra("deploys/all.py")
-    assert results["failed_hosts"] == []
-    assert results["totals"]["error"] == 0
-    assert lab.observe() != before
+SCENARIOS = {
+    # The roles are installed for real, on the release that hosts have by default.
+    "bare": Scenario(
+        hosts={"sandbox_image": "bare"},
+        students=2,
+        guest_image={"debian": 13},
+        change=("container_hosts", "container", {"memory": 192, "pids": 128, "capabilities": []}),
+        operation="deploys/containers.py | Run the students' containers",
+        restarts=False,
+    ),
+    "debian12": Scenario(
+        hosts={"sandbox_debian": 12},
+        students=1,
+        guest_image={"debian": 12},
+        change=("kvm_hosts", "guest", {"memory": 768, "disk": 9}),
+        operation="deploys/guests.py | Run the students' guests",
+        restarts=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A scenario's lab, deployed to hosts that had the roles' packages and daemons, and no lab yet.
+
+    :param before: what stood on the hosts then.
+    :param results: pyinfra's account of the deploy.
+    """
+
+    scenario: Scenario
+    under_test: LabUnderTest
+    before: dict[str, observe.State]
+    results: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=["bare", pytest.param("debian12", marks=pytest.mark.long)])
+def deployed(request: pytest.FixtureRequest) -> Iterator[Deployed]:
+    """Each lab that is tried, deployed once and kept."""
+    scenario = SCENARIOS[request.param]
+    with lab_in_sandbox(scenario.hosts, scenario.students) as under_test:
+        under_test.set_group_data("kvm_hosts", "guest_image", scenario.guest_image)
+        roles = under_test.pyinfra("tests/e2e/roles.py")
+        assert roles["failed_hosts"] == []
+        # This writes the SSH configuration that observing needs.
+        under_test.in_machine(under_test.machines()[0], "true")
+        before = under_test.observe()
+        results = under_test.pyinfra("deploys/all.py")
+        under_test.keep("deployed")
+        yield Deployed(scenario, under_test, before, results)
+
+
+@pytest.fixture
+def lab(deployed: Deployed) -> LabUnderTest:
+    """The lab as it was deployed."""
+    deployed.under_test.come_back("deployed")
+    return deployed.under_test
+
+
+def test_deploys(deployed: Deployed, lab: LabUnderTest) -> None:
+    assert deployed.results["failed_hosts"] == []
+    assert deployed.results["totals"]["error"] == 0
+    assert lab.observe() != deployed.before
 
 
 def test_proves_every_machine(lab: LabUnderTest) -> None:
@@ -46,7 +116,8 @@ def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> N
     assert lab.most_commands() <= MOST_COMMANDS
 
 
-def test_changed_spec_changes_exactly_that(lab: LabUnderTest, scenario: Scenario) -> None:
+def test_changed_spec_changes_exactly_that(lab: LabUnderTest, deployed: Deployed) -> None:
+    scenario = deployed.scenario
     standing, booted = lab.observe(), lab.in_machine(GUEST, BOOT_ID)
     lab.in_machine(GUEST, "echo 'my work' >notes")
     lab.set_group_data(*scenario.change)
@@ -58,10 +129,10 @@ def test_changed_spec_changes_exactly_that(lab: LabUnderTest, scenario: Scenario
 
 
 def test_a_student_goes_back_to_a_snapshot_and_then_gets_new_machines(
-    lab: LabUnderTest, scenario: Scenario
+    lab: LabUnderTest, deployed: Deployed
 ) -> None:
     """And whoever else is there does not notice."""
-    if scenario.students == 1:
+    if deployed.scenario.students == 1:
         pytest.skip("nobody else is there")
     standing, neighbours = lab.observe(), [name for name in lab.machines() if "-bob" in name]
     unmoved = {name: lab.in_machine(name, STARTED) for name in neighbours}
@@ -77,7 +148,7 @@ def test_a_student_goes_back_to_a_snapshot_and_then_gets_new_machines(
     assert {name: lab.in_machine(name, STARTED) for name in neighbours} == unmoved
 
 
-def test_teardown_leaves_what_was_there_before(lab: LabUnderTest, before: dict[str, observe.State]) -> None:
+def test_teardown_leaves_what_was_there_before(lab: LabUnderTest, deployed: Deployed) -> None:
     lab.pyinfra("deploys/teardown.py")
-    assert lab.observe() == before
+    assert lab.observe() == deployed.before
     assert changed(lab.pyinfra("deploys/teardown.py")) == []

@@ -163,7 +163,7 @@ def test_a_run_that_is_killed_loses_nothing(lab: LabUnderTest) -> None:
 
 
 def test_all_hosts_go_back_to_a_checkpoint(lab: LabUnderTest) -> None:
-    inventory = ["-i", lab.inventory]
+    inventory: list[str | Path] = ["-i", lab.inventory]
     bring_up(lab, "hv1", "hv2", "ct1")
     for host in ("hv1", "ct1"):
         on(lab, host, "echo before >/root/notes; echo before >/run/notes")
@@ -192,11 +192,11 @@ def test_all_hosts_go_back_to_a_checkpoint(lab: LabUnderTest) -> None:
         (["save", "../up"], "'../up' cannot be the name of a checkpoint"),
         (["restore", "nowhere"], "there is none of that name"),
         (["rm", "--checkpoint", "nowhere"], "there is no checkpoint nowhere"),
-        (["prune", "--to", "much"], "not a valid float"),
+        (["prune", "--to", "much"], "Invalid value for '--to'"),
     ],
 )
 def test_bad_input_is_one_error(lab: LabUnderTest, arguments: list[str], said: str) -> None:
-    more = [] if arguments[0] == "prune" else ["-i", lab.inventory]
+    more: list[str | Path] = [] if arguments[0] == "prune" else ["-i", lab.inventory]
     output = lab.refused("sandbox", *arguments, *more)
     assert said in " ".join(output.split())
     assert "Traceback" not in output

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.errors import LabError
+from minetlab.images import Progress
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.checkpoint import MANIFEST, Checkpoint, Manifest, list_checkpoints
@@ -13,7 +14,7 @@ from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.spec import SandboxSpec
 
 
-def quiet(name: str) -> checkpoint.Progress:
+def quiet(name: str) -> Progress:
     return lambda message: None
 
 

@@ -223,7 +223,7 @@ def test_qmp_answers_and_refusals(machine: Machine, monitor: list[str]) -> None:
 def test_a_port_is_forwarded_once(machine: Machine, monitor: list[str]) -> None:
     assert forward(machine.qmp_socket, 22) == 35271
     del monitor[:]
-    with pytest.raises(OSError, match="no forwarded port"):  # this QEMU forwards no other
+    with pytest.raises(OSError, match="forwards no port to 8080"):  # this QEMU forwards no other
         forward(machine.qmp_socket, 8080)
     assert monitor.count("human-monitor-command") == 3
 
@@ -265,3 +265,11 @@ def test_what_stands_against_kvm(
     found = kvm_obstacle(tmp_path, device)
     assert found is None if obstacle is None else obstacle in str(found)
     assert kvm_obstacle(tmp_path, tmp_path / "absent") == f"{tmp_path}/absent does not exist"
+
+
+def test_a_forwarded_port_is_remembered(
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: list[str]
+) -> None:
+    assert made.forward(22) == 35271
+    assert made.record is not None
+    assert made.record.forwards == {22: 35271}
