@@ -12,13 +12,13 @@ from pathlib import Path
 
 from minetlab.errors import LabError
 from minetlab.images.cache import checksum_file, is_intact, locked, sha256
-from minetlab.images.process import at_the_latest_on_exit, run
+from minetlab.images.process import at_the_latest_on_exit
 from minetlab.images.progress import Heartbeat, Progress
-from minetlab.images.toolbox import Toolbox
 from minetlab.paths import cache_dir
 from minetlab.sandbox import resume
+from minetlab.sandbox.disk import make_overlay, recorded_sha256
 from minetlab.sandbox.launch import launch, wait_for_ssh
-from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import SavedMemory
@@ -69,31 +69,6 @@ def ensure_booted(platform: Platform, progress: Progress) -> BootedImage:
             shutil.rmtree(booted.folder)
         _make(booted, platform, progress)
     return booted
-
-
-def make_overlay(toolbox: Toolbox, disk: Path, backing: Path) -> None:
-    """Make a disk that is what another one is, until it is written to.
-
-    :raises LabError: qemu-img fails.
-    """
-    # Relative to the new disk: a cache that was moved as a whole, as CI does it, still fits together.
-    base = ["-b", os.path.relpath(backing, disk.parent), "-F", "qcow2"]
-    run(toolbox.command("qemu-img", "create", "-q", "-f", "qcow2", *base, str(disk)), env=toolbox.env)
-    disk.chmod(0o600)
-
-
-def broken_image(record: Record) -> Path | None:
-    """The first of the images under a host's disk that is not what it was when the disk was made, if any."""
-    below = {record.image: record.image_sha256}
-    if record.booted and record.booted_sha256:
-        below[record.booted] = record.booted_sha256
-    wrong = (file for file, known in below.items() if not is_intact(file) or recorded_sha256(file) != known)
-    return next(wrong, None)
-
-
-def recorded_sha256(file: Path) -> str:
-    """The checksum that the cache has of one of its files."""
-    return checksum_file(file).read_text().split(" ")[0]
 
 
 def _folder(platform: Platform) -> Path:

@@ -21,7 +21,7 @@ from minetlab.images.process import run
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.sandbox import qmp, resume
-from minetlab.sandbox.booted import broken_image
+from minetlab.sandbox.disk import broken_image
 from minetlab.sandbox.identity import IDENTITY
 from minetlab.sandbox.lifecycle import platform_of, settle, start
 from minetlab.sandbox.machine import RECORD, Machine, Record

@@ -10,9 +10,10 @@ from minetlab.images import build_disk
 from minetlab.images.cache import require_free_space
 from minetlab.images.progress import Heartbeat, Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import prune, qmp, resume
+from minetlab.sandbox import prune, qmp, resume, trial
 from minetlab.sandbox.accelerator import choose_accelerator
-from minetlab.sandbox.booted import broken_image, ensure_booted, make_overlay, recorded_sha256
+from minetlab.sandbox.booted import BootedImage, ensure_booted
+from minetlab.sandbox.disk import broken_image, make_overlay, recorded_sha256
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Connection, Machine, Record, sandbox_dir
@@ -110,7 +111,8 @@ def platform_of(
     :param groups: the inventory's groups that the host is of.
     """
     accelerator = choose_accelerator(toolbox, image, sandbox_dir() / "accelerator.json", progress)
-    return Platform(spec, tuple(groups), image, accelerator, toolbox)
+    with_daemons = tuple(groups) if spec.image == "warm" else ()
+    return Platform(spec, with_daemons, image, accelerator, toolbox)
 
 
 def settle(machine: Machine, progress: Progress) -> None:
@@ -139,21 +141,41 @@ def _make(machine: Machine, platform: Platform, progress: Progress) -> Connectio
     machine.disk.unlink(missing_ok=True)
     suspended(machine).remove()
     prune.register()
-    booted = ensure_booted(platform, progress)
+    record = Record(
+        spec=platform.spec,
+        image=platform.image,
+        image_sha256=recorded_sha256(platform.image),
+        accelerator=platform.accelerator,
+    )
+    reason = trial.obstacle(platform, progress)
+    if not reason:
+        booted = ensure_booted(platform, progress)
+        try:
+            return _make_from(booted, machine, record, platform, progress)
+        except OSError as error:
+            machine.kill()
+            machine.disk.unlink(missing_ok=True)
+            reason = f"{booted.folder.name} fails: {error}"
+    progress(f"boots instead of going on from a saved state: {reason}")
+    make_overlay(platform.toolbox, machine.disk, platform.image)
+    return _boot(machine, record, platform, progress)
+
+
+def _make_from(
+    booted: BootedImage, machine: Machine, record: Record, platform: Platform, progress: Progress
+) -> Connection:
+    """Make a host that goes on from a booted image, as another one.
+
+    :raises OSError: it does not.
+    """
     heartbeat = Heartbeat("resuming", progress)
     make_overlay(platform.toolbox, machine.disk, booted.disk)
     launch(machine, platform, incoming=True)
     booted.memory.load(machine)
     resume.go_on_as_another(machine, platform.groups, platform.accelerator)
     connection = wait_for_ssh(machine, platform.accelerator, progress)
-    machine.record = Record(
-        spec=platform.spec,
-        image=platform.image,
-        image_sha256=recorded_sha256(platform.image),
-        booted=booted.disk,
-        booted_sha256=recorded_sha256(booted.disk),
-        accelerator=platform.accelerator,
-    )
+    below = {"booted": booted.disk, "booted_sha256": recorded_sha256(booted.disk)}
+    machine.record = record.model_copy(update=below)  # last: a host without it is not there
     progress(f"goes on from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
     prune.prune(progress)
     return connection
@@ -203,6 +225,8 @@ def _suspend(machine: Machine, progress: Progress) -> str | None:
         return "its guest agent does not answer"
     heartbeat = Heartbeat("saving its memory", progress)
     platform = Platform(record.spec, (), record.image, record.accelerator, ensure_toolbox(progress))
+    if reason := trial.obstacle(platform, progress):
+        return reason
     memory = suspended(machine)
     try:
         memory.save(machine, platform, record.image_sha256)

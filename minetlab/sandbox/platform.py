@@ -48,7 +48,7 @@ class Hardware(BaseModel):
 class Platform:
     """What a host is made of and runs on.
 
-    :param groups: the inventory's groups that the host is of.
+    :param groups: the inventory's groups whose daemons are in the image, and run from the start.
     :param image: the image at the bottom of its disk.
     """
 

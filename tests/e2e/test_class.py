@@ -1,7 +1,7 @@
 """A class of thirty over two KVM hosts, through its day, and a second lab on the same hosts.
 
-Each test has the class as it came up, and some the second lab beside it. Thirty emulated guests take hours to boot:
-those of one host run, the others are defined and not started. All thirty containers run.
+Each test has the class as it came up, and some the second lab beside it. Thirty emulated guests would take
+hours: those of one host run, the others are defined and not started. All thirty containers run.
 """
 
 import csv
