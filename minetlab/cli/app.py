@@ -203,10 +203,13 @@ def test(
         bool, typer.Option("--fast", help="Only what needs no virtual host: under a minute.")
     ] = False,
     long: Annotated[
-        bool, typer.Option("--long", help="A class of thirty, several hosts, several labs, too: hours.")
+        bool, typer.Option("--long", help="A class of thirty, several hosts, several labs, too: an hour.")
     ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for JUnit XML and the course's report.")
+    ] = Path("test-results"),
 ) -> None:
     """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
     if fast and long:
         raise LabError("--fast and --long are opposites", next_step="choose one")
-    raise typer.Exit(testing.run(fast=fast, long=long))
+    raise typer.Exit(testing.run(output, fast=fast, long=long))

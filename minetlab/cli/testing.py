@@ -1,12 +1,18 @@
 """The project's own tests, stage by stage, with the time each took."""
 
+import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from pathlib import Path
+from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.table import Table
 
+OUTPUT = "MINETLAB_TEST_OUTPUT"
+"""The variable that tells tests where to leave what is worth keeping."""
 PYTHON = [sys.executable, "-m"]
 FAST_STAGES = {
     "style": [*PYTHON, "ruff", "check", "."],
@@ -21,22 +27,53 @@ SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 END_TO_END = [*PYTHON, "pytest", "-v", *SIDE_BY_SIDE, "tests/e2e"]
 
 
-def run(*, fast: bool = False, long: bool = False) -> int:
+PYTEST_STAGES = frozenset({"units", "commands", "end to end"})
+SLOWEST = 8
+"""Files of tests that are named with the time that they took."""
+
+
+def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     """Run every stage, also after one failed; the exit status is 0 only if all passed.
 
+    :param output: a folder for what each test has shown, as JUnit XML, and for the report of the course.
     :param fast: leave out the stages that run whole commands, or need virtual hosts.
     :param long: with the scenarios that take too long for every change.
     """
     end_to_end = END_TO_END if long else [*END_TO_END, "-m", "not long"]
     stages = FAST_STAGES if fast else FAST_STAGES | {"commands": COMMANDS, "end to end": end_to_end}
+    output = output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, OUTPUT: str(output)}
     console = Console()
     table = Table("stage", "result", "seconds")
+    files: dict[str, float] = {}
     failed = False
     for name, command in stages.items():
         console.rule(name)
+        written = output / f"{name.replace(' ', '-')}.xml"
+        junit = ["--junitxml", str(written)] if name in PYTEST_STAGES else []
         start = time.monotonic()
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run([*command, *junit], env=environment, check=False).returncode
         failed |= code != 0
         table.add_row(name, "[red]FAILED" if code else "passed", f"{time.monotonic() - start:.0f}")
+        files |= seconds_by_file(written) if junit else {}
     console.print(table)
+    slowest = sorted(files.items(), key=lambda each: -each[1])[:SLOWEST]
+    console.print("The slowest files:", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
+    console.print(f"What each test has shown: {output}", soft_wrap=True)
     return int(failed)
+
+
+def seconds_by_file(junit: Path) -> dict[str, float]:
+    """How long the tests of each file took together, from pytest's JUnit XML; nothing where there is none.
+
+    :param junit: the file that pytest has written.
+    """
+    try:
+        cases = list(ElementTree.parse(junit).iter("testcase"))  # noqa: S314 (pytest's own, of this moment)
+    except (OSError, ElementTree.ParseError):
+        return {}
+    sums: defaultdict[str, float] = defaultdict(float)
+    for case in cases:
+        sums[case.get("classname", "?").removeprefix("tests.")] += float(case.get("time", 0))
+    return dict(sums)

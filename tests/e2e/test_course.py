@@ -1,6 +1,8 @@
 """The course's claims, all of them proved on inventories/course.py, and the report of that in a browser."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -10,6 +12,7 @@ import pytest
 
 from minetlab import inventory
 from minetlab.cli.table import sites
+from minetlab.cli.testing import OUTPUT
 from minetlab.course.claims import CLAIMS
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
@@ -43,6 +46,8 @@ def report(brought_up: LabUnderTest) -> Path:
     brought_up.come_back("up")
     folder = brought_up.folder / "report"
     brought_up.lab("report", "--inventory", brought_up.inventory, "--output", folder)
+    if kept := os.environ.get(OUTPUT):
+        shutil.copytree(folder, Path(kept) / "report", dirs_exist_ok=True)
     return folder
 
 

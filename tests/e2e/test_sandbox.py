@@ -58,7 +58,7 @@ def on(lab: LabUnderTest, host: str, command: str) -> str:
 
 
 def folder_of(lab: LabUnderTest, host: str) -> Path:
-    return Path(lab.environment["MINETLAB_STATE"]) / "sandbox" / host
+    return lab.state / "sandbox" / host
 
 
 def saved_memory(lab: LabUnderTest, host: str) -> Path:
@@ -184,6 +184,22 @@ def test_all_hosts_go_back_to_a_checkpoint(lab: LabUnderTest) -> None:
     lab.lab("sandbox", "rm")
     lab.lab("sandbox", "restore", "before", *inventory)
     assert on(lab, "hv1", "cat /run/notes") == "before"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system takes root to mount")
+def test_a_full_disk_is_one_error_and_the_hosts_go_on(lab: LabUnderTest) -> None:
+    bring_up(lab, "hv1", "hv2", "ct1")
+    booted = on(lab, "hv1", BOOT_ID)
+    folder = lab.state / "labs" / lab.name / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=True)
+    try:
+        said = lab.refused("sandbox", "save", "full", "-i", lab.inventory)
+        assert re.search(r"a checkpoint needs \d+\.\d GiB of free disk, .* has 0\.1 GiB", said)
+        assert list(folder.iterdir()) == []
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert on(lab, "hv1", BOOT_ID) == booted
 
 
 @pytest.mark.parametrize(

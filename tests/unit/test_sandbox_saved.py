@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.sandbox import saved
+from minetlab.errors import LabError
+from minetlab.sandbox import qmp, saved
 from minetlab.sandbox.accelerator import processor
+from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.saved import MANIFEST, MEMORY, Manifest, SavedMemory, stamp
 
@@ -126,3 +128,18 @@ def test_a_processor_is_known_by_what_a_machine_sees_of_it(tmp_path: Path) -> No
     for old, new in (("fpu svm", "fpu"), ("0x1", "0x2"), ("model\t\t: 1", "model\t\t: 2")):
         cpuinfo.write_text(CPUINFO.replace(old, new))
         assert processor(cpuinfo) != known
+
+
+def test_a_memory_that_cannot_be_written_leaves_nothing_and_the_older_one(
+    memory: SavedMemory, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, address: str, limit: float) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(qmp, "execute", lambda *arguments, **more: {})
+    monkeypatch.setattr(qmp, "migrate", full)
+    machine = Machine("hv1", disk.parent)
+    with pytest.raises(LabError, match="cannot save the memory of sandbox host hv1: No space left on device"):
+        memory.save(machine, Here(), IMAGE)  # type: ignore[arg-type]
+    assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
+    assert obstacle(memory, disk) is None
