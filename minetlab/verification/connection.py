@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -143,6 +144,12 @@ class BatchingBackend(Utf8):
     def together(self, commands: Iterable[str]) -> None:
         """Have these commands fetched together too, once one of them is asked for."""
         self._batches.append(tuple(commands))
+
+    def fetch(self) -> None:
+        """Fetch every batch now; a machine that cannot be reached says so when it is asked."""
+        with suppress(UnreachableError):
+            while self._batches:
+                self._fetch(self._batches.pop(0))
 
     def _fetch(self, batch: tuple[str, ...]) -> None:
         end = uuid4().hex

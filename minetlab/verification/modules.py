@@ -249,7 +249,7 @@ cd /run/libvirt/qemu && count && sleep 1 && count"""
 pids=$(mktemp --directory) && chown nobody $pids &&
 runuser -u nobody -- timeout 120 qemu-system-x86_64 -accel tcg -nodefaults -display none -S \
   -pidfile $pids/pid -daemonize </dev/null >/dev/null 2>&1 && pid=$(cat $pids/pid) &&
-stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -r $pids"""
+stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -rf $pids"""
 
     @classmethod
     def domains(cls) -> list[str]:

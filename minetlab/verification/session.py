@@ -1,6 +1,8 @@
 """One verification: an inventory's lab, and a connection to each of its machines, made when first used."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -12,16 +14,22 @@ from minetlab.inventory import InventoryHost
 from minetlab.portal.site import Site, site_of
 from minetlab.tp_images import SHELL
 from minetlab.verification import machines
-from minetlab.verification.connection import LabSshBackend, connect
+from minetlab.verification.connection import BatchingBackend, LabSshBackend, connect
 from minetlab.verification.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
     JumpHostMachine,
     KvmMachine,
+    Machine,
     Terminal,
 )
 from minetlab.verification.portal import Portal
+
+INSIDE = frozenset({"guest", "container"})
+"""Kinds of machines that are reached through their hosts."""
+AT_ONCE = 8
+"""Machines that are asked at a time: nearly all of it is waiting for their answers."""
 
 
 class Session(DescribedLab):
@@ -85,6 +93,26 @@ class Session(DescribedLab):
         if key not in self._made:
             self._made[key] = getattr(self, f"_{kind}")(name)
         return self._made[key]
+
+    def fetch(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Ask machines, many at a time, what is known beforehand that the checks will ask them.
+
+        Hosts come first: their connections lead to the others, and they know which guests are off on purpose.
+
+        :param wanted: kind and alias of each machine, as :meth:`machine` takes them.
+        """
+        machines = {key: self.machine(*key) for key in sorted(set(wanted))}
+        hosts: defaultdict[str, list[Machine]] = defaultdict(list)
+        others = []
+        for (kind, name), machine in machines.items():
+            if kind in INSIDE:
+                others.append(machine)
+                hosts[machine.on.name].append(machine.on)
+            else:
+                hosts[name].append(machine)
+        with ThreadPoolExecutor(AT_ONCE) as workers:
+            list(workers.map(_fetch_all, hosts.values()))
+            list(workers.map(_fetch, filter(_is_awake, others)))
 
     def _kvm_host(self, alias: str) -> KvmMachine:
         host = next(each for each in self.lab.kvm_hosts if alias_of(each.name) == alias)
@@ -159,3 +187,22 @@ class Session(DescribedLab):
         )
         sudo = bool(self._data[name].data.get("_sudo"))
         return connect(LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step), *batches)
+
+
+def _fetch_all(machines: Iterable[Machine]) -> None:
+    """Ask what is behind one connection, one after the other: the first opens it for all."""
+    for machine in machines:
+        _fetch(machine)
+
+
+def _is_awake(machine: Machine) -> bool:
+    """Whether to ask a machine; what is wrong with its host is said by the checks."""
+    try:
+        return not getattr(machine, "off", "")
+    except AssertionError:
+        return False
+
+
+def _fetch(machine: Machine) -> None:
+    if isinstance(machine.host.backend, BatchingBackend):
+        machine.host.backend.fetch()

@@ -107,6 +107,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(chosen, key=lambda item: item.get_closest_marker("sheet") is None)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Ask all machines beforehand, unless that is left to the workers of pytest-xdist."""
+    config = session.config
+    if config.option.collectonly or hasattr(config, "workerinput") or config.getoption("numprocesses", 0):
+        return
+    wanted = {
+        (KINDS[fixture], params[fixture])
+        for params in (item.callspec.params for item in session.items if hasattr(item, "callspec"))
+        for fixture in (KINDS.keys() - {"domain"}) & params.keys()
+    }
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter and wanted:
+        reporter.write_line(f"asking {len({name for _, name in wanted})} machines")
+    config.stash[SESSION].fetch(wanted)
+
+
 def machine_of(nodeid: str) -> str:
     """The machine that a check is run on: it stands in brackets, before what else says what is checked."""
     return nodeid.rpartition("[")[2].removesuffix("]").partition(":")[0]

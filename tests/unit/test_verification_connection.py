@@ -104,3 +104,29 @@ def test_a_failing_command_names_machine_command_and_reason() -> None:
 def test_a_capability_without_a_name_is_still_one() -> None:
     assert capabilities("0") == set()
     assert capabilities("8000000000000001") == {"CHOWN", "63"}
+
+
+def test_all_batches_are_fetched_beforehand() -> None:
+    inner = CountingBackend()
+    host = connect(inner, ["echo one", "echo two"], ["echo three"])
+    host.backend.fetch()
+    assert len(inner.asked) == 2
+    assert [host.run(f"echo {each}").stdout.strip() for each in ("two", "three")] == ["two", "three"]
+    assert len(inner.asked) == 2
+
+
+class SilentBackend(CountingBackend):
+    """A machine that cannot be reached."""
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        super().run("true")
+        raise UnreachableError("no route")
+
+
+def test_a_machine_that_is_silent_beforehand_says_so_when_it_is_asked() -> None:
+    inner = SilentBackend()
+    host = connect(inner, ["echo one"], ["echo two"])
+    host.backend.fetch()
+    assert len(inner.asked) == 1, "it was tried again for each batch"
+    with pytest.raises(UnreachableError):
+        host.run("echo one")
