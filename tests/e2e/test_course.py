@@ -19,6 +19,7 @@ from minetlab.plan import allocate
 from minetlab.portal.site import site_of
 from tests.e2e.browser import assert_report_is_good
 from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox
+from tests.e2e.test_lab import BOOT_ID
 
 
 @pytest.fixture(
@@ -84,6 +85,14 @@ def test_programs_can_read_it(report: Path) -> None:
         (suite,) = ET.parse(report / name).getroot()  # noqa: S314 (our own)
         assert int(suite.get("tests", "0")) > 0
         assert suite.get("failures") == "0"
+
+
+def test_an_unchanged_lab_comes_back_instead_of_being_made_again(lab: LabUnderTest) -> None:
+    booted = {name: lab.in_machine(name, BOOT_ID) for name in lab.machines()}
+    lab.lab("down", "--sandbox", "-i", lab.inventory)
+    said = lab.lab("up", "-i", lab.inventory).stdout
+    assert "Every machine shows what it should." in said
+    assert {name: lab.in_machine(name, BOOT_ID) for name in lab.machines()} == booted
 
 
 def test_second_deploy_changes_nothing(lab: LabUnderTest) -> None:
