@@ -1,7 +1,6 @@
 """A container host: Docker Engine from Debian, with the lab's settings, running now and after a reboot."""
 
 from pyinfra import host
-from pyinfra.operations import systemd
 
 from minetlab import inventory
 from minetlab.model.packages import CONTAINER_HOST_PACKAGES
@@ -12,4 +11,4 @@ settings = lab.container_host(host.name).settings
 
 packages.installed(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
 docker.daemon(name="Configure dockerd", lab=lab.name, address_pools=settings.docker_address_pools)
-systemd.service(name="Run dockerd, now and at boot", service="docker.service", running=True, enabled=True)
+docker.service(name="Run dockerd, now and at boot", lab=lab.name)

@@ -23,6 +23,8 @@ from minetlab.plan.containers import (
 from minetlab.plan.daemon import DAEMON_CONFIG, DaemonState
 from minetlab.plan.portal import sites_folder
 
+SERVICE = "docker.service"
+
 
 class DockerState(FactBase[DockerObserved]):
     """All containers and networks of the host, and the images of one lab.
@@ -46,6 +48,8 @@ class DockerState(FactBase[DockerObserved]):
         of_lab = shlex.quote(f"label={LAB_LABEL}={lab}")
         return (
             "command -v docker >/dev/null || exit 0; "
+            f"systemctl --quiet is-active {SERVICE} && systemctl --quiet is-enabled {SERVICE}"
+            """ && echo '{"kind":"service"}'; """
             f"docker container ls --all --no-trunc --format {shlex.quote(container)} 2>/dev/null"
             ' || { echo \'{"kind":"silence"}\'; exit 0; }; '
             f"docker network ls --no-trunc --format {shlex.quote(network)} && "
@@ -165,14 +169,15 @@ def _label(name: str) -> str:
 
 
 def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
-    kinds = ("silence", "container", "network", "image", "folder", "uploads")
+    kinds = ("service", "silence", "container", "network", "image", "folder", "uploads")
     of: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for line in lines:
         of[line.pop("kind")].append(line)
     if of["silence"]:
-        return DockerObserved(installed=True)
+        return DockerObserved(installed=True, up=bool(of["service"]))
     return DockerObserved(
         installed=True,
+        up=bool(of["service"]),
         answers=True,
         containers={line["name"]: ObservedContainer(**line) for line in of["container"]},
         networks={line["name"]: line["lab"] for line in of["network"]},

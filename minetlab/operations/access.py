@@ -8,6 +8,7 @@ from pyinfra.context import host
 
 from minetlab import specs
 from minetlab.facts.docker import AccessFiles
+from minetlab.operations import observe
 from minetlab.operations.commands import Commands
 from minetlab.operations.shell import fed
 from minetlab.plan import Container
@@ -36,6 +37,10 @@ def written(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
     if not files:
         return
     folder = QuoteString(access_folder(lab))
-    # Nobody but root gets that far: the owner's number may be somebody else's on the host.
-    yield StringCommand("mkdir -p", folder, "&& chmod 0700", folder)
-    yield fed(archive(files, owner), "tar --extract --directory", folder)
+    yield from observe.changing(
+        [
+            # Nobody but root gets that far: the owner's number may be somebody else's on the host.
+            StringCommand("mkdir -p", folder, "&& chmod 0700", folder),
+            fed(archive(files, owner), "tar --extract --directory", folder),
+        ]
+    )

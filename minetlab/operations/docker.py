@@ -13,9 +13,10 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DaemonConfig, DockerState
+from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
+from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.plan import Container
 from minetlab.plan.containers import (
@@ -41,8 +42,8 @@ from minetlab.plan.daemon import (
 )
 from minetlab.render import render
 
-RESTART_LIMIT = 300
-"""Seconds dockerd may take to come back; under emulation it takes some 20."""
+START_LIMIT = 300
+"""Seconds dockerd may take to come up; under emulation it takes some 20."""
 
 
 @operation()
@@ -59,17 +60,36 @@ def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Commands:
     desired = merged(observed.config, daemon_settings(address_pools))
     if observed.config != desired:
         _show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
+    elif not observed.stale:
+        host.noop("dockerd has its configuration")
+    yield from observe.changing(_configured(desired, observed))
+
+
+def _configured(desired: dict[str, object], observed: DaemonState) -> Commands:
+    if observed.config != desired:
         new = f"{DAEMON_CONFIG}.new"
         yield StringCommand("install", "--directory", "/etc/docker")
         yield FileUploadCommand(StringIO(_pretty(desired)), new)
         yield StringCommand(f"{_validated(new)} && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}")
     if observed.config != desired or observed.stale:
-        yield StringCommand(
-            f"timeout {RESTART_LIMIT} systemctl restart docker.service"
-            f" || {{ systemctl --no-pager --full status docker.service >&2; exit 1; }}"
-        )
+        yield _started("restart")
+
+
+@operation()
+def service(lab: str) -> Commands:
+    """Have dockerd run, now and after a reboot."""
+    if observe.docker(lab).up:
+        host.noop("dockerd runs, and is enabled")
     else:
-        host.noop("dockerd has its configuration")
+        yield from observe.changing([_started("enable --now")])
+
+
+def _started(how: str) -> StringCommand:
+    """Have systemd start dockerd; if it does not come up, what systemd has to say of it is shown."""
+    return StringCommand(
+        f"timeout {START_LIMIT} systemctl {how} {SERVICE}"
+        f" || {{ systemctl --no-pager --full status {SERVICE} >&2; exit 1; }}"
+    )
 
 
 def _unsettled(lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]) -> LabError | None:
@@ -78,7 +98,7 @@ def _unsettled(lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]) 
         return LabError(f"{host.name}: {observed.fault}", next_step=MEND)
     theirs = foreign_pools(observed.config, pools)
     # Asked only then: a host that is set up is not sent a command more.
-    labs = host.get_fact(DockerState, lab=lab).other_labs(lab) if theirs else ()
+    labs = observe.docker(lab).other_labs(lab) if theirs else ()
     if labs:
         return LabError(f"{host.name}: {contested(theirs, pools, labs)}", next_step=SAME_POOLS)
     return None
@@ -97,7 +117,7 @@ def containers(
 
     :param neighbours: containers that are planned as well, and left alone in any case.
     """
-    observed = host.get_fact(DockerState, lab=lab)
+    observed = observe.docker(lab)
     try:
         images = tp_images.references(lab, {container.tp_image for container in containers})
     except LabError as error:
@@ -118,30 +138,33 @@ def running(
     if announces():
         _announce(changes)
     if lab not in observed.networks:
-        yield _create_network(lab)
-    yield from _converge(lab, changes)
+        yield from observe.changing([_create_network(lab)])
+    yield from observe.changing(_converge(lab, changes))
 
 
 @operation()
 def absent(lab: str) -> Commands:
     """Remove every container, image, network and file of the lab from the host, and nothing else."""
-    observed = host.get_fact(DockerState, lab=lab)
+    observed = observe.docker(lab)
     if observed.installed and (problem := unanswered(observed)):
         yield failure(problem)
         return
-    networks = sorted(name for name, owner in observed.networks.items() if owner == lab)
+    commands = _removal(lab, observed)
+    if not commands:
+        host.noop("nothing of the lab is there")
+    yield from observe.changing(commands)
+
+
+def _removal(lab: str, observed: DockerObserved) -> list[StringCommand]:
     removals = (
         ("container rm --force --volumes", observed.containers_of(lab)),
-        ("network rm", networks),
+        ("network rm", sorted(name for name, owner in observed.networks.items() if owner == lab)),
         ("image rm", [image.reference or image.identifier for image in observed.images]),
     )
-    for command, things in removals:
-        if things:
-            yield StringCommand("docker", command, *map(QuoteString, things))
-    if observed.folder:
-        yield _remove(lab_folder(lab))
-    if not observed.folder and not any(things for _, things in removals):
-        host.noop("nothing of the lab is there")
+    commands = [
+        StringCommand("docker", command, *map(QuoteString, things)) for command, things in removals if things
+    ]
+    return [*commands, _remove(lab_folder(lab))] if observed.folder else commands
 
 
 def remove_uploads(lab: str) -> StringCommand:
@@ -155,7 +178,7 @@ def unanswered(observed: DockerObserved) -> LabError | None:
         return None
     return LabError(
         f"{host.name}: dockerd does not answer",
-        next_step=f"on {host.name}, see journalctl --unit docker.service",
+        next_step=f"on {host.name}, see journalctl --unit {SERVICE}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Observe a KVM host once a stage, and again only after something was changed."""
+"""Observe a host once a stage, and again only after something was changed."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -10,9 +10,11 @@ from pyinfra.api.host import Host
 from pyinfra.context import ctx_host, host, state
 
 from minetlab.errors import LabError
+from minetlab.facts.docker import DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.operations.commands import Commands
+from minetlab.plan.containers import DockerObserved
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.libvirt_state import LibvirtObserved
 
@@ -29,6 +31,11 @@ def kvm(lab: str) -> KvmObserved:
 def libvirt(lab: str) -> LibvirtObserved:
     """Everything that libvirt has on the host."""
     return _observe(LibvirtState, lab)
+
+
+def docker(lab: str) -> DockerObserved:
+    """Everything that dockerd has on the host."""
+    return _observe(DockerState, lab)
 
 
 def silence(observed: LibvirtObserved) -> LabError | None:

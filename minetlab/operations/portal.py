@@ -6,8 +6,9 @@ from pyinfra.context import host
 
 from minetlab import specs
 from minetlab.errors import LabError
-from minetlab.facts.docker import AccessFiles, DockerState, PortalSites
+from minetlab.facts.docker import AccessFiles, PortalSites
 from minetlab.model import Lab
+from minetlab.operations import observe
 from minetlab.operations.access import written
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import running, unanswered
@@ -30,7 +31,7 @@ from minetlab.portal import server, site
 @operation()
 def image(lab: str) -> Commands:
     """Have the web server's image on the host."""
-    observed = host.get_fact(DockerState, lab=lab)
+    observed = observe.docker(lab)
     spec = server.spec(lab)
     if spec.reference in {each.reference for each in observed.images}:
         host.noop("the web server's image is there")
@@ -38,7 +39,7 @@ def image(lab: str) -> Commands:
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    yield from imported(lab, {spec: server.recipe()})
+    yield from observe.changing(imported(lab, {spec: server.recipe()}))
 
 
 @operation()
@@ -47,7 +48,11 @@ def served(lab: Lab, plan: Plan, port: int) -> Commands:
 
     :param port: of the host.
     """
-    observed = host.get_fact(DockerState, lab=lab.name)
+    yield from observe.changing(_served(lab, plan, port))
+
+
+def _served(lab: Lab, plan: Plan, port: int) -> Commands:
+    observed = observe.docker(lab.name)
     there = host.get_fact(PortalSites, lab=lab.name)
     known = host.get_fact(AccessFiles, lab=lab.name)
     try:
@@ -96,14 +101,16 @@ def users(lab: Lab) -> Commands:
 @operation()
 def absent(lab: str) -> Commands:
     """Have no site on the host; what it took, image apart, goes."""
-    container = host.get_fact(DockerState, lab=lab).containers.get(container_name(lab))
+    container = observe.docker(lab).containers.get(container_name(lab))
     there = host.get_fact(PortalSites, lab=lab)
+    commands = []
     if container and container.lab == lab:
-        yield StringCommand("docker container rm --force --volumes", QuoteString(container.name))
+        commands.append(StringCommand("docker container rm --force --volumes", QuoteString(container.name)))
     if there:
-        yield _removed(*(f"{sites_folder(lab)}/{name}" for name in there), users_folder(lab))
-    if not there and not (container and container.lab == lab):
+        commands.append(_removed(*(f"{sites_folder(lab)}/{name}" for name in there), users_folder(lab)))
+    if not commands:
         host.noop("no site is served")
+    yield from observe.changing(commands)
 
 
 def _received(lab: str, made: site.Site) -> Commands:

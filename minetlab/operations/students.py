@@ -7,7 +7,6 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab.errors import LabError
-from minetlab.facts.docker import DockerState
 from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, failure
@@ -40,7 +39,7 @@ def guests_absent(lab: str, guests: tuple[Guest, ...]) -> Commands:
 @operation()
 def containers_absent(lab: str, containers: tuple[Container, ...]) -> Commands:
     """Remove these containers, with what is in them and the keys that open them."""
-    observed = host.get_fact(DockerState, lab=lab)
+    observed = observe.docker(lab)
     if observed.installed and (problem := unanswered(observed)):
         yield failure(problem)
         return
@@ -49,8 +48,12 @@ def containers_absent(lab: str, containers: tuple[Container, ...]) -> Commands:
         host.noop("none of these containers is there")
         return
     names = sorted(ours)
-    yield StringCommand("docker container rm --force --volumes", *map(QuoteString, names))
-    yield StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names))
+    yield from observe.changing(
+        [
+            StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),
+            StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names)),
+        ]
+    )
 
 
 @operation()

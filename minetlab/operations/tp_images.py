@@ -11,10 +11,10 @@ from pyinfra.context import host
 
 from minetlab import tp_images
 from minetlab.errors import LabError
-from minetlab.facts.docker import DockerRoom, DockerState
+from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
-from minetlab.operations import ahead
+from minetlab.operations import ahead, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import DockerObserved, superseded, uploads_folder
@@ -33,7 +33,7 @@ def begun(lab: str, names: tuple[str, ...]) -> Commands:
     :param names: folders of ``tp/``.
     """
     with suppress(LabError):
-        missing = _missing(lab, names, host.get_fact(DockerState, lab=lab))
+        missing = _missing(lab, names, observe.docker(lab))
         ahead.begin(partial(build_rootfs, recipe, host.log) for recipe in missing.values())
     host.noop("the TP images are there, or in the making")
     yield from ()
@@ -45,7 +45,7 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
 
     :param names: folders of ``tp/``.
     """
-    observed = host.get_fact(DockerState, lab=lab)
+    observed = observe.docker(lab)
     try:
         missing = _missing(lab, names, observed)
     except LabError as error:
@@ -57,13 +57,13 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    yield from imported(lab, missing)
+    yield from observe.changing(imported(lab, missing))
 
 
 @operation()
 def only_used(lab: str, names: tuple[str, ...]) -> Commands:
     """Remove the lab's images that neither these names nor a container refer to any more."""
-    observed = host.get_fact(DockerState, lab=lab)
+    observed = observe.docker(lab)
     try:
         wanted = tp_images.references(lab, names).values()
     except LabError as error:
@@ -71,7 +71,7 @@ def only_used(lab: str, names: tuple[str, ...]) -> Commands:
         return
     images = superseded(observed, wanted)
     if images:
-        yield StringCommand("docker", "image", "rm", *map(QuoteString, images))
+        yield from observe.changing([StringCommand("docker", "image", "rm", *map(QuoteString, images))])
     else:
         host.noop("no image is out of use")
 

@@ -142,6 +142,7 @@ class DockerObserved:
     """What one host's dockerd holds.
 
     :param installed: whether the host has Docker at all.
+    :param up: whether its service is active, and will be after a reboot.
     :param answers: whether dockerd was there to be asked.
     :param containers: all of the host, by name.
     :param networks: all of the host: name to lab, which is empty where it is not ours.
@@ -151,6 +152,7 @@ class DockerObserved:
     """
 
     installed: bool = False
+    up: bool = False
     answers: bool = False
     containers: Mapping[str, ObservedContainer] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)

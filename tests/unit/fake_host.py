@@ -1,6 +1,6 @@
-"""Run one operation on a host of pyinfra's ``@fake`` connector, as a deploy would."""
+"""Run operations on a host of pyinfra's ``@fake`` connector, as a deploy would."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,11 @@ class Run:
         return [command for command in self.commands if command.startswith(words)]
 
 
+Operation = Callable[..., Any]
+
+
 def run_operation(
-    operation: Callable[..., Any],
+    operation: Operation,
     responses: Mapping[Any, Any],
     *,
     diff: bool = False,
@@ -44,6 +47,17 @@ def run_operation(
 
     :param hosts: how many such hosts there are; what is returned is of the first.
     """
+    return run_operations([(operation, arguments)], responses, diff=diff, hosts=hosts)
+
+
+def run_operations(
+    operations: Sequence[tuple[Operation, Mapping[str, Any]]],
+    responses: Mapping[Any, Any],
+    *,
+    diff: bool = False,
+    hosts: int = 1,
+) -> Run:
+    """The same of several, in one run, with the arguments of each; it has changed if one of them has."""
     data = {"fake_responses": dict(responses), "fake_delay": 0, "fake_delay_jitter": 0}
     names = [f"@fake/ct{number + 1}" for number in range(hosts)]
     inventory = Inventory((names, {}), override_data=data)  # type: ignore[no-untyped-call]
@@ -52,9 +66,9 @@ def run_operation(
     host = inventory.get_host(names[0])
     assert isinstance(host.connector, FakeConnector)
     commands = host.connector.executed_commands
-    meta = add_op(state, operation, **arguments)[host]
+    metas = [add_op(state, operation, **arguments)[host] for operation, arguments in operations]
     try:
         run_ops(state)
     except PyinfraError:  # of one host, none remains
         return Run(commands, changed=False, failed=True)
-    return Run(commands, changed=meta.did_change(), failed=False)
+    return Run(commands, changed=any(meta.did_change() for meta in metas), failed=False)

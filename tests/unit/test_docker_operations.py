@@ -2,6 +2,7 @@
 
 import json
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,12 @@ from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.model import ContainerLimits, Student
 from minetlab.model.packages import CONTAINER_HOST_PACKAGES
 from minetlab.model.settings import AddressPool
-from minetlab.operations import docker, packages
+from minetlab.operations import docker, packages, portal
+from minetlab.operations import tp_images as tp_image_operations
 from minetlab.plan import Container
 from minetlab.plan.containers import DockerObserved, container_specs
 from minetlab.plan.daemon import DaemonState
-from tests.unit.fake_host import Run, run_operation
+from tests.unit.fake_host import Operation, Run, run_operation, run_operations
 
 STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
 POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
@@ -27,6 +29,7 @@ CONTAINERS = tuple(
 IMAGES = tp_images.references("minet", ["processus"])
 SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
 BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
+SERVICE: dict[str, object] = {"kind": "service"}
 NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
 
 
@@ -66,6 +69,48 @@ def test_containers_are_created() -> None:
 
 def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
     run = run_containers(answer(NETWORK, *container_lines()))
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, Any]]], dict[str, list[str]]]:
+    """What a deploy does to a container host that stands as specified, and what that answers."""
+    names = ("processus",)
+    operations: list[tuple[Operation, dict[str, Any]]] = [
+        (tp_image_operations.begun, {"lab": "minet", "names": names}),
+        (packages.installed, {"packages": CONTAINER_HOST_PACKAGES}),
+        (docker.daemon, {"lab": "minet", "address_pools": POOLS}),
+        (docker.service, {"lab": "minet"}),
+        (tp_image_operations.present, {"lab": "minet", "names": names}),
+        (portal.absent, {"lab": "minet"}),
+        (docker.containers, {"lab": "minet", "containers": CONTAINERS, "limits": LIMITS}),
+        (tp_image_operations.only_used, {"lab": "minet", "names": names}),
+    ]
+    up = [SERVICE] if service else []
+    return operations, {
+        **answer(*up, NETWORK, *container_lines(), *image_lines()),
+        **configured("read"),
+        PACKAGES: ["debian 13", *(f"installed {name}" for name in CONTAINER_HOST_PACKAGES[13])],
+    }
+
+
+def test_a_deploy_with_nothing_to_do_asks_dockerd_once() -> None:
+    run = run_operations(*whole_host())
+    assert (run.changed, run.failed) == (False, False)
+    assert sum(STATE in command for command in run.commands) == 1
+
+
+def test_dockerd_is_asked_again_after_something_has_changed() -> None:
+    run = run_operations(*whole_host(service=False))
+    asked = [number for number, command in enumerate(run.commands) if STATE in command]
+    (enabled,) = (
+        number for number, command in enumerate(run.commands) if "systemctl enable --now" in command
+    )
+    assert len(asked) == 2
+    assert asked[0] < enabled < asked[1]
+
+
+def test_dockerd_that_runs_and_is_enabled_is_left_alone() -> None:
+    run = run_operation(docker.service, answer(SERVICE), lab="minet")
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
 
 
