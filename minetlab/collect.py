@@ -18,29 +18,17 @@ from typing import IO, cast
 from minetlab import remote
 from minetlab.access import ssh_command
 from minetlab.files import refused
+from minetlab.limits import MIB, Limits
 from minetlab.plan import Container
 from minetlab.remote import Machine
 from minetlab.tp_images import HOME
 
-MIB = 2**20
 MOST_WORDS = 10_000
 """Bytes of what a machine says beside what it sends."""
 # What tarfile raises of bytes that are no archive; the last two, of where its headers point.
 UNREADABLE = (tarfile.TarError, ValueError, EOFError, OverflowError, OSError)
 PERMISSIONS = 0o777
 """Without those that make a program run as its owner."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a machine may take.
-
-    :param seconds: to send all of it.
-    :param bytes: of what it sends, and of what that is unpacked.
-    """
-
-    seconds: float = 600
-    bytes: int = 1024 * MIB
 
 
 @dataclass(frozen=True)

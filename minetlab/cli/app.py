@@ -1,32 +1,38 @@
-"""The commands and their options."""
+"""The commands and their options.
+
+What a command does is imported once it is called: help and completion are to be there at once.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from minetlab.cards.words import Language
-from minetlab.cli import (
-    cards,
-    changed,
-    check,
-    day,
-    deploy,
-    export,
-    fresh,
-    login,
-    report,
-    rotate,
-    sandbox,
-    status,
-    testing,
-    verify,
-)
-from minetlab.cli import down as teardown
-from minetlab.cli import students as of_students
+from minetlab.cli import day
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
-from minetlab.cli.table import show_lab
 from minetlab.errors import LabError
+
+
+class _Sandbox(TyperGroup):
+    """The commands of ``lab sandbox``, whose module is imported once one of them is wanted."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name them."""
+        return _sandbox().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give one of them."""
+        return _sandbox().get_command(ctx, cmd_name)
+
+
+def _sandbox() -> TyperGroup:
+    from minetlab.cli import sandbox
+
+    return get_group(sandbox.app)
+
 
 app = typer.Typer(
     help="""Stand up MiNET's virtualization lab, and prove that every machine shows what the course claims.
@@ -39,7 +45,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(
+    typer.Typer(cls=_Sandbox, no_args_is_help=True),
+    name="sandbox",
+    help="The virtual hosts that stand in for real ones.",
+)
 app.add_typer(day.app)
 
 Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of the roster.")]
@@ -48,11 +58,13 @@ Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of t
 @app.command()
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
+    from minetlab.cli import check, deploy, fresh, table, verify
+
     check.require(inventory)
     from_nothing = fresh.is_absent(inventory) and not fresh.come_back(inventory)
     deployed = deploy.run(inventory, "deploys/all.py")
     verdicts = verify.run(inventory)
-    show_lab(inventory, verdicts)
+    table.show_lab(inventory, verdicts)
     if deployed and verdicts.green and from_nothing:
         fresh.keep(inventory)
     raise typer.Exit(0 if deployed and verdicts.green else 1)
@@ -61,6 +73,8 @@ def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
 @app.command("check")
 def check_command(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Check that every host is fit for the lab, and has room for it; nothing is changed, nothing booted."""
+    from minetlab.cli import check
+
     raise typer.Exit(0 if check.run(inventory) else 1)
 
 
@@ -81,6 +95,8 @@ def verify_command(
     ] = False,
 ) -> None:
     """Check every host, guest and container of the lab, changing nothing."""
+    from minetlab.cli import changed, verify
+
     if only_changed:
         if keyword or claim or student:
             raise LabError("--changed compares whole labs", next_step="leave out -k, --claim and --student")
@@ -95,6 +111,8 @@ def report_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("report"),
 ) -> None:
     """Verify the lab, and write what was seen of each claim of the course: HTML, JSON and JUnit XML."""
+    from minetlab.cli import report
+
     raise typer.Exit(0 if report.run(inventory, output) else 1)
 
 
@@ -109,6 +127,8 @@ def cards_command(
     ] = None,
 ) -> None:
     """Make a card a student to print (PDF and HTML), a folder for each, and the passwords for the TP site."""
+    from minetlab.cli import cards
+
     cards.run(inventory, output, student, portal, language)
 
 
@@ -118,6 +138,8 @@ def export_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("export"),
 ) -> None:
     """Write the lab for other tools: SSH configuration, Ansible inventory, topology as JSON and SVG."""
+    from minetlab.cli import export
+
     export.run(inventory, output)
 
 
@@ -130,6 +152,8 @@ def ssh(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Log into a machine of the lab, or run one command there."""
+    from minetlab.cli import login
+
     login.run(inventory, machine, command or [])
 
 
@@ -143,24 +167,32 @@ def status_command(
     ] = False,
 ) -> None:
     """Show what stands on the hosts, now; the exit status is 0 if all of it is as planned."""
+    from minetlab.cli import status
+
     raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
 
 
 @app.command()
 def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Give students new machines in place of theirs, whatever is in them, and verify those."""
+    from minetlab.cli import students as of_students
+
     raise typer.Exit(0 if of_students.change_and_verify(inventory, "reset", students) else 1)
 
 
 @app.command()
 def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Take a snapshot of students' guests, memory and disk, in place of the last one."""
+    from minetlab.cli import students as of_students
+
     raise typer.Exit(0 if of_students.change(inventory, "snapshot", students) else 1)
 
 
 @app.command()
 def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring students' guests back to their snapshot, and verify their machines."""
+    from minetlab.cli import students as of_students
+
     raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
 
 
@@ -170,6 +202,8 @@ def rotate_command(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Replace the key pair and the site's password that the lab has made for a student; nothing restarts."""
+    from minetlab.cli import rotate
+
     rotate.run(inventory, student)
 
 
@@ -185,6 +219,9 @@ def down(
     ] = None,
 ) -> None:
     """Remove everything that carries the lab's label from its hosts, and nothing else; list what is left."""
+    from minetlab.cli import down as teardown
+    from minetlab.cli import sandbox
+
     removed = teardown.run(inventory, student or [], collect)
     if remove_sandbox and not student:
         sandbox.remove_hosts_of(inventory)
@@ -194,6 +231,8 @@ def down(
 @app.command()
 def unlock(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Break the lock on each host that another run holds, which then does nothing more there."""
+    from minetlab.cli import deploy
+
     raise typer.Exit(0 if deploy.run(inventory, "deploys/unlock.py") else 1)
 
 
@@ -212,4 +251,6 @@ def test(
     """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
     if fast and long:
         raise LabError("--fast and --long are opposites", next_step="choose one")
+    from minetlab.cli import testing
+
     raise typer.Exit(testing.run(output, fast=fast, long=long))

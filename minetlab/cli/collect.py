@@ -7,9 +7,10 @@ from rich import filesize
 
 from minetlab import inventory, reach, remote
 from minetlab.access import DescribedLab
-from minetlab.collect import Collected, Errand, Limits, collect
+from minetlab.collect import Collected, Errand, collect
 from minetlab.errors import LabError
 from minetlab.files import make_folder
+from minetlab.limits import Limits
 
 STUDENTS_AT_ONCE = 4
 

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
-from minetlab.cli import collect, execute, login, roster
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
-from minetlab.collect import MIB, Limits
+from minetlab.limits import MIB, Limits
 
 app = typer.Typer()
 
@@ -19,6 +18,8 @@ def console(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Watch a guest's serial console, as when it answers no SSH; it says first how to leave."""
+    from minetlab.cli import login
+
     login.console(inventory, machine)
 
 
@@ -38,6 +39,8 @@ def exec_command(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Run a command on students' machines, as them; the exit status is 0 only if all of them succeeded."""
+    from minetlab.cli import execute
+
     done = execute.run(
         inventory, command, student, everybody=everybody, tp=containers, root=root, limit=timeout
     )
@@ -55,6 +58,8 @@ def collect_command(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Bring students' work here: the home directories of their machines, an archive a student."""
+    from minetlab.cli import collect
+
     raise typer.Exit(0 if collect.run(inventory, output, student, Limits(timeout, most * MIB)) else 1)
 
 
@@ -72,6 +77,8 @@ def add(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """A late arrival: write a student into the roster, make their machines, and verify those."""
+    from minetlab.cli import roster
+
     given = {"name": name, "login": login, "email": email, "ssh_key": ssh_key, "group": group}
     fields = {column: cell for column, cell in {**given, "language": language}.items() if cell}
     raise typer.Exit(0 if roster.add(inventory, fields) else 1)
@@ -84,4 +91,6 @@ def remove(
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Somebody who does not come: remove their machines, and them from the roster and the record."""
+    from minetlab.cli import roster
+
     raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from minetlab.access import DescribedLab
 from minetlab.cli import collect, deploy, students
-from minetlab.collect import Limits
 from minetlab.leftovers import leftovers
+from minetlab.limits import Limits
 
 SHOWN = 12
 """Things of a host that are named; of more, there are so many."""

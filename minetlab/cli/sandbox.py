@@ -17,7 +17,7 @@ from minetlab.paths import state_dir
 from minetlab.sandbox import HostState, checkpoint, connection, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 
-app = typer.Typer(help="The virtual hosts that stand in for real ones.", no_args_is_help=True)
+app = typer.Typer()
 PREFIX = "@sandbox/"
 
 Names = Annotated[list[str] | None, typer.Argument(help="Hosts, such as hv1; none: all of them.")]

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from minetlab import publication
 from minetlab.access import DescribedLab
-from minetlab.cli.table import console_for
+from minetlab.cli.console import console_for
 from minetlab.plan.off import SETTING
 from minetlab.status import MISSING, RUNNING, SILENT, MachineState, states
 

@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from minetlab import access
 from minetlab.access import DescribedLab
+from minetlab.cli.console import console_for
 from minetlab.cli.options import typed
 from minetlab.cli.verify import Verdicts
 from minetlab.errors import LabError
@@ -18,7 +18,6 @@ from minetlab.sandbox import forward, list_hosts
 from minetlab.status import RUNNING, MachineState, states
 
 NOT_THERE = "—"
-WIDEST = 1000
 
 
 def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
@@ -60,15 +59,6 @@ def _say_whether_proved(
         )
     report = command("report")
     say(f"What the course claims of it, every sheet typed and every cost measured: {report}")
-
-
-def console_for(table: Table) -> Console:
-    """A console as wide as the table: its names and commands are to be copied, so nothing is cut."""
-    console = Console()
-    console.width = max(
-        console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum
-    )
-    return console
 
 
 def sites(lab: Lab) -> list[str]:

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minetlab.cli import collect as cli
-from minetlab.collect import MIB, Collected, Errand, Limits, _Packing, collect
+from minetlab.collect import Collected, Errand, _Packing, collect
 from minetlab.errors import LabError
+from minetlab.limits import MIB, Limits
 from minetlab.plan import allocate
 from tests.unit.machines import ALL, NOT_RUN, home_of, lab_of, stand
 

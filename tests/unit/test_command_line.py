@@ -1,0 +1,81 @@
+"""The command line answers at once: what a command does is imported when it is called, and not before."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import typer.core
+import typer.main
+
+from minetlab.cli.app import app
+
+# What typer shows help with, what it reads a command's options with, and beginnings of
+# what each start of Python imports.
+TO_SHOW = {"typer", "rich", "markdown_it", "mdurl", "pygments", "annotated_doc", "shellingham"}
+TO_READ = {"pydantic", "pydantic_core", "annotated_types", "typing_inspection", "typing_extensions"}
+TO_START = ("__main__", "_distutils_hack", "__editable__", "_sysconfigdata", "minetlab")
+# Of ours, the declarations and what is in them.
+OURS = {
+    "minetlab",
+    *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".options")),
+    *(f"minetlab.{name}" for name in ("cards", "cards.words", "errors", "limits")),
+}
+SAID = """
+import json, sys
+sys.argv[0] = "lab"
+from minetlab.cli import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def commands(group: typer.core.TyperGroup, *path: str) -> Iterator[tuple[tuple[str, ...], str | None]]:
+    """The words of each command, with its help."""
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
+        yield (*path, name), command.help
+        if isinstance(command, typer.core.TyperGroup):
+            yield from commands(command, *path, name)
+
+
+def imported(*words: str, **environment: str) -> tuple[str, set[str]]:
+    """What a fresh interpreter prints for ``lab`` with these words, and the modules it has then."""
+    done = subprocess.run(
+        [sys.executable, "-c", SAID, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "TERM": "dumb", **environment},
+    )
+    return done.stdout, set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def others_than(few: set[str], modules: set[str]) -> set[str]:
+    """Those modules of other projects that are not of these few, and those of ours that do something."""
+    tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    theirs = {name for name in tops if not name.startswith(TO_START)}
+    return (theirs - few) | ({name for name in modules if name.startswith("minetlab")} - OURS)
+
+
+def test_help_imports_nothing_of_what_commands_do() -> None:
+    said, modules = imported("--help")
+    assert "Usage: lab [OPTIONS] COMMAND" in said
+    assert not others_than(TO_SHOW, modules)
+
+
+def test_nor_does_that_of_a_command() -> None:
+    said, modules = imported("status", "--help")
+    assert "Usage: lab status [OPTIONS]" in said
+    assert not others_than(TO_SHOW | TO_READ, modules)
+
+
+def test_every_command_says_what_it_does() -> None:
+    helps = dict(commands(typer.main.get_group(app)))
+    assert {("up",), ("exec",), ("sandbox",), ("sandbox", "ls"), ("sandbox", "ssh")} <= helps.keys()
+    assert all(helps.values()), helps
