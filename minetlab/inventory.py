@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
-from minetlab import record
+from minetlab import reading, record
 from minetlab.errors import LabError
 from minetlab.model import (
     ContainerHost,
@@ -228,12 +227,14 @@ def read(inventory: Path) -> tuple[InventoryHost, ...]:
 
 @cache
 def _read(inventory: Path, files: frozenset[tuple[Path, int, int]]) -> tuple[InventoryHost, ...]:
-    """The same, of files as they are now.
-
-    pyinfra runs in a process of its own because its CLI patches Python's I/O for gevent.
-    """
-    command = [sys.executable, "-m", "pyinfra", str(inventory), "debug-inventory", "--json"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    """The same, of files as they are now."""
+    try:
+        result = reading.result(inventory)
+    except subprocess.TimeoutExpired:
+        raise LabError(
+            f"cannot read the inventory {inventory} within {reading.LIMIT:.0f} s",
+            next_step="see what its files wait for: they are Python programs",
+        ) from None
     if result.returncode != 0:
         raise LabError(
             f"cannot read the inventory {inventory}\n{result.stderr.strip()}", next_step=_ANOTHER_INVENTORY

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.")]
+from minetlab import reading
+
+
+def _begun(context: typer.Context, inventory: Path) -> Path:
+    """Have it be read while what a command does is imported; completion, which does nothing, needs none."""
+    if not context.resilient_parsing:
+        reading.begin(inventory)
+    return inventory
+
+
+Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.", callback=_begun)]
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 
 

@@ -1,8 +1,11 @@
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from minetlab import inventory
+from minetlab import inventory, reading
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import BridgedNetwork, Record, UrlImage
@@ -18,6 +21,13 @@ BRIDGE = {
     "nameservers": ["192.0.2.1"],
 }
 TPS, IMAGES = ("vm", "conteneur"), ("processus", "isa", "emulation")
+WAITS = """
+import os, time
+with open({pid!r} + ".new", "w") as file:
+    file.write(str(os.getpid()))
+os.rename({pid!r} + ".new", {pid!r})
+time.sleep(60)
+"""
 FETCHED = {"url": "https://example.org/i.qcow2", "sha256": 64 * "0"}
 
 
@@ -25,6 +35,14 @@ FETCHED = {"url": "https://example.org/i.qcow2", "sha256": 64 * "0"}
 def folder(tmp_path):
     """A copy of the inventory the project ships."""
     return shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "inventories")
+
+
+def runs(pid):
+    """Whether a process is there, and more than an entry that nobody has asked for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def set_data(folder, group, line):
@@ -123,10 +141,40 @@ def test_a_wrong_record_is_named(folder):
 def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeypatch):
     first = inventory.read(folder / "lab.py")
     with monkeypatch.context() as patched:
-        patched.setattr("subprocess.run", None)  # calling it would be an error
+        patched.setattr("subprocess.Popen", None)  # calling it would be an error
         assert inventory.read(folder / "lab.py") == first
     set_data(folder, "all", "require_kvm = True")
     assert {host.data["require_kvm"] for host in inventory.read(folder / "lab.py")} == {True}
+
+
+def test_a_reading_that_has_begun_is_the_one_that_is_used(folder, monkeypatch):
+    reading.begin(folder / "lab.py")
+    monkeypatch.setattr("subprocess.Popen", None)  # calling it would be an error
+    assert len(inventory.read(folder / "lab.py")) == 2
+
+
+def test_an_inventory_that_waits_for_something_is_named_and_ended(folder, monkeypatch):
+    monkeypatch.setattr(reading, "LIMIT", 1)
+    pid = folder / "pid"
+    (folder / "lab.py").write_text(WAITS.format(pid=str(pid)))
+    with pytest.raises(LabError, match=r"cannot read the inventory .*lab\.py within 1 s"):
+        inventory.read(folder / "lab.py")
+    assert not pid.exists() or not runs(int(pid.read_text()))
+
+
+def test_a_reading_that_nobody_wants_ends_with_its_command(folder):
+    pid = folder / "pid"
+    (folder / "lab.py").write_text(WAITS.format(pid=str(pid)))
+    program = f"""
+import time
+from pathlib import Path
+from minetlab import reading
+reading.begin(Path({str(folder / "lab.py")!r}))
+while not Path({str(pid)!r}).exists():
+    time.sleep(0.05)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    assert not runs(int(pid.read_text()))
 
 
 def test_an_inventory_that_is_not_there_is_named(tmp_path):

@@ -19,7 +19,7 @@ TO_START = ("__main__", "_distutils_hack", "__editable__", "_sysconfigdata", "mi
 OURS = {
     "minetlab",
     *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".options")),
-    *(f"minetlab.{name}" for name in ("cards", "cards.words", "errors", "limits")),
+    *(f"minetlab.{name}" for name in ("cards", "cards.words", "errors", "limits", "reading")),
 }
 SAID = """
 import json, sys
