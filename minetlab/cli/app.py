@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from minetlab.cards.words import Language
-from minetlab.cli import day
+from minetlab.cli import day, names
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.errors import LabError
 
@@ -43,7 +43,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 app.add_typer(
     typer.Typer(cls=_Sandbox, no_args_is_help=True),
@@ -52,7 +51,9 @@ app.add_typer(
 )
 app.add_typer(day.app)
 
-Students = Annotated[list[str], typer.Argument(help="Whose machines: logins of the roster.")]
+Students = Annotated[
+    list[str], typer.Argument(help="Whose machines: logins of the roster.", autocompletion=names.logins)
+]
 
 
 @app.command()
@@ -85,8 +86,13 @@ def verify_command(
     keyword: Annotated[
         str | None, typer.Option("-k", help="Only checks whose name or machine matches (as pytest's -k).")
     ] = None,
-    claim: Annotated[str | None, typer.Option(help="Only what proves this claim, such as C16.")] = None,
-    student: Annotated[str | None, typer.Option(help="Only this student's machines, by login.")] = None,
+    claim: Annotated[
+        str | None,
+        typer.Option(help="Only what proves this claim, such as C16.", autocompletion=names.claims),
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option(help="Only this student's machines, by login.", autocompletion=names.logins)
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Type every sheet as well, and measure: minutes in the sandbox.")
     ] = False,
@@ -120,7 +126,9 @@ def report_command(
 def cards_command(
     inventory: Inventory = DEFAULT_INVENTORY,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("cards"),
-    student: Annotated[str | None, typer.Option(help="Only this student's, by login.")] = None,
+    student: Annotated[
+        str | None, typer.Option(help="Only this student's, by login.", autocompletion=names.logins)
+    ] = None,
     portal: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
     language: Annotated[
         Language | None, typer.Option(help="What all students read, whatever the roster says.")
@@ -146,7 +154,11 @@ def export_command(
 @app.command()
 def ssh(
     machine: Annotated[
-        str, typer.Argument(help="A host, guest or container, as `lab up` names it; or a student's login.")
+        str,
+        typer.Argument(
+            help="A host, guest or container, as `lab up` names it; or a student's login.",
+            autocompletion=names.machines,
+        ),
     ],
     command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
     inventory: Inventory = DEFAULT_INVENTORY,
@@ -198,7 +210,9 @@ def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None
 
 @app.command("rotate")
 def rotate_command(
-    student: Annotated[str, typer.Argument(help="Whose: a login of the roster.")],
+    student: Annotated[
+        str, typer.Argument(help="Whose: a login of the roster.", autocompletion=names.logins)
+    ],
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Replace the key pair and the site's password that the lab has made for a student; nothing restarts."""
@@ -213,7 +227,10 @@ def down(
     remove_sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Remove the sandbox's virtual hosts as well.")
     ] = False,
-    student: Annotated[list[str] | None, typer.Option(help="Only this student's machines, by login.")] = None,
+    student: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this student's machines, by login.", autocompletion=names.logins),
+    ] = None,
     collect: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Bring the students' work here first.")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from minetlab.cards.words import Language
+from minetlab.cli import names
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.limits import MIB, Limits
 
@@ -14,7 +15,9 @@ app = typer.Typer()
 
 @app.command()
 def console(
-    machine: Annotated[str, typer.Argument(help="A student's login, or their guest's name.")],
+    machine: Annotated[
+        str, typer.Argument(help="A student's login, or their guest's name.", autocompletion=names.guests)
+    ],
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Watch a guest's serial console, as when it answers no SSH; it says first how to leave."""
@@ -28,9 +31,17 @@ def exec_command(
     command: Annotated[str, typer.Argument(help="What the shell there is to run, in quotes.")],
     *,
     everybody: Annotated[bool, typer.Option("--all", help="On the machines of all students.")] = False,
-    student: Annotated[list[str] | None, typer.Option(help="On this student's machines, by login.")] = None,
+    student: Annotated[
+        list[str] | None,
+        typer.Option(help="On this student's machines, by login.", autocompletion=names.logins),
+    ] = None,
     containers: Annotated[
-        str | None, typer.Option(metavar="TP", help="In the containers of this TP, in place of the guests.")
+        str | None,
+        typer.Option(
+            metavar="TP",
+            help="In the containers of this TP, in place of the guests.",
+            autocompletion=names.tps,
+        ),
     ] = None,
     root: Annotated[
         bool, typer.Option("--root", help="As root, in place of the student: guests only.")
@@ -49,7 +60,9 @@ def exec_command(
 
 @app.command("collect")
 def collect_command(
-    student: Annotated[list[str] | None, typer.Option(help="Only this student's, by login.")] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="Only this student's, by login.", autocompletion=names.logins)
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path(
         "collected"
     ),
@@ -86,7 +99,7 @@ def add(
 
 @app.command()
 def remove(
-    student: Annotated[str, typer.Argument(help="Their login.")],
+    student: Annotated[str, typer.Argument(help="Their login.", autocompletion=names.logins)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:

@@ -18,7 +18,7 @@ TO_START = ("__main__", "_distutils_hack", "__editable__", "_sysconfigdata", "mi
 # Of ours, the declarations and what is in them.
 OURS = {
     "minetlab",
-    *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".options")),
+    *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
     *(f"minetlab.{name}" for name in ("cards", "cards.words", "errors", "limits", "reading")),
 }
 SAID = """
@@ -72,6 +72,12 @@ def test_help_imports_nothing_of_what_commands_do() -> None:
 def test_nor_does_that_of_a_command() -> None:
     said, modules = imported("status", "--help")
     assert "Usage: lab status [OPTIONS]" in said
+    assert not others_than(TO_SHOW | TO_READ, modules)
+
+
+def test_nor_does_completion() -> None:
+    said, modules = imported(_LAB_COMPLETE="complete_bash", COMP_WORDS="./lab re", COMP_CWORD="1")
+    assert said.split() == ["report", "reset", "revert", "remove"]
     assert not others_than(TO_SHOW | TO_READ, modules)
 
 
