@@ -29,6 +29,7 @@ from minetlab.model import (
 from minetlab.model.base import Frozen
 from minetlab.plan import Plan, allocate
 from minetlab.plan.lookup import suggestion
+from minetlab.plan.naming import named
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 CHOSEN = "students"
@@ -105,7 +106,7 @@ def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
     """
     known = sorted(student.login for student in lab.students)
     if not logins or not set(logins) <= set(known):
-        unknown = ", ".join(sorted(set(logins) - set(known)))
+        unknown = named(sorted(set(logins) - set(known)))
         raise LabError(
             f"not in the roster: {unknown}" if unknown else "no student is named",
             next_step=suggestion(set(logins) - set(known), known),

@@ -13,6 +13,7 @@ from minetlab.keys import KeyPair, container_host_key, guest_host_key
 from minetlab.model import Lab, Student
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
+from minetlab.plan.naming import named
 from minetlab.tp_images import USER as TP_USER
 
 LOOPBACK = "127.0.0.1"
@@ -81,7 +82,7 @@ def reached(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHo
     stopped = [access.alias_of(host.name) for host in hosts if access.host_block(host) is None]
     if stopped:
         raise LabError(
-            f"sandbox hosts that do not run have no address: {', '.join(stopped)}",
+            f"sandbox hosts that do not run have no address: {named(stopped)}",
             next_step="start them with ./lab up, and run this again",
         )
     return {host.name: _reached(config, access.alias_of(host.name)) for host in hosts}

@@ -15,6 +15,7 @@ from minetlab.cards.words import Language
 from minetlab.errors import LabError
 from minetlab.files import write_private
 from minetlab.model import Lab, Student
+from minetlab.plan.lookup import suggestion
 from minetlab.render import render
 
 URL = re.compile(r"https?://\S{1,500}")
@@ -93,6 +94,6 @@ def _chosen(lab: Lab, login: str | None) -> list[Student]:
     if not chosen:
         raise LabError(
             f"there is no student {login!r} in the roster",
-            next_step=f"choose one of: {', '.join(student.login for student in students)}",
+            next_step=suggestion([login], [student.login for student in students]),
         )
     return chosen

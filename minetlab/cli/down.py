@@ -8,6 +8,7 @@ from minetlab.access import DescribedLab
 from minetlab.cli import collect, deploy, students
 from minetlab.leftovers import leftovers
 from minetlab.limits import Limits
+from minetlab.plan.naming import named
 
 SHOWN = 12
 """Things of a host that are named; of more, there are so many."""
@@ -35,11 +36,11 @@ def show_leftovers(inventory_file: Path, logins: list[str]) -> bool:
     lab = described.lab.name
     found = leftovers(lab, described.hosts, described.ssh_config, logins)
     console = Console()
-    whose = f"{', '.join(logins)} in the lab {lab}" if logins else f"the lab {lab}"
+    whose = f"{named(logins)} in the lab {lab}" if logins else f"the lab {lab}"
     for host, things in found.items():
         more = f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
         if things:
             console.print(f"[red]left of {whose} on {host}:[/] {', '.join(things[:SHOWN])}{more}")
     if not any(found.values()):
-        console.print(f"[green]Nothing is left of {whose}[/] on {', '.join(found)}.")
+        console.print(f"[green]Nothing is left of {whose}[/] on {named(found)}.")
     return not any(found.values())

@@ -9,6 +9,7 @@ from minetlab.access import DescribedLab
 from minetlab.errors import LabError
 from minetlab.plan import Plan
 from minetlab.plan.lookup import suggestion
+from minetlab.plan.naming import named
 from minetlab.remote import Answer, Machine
 
 
@@ -47,7 +48,7 @@ def run(
     for name, problem in sorted(out_of_reach.items()):
         not_asked.setdefault(problem, []).append(name)
     for problem, names in sorted(not_asked.items()):
-        typer.secho(f"not asked: {', '.join(names)}: {problem}", fg="red")
+        typer.secho(f"not asked: {named(names)}: {problem}", fg="red")
 
     def ask(machine: Machine) -> Answer:
         return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)

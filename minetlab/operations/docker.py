@@ -40,6 +40,7 @@ from minetlab.plan.daemon import (
     merged,
     pools_setting,
 )
+from minetlab.plan.naming import named
 from minetlab.render import render
 
 START_LIMIT = 300
@@ -222,7 +223,7 @@ def _converge(lab: str, changes: ContainerChanges) -> Commands:
     if changes.foreign:
         yield failure(
             LabError(
-                f"{host.name}: containers of somebody else have these names: {', '.join(changes.foreign)}",
+                f"{host.name}: containers of somebody else have these names: {named(changes.foreign)}",
                 next_step="rename or remove them (docker container rename, docker container rm)",
             )
         )
@@ -245,7 +246,7 @@ def _announce(changes: ContainerChanges) -> None:
                 host.log_styled(f"  + {name}: {new}", fg="green")
     if changes.unplanned:
         host.log_styled(
-            f"left alone, as the roster does not know their students: {', '.join(changes.unplanned)}\n"
+            f"left alone, as the roster does not know their students: {named(changes.unplanned)}\n"
             "  → to remove one with all its content: docker container rm --force NAME",
             log_func=logger.warning,
             fg="yellow",

@@ -1,6 +1,7 @@
 """The two long waits for guests: until they are off, and until they answer SSH."""
 
 import time
+from collections.abc import Sequence
 
 from pyinfra import logger
 from pyinfra.api.host import Host
@@ -13,6 +14,7 @@ from minetlab.images.progress import Heartbeat
 from minetlab.operations import observe
 from minetlab.operations.commands import fail
 from minetlab.plan.layout import Layout
+from minetlab.plan.naming import named
 
 POLL_INTERVAL = 2.0
 """Seconds between two looks at the host."""
@@ -20,7 +22,10 @@ SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
 READY_LIMIT, READY_LIMIT_EMULATED = 300, 1800
 """Seconds all guests of a host may take to answer SSH; emulated ones needed from one minute to twelve."""
-CONSOLE_LINES = 20
+CONSOLES, CONSOLE_LINES = 3, 20
+"""Guests whose console is shown where several do not come up, and lines of each."""
+ROOM = 30
+"""Characters for names in a line of progress."""
 
 
 def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
@@ -28,10 +33,10 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     heartbeat = Heartbeat("guests shut down", host.log)
     while late := sorted(host.get_fact(ActiveDomains).intersection(names)):
         if heartbeat.elapsed > SHUTDOWN_LIMIT:
-            message = f"not off after {SHUTDOWN_LIMIT} s, their power is cut: {', '.join(late)}"
+            message = f"not off after {SHUTDOWN_LIMIT} s, their power is cut: {named(late)}"
             host.log_styled(message, log_func=logger.warning, fg="yellow")
             break
-        heartbeat.beat(f": waiting for {', '.join(late)}")
+        heartbeat.beat(_waiting(late, len(names), "are off"))
         time.sleep(POLL_INTERVAL)
     return True
 
@@ -62,18 +67,30 @@ def obstacle_to_readiness(
             return _lost(host)
         late = [name for address, name in addresses.items() if address not in answering]
         if not late:
-            host.log(f"SSH answers at {', '.join(addresses.values())} ({heartbeat.elapsed:.0f} s)")
+            host.log(f"SSH answers at {named(addresses.values(), room=ROOM)} ({heartbeat.elapsed:.0f} s)")
             return None
-        off = [name for name in late if name not in host.get_fact(ActiveDomains)]
-        if off:
+        running = host.get_fact(ActiveDomains)
+        if off := [name for name in late if name not in running]:
             return _told(host, lab, off, "are not running")
         kvm = observe.kvm(lab)
         limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
         if heartbeat.elapsed > limit:
             return _told(host, lab, late, f"do not answer SSH after {limit} s")
-        count = f"{len(answering)} of {len(addresses)} answer, " if len(addresses) > 1 else ""
-        heartbeat.beat(f": {count}waiting for {', '.join(late)}")
+        heartbeat.beat(_waiting(late, len(addresses), "answer"))
         time.sleep(POLL_INTERVAL)
+
+
+def _waiting(late: Sequence[str], number: int, done: str) -> str:
+    """How far a wait for some guests is, in one line whatever their number.
+
+    >>> _waiting(["minet-a"], 1, "answer")
+    ': waiting for minet-a'
+    >>> _waiting([f"minet-s{each}" for each in range(7, 30)], 30, "answer")
+    ': 7 of 30 answer; slowest: minet-s7, minet-s8, minet-s9 and 20 more'
+    """
+    if number == 1:
+        return f": waiting for {late[0]}"
+    return f": {number - len(late)} of {number} {done}; slowest: {named(late, room=ROOM)}"
 
 
 def _lost(host: Host) -> LabError:
@@ -84,9 +101,10 @@ def _lost(host: Host) -> LabError:
 
 
 def _told(host: Host, lab: str, names: list[str], why: str) -> LabError:
-    consoles = host.get_fact(Files, paths=tuple(map(Layout(lab).console, names)), last=CONSOLE_LINES)
+    paths = tuple(map(Layout(lab).console, names[:CONSOLES]))
+    consoles = host.get_fact(Files, paths=paths, last=CONSOLE_LINES)
     shown = "".join(f"\n  the end of {path}:\n{text.rstrip()}" for path, text in consoles.items())
     return LabError(
-        f"{host.name}: guests {why}: {', '.join(names)}{shown}",
+        f"{host.name}: guests {why}: {named(names)}{shown}",
         next_step=f"on {host.name}, look at one by: virsh console {names[0]}",
     )

@@ -22,6 +22,7 @@ from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import IMAGES, Layout, overlay
 from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.plan.naming import named
 from minetlab.plan.off import SETTING
 
 
@@ -127,11 +128,11 @@ def _obstacle(
         return unavailable(kvm)
     if changes.foreign:
         return LabError(
-            f"{host.name}: domains of somebody else have these names: {', '.join(changes.foreign)}",
+            f"{host.name}: domains of somebody else have these names: {named(changes.foreign)}",
             next_step="rename or remove them (virsh domrename, virsh undefine)",
         )
     if changes.clashes:
-        pairs = ", ".join(f"{new} (of {old})" for new, old in changes.clashes)
+        pairs = named(f"{new} (of {old})" for new, old in changes.clashes)
         return LabError(
             f"{host.name}: guests would get addresses that guests no longer planned still have: {pairs}",
             next_step=_removal(old for _, old in changes.clashes),
@@ -218,7 +219,8 @@ def _shut_down(names: list[str]) -> Commands:
 
 def _announce(changes: GuestChanges) -> None:
     if changes.shut_down:
-        _warn(f"shut down and started anew, as their spec changed: {_names(changes.shut_down)}")
+        names = named(spec.name for spec in changes.shut_down)
+        _warn(f"shut down and started anew, as their spec changed: {names}")
     if changes.unplanned:
         _warn(f"left alone, as the roster does not know their students\n  → {_removal(changes.unplanned)}")
     if changes.outdated:
@@ -228,21 +230,17 @@ def _announce(changes: GuestChanges) -> None:
         )
     if changes.running:
         _warn(
-            f"left running, as they may hold work, though {SETTING}: {', '.join(changes.running)}\n"
+            f"left running, as they may hold work, though {SETTING}: {named(changes.running)}\n"
             f"  → on {host.name}, to stop one: virsh shutdown {changes.running[0]}"
         )
     if changes.larger:
-        _warn(f"their disks stay larger than guest.disk: {', '.join(changes.larger)}")
+        _warn(f"their disks stay larger than guest.disk: {named(changes.larger)}")
 
 
 def _warn(message: str) -> None:
     host.log_styled(message, log_func=logger.warning, fg="yellow")
 
 
-def _names(guests: tuple[GuestSpec, ...]) -> str:
-    return ", ".join(spec.name for spec in guests)
-
-
 def _removal(names: Iterable[str]) -> str:
     virsh_on = f"on {host.name}, to remove one with its disk: virsh destroy NAME;"
-    return f"{virsh_on} virsh undefine --nvram --remove-all-storage NAME (NAME: {', '.join(names)})"
+    return f"{virsh_on} virsh undefine --nvram --remove-all-storage NAME (NAME: {named(names)})"

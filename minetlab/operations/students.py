@@ -17,6 +17,7 @@ from minetlab.plan import Container, Guest
 from minetlab.plan.containers import access_folder
 from minetlab.plan.layout import Layout, is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.plan.naming import named
 from minetlab.plan.off import start, why
 
 SNAPSHOT = "lab"
@@ -80,7 +81,7 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
     if missing := sorted(names - had):
         yield failure(
             LabError(
-                f"{host.name}: there is no snapshot of {', '.join(missing)}",
+                f"{host.name}: there is no snapshot of {named(missing)}",
                 next_step="lab snapshot takes one; lab reset goes back to the guest image",
             )
         )
@@ -116,7 +117,7 @@ def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], set[s
 
 def _not_running(guests: list[Guest]) -> LabError:
     """What to say of guests of one host, which are all to run or are not."""
-    to_run, names = guests[0].to_run, ", ".join(sorted(guest.name for guest in guests))
+    to_run, names = guests[0].to_run, named(sorted(guest.name for guest in guests))
     return LabError(
         f"{host.name}: not running{'' if to_run else f', as {why(host.name)}'}: {names}",
         next_step="bring them up: lab up; or lab reset" if to_run else start(guests[0].name, host.name),

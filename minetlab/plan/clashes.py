@@ -8,9 +8,10 @@ from ipaddress import IPv4Network
 from minetlab.model import NatNetwork
 from minetlab.plan.containers import ObservedContainer
 from minetlab.plan.daemon import MEND, SAME_POOLS, contested, foreign_pools
-from minetlab.plan.findings import GROUP_DATA, Finding, Subject, named
+from minetlab.plan.findings import GROUP_DATA, Finding, Subject
 from minetlab.plan.host_state import Route
 from minetlab.plan.layout import Layout
+from minetlab.plan.naming import named
 from minetlab.plan.portal import container_name
 
 # Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.

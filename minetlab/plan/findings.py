@@ -1,6 +1,5 @@
 """What the preflight says: findings, how bad they are, and the hosts that they are about. No I/O."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,14 +63,3 @@ class Subject:
     def problem(self, check: str, found: str, next_step: str) -> Finding:
         """The deploy would fail, or do harm."""
         return Finding(self.alias, check, Severity.PROBLEM, found, next_step)
-
-
-def named(names: Iterable[str], most: int = 5) -> str:
-    """Some names, and how many there are beside them.
-
-    >>> named(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    names = list(names)
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -5,9 +5,10 @@ from math import ceil
 
 from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.plan.clashes import clashes
-from minetlab.plan.findings import GROUP_DATA, Finding, Subject, named
+from minetlab.plan.findings import GROUP_DATA, Finding, Subject
 from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM
 from minetlab.plan.layout import overlay
+from minetlab.plan.naming import named
 from minetlab.plan.off import SETTING
 
 MAX_SKEW = 30.0

@@ -5,6 +5,7 @@ from hashlib import sha256
 from math import log
 
 from minetlab.errors import LabError
+from minetlab.plan.naming import named
 
 Capacities = Mapping[str, int | None]
 """By host: how many students it has room for; None: any number."""
@@ -71,13 +72,13 @@ def without_room(
     """
     if len(chosen) == len(logins):
         return
-    hosts = ", ".join(f"{host} {room}" for host, room in sorted(capacities.items()))
+    hosts = named(f"{host} {room}" for host, room in sorted(capacities.items()))
     problem = (
         f"{group}: there is room for {sum(room or 0 for room in capacities.values())} students ({hosts}), "
         f"but there are {len(logins)}"
     )
     next_step = "raise capacity in inventories/group_data/, or name another host in the inventory"
     if gone := sorted(there.keys() - logins):
-        problem += f", and room is held for {', '.join(gone)}, who left the roster"
+        problem += f", and room is held for {named(gone)}, who left the roster"
         next_step += f", or remove the machines of those who left, and their lines in {record}"
     yield LabError(f"{problem}: {len(logins) - len(chosen)} too many", next_step=next_step)

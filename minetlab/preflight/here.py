@@ -14,7 +14,8 @@ from minetlab.images.fetched import fetched_file, probe
 from minetlab.images.mmdebstrap import mode
 from minetlab.model import DebianImage, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
-from minetlab.plan.findings import Finding, Severity, named
+from minetlab.plan.findings import Finding, Severity
+from minetlab.plan.naming import named
 from minetlab.portal import server
 from minetlab.preflight.hosts import Look
 from minetlab.sandbox.images import sandbox_recipe

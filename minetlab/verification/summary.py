@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
+from minetlab.plan.naming import named
+
 
 def not_shown(reasons: Iterable[str]) -> Iterator[str]:
-    """Lines of why checks were skipped: one for each reason, with all the machines that it holds for.
+    """Lines of why checks were skipped: one for each reason, with the machines that it holds for.
 
     :param reasons: one for each check that was skipped, ``machine: why``.
 
@@ -17,4 +19,4 @@ def not_shown(reasons: Iterable[str]) -> Iterator[str]:
         skipped.setdefault(why, []).append(machine)
     for why, machines in sorted(skipped.items()):
         checks = "1 check" if len(machines) == 1 else f"{len(machines)} checks"
-        yield f"{why} ({checks}): {', '.join(sorted(set(machines)))}"
+        yield f"{why} ({checks}): {named(sorted(set(machines)))}"

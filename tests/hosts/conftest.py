@@ -16,6 +16,8 @@ from minetlab import inventory
 from minetlab.course.claims import BY_ID
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
+from minetlab.plan.lookup import suggestion
+from minetlab.plan.naming import named
 from minetlab.verification.connection import UnreachableError
 from minetlab.verification.machines import (
     ContainerHostMachine,
@@ -81,11 +83,12 @@ def _require_known(config: pytest.Config) -> None:
     """Refuse a claim or a student that there is not, rather than check nothing."""
     students = {student.login for student in config.stash[SESSION].lab.students}
     for option, known in (("claim", set(BY_ID)), ("student", students)):
-        chosen = set((config.getoption(option, None) or "").split(",")) - {""}
-        if chosen - known:
+        unknown = set((config.getoption(option, None) or "").split(",")) - {"", *known}
+        if unknown:
+            claims = f"choose one of: {', '.join(sorted(BY_ID))}"
             raise LabError(
-                f"--{option} {', '.join(sorted(chosen - known))}: there is no such {option}",
-                next_step=f"choose one of: {', '.join(sorted(known))}",
+                f"--{option} {named(sorted(unknown))}: there is no such {option}",
+                next_step=suggestion(unknown, known) if option == "student" else claims,
             )
 
 

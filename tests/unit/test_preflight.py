@@ -23,13 +23,14 @@ from minetlab.model.settings import AddressPool, PortRange
 from minetlab.plan import allocate
 from minetlab.plan.containers import DockerObserved, ObservedContainer
 from minetlab.plan.daemon import DaemonState, pools_setting
-from minetlab.plan.findings import Finding, Severity, Subject, named
+from minetlab.plan.findings import Finding, Severity, Subject
 from minetlab.plan.guest_diff import OVERHEAD
 from minetlab.plan.host_state import HostObserved, Route, System, parse_system
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import overlay
 from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Volume
 from minetlab.plan.lock import Holder
+from minetlab.plan.naming import named
 from minetlab.plan.preflight import findings, verdict
 
 NOW = 1_800_000_000.0
