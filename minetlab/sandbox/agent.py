@@ -9,6 +9,7 @@ import json
 import secrets
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -62,12 +63,10 @@ def _synchronize(client: socket.socket, stream: BinaryIO, latest: float) -> None
     request = json.dumps({"execute": "guest-sync-delimited", "arguments": {"id": number}})
     stream.write(b"\xff" + request.encode() + b"\n")
     stream.flush()
-    while (answer := _line(client, stream, latest).rpartition(b"\xff")[2]) is not None:
-        try:
-            if json.loads(answer).get("return") == number:
-                return
-        except ValueError:
-            continue
+    answer = None
+    while answer != {"return": number}:
+        with suppress(ValueError):
+            answer = json.loads(_line(client, stream, latest).rpartition(b"\xff")[2])
 
 
 def _ask(client: socket.socket, stream: BinaryIO, latest: float, command: str, **arguments: Any) -> Any:

@@ -72,7 +72,7 @@ def ensure_booted(platform: Platform, progress: Progress) -> BootedImage:
 
 
 def _folder(platform: Platform) -> Path:
-    made_of = f"{platform.hardware.model_dump_json()}\n{sorted(platform.groups)}\n{resume.PREPARE}"
+    made_of = f"{platform.hardware.model_dump_json()}\n{platform.groups}\n{resume.PREPARE}"
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:12]
     folder = cache_dir() / "booted"
     folder.mkdir(exist_ok=True, mode=0o700)

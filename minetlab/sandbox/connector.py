@@ -11,6 +11,7 @@ from pyinfra.connectors.ssh import ConnectorData, SSHConnector, connector_data_m
 from pyinfra.connectors.sshuserclient.client import get_host_keys
 
 from minetlab.errors import LabError
+from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.sandbox import Connection, spec_of, start
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
@@ -33,6 +34,8 @@ class SandboxData(ConnectorData):
     sandbox_disk: Any
 
 
+ROLES = frozenset({CONTAINER_HOSTS, KVM_HOSTS})
+"""Groups whose hosts have daemons of their own. An inventory's file name is one of a host's groups, too."""
 _DEFAULTS = SandboxSpec()
 _META = {
     "sandbox_memory": DataMeta("Memory in MiB", _DEFAULTS.memory),
@@ -71,7 +74,7 @@ class SandboxConnector(SSHConnector):
         name = self.host.name.removeprefix("@sandbox/")
         try:
             spec = spec_of(name, **{f: self.data.get(f"{DATA_PREFIX}{f}") for f in SandboxSpec.model_fields})
-            self._aim(start(name, spec, self._say, self.host.groups))
+            self._aim(start(name, spec, self._say, ROLES.intersection(self.host.groups)))
         except (LabError, OSError) as error:
             raise ConnectError(str(error)) from error
         super().connect()

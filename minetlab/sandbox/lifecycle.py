@@ -111,8 +111,8 @@ def platform_of(
     :param groups: the inventory's groups that the host is of.
     """
     accelerator = choose_accelerator(toolbox, image, sandbox_dir() / "accelerator.json", progress)
-    with_daemons = tuple(groups) if spec.image == "warm" else ()
-    return Platform(spec, with_daemons, image, accelerator, toolbox)
+    with_daemons = sorted(groups) if spec.image == "warm" else ()
+    return Platform(spec, tuple(with_daemons), image, accelerator, toolbox)
 
 
 def settle(machine: Machine, progress: Progress) -> None:
