@@ -1,0 +1,1 @@
+"""Measurements of the project, beside other tools; run from a checkout, not installed."""

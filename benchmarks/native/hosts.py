@@ -1,0 +1,337 @@
+"""Have native hosts stand for a while: ``with native_hosts(2, print) as hosts``."""
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from benchmarks.native import keeper
+from benchmarks.native.machine import USER, Machine
+from benchmarks.native.root import native_root
+from minetlab import keys
+from minetlab.errors import LabError
+from minetlab.files import make_folder, write_private
+from minetlab.images.process import run, tail
+from minetlab.images.progress import Heartbeat, Progress
+from minetlab.paths import PROJECT_ROOT, state_dir
+
+BOOT_LIMIT = 180.0
+"""Seconds that all of them may take to boot; alone, one takes three."""
+MOST = 200
+"""Hosts that one network has addresses for."""
+_NETWORKS = range(256)
+_PROGRAMS = {"systemd-nspawn": "systemd-container", "ip": "iproute2", "ssh": "openssh-client"}
+
+
+@dataclass(frozen=True)
+class NativeHost:
+    """A native host that stands.
+
+    :param name: of the host, which is also an alias in ``ssh_config``.
+    :param address: its IPv4 address, reached from this machine only.
+    :param ssh_config: with which ssh reaches it as root.
+    :param folder: the files that make it itself: below ``upper``, what it has written.
+    """
+
+    name: str
+    address: str
+    ssh_config: Path
+    folder: Path
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has powered off or died."""
+        return (self.folder / "ended").exists()
+
+    def command(self, command: str) -> list[str]:
+        """The words that run a shell command there, as root."""
+        return ["ssh", "-F", str(self.ssh_config), self.name, command]
+
+    def run(self, command: str, *, limit: float = 120, stdin: str | None = None) -> str:
+        """Run a shell command there; returns what it prints.
+
+        :param limit: seconds it may take.
+        :param stdin: what it reads.
+        :raises LabError: it failed, or took too long.
+        """
+        try:
+            done = subprocess.run(
+                self.command(command), input=stdin, capture_output=True, text=True, timeout=limit, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(
+                f"{self.name}: {command} did not end within {limit:.0f} s", next_step="see what it waits for"
+            ) from error
+        if done.returncode:
+            raise LabError(
+                f"{self.name}: {command} failed with status {done.returncode}: {done.stderr.strip()}",
+                next_step=f"see its console: {self.folder}/console",
+            )
+        return done.stdout
+
+
+class NativeHosts(Sequence[NativeHost]):
+    """Native hosts that stand, on a network of their own.
+
+    :param folder: all that there is of them.
+    """
+
+    def __init__(self, folder: Path, hosts: Iterable[NativeHost]) -> None:
+        self.folder = folder
+        self._hosts = tuple(hosts)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204 (one or a slice)
+        return self._hosts[index]
+
+    @property
+    def key(self) -> Path:
+        """The private key that lets into each of them, as root."""
+        return self.folder / "key"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The keys by which they prove who they are."""
+        return self.folder / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        """With which ssh reaches them by name; nothing of the user's own configuration applies."""
+        return self.folder / "ssh_config"
+
+
+@contextmanager
+def native_hosts(count: int, progress: Progress, packages: Iterable[str] = ()) -> Iterator[NativeHosts]:
+    """Boot native hosts, which run sshd, libvirtd and dockerd; whatever ends the block, nothing stays.
+
+    :param count: how many.
+    :param packages: Debian packages that they have beside those of the roles.
+    :raises LabError: not root, a program is missing, or one of them does not come up; with its console's end.
+    """
+    _require(count)
+    root = native_root(packages, progress)
+    _remove_abandoned()
+    claim, number = _claim_network()
+    folder = _folder() / str(number)
+    with claim, _keeper(number, folder, claim) as holder:
+        hosts, machines = _prepare(count, number, folder, root)
+        holder.boot(machines)
+        _wait(hosts, holder, progress)
+        yield hosts
+
+
+def _require(count: int) -> None:
+    if not 1 <= count <= MOST:
+        raise LabError(f"{count} native hosts: cannot be", next_step=f"ask for 1 to {MOST}")
+    if os.geteuid() != 0:
+        raise LabError("native hosts (systemd-nspawn) need root", next_step="run the same command as root")
+    missing = {package for program, package in _PROGRAMS.items() if not shutil.which(program)}
+    if missing:
+        raise LabError(
+            f"native hosts need Debian packages that are missing: {', '.join(sorted(missing))}",
+            next_step=f"apt-get install {' '.join(sorted(missing))}",
+        )
+    try:
+        keeper.control_groups()
+    except StopIteration:
+        raise LabError(
+            "native hosts need control groups of version 2, which this machine has nowhere mounted",
+            next_step="boot it with systemd.unified_cgroup_hierarchy=1, or mount cgroup2",
+        ) from None
+
+
+def _folder() -> Path:
+    folder = state_dir() / "native"
+    make_folder(folder, private=True)
+    return folder
+
+
+def _claim_network() -> tuple[socket.socket, int]:
+    """A number that nobody on this machine has: of the network, the interface and the control group.
+
+    It is ours as long as this socket, or a copy that a child has inherited, is open.
+    """
+    for number in _NETWORKS:
+        if claim := _claim(number):
+            return claim, number
+    raise LabError(f"{len(_NETWORKS)} sets of native hosts stand already", next_step="end some")
+
+
+def _remove_abandoned() -> None:
+    """Remove what there is of hosts whose keeper was killed."""
+    for folder in _folder().glob("[0-9]*"):
+        if claim := _claim(int(folder.name)):
+            claim.close()
+
+
+def _claim(number: int) -> socket.socket | None:
+    """Have this number, with nothing of former hosts that had it; None: somebody has it."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0minet-lab-native-{number}")
+    except OSError:
+        claim.close()
+        return None
+    keeper.remove(str(number), _bridge(number), _folder() / str(number))
+    return claim
+
+
+def _bridge(number: int) -> str:
+    return f"native{number}"
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """The process that holds the hosts of a caller.
+
+    :param said: a file with what it has to complain of.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    said: IO[bytes]
+
+    def boot(self, machines: Iterable[Machine]) -> None:
+        """Have it boot these machines."""
+        assert self.process.stdin is not None
+        line = json.dumps([machine.as_dict() for machine in machines])
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
+
+    def check(self) -> None:
+        """See that it goes on.
+
+        :raises LabError: it does not.
+        """
+        if self.process.poll() is not None:
+            self.said.seek(0)
+            raise LabError(
+                f"native hosts: the process that holds them ended:\n{self.said.read().decode().strip()}",
+                next_step="mend what it complains of, and run the same command again",
+            )
+
+
+@contextmanager
+def _keeper(number: int, folder: Path, claim: socket.socket) -> Iterator[_Keeper]:
+    """Have a process stand by that removes all of it once the caller ends, in whatever way."""
+    make_folder(folder, private=True)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", keeper.__name__, str(number), _bridge(number), str(folder)],
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+            pass_fds=[claim.fileno()],
+            start_new_session=True,  # Ctrl-C is for the caller
+        )
+        assert process.stdin is not None
+        try:
+            yield _Keeper(process, said)
+        finally:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait(timeout=2 * keeper.END_LIMIT)
+
+
+def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeHosts, list[Machine]]:
+    """Write all that they are made of, and their network."""
+    bridge = _bridge(number)
+    run(["ip", "link", "add", bridge, "type", "bridge"])
+    # 198.18.0.0/15 is for measurements between network devices (RFC 2544).
+    run(["ip", "address", "add", f"198.18.{number}.1/24", "dev", bridge])
+    run(["ip", "link", "set", bridge, "up"])
+    key = keys.key_pair(folder / "key", "native hosts")
+    ssh_config, known_hosts = folder / "ssh_config", folder / "known_hosts"
+    hosts, machines, known, aliases = [], [], [], []
+    for place in range(1, count + 1):
+        name, address = f"native{number}-{place}", f"198.18.{number}.{place + 9}"
+        own = folder / name
+        host_key = keys.key_pair(own / "host_key", name)
+        machine = Machine(name, f"{address}/24", str(own), str(root), bridge)
+        machine.prepare(key.public, host_key.private)
+        known.append(f"{address} {host_key.public}\n")
+        aliases.append(f"Host {name}\n  HostName {address}\n")
+        machines.append(machine)
+        hosts.append(NativeHost(name, address, ssh_config, own))
+    write_private(known_hosts, "".join(known))
+    write_private(ssh_config, f"{''.join(aliases)}Host *\n{_options(key.private, known_hosts)}")
+    return NativeHosts(folder, hosts), machines
+
+
+def _options(key: Path, known_hosts: Path) -> str:
+    options = {
+        "User": USER,
+        "IdentityFile": f'"{key}"',
+        "IdentitiesOnly": "yes",
+        "IdentityAgent": "none",
+        "UserKnownHostsFile": f'"{known_hosts}"',
+        "GlobalKnownHostsFile": "none",
+        "StrictHostKeyChecking": "yes",
+        "BatchMode": "yes",
+        "ConnectTimeout": "10",
+        "ServerAliveInterval": "15",
+    }
+    return "".join(f"  {name} {value}\n" for name, value in options.items())
+
+
+def _wait(hosts: NativeHosts, holder: _Keeper, progress: Progress) -> None:
+    """Wait until each of them has booted to its end.
+
+    :raises LabError: one of them does not, or with a failed service.
+    """
+    heartbeat = Heartbeat(f"{len(hosts)} native hosts boot", progress)
+    for what, ready in (("answers SSH", _answers), ("has booted", _has_booted)):
+        waiting = list(hosts)
+        while waiting:
+            if heartbeat.elapsed > BOOT_LIMIT:
+                raise _failure(waiting[0], f"is not one that {what} after {BOOT_LIMIT:.0f} s")
+            holder.check()
+            heartbeat.beat(f": {len(hosts) - len(waiting)} of {len(hosts)} {what}")
+            if dead := [host for host in waiting if host.has_ended]:
+                raise _failure(dead[0], "ended while it booted")
+            waiting = [host for host in waiting if not ready(host)]
+            time.sleep(0.05 if waiting else 0)
+    progress(f"{len(hosts)} native hosts stand ({heartbeat.elapsed:.0f} s)")
+
+
+def _answers(host: NativeHost) -> bool:
+    try:
+        with socket.create_connection((host.address, 22), timeout=1) as client:
+            return client.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _has_booted(host: NativeHost) -> bool:
+    asked = subprocess.run(
+        host.command("systemctl is-system-running --wait || systemctl --failed --no-legend --plain"),
+        capture_output=True,
+        text=True,
+        timeout=BOOT_LIMIT,
+        check=False,
+    )
+    state = asked.stdout.split("\n")[0]
+    if state == "degraded":
+        raise _failure(host, f"boots with failed services:\n{asked.stdout}")
+    return state == "running"
+
+
+def _failure(host: NativeHost, what: str) -> LabError:
+    console = host.folder / "console"
+    said = tail(console) if console.exists() else ""
+    return LabError(
+        f"native host {host.name} {what}; the end of its console:\n{said}",
+        next_step=f"on it: {shlex.join(host.command('journalctl -b'))}",
+    )

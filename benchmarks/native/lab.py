@@ -1,0 +1,97 @@
+"""An inventory of minet-lab for native hosts: each of them a KVM host and a container host."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+from benchmarks.native.hosts import NativeHosts
+from benchmarks.native.machine import USER
+from minetlab.files import make_folder
+from minetlab.images import Progress
+from minetlab.images.cache import make_once
+from minetlab.images.process import run
+from minetlab.images.toolbox import ensure_toolbox
+from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS
+from minetlab.paths import cache_dir
+
+# cli; hlt; and again: a guest whose firmware finds this to boot is done, and its emulator idles.
+_BOOT_RECORD = b"\xfa\xf4\xeb\xfc".ljust(510, b"\0") + b"\x55\xaa"
+_DISK_SIZE = 2**20
+_KVM = {"guests_run": False, "guest_tps": [], "guest": {"memory": 256, "cores": 1, "disk": 3}}
+_CONTAINERS = {"tp_images": ["processus"], "portal_port": None}
+
+
+def firmware_image(progress: Progress) -> Path:
+    """A qcow2 image from which a guest boots to nothing: its firmware ends, and no operating system begins.
+
+    :raises LabError: the tools that make it cannot be had.
+    """
+
+    def make(image: Path, scratch: Path) -> None:
+        raw = scratch / "disk.raw"
+        raw.write_bytes(_BOOT_RECORD.ljust(_DISK_SIZE, b"\0"))
+        toolbox = ensure_toolbox(progress)
+        run(toolbox.command("qemu-img", "convert", "-O", "qcow2", str(raw), str(image)), env=toolbox.env)
+
+    folder = cache_dir() / "images"
+    make_folder(folder)
+    name = hashlib.sha256(_BOOT_RECORD).hexdigest()[:12]
+    return make_once(folder / f"firmware-{name}.qcow2", make, "image without an operating system", progress)
+
+
+def write_lab(
+    hosts: NativeHosts,
+    folder: Path,
+    *,
+    students: int,
+    progress: Progress,
+    name: str = "native",
+    kvm: Mapping[str, Any] | None = None,
+    containers: Mapping[str, Any] | None = None,
+    groups: tuple[str, ...] = (KVM_HOSTS, CONTAINER_HOSTS),
+) -> Path:
+    """Write a lab's inventory, settings and roster; returns the inventory, for pyinfra and for ``lab``.
+
+    Its guests are of :func:`firmware_image`, and defined only, as nothing in one would answer the deploy that
+    waits for it; each student has one container.
+
+    :param folder: is made where it is missing.
+    :param students: how many the roster has.
+    :param kvm: settings of the KVM hosts that differ from that; ``containers``: of the container hosts.
+    :param groups: that the hosts are of.
+    """
+    image = firmware_image(progress)
+    checksum = hashlib.sha256(image.read_bytes()).hexdigest()
+    base = {"guest_image": {"url": f"file://{image}", "sha256": checksum}}
+    roster = folder / "students.csv"
+    everywhere = {"lab_name": name, "roster": str(roster), "require_kvm": False, **_reached_by(hosts)}
+    make_folder(folder / "group_data")
+    for group, settings in {
+        "all": everywhere,
+        KVM_HOSTS: {**base, **_KVM, **(kvm or {})},
+        CONTAINER_HOSTS: {**_CONTAINERS, **(containers or {})},
+    }.items():
+        (folder / "group_data" / f"{group}.py").write_text(_assignments(settings))
+    rows = (f"student{number:04},Student {number}\n" for number in range(1, students + 1))
+    roster.write_text(f"login,name\n{''.join(rows)}")
+    named = [(host.name, {"ssh_hostname": host.address}) for host in hosts]
+    inventory = folder / "lab.py"
+    inventory.write_text(_assignments(dict.fromkeys(groups, named)))
+    return inventory
+
+
+def _reached_by(hosts: NativeHosts) -> dict[str, str]:
+    return {
+        "ssh_user": USER,
+        "ssh_key": str(hosts.key),
+        "ssh_known_hosts_file": str(hosts.known_hosts),
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_config_file": os.devnull,
+    }
+
+
+def _assignments(values: Mapping[str, Any]) -> str:
+    return "".join(f"{name} = {pformat(value)}\n" for name, value in values.items())
