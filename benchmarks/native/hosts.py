@@ -96,6 +96,10 @@ class NativeHosts(Sequence[NativeHost]):
     def __getitem__(self, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204 (one or a slice)
         return self._hosts[index]
 
+    def only(self, *hosts: NativeHost) -> "NativeHosts":
+        """The same, as if these were all."""
+        return NativeHosts(self.folder, hosts)
+
     @property
     def key(self) -> Path:
         """The private key that lets into each of them, as root."""

@@ -1,0 +1,1 @@
+"""The lab beside the tools that administrators use today."""

@@ -1,0 +1,85 @@
+"""The lab itself."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from benchmarks.compare.contestant import HERE, Command, Contestant
+from benchmarks.compare.rows import Kind, Load, Verb
+from benchmarks.native import write_lab
+from minetlab import inventory, specs
+from minetlab.images.process import run
+from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS
+from minetlab.paths import PROJECT_ROOT
+from minetlab.plan import allocate
+
+GROUPS: dict[Kind, tuple[str, ...]] = {
+    "guests": (KVM_HOSTS,),
+    "containers": (CONTAINER_HOSTS,),
+    "class": (KVM_HOSTS, CONTAINER_HOSTS),
+}
+_PYINFRA = [sys.executable, "-m", "pyinfra", "-y"]
+
+
+class MinetLab(Contestant):
+    """pyinfra with the lab's own deploys."""
+
+    name = "minet-lab"
+    how = (
+        "`pyinfra inventory deploys/all.py`, over SSH, on a host with the lab's pool, network and images; "
+        "where guests have to run, the same without the wait for their SSH, as nothing in them would "
+        "answer. Its teardown removes pool, network and images as well."
+    )
+    kinds = frozenset({"guests", "containers", "class"})
+
+    def before(self, verb: Verb, load: Load) -> None:
+        """Have a host that a lab without students is on, and the keys of the students, as everybody's are."""
+        if verb != "create":
+            return
+        run([*_PYINFRA, str(self._write(Load(load.kind, 0))), self._deploy(load)], env=self._environment)
+        self._make_keys(self._write(load))
+
+    def command(self, verb: Verb, load: Load) -> Command:
+        """Deploy, or tear down."""
+        deploy = "deploys/teardown.py" if verb == "remove" else self._deploy(load)
+        return Command([*_PYINFRA, str(self._folder(load) / "lab.py"), deploy], self._environment)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"MINETLAB_STATE": str(self.arena.folder / "state")}
+
+    def _deploy(self, load: Load) -> str:
+        return str(HERE / "started_guests.py") if load.kind == "guests" else "deploys/all.py"
+
+    def _folder(self, load: Load) -> Path:
+        return self.arena.folder / f"{load.kind}-{load.size}"
+
+    def _write(self, load: Load) -> Path:
+        """Write the inventory, without what students of the last round have been given."""
+        shutil.rmtree(self._folder(load), ignore_errors=True)
+        network = {"mode": "nat", "subnet": "10.77.0.0/22"}
+        return write_lab(
+            self.arena.hosts.only(self.arena.host),
+            self._folder(load),
+            students=load.size,
+            progress=lambda _: None,
+            name="minet",
+            kvm={"guests_run": load.kind == "guests", "guest_network": network},
+            groups=GROUPS[load.kind],
+        )
+
+    def _make_keys(self, inventory_file: Path) -> None:
+        code = f"from {__name__} import make_keys; make_keys({str(inventory_file)!r})"
+        environment = {**self._environment, "PYTHONPATH": str(PROJECT_ROOT)}
+        run([sys.executable, "-c", code], env=environment)
+
+
+def make_keys(inventory_file: str) -> None:
+    """Make the keys that a lab's machines are to have, in the state folder of now."""
+    os.chdir(PROJECT_ROOT)
+    lab = inventory.load(inventory.read(Path(inventory_file)))
+    plan = allocate(lab)
+    for guest in plan.guests:
+        specs.seed(lab.name, guest, lab.kvm_host(guest.host).settings.guest_network)
+    specs.access(lab.name, plan.containers)

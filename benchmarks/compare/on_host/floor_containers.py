@@ -1,0 +1,56 @@
+"""Containers by Docker's own API, as many at once as pay: floor_containers.py create|compare|remove SIZE."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import docker
+
+THREADS = 8
+IMAGE, NETWORK = "bench/student", "bench"
+
+
+def client() -> docker.APIClient:
+    """A client of its own: each has one pool of connections."""
+    return docker.APIClient(version="auto")
+
+
+def make(api: docker.APIClient, number: int) -> None:
+    """Create and start one container."""
+    settings = api.create_host_config(
+        init=True,
+        restart_policy={"Name": "unless-stopped"},
+        port_bindings={2222: 20000 + number},
+        binds=["/srv/bench/access:/run/minet-lab/access:ro"],
+        mem_limit="256m",
+        memswap_limit="256m",
+        pids_limit=128,
+        security_opt=["no-new-privileges"],
+        cap_drop=["ALL"],
+        network_mode=NETWORK,
+    )
+    name = f"student{number:04}"
+    made = api.create_container(IMAGE, name=name, hostname=name, ports=[2222], host_config=settings)
+    api.start(made["Id"])
+
+
+def main(verb: str, size: str) -> None:
+    """Do it."""
+    api = client()
+    numbers = range(1, int(size) + 1)
+    with ThreadPoolExecutor(THREADS) as pool:
+        if verb == "create":
+            list(pool.map(lambda number: make(api, number), numbers))
+        elif verb == "compare":
+            there = {each["Names"][0].lstrip("/"): each for each in api.containers(all=True)}
+            api.images()
+            api.networks()
+            missing = [number for number in numbers if f"student{number:04}" not in there]
+            if missing:
+                sys.exit(f"missing: {missing}")
+        else:
+            names = [each["Id"] for each in api.containers(all=True)]
+            list(pool.map(lambda name: api.remove_container(name, force=True, v=True), names))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

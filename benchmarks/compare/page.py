@@ -1,0 +1,139 @@
+"""From measurements to the page: Markdown tables, and plots as SVG. Nothing here times or reads anything."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.compare.results import Measurement, Results, Spread
+from benchmarks.compare.rows import Load, Verb
+from minetlab.report.figures import COLOURS, STYLE
+
+FILE = "benchmarks.md"
+FIGURES = "benchmarks"
+"""The folder of the plots, and of the measurements, beside the page."""
+HEADINGS: Mapping[Verb, str] = {
+    "create": "Making them",
+    "repeat": "Nothing to do",
+    "remove": "Removing them",
+}
+_SAID: Mapping[Verb, str] = {
+    "create": "From a host without any to all of them there and started; *students* have a guest that is "
+    "off and a container that runs.",
+    "repeat": "The same command again, all of them there as they should be. Only tools for both guests and "
+    "containers compete for students.",
+    "remove": "From all of them to none.",
+}
+
+
+def page(results: Results, introduction: str, names: Sequence[str], floor: str) -> str:
+    """The whole page.
+
+    :param introduction: its beginning.
+    :param names: of the contestants, in the order of the tables.
+    :param floor: the one that the others are compared with.
+    """
+    parts = [introduction]
+    for verb, heading in HEADINGS.items():
+        loads = [load for each, load in results.rows() if each == verb]
+        if loads:
+            parts.append(f"## {heading}\n\n{_SAID[verb]}\n")
+            parts.append(f"![{heading}: medians with quartiles, in seconds]({FIGURES}/{verb}.svg)\n")
+            parts.append(_table(results, verb, loads, names, floor))
+    parts.append(_entrants(results))
+    if results.problems():
+        parts.append("## What failed\n\n" + "".join(map(_problem, results.problems())))
+    return "\n".join(parts)
+
+
+def figures(results: Results, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """A plot for each table: its file's name and its content."""
+    for verb in HEADINGS:
+        loads = [load for each, load in results.rows() if each == verb]
+        if loads:
+            yield f"{verb}.svg", _figure(results, verb, loads, names)
+
+
+def _table(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str], floor: str) -> str:
+    lines = ["| | " + " | ".join(map(str, loads)) + " |", "|---|" + "---|" * len(loads)]
+    for name in names:
+        cells = [
+            _cell(results, results.spread(name, verb, load), results.spread(floor, verb, load))
+            for load in loads
+        ]
+        if any(cells):
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(results: Results, spread: Spread | None, floor: Spread | None) -> str:
+    """What a table says of a contestant; nothing where it does not compete."""
+    if spread is None:
+        return ""
+    ratio = f", × {_number(spread.median / floor.median)}" if floor else ""
+    few = f", n = {spread.count}" if spread.count < results.plan["rounds"] else ""
+    return f"{_number(spread.median)} ({_number(spread.low)} … {_number(spread.high)}){ratio}{few}"
+
+
+def _entrants(results: Results) -> str:
+    lines = ["## Who competes\n"]
+    for each in results.entrants:
+        version = f" ({each.version})" if each.version else ""
+        lines.append(f"- **{each.name}**{version}: {each.how}")
+        if each.absent:
+            lines.append(f"  *Did not compete here:*\n\n{_quoted(each.absent)}\n")
+    return "\n".join(lines) + "\n"
+
+
+def _problem(failed: Measurement) -> str:
+    what = f"{failed.contestant}, {HEADINGS[failed.verb].lower()}, {failed.load}, round {failed.round}"
+    return f"- {what}:\n\n{_quoted(failed.problem or '')}\n\n"
+
+
+def _quoted(text: str) -> str:
+    clean = ("".join(c for c in line if c.isprintable()) for line in text.splitlines())
+    return "\n".join(f"      {line}".rstrip() for line in clean)
+
+
+def _number(value: float) -> str:
+    """Three digits that matter.
+
+    >>> _number(0.0234), _number(1.5), _number(123.4), _number(1234.5)
+    ('0.023', '1.50', '123', '1234')
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}" if value >= 1 else f"{value:.2g}"  # noqa: PLR2004
+
+
+@rc_context(STYLE)
+def _figure(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str]) -> str:
+    """A panel for each load, with a bar for each contestant."""
+    panels = {
+        load: {name: found for name in names if (found := results.spread(name, verb, load))} for load in loads
+    }
+    bars = [max(1, len(each)) for each in panels.values()]
+    canvas = Figure(figsize=(9, 0.4 * sum(bars) + 0.9 * len(bars)), layout="constrained")
+    axes = canvas.subplots(len(bars), 1, height_ratios=bars, squeeze=False)[:, 0]
+    for place, (load, spreads) in zip(axes, panels.items(), strict=True):
+        _panel(place, str(load), spreads)
+    axes[-1].set_xlabel("seconds (median and quartiles)")
+    file = io.StringIO()
+    canvas.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread]) -> None:
+    medians = [each.median for each in spreads.values()]
+    errors = [
+        [each.median - each.low for each in spreads.values()],
+        [each.high - each.median for each in spreads.values()],
+    ]
+    rows = range(len(spreads))
+    axes.barh(rows, medians, xerr=errors, capsize=3, color=COLOURS[0])
+    for row, each in zip(rows, spreads.values(), strict=True):
+        axes.annotate(_number(each.median), (each.high, row), (6, 0), textcoords="offset points", va="center")
+    axes.set_yticks(rows, list(spreads))
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_title(title, loc="left", fontsize=11)

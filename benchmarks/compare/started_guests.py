@@ -1,0 +1,24 @@
+"""The lab's guests, defined and started: deploys/all.py for a KVM host, without the wait for their SSH."""
+
+from pyinfra import local
+from pyinfra.context import host
+
+from minetlab import inventory
+from minetlab.operations import guests, lock, record
+
+lab, plan = inventory.current()
+settings = lab.kvm_host(host.name).settings
+
+lock.held(name="Take the host's lock", lab=lab.name)
+record.kept(name="Record who has what", lab=lab, plan=plan)
+local.include("deploys/images.py")
+local.include("deploys/kvm_host.py")
+local.include("deploys/guest_images.py")
+guests.running(
+    name="Run the students' guests",
+    lab=lab.name,
+    settings=settings,
+    guests=plan.guests_on(host.name),
+    require_kvm=lab.require_kvm,
+)
+local.include("deploys/jump.py")

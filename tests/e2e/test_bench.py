@@ -1,0 +1,50 @@
+"""``lab bench``, small: the lab and the floor are timed, and the page is written."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from benchmarks.compare.contestants import FLOOR, LAB
+from minetlab.paths import PROJECT_ROOT
+from tests.e2e.conftest import LAB as LAB_COMMAND
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(not shutil.which("systemd-nspawn"), reason="needs Debian's systemd-container"),
+]
+
+
+def test_a_quick_run_measures_all_that_it_says_and_goes_on_where_it_ended(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+    command = [*LAB_COMMAND, "bench", "--quick", "--rounds", "1", "-o", str(tmp_path)]
+    command += ["--only", FLOOR, "--only", LAB]
+
+    def bench(*options: str) -> list[dict[str, object]]:
+        done = subprocess.run(
+            [*command, *options], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=2400, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return list(json.loads((tmp_path / "benchmarks/measurements.json").read_text())["measurements"])
+
+    measured = bench()
+    rows = {(each["contestant"], each["verb"], each["kind"]) for each in measured}
+    verbs, kinds = ("create", "repeat", "remove"), ("guests", "containers", "class")
+    assert rows == {(name, verb, kind) for name in (FLOOR, LAB) for verb in verbs for kind in kinds}
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert len(re.findall(rf"^\| {LAB} \| [\d.]+ \(", page, re.MULTILINE)) == len(verbs)
+    assert "What failed" not in page
+    assert {file.name for file in (tmp_path / "benchmarks").glob("*.svg")} == {
+        f"{verb}.svg" for verb in verbs
+    }
+
+    kept = [each for each in measured if (each["contestant"], each["kind"]) != (LAB, "containers")]
+    file = tmp_path / "benchmarks/measurements.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "measurements": kept}))
+    again = bench("--resume")
+    assert again[: len(kept)] == kept
+    assert {(each["contestant"], each["kind"]) for each in again[len(kept) :]} == {(LAB, "containers")}
