@@ -159,6 +159,8 @@ class LabUnderTest:
             if kept.exists():
                 shutil.copytree(kept, folder)
         self.lab("sandbox", "restore", name, "-i", self.inventory)
+        # Ports are others now: this writes the SSH configuration that observing needs.
+        self.in_machine(self.machines()[0], "true")
 
     def _kept(self, name: str) -> Iterator[tuple[Path, Path]]:
         """What a lab has beside its hosts, and where that is kept."""
