@@ -65,7 +65,9 @@ def made_of(inventory_file: Path) -> str:
     hosts = inventory.read(inventory_file)
     described = DescribedLab(hosts)
     digest = hashlib.sha256()
-    for part in (described.lab.model_dump_json(), repr(described.plan), *map(_data, hosts)):
+    # Of the record, what counts is in the plan: lab down forgets in it who has left.
+    settings = described.lab.model_dump_json(exclude={"record"})
+    for part in (settings, repr(described.plan), *map(_data, hosts)):
         digest.update(part.encode() + b"\0")
     for file in _files(described.lab.name):
         digest.update(f"{file}\0".encode() + hashlib.sha256(file.read_bytes()).digest())

@@ -54,6 +54,15 @@ def test_whatever_a_lab_is_made_of_makes_it_another(inventory: Path) -> None:
         assert is_another(), line
 
 
+def test_forgetting_who_has_left_does_not_make_a_lab_another(inventory: Path) -> None:
+    record = inventory.parent / "allocation.csv"
+    before = record.read_text()
+    record.write_text(f"{before}zoe,minet-zoe,@sandbox/hv1,10.77.0.99\n")
+    known = fresh.made_of(inventory)
+    record.write_text(before)
+    assert fresh.made_of(inventory) == known
+
+
 def test_without_a_checkpoint_there_is_nothing_to_come_back_to(inventory: Path) -> None:
     assert not fresh.come_back(inventory)
     assert not list(state_dir().glob("labs/*/checkpoints"))
