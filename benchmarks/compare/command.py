@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.compare import results
 from benchmarks.compare.contestant import HERE
-from benchmarks.compare.contestants import CONTESTANTS, FLOOR
+from benchmarks.compare.contestants import CONTESTANTS, FLOOR, LAB
 from benchmarks.compare.page import FIGURES, FILE, figures, page
 from benchmarks.compare.rows import plan
 from benchmarks.compare.run import TP_IMAGE, compare
@@ -54,5 +54,5 @@ def _write(found: results.Results, output: Path, command: str) -> None:
     said = {**found.machine, "rounds": found.plan["rounds"], "command": command, "tp_image": TP_IMAGE}
     introduction = (HERE / "introduction.md").read_text().format(**said)
     (output / FILE).write_text(page(found, introduction, names, FLOOR))
-    for name, content in figures(found, names):
+    for name, content in figures(found, names, LAB):
         (output / FIGURES / name).write_text(content)

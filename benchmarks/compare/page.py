@@ -48,12 +48,16 @@ def page(results: Results, introduction: str, names: Sequence[str], floor: str) 
     return "\n".join(parts)
 
 
-def figures(results: Results, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """A plot for each table: its file's name and its content."""
+def figures(results: Results, names: Sequence[str], ours: str) -> Iterator[tuple[str, str]]:
+    """A plot for each table: its file's name and its content.
+
+    :param names: of the contestants, in their order.
+    :param ours: the one that stands out.
+    """
     for verb in HEADINGS:
         loads = [load for each, load in results.rows() if each == verb]
         if loads:
-            yield f"{verb}.svg", _figure(results, verb, loads, names)
+            yield f"{verb}.svg", _figure(results, verb, loads, names, ours)
 
 
 def _table(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str], floor: str) -> str:
@@ -107,7 +111,7 @@ def _number(value: float) -> str:
 
 
 @rc_context(STYLE)
-def _figure(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str]) -> str:
+def _figure(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str], ours: str) -> str:
     """A panel for each load, with a bar for each contestant."""
     panels = {
         load: {name: found for name in names if (found := results.spread(name, verb, load))} for load in loads
@@ -116,21 +120,22 @@ def _figure(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence
     canvas = Figure(figsize=(9, 0.4 * sum(bars) + 0.9 * len(bars)), layout="constrained")
     axes = canvas.subplots(len(bars), 1, height_ratios=bars, squeeze=False)[:, 0]
     for place, (load, spreads) in zip(axes, panels.items(), strict=True):
-        _panel(place, str(load), spreads)
+        _panel(place, str(load), spreads, ours)
     axes[-1].set_xlabel("seconds (median and quartiles)")
     file = io.StringIO()
     canvas.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
 
-def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread]) -> None:
+def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread], ours: str) -> None:
     medians = [each.median for each in spreads.values()]
     errors = [
         [each.median - each.low for each in spreads.values()],
         [each.high - each.median for each in spreads.values()],
     ]
     rows = range(len(spreads))
-    axes.barh(rows, medians, xerr=errors, capsize=3, color=COLOURS[0])
+    colours = [COLOURS[name == ours] for name in spreads]
+    axes.barh(rows, medians, xerr=errors, capsize=3, color=colours)
     for row, each in zip(rows, spreads.values(), strict=True):
         axes.annotate(_number(each.median), (each.high, row), (6, 0), textcoords="offset points", va="center")
     axes.set_yticks(rows, list(spreads))

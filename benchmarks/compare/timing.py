@@ -1,6 +1,7 @@
 """Run a command and stop the clock: bounded, ended with its children, its last words in the error."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -35,12 +36,15 @@ def timed(command: Command, limit: float) -> float:
         finally:
             timer.cancel()
             _end(process)
-        if not came:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip()[-LAST_WORDS:]
-            what = f"not done within {limit:.0f} s" if took >= limit else f"status {process.returncode}"
-            raise LabError(f"{what}: {words}", next_step="run its command by hand")
-    return took
+        said.seek(0)
+        words = said.read().decode(errors="replace").strip()
+    if not came:
+        what = f"not done within {limit:.0f} s" if took >= limit else f"status {process.returncode}"
+    elif command.says and not re.search(command.says, words):
+        what = f"it does not say {command.says!r}"
+    else:
+        return took
+    raise LabError(f"{what}: {words[-LAST_WORDS:]}", next_step="run its command by hand")
 
 
 def _start(command: Command, said: IO[bytes]) -> "subprocess.Popen[bytes]":

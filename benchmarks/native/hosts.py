@@ -27,6 +27,8 @@ from minetlab.paths import PROJECT_ROOT, state_dir
 
 BOOT_LIMIT = 180.0
 """Seconds that all of them may take to boot; alone, one takes three."""
+REMOVE_LIMIT = 900.0
+"""Seconds that their removal may take: what they have written is deleted, on a disk that may be busy."""
 MOST = 200
 """Hosts that one network has addresses for."""
 _NETWORKS = range(256)
@@ -129,7 +131,7 @@ def native_hosts(count: int, progress: Progress, packages: Iterable[str] = ()) -
     _remove_abandoned()
     claim, number = _claim_network()
     folder = _folder() / str(number)
-    with claim, _keeper(number, folder, claim) as holder:
+    with claim, _keeper(number, folder, claim, progress) as holder:
         hosts, machines = _prepare(count, number, folder, root)
         holder.boot(machines)
         _wait(hosts, holder, progress)
@@ -175,8 +177,8 @@ def _claim_network() -> tuple[socket.socket, int]:
 
 def _remove_abandoned() -> None:
     """Remove what there is of hosts whose keeper was killed."""
-    for folder in _folder().glob("[0-9]*"):
-        if claim := _claim(int(folder.name)):
+    for number in _NETWORKS:
+        if (_folder() / str(number)).exists() and (claim := _claim(number)):
             claim.close()
 
 
@@ -227,7 +229,7 @@ class _Keeper:
 
 
 @contextmanager
-def _keeper(number: int, folder: Path, claim: socket.socket) -> Iterator[_Keeper]:
+def _keeper(number: int, folder: Path, claim: socket.socket, progress: Progress) -> Iterator[_Keeper]:
     """Have a process stand by that removes all of it once the caller ends, in whatever way."""
     make_folder(folder, private=True)
     with tempfile.TemporaryFile() as said:
@@ -246,7 +248,19 @@ def _keeper(number: int, folder: Path, claim: socket.socket) -> Iterator[_Keeper
         finally:
             with suppress(BrokenPipeError):
                 process.stdin.close()
-            process.wait(timeout=2 * keeper.END_LIMIT)
+            _wait_until_removed(process, number, progress)
+
+
+def _wait_until_removed(process: "subprocess.Popen[bytes]", number: int, progress: Progress) -> None:
+    heartbeat = Heartbeat("native hosts are removed", progress)
+    while process.poll() is None:
+        if heartbeat.elapsed > REMOVE_LIMIT:
+            raise LabError(
+                f"native hosts are not gone after {REMOVE_LIMIT:.0f} s: network {number}",
+                next_step=f"see what process {process.pid} waits for",
+            )
+        heartbeat.beat()
+        time.sleep(0.02)
 
 
 def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeHosts, list[Machine]]:

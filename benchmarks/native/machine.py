@@ -11,6 +11,8 @@ CPUINFO = "/etc/cpuinfo"
 ENVIRONMENT = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 # On a file system of their own: an overlay cannot lie on an overlay, and dockerd's layers are some.
 _OWN = ("var/lib/docker", "var/lib/containerd")
+# Guests' disks are in memory, where they take what is written to them, and any number seems to fit.
+_IMAGES = "tmpfs /var/lib/libvirt/images tmpfs size=1T,mode=0711 0 0\n"
 _SYSTEM_CALLS = "add_key keyctl request_key bpf @mount @privileged @obsolete"
 # Into its control group, below which it may make others; and onto file systems that go with the process, also
 # for what systemd-nspawn keeps in /run of each machine that was killed.
@@ -69,6 +71,9 @@ class Machine:
         self._write("etc/ssh/ssh_host_ed25519_key.pub", public.read_text())
         self._write("root/.ssh/authorized_keys", f"{authorized_key}\n", 0o600)
         self._write(CPUINFO.lstrip("/"), without_virtualization(Path("/proc/cpuinfo").read_text()))
+        self._write("etc/fstab", _IMAGES)
+        # Else each login of root, where none is left, starts a service manager for it and ends it again.
+        self._write("var/lib/systemd/linger/root", "")
         (Path(self.folder) / "upper/root").chmod(0o700)
 
     def command(self, control_group: Path) -> list[str]:

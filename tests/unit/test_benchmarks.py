@@ -85,13 +85,13 @@ def test_who_was_not_there_and_what_failed_is_said_with_its_reason(found):
 
 
 def test_there_is_a_plot_for_each_table_with_all_who_were_measured(found):
-    plots = dict(figures(found, NAMES))
+    plots = dict(figures(found, NAMES, "minet-lab"))
     assert sorted(plots) == ["create.svg", "repeat.svg"]
     for name in ("raw APIs", "minet-lab", "Ansible"):
         assert f">{name}<" in plots["create.svg"]
     assert ">kcli<" not in plots["create.svg"]
     assert ">30 students<" in plots["repeat.svg"]
-    assert dict(figures(found, NAMES)) == plots
+    assert dict(figures(found, NAMES, "minet-lab")) == plots
 
 
 def test_what_is_kept_is_read_again_and_something_else_is_refused(found, tmp_path):
@@ -121,6 +121,12 @@ def test_a_command_that_fails_says_its_last_words():
         timed(Command(["sh", "-c", "echo what went wrong >&2; exit 3"]), 30)
     with pytest.raises(LabError, match="cannot be run"):
         timed(Command(["/nowhere/program"]), 30)
+
+
+def test_a_command_has_to_say_what_it_should():
+    assert timed(Command(["echo", "changed=0 failed=0"], says=r"changed=0\b"), 30)
+    with pytest.raises(LabError, match=r"it does not say .*: changed=03"):
+        timed(Command(["echo", "changed=03"], says=r"changed=0\b"), 30)
 
 
 def test_a_command_that_takes_too_long_is_ended_with_its_children(tmp_path):

@@ -37,9 +37,6 @@ def _service(number: int) -> dict[str, object]:
         "restart": "unless-stopped",
         "ports": [f"{20000 + number}:2222"],
         "volumes": ["/srv/bench/access:/run/minet-lab/access:ro"],
-        "mem_limit": "256m",
-        "memswap_limit": "256m",
-        "pids_limit": 128,
         "security_opt": ["no-new-privileges"],
         "cap_drop": ["ALL"],
     }

@@ -3,7 +3,7 @@
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
 from benchmarks.compare.rows import Load, Verb
 
-_EACH = 'seq -f student%04g {size} | xargs -P "$(nproc)" -I NAME'
+_EACH = "seq -f student%04g {size} | xargs -I NAME"
 _OPTIONS = (
     "--quiet --connect qemu:///system --name NAME --virt-type qemu --osinfo linux2022 --memory 256 --vcpus 1",
     "--cpu kvm64 --import --noautoconsole --autostart --graphics none --network network=bench",
@@ -19,16 +19,16 @@ class VirtInstall(Contestant):
 
     name = "virt-install"
     how = (
-        "Debian's `virt-install --import` on the host itself, a process a guest, as many at once as there "
-        "are processors; removed by `virsh`, in the same way. It has no way to be given again: it refuses "
-        "names that exist."
+        "Debian's `virt-install --import` on the host itself, a guest after the other: two at once "
+        "fail, as each refreshes the pool. Removed by `virsh`, in the same way. It has no way to be given "
+        "again: it refuses names that exist."
     )
     kinds = frozenset({"guests"})
     verbs = frozenset({"create", "remove"})
     versions = ("echo virt-install $(virt-install --version)",)
 
     def prepare(self) -> None:
-        """Have a first guest, with which it makes a pool for seeds: two at once would both make it."""
+        """Have a first guest: with that, it makes a pool for seeds."""
         for verb in ("create", "remove"):
             self.arena.host.run(self._script(verb, 1))
 

@@ -4,7 +4,8 @@ from benchmarks.compare.contestant import ON_HOST, Command, Contestant
 from benchmarks.compare.rows import Load, Verb
 
 _GUEST = "- {{name: student{number:04}, distro: base, memory: 256, vcpus: 1, disks: [{{size: 3}}]}}\n"
-_IMAGES = "/var/lib/virt-lightning/pool/upstream"
+_POOL = "/var/lib/virt-lightning/pool"
+_IMAGES = f"{_POOL}/upstream"
 
 
 class VirtLightning(Contestant):
@@ -21,9 +22,10 @@ class VirtLightning(Contestant):
     versions = (f"ls {ON_HOST}/python | grep -o 'virt_lightning-[0-9.]*[0-9]'",)
 
     def prepare(self) -> None:
-        """Its pool with the base image, and a key, without which it does not begin."""
+        """Its pool with the base image, in memory as the others', and a key, which it asks for."""
         self.arena.host.run(
-            f"mkdir -p {_IMAGES} && cp /var/lib/libvirt/images/bench/base.qcow2 {_IMAGES}/"
+            f"mkdir -p {_POOL} && mount -t tmpfs tmpfs {_POOL} && mkdir -p {_IMAGES}"
+            f" && cp /var/lib/libvirt/images/bench/base.qcow2 {_IMAGES}/"
             " && chown -R libvirt-qemu:libvirt-qemu /var/lib/virt-lightning"
             " && ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519"
         )
