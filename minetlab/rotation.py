@@ -1,4 +1,4 @@
-"""Replace a student's key in guests that run: cloud-init gives keys at a guest's first boot only."""
+"""Replace a student's key in guests that run: a seed gives keys at a guest's first boot only."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""From the plan to what libvirt, cloud-init and sshd are handed: XML with its label, seeds, and keys."""
+"""From the plan to what libvirt, guests and sshd are handed: XML with its label, seeds, and keys."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -74,9 +74,9 @@ def guest_spec(
 
 
 def seed(lab: str, guest: Guest, network: Network) -> Seed:
-    """What cloud-init makes of the guest: accounts, host name, address.
+    """What is made of the guest: accounts, host name, address; said to cloud-init, and in plain files.
 
-    The instance's ID follows the content, as cloud-init does nothing about a seed of an instance it knows.
+    The instance's ID follows the content, as guests do nothing about a seed of an instance they know.
     """
     files = _seed_files(lab, guest, network, keys.student_public_keys(lab, guest.student))
     instance = uuid5(guest.uuid, _seed_identity(lab, guest, network))
@@ -89,7 +89,7 @@ def seed_volume(lab: str, guest: Guest, network: Network) -> str:
 
 
 def _seed_identity(lab: str, guest: Guest, network: Network) -> str:
-    """A hash of what a guest is to be restarted for, and cloud-init to run again.
+    """A hash of what a guest is to be restarted for, and its seed to be applied again.
 
     Of a generated key, only that it is one: docs/decisions/keys-are-replaced-in-running-guests.md.
     """
@@ -99,24 +99,42 @@ def _seed_identity(lab: str, guest: Guest, network: Network) -> str:
 def _seed_files(lab: str, guest: Guest, network: Network, student_keys: Iterable[str]) -> dict[str, str]:
     lab_key = keys.lab_key(lab).public
     student = guest.student
-    accounts = [
-        {"name": student.login, "full_name": student.name, "ssh_keys": [*student_keys, lab_key]},
-        {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": [lab_key]},
-    ]
+    values: dict[str, Any] = {
+        "lab": lab,
+        "guest": guest,
+        "accounts": [
+            {"name": student.login, "full_name": student.name, "ssh_keys": [*student_keys, lab_key]},
+            {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": [lab_key]},
+        ],
+        "host_key": keys.guest_host_key(lab, guest.name),
+        "gateway": network.gateway,
+        "nameservers": [str(each) for each in network.nameservers or (network.gateway,)],
+    }
     return {
-        "user-data": render(
-            "cloud-init/user-data.j2",
-            lab=lab,
-            guest=guest,
-            accounts=accounts,
-            host_key=keys.guest_host_key(lab, guest.name),
-        ),
-        "network-config": render(
-            "cloud-init/network-config.j2",
-            guest=guest,
-            gateway=network.gateway,
-            nameservers=[str(each) for each in network.nameservers or (network.gateway,)],
-        ),
+        "user-data": render("cloud-init/user-data.j2", **values),
+        "network-config": render("cloud-init/network-config.j2", **values),
+        **_plain_files(**values),
+    }
+
+
+def _plain_files(
+    guest: Guest, accounts: list[dict[str, Any]], host_key: keys.KeyPair, **values: Any
+) -> dict[str, str]:
+    """What templates/guest/usr/lib/minet-lab/identity puts in place."""
+    files = {
+        "etc/hostname": f"{guest.hostname}\n",
+        "etc/hosts": render("guest-seed/hosts.j2", guest=guest),
+        "etc/resolv.conf": render("guest-seed/resolv.conf.j2", **values),
+        "etc/ssh/ssh_host_ed25519_key.pub": f"{host_key.public}\n",
+        "etc/systemd/network/10-lan.network": render("guest-seed/lan.network.j2", guest=guest, **values),
+    }
+    opened_by = {each["name"]: "".join(f"{key}\n" for key in each["ssh_keys"]) for each in accounts}
+    return {
+        # Neither a login nor a name has a colon or a line's end in it.
+        "guest/accounts": "".join(f"{each['name']}:{each['full_name']}\n" for each in accounts),
+        "guest/host_key": host_key.private.read_text(),
+        **{f"guest/files/{path}": content for path, content in files.items()},
+        **{f"guest/keys/{login}": text for login, text in opened_by.items()},
     }
 
 

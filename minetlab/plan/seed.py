@@ -1,21 +1,26 @@
-"""The seed: what cloud-init reads at a guest's first boot, as a NoCloud ISO image.
+"""The seed: what makes a guest its own at its first boot, as an ISO image.
 
-NoCloud: https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html
+It is a NoCloud seed for cloud-init, see
+https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html. The lab's own image, which has no
+cloud-init, reads the folder ``guest`` of it, which says the same in plain files.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from pathlib import PurePosixPath
+from stat import S_IFREG
 
 from pycdlib.pycdlib import PyCdlib
 
 VOLUME_LABEL = "cidata"
+FILE_MODE = S_IFREG | 0o644
 
 
 @dataclass(frozen=True)
 class Seed:
-    """The files of a seed, by name: ``user-data``, ``meta-data``, ``network-config``."""
+    """The files of a seed, by path: ``user-data``, ``meta-data``, ``network-config``, ``guest/…``."""
 
     files: Mapping[str, str]
 
@@ -29,9 +34,18 @@ class Seed:
         """The image, with Rock Ridge names as cloud-init wants them."""
         image = PyCdlib()
         image.new(vol_ident=VOLUME_LABEL, rock_ridge="1.09")
-        for number, (name, content) in enumerate(sorted(self.files.items())):
+        # What ISO 9660 itself calls them nobody reads.
+        folders = {PurePosixPath(): ""}
+        for number, (path, content) in enumerate(
+            sorted((PurePosixPath(k), v) for k, v in self.files.items())
+        ):
+            for folder in reversed(path.parents):
+                if folder not in folders:
+                    folders[folder] = f"{folders[folder.parent]}/DIR{len(folders)}"
+                    image.add_directory(folders[folder], rr_name=folder.name)
             encoded = content.encode()
-            image.add_fp(BytesIO(encoded), len(encoded), f"/FILE{number}.;1", rr_name=name)
+            name = f"{folders[path.parent]}/FILE{number}.;1"
+            image.add_fp(BytesIO(encoded), len(encoded), name, rr_name=path.name, file_mode=FILE_MODE)
         written = BytesIO()
         image.write_fp(written)
         image.close()

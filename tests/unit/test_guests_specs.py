@@ -1,5 +1,8 @@
-"""What libvirt and cloud-init are handed."""
+"""What libvirt, cloud-init and the guest image are handed."""
 
+import configparser
+import subprocess
+from dataclasses import replace
 from io import BytesIO
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -7,9 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from lxml import etree
+from pycdlib.dr import DirectoryRecord
 from pycdlib.pycdlib import PyCdlib
 
 from minetlab.model import BridgedNetwork, GuestSize, NatNetwork
+from minetlab.plan import Guest
 from minetlab.plan.seed import Seed
 from minetlab.specs import guest_spec, network_spec, pool_xml, seed
 from tests.unit.guests import BASE, KEY, LAB, NETWORK, guest_specs, guests, network
@@ -126,6 +131,44 @@ def test_the_seed_gives_the_planned_address() -> None:
         assert lan["nameservers"] == {"addresses": [nameserver]}
 
 
+def plain_files(guest: Guest, settings: NatNetwork | BridgedNetwork = NETWORK) -> dict[str, str]:
+    """The files of a guest's seed that its own image reads, by path below their folder."""
+    files = seed(LAB, guest, settings).files
+    return {path.removeprefix("guest/"): text for path, text in files.items() if path.startswith("guest/")}
+
+
+def test_the_plain_files_say_what_cloud_init_is_told() -> None:
+    files, told = plain_files(GUEST), yaml.safe_load(seed(LAB, GUEST, NETWORK).files["user-data"])
+    assert files["accounts"].splitlines() == [f"{user['name']}:{user['gecos']}" for user in told["users"]]
+    for user in told["users"]:
+        assert files[f"keys/{user['name']}"].splitlines() == user["ssh_authorized_keys"]
+    assert files["host_key"] == told["ssh_keys"]["ed25519_private"]
+    assert files["files/etc/ssh/ssh_host_ed25519_key.pub"].strip() == told["ssh_keys"]["ed25519_public"]
+    assert files["files/etc/hostname"] == f"{told['hostname']}\n"
+    assert f"127.0.1.1 {told['hostname']}" in files["files/etc/hosts"].splitlines()
+
+
+@pytest.mark.parametrize("settings", [NETWORK, BRIDGED])
+def test_the_plain_files_give_the_planned_address(settings: NatNetwork | BridgedNetwork) -> None:
+    files = plain_files(GUEST, settings)
+    lan = configparser.ConfigParser()
+    lan.read_string(files["files/etc/systemd/network/10-lan.network"])
+    assert lan["Match"]["MACAddress"] == GUEST.mac
+    assert dict(lan["Network"]) == {"address": str(GUEST.address), "gateway": str(settings.gateway)}
+    nameservers = settings.nameservers or (settings.gateway,)
+    assert files["files/etc/resolv.conf"].splitlines() == [f"nameserver {each}" for each in nameservers]
+
+
+@pytest.mark.parametrize("name", ["Ève O'Neil", '"; $(reboot) `id` $HOME \\n', "-r", "名前 *", "a, b = c"])
+def test_a_name_is_taken_as_it_is(name: str) -> None:
+    """As dash reads it, for which nothing in it is special."""
+    guest = replace(GUEST, student=GUEST.student.model_copy(update={"name": name}))
+    read = 'IFS=: read -r login name && printf "%s\\n%s" "$login" "$name"'
+    accounts = plain_files(guest)["accounts"]
+    done = subprocess.run(["sh", "-c", read], input=accounts, capture_output=True, text=True, check=True)
+    assert done.stdout == f"s0\n{name}"
+
+
 def test_cloud_init_runs_again_only_for_a_changed_seed() -> None:
     def instance(settings: NatNetwork | BridgedNetwork) -> str:
         return str(yaml.safe_load(seed(LAB, GUEST, settings).files["meta-data"])["instance-id"])
@@ -136,6 +179,7 @@ def test_cloud_init_runs_again_only_for_a_changed_seed() -> None:
 
 def test_the_iso_is_what_cloud_init_looks_for() -> None:
     files = {"user-data": "#cloud-config\n", "meta-data": "a: é\n", "network-config": "version: 2\n"}
+    files |= {"guest/files/etc/hosts": "127.0.0.1 localhost\n", "guest/keys/eve": "ssh-ed25519 A\n"}
     image = PyCdlib()
     image.open_fp(BytesIO(Seed(files).iso()))
     assert image.pvd.volume_identifier.strip() == b"cidata"
@@ -143,5 +187,9 @@ def test_the_iso_is_what_cloud_init_looks_for() -> None:
         read = BytesIO()
         image.get_file_from_iso_fp(read, rr_path=f"/{name}")
         assert read.getvalue().decode() == content
+        record = image.get_record(rr_path=f"/{name}")
+        assert isinstance(record, DirectoryRecord)
+        assert record.rock_ridge
+        assert record.rock_ridge.get_file_mode() == 0o100644
     assert Seed(files).digest == Seed(dict(reversed(files.items()))).digest
     assert Seed(files).digest != Seed({**files, "meta-data": "a: e\n"}).digest
