@@ -25,7 +25,7 @@ SECTOR = 512
 PARTITION_START = 2**20
 BUILD_GIB = 5
 """Free disk that a build wants."""
-GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "normal", "configfile")
+GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "linux16", "normal", "configfile")
 
 # A small initramfs, quickly read: what it takes to mount the root file system here, and no more.
 _INITRAMFS = (
@@ -164,12 +164,13 @@ def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:
 
 def _boot_files(recipe: ImageRecipe, root_uuid: str) -> tuple[ImageFile, ...]:
     # Debian keeps /vmlinuz and /initrd.img pointing to the newest kernel that is installed.
-    linux = f"linux /vmlinuz root=UUID={root_uuid} ro {recipe.kernel_arguments}"
+    linux = f"{recipe.grub_command} /vmlinuz root=UUID={root_uuid} ro {recipe.kernel_arguments}"
+    initrd = recipe.grub_command.replace("linux", "initrd")
     fstab = f"UUID={root_uuid} / ext4 errors=remount-ro 0 0\n"
     return (
         ImageFile(path="/etc/fstab", content=fstab),
         *_INITRAMFS,
-        ImageFile(path="/boot/grub/grub.cfg", content=f"{linux}\ninitrd /initrd.img\nboot\n"),
+        ImageFile(path="/boot/grub/grub.cfg", content=f"{linux}\n{initrd} /initrd.img\nboot\n"),
     )
 
 

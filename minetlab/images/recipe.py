@@ -51,6 +51,8 @@ class ImageRecipe(BaseModel):
     :param hooks: shell commands run inside, as root, after that.
     :param disk_gib: size of the disk in GiB; the file takes only the room of its content.
     :param kernel_arguments: what the boot loader hands to the kernel, the root device apart.
+    :param grub_command: how GRUB loads the kernel: where it lies in the end, byte by byte (``linux``), or in
+        its place at once (``linux16``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +66,9 @@ class ImageRecipe(BaseModel):
     hooks: tuple[str, ...] = ()
     disk_gib: int = Field(default=10, ge=2, le=2000)
     kernel_arguments: str = "console=ttyS0"
+    grub_command: Literal["linux", "linux16"] = Field(
+        default="linux", exclude_if=lambda value: value == "linux"
+    )
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,5 @@
 import struct
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -6,10 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from minetlab.images import ImageFile, ImageRecipe
-from minetlab.images.disk import boot_record, write_files
+from minetlab.images.disk import _boot_files, boot_record, write_files
 from minetlab.images.guest import guest_recipe
 from minetlab.images.recipe import files_of
 from minetlab.images.toolbox import Toolbox
+from minetlab.paths import TEMPLATES
 
 RECIPE = ImageRecipe(name="base", suite="trixie", packages=("zsh",))
 
@@ -71,12 +73,45 @@ def test_the_boot_record_has_one_active_partition_up_to_the_end() -> None:
     assert record[462:510] == bytes(48)
 
 
-def test_the_guest_image_looks_for_its_seed_only() -> None:
+def test_the_guest_image_is_made_its_guests_by_its_seed_only() -> None:
     recipe = guest_recipe(12)
-    files = {file.path: file.content for file in recipe.files}
+    files = {file.path: file for file in recipe.files}
     assert recipe.suite == "bookworm"
-    assert {"cloud-init", "openssh-server", "qemu-guest-agent"} <= set(recipe.packages)
-    assert "datasource_list: [NoCloud]" in files["/etc/cloud/cloud.cfg.d/90-minet-lab.cfg"]
+    assert {"openssh-server", "qemu-guest-agent", "util-linux-extra"} <= set(recipe.packages)
+    assert not {"cloud-init", "python3"} & set(recipe.packages)
+    for program in ("grow", "identity", "init"):
+        assert files[f"/usr/lib/minet-lab/{program}"].mode == 0o755
+    assert "rm -f /etc/ssh/ssh_host_*" in recipe.hooks
+
+
+def test_what_no_login_needs_is_wanted_by_another_target() -> None:
+    hooks = "\n".join(guest_recipe().hooks)
+    for unit, target in (("dbus.socket", "sockets"), ("systemd-sysctl.service", "sysinit")):
+        assert f"ln -s /dev/null /etc/systemd/system/{target}.target.wants/{unit}" in hooks
+        assert f"{unit} /etc/systemd/system/multi-user.target.wants/{unit}" in hooks
+
+
+@pytest.mark.parametrize(
+    "program", [*(TEMPLATES / "guest/usr/lib/minet-lab").iterdir()], ids=lambda p: p.name
+)
+def test_programs_of_the_guest_are_shell_scripts(program: Path) -> None:
+    subprocess.run(["sh", "-n", str(program)], check=True)
+
+
+def test_the_boot_loader_says_how_the_kernel_is_loaded() -> None:
+    def grub_cfg(recipe: ImageRecipe) -> str:
+        return {file.path: file.content for file in _boot_files(recipe, "1-2")}["/boot/grub/grub.cfg"]
+
+    assert grub_cfg(RECIPE).startswith("linux /vmlinuz root=UUID=1-2 ro console=ttyS0\ninitrd /initrd.img\n")
+    in_place = RECIPE.model_copy(update={"grub_command": "linux16"})
+    assert grub_cfg(in_place).startswith(
+        "linux16 /vmlinuz root=UUID=1-2 ro console=ttyS0\ninitrd16 /initrd.img\n"
+    )
+
+
+def test_images_that_are_loaded_as_ever_stay_the_same() -> None:
+    assert "grub_command" not in RECIPE.model_dump_json()
+    assert RECIPE.model_copy(update={"grub_command": "linux16"}).digest != RECIPE.digest
 
 
 def test_a_tool_runs_through_the_loader_of_its_own_tree(tmp_path: Path) -> None:
