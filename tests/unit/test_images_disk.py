@@ -79,7 +79,7 @@ def test_the_guest_image_is_made_its_guests_by_its_seed_only() -> None:
     assert recipe.suite == "bookworm"
     assert {"openssh-server", "qemu-guest-agent", "util-linux-extra"} <= set(recipe.packages)
     assert not {"cloud-init", "python3"} & set(recipe.packages)
-    for program in ("grow", "identity", "init"):
+    for program in ("grow", "identity", "init", "processors"):
         assert files[f"/usr/lib/minet-lab/{program}"].mode == 0o755
     assert "rm -f /etc/ssh/ssh_host_*" in recipe.hooks
 
