@@ -15,8 +15,6 @@ local.include("deploys/images.py")
 
 if inventory.KVM_HOSTS in host.groups:
     local.include("deploys/kvm_host.py")
-    local.include("deploys/guest_images.py")
-    local.include("deploys/guests.py")
 
 if inventory.CONTAINER_HOSTS in host.groups:
     local.include("deploys/container_host.py")
@@ -25,3 +23,8 @@ if inventory.CONTAINER_HOSTS in host.groups:
     local.include("deploys/containers.py")
 
 local.include("deploys/jump.py")
+
+# Last, as guests take long to boot: nothing else waits for them, or is missing where one does not come up.
+if inventory.KVM_HOSTS in host.groups:
+    local.include("deploys/guest_images.py")
+    local.include("deploys/guests.py")

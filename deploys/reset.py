@@ -12,18 +12,6 @@ lock.held(name="Take the host's lock", lab=lab.name)
 
 local.include("deploys/remove.py")
 
-if inventory.KVM_HOSTS in host.groups:
-    settings = lab.kvm_host(host.name).settings
-    guests.running(
-        name="Run the students' guests",
-        lab=lab.name,
-        settings=settings,
-        guests=chosen.guests_on(host.name),
-        require_kvm=lab.require_kvm,
-        neighbours=plan.guests_on(host.name),
-    )
-    guests.ready(name="Wait for the guests to answer SSH", lab=lab.name, guests=chosen.guests_on(host.name))
-
 if inventory.CONTAINER_HOSTS in host.groups:
     limits = lab.container_host(host.name).settings.container
     containers = chosen.containers_on(host.name)
@@ -37,3 +25,15 @@ if inventory.CONTAINER_HOSTS in host.groups:
     )
 
 local.include("deploys/jump.py")
+
+if inventory.KVM_HOSTS in host.groups:
+    settings = lab.kvm_host(host.name).settings
+    guests.running(
+        name="Run the students' guests",
+        lab=lab.name,
+        settings=settings,
+        guests=chosen.guests_on(host.name),
+        require_kvm=lab.require_kvm,
+        neighbours=plan.guests_on(host.name),
+    )
+    guests.ready(name="Wait for the guests to answer SSH", lab=lab.name, guests=chosen.guests_on(host.name))

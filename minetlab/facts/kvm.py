@@ -67,3 +67,23 @@ class KvmModule(FactBase[KvmObserved]):
             options=content("options"),
             autoload=content("autoload"),
         )
+
+
+class IdleProcessors(FactBase[float]):
+    """How many of the host's processors had nothing to do for a moment, such as 1.7 of 2."""
+
+    @staticmethod
+    def default() -> float:
+        """None."""
+        return 0.0
+
+    def command(self) -> str:
+        """Print the number of processors, and twice, a third of a second apart, their times of proc(5)."""
+        return "nproc; grep '^cpu ' /proc/stat; sleep 0.3; grep '^cpu ' /proc/stat"
+
+    def process(self, output: list[str]) -> float:
+        """The share of the time that was idle, or waited for disks."""
+        processors, *times = output
+        before, after = ([int(word) for word in line.split()[1:9]] for line in times)
+        spent = [now - then for now, then in zip(after, before, strict=True)]
+        return int(processors) * (spent[3] + spent[4]) / max(sum(spent), 1)

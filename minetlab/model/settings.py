@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PositiveInt, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from minetlab.model.base import Frozen
 
@@ -130,6 +130,7 @@ class KvmHostSettings(Frozen):
     :param guest_tps: folders of ``tp/`` with a ``guest.toml``: the TPs that every guest has.
     :param capacity: how many students have their guest on it at most; None: any number.
     :param guests_run: False: guests are defined, with disk and seed, and not started.
+    :param boots_at_once: how many guests boot at once; None: as many as the host can carry.
     """
 
     guest_network: Network = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
@@ -138,6 +139,7 @@ class KvmHostSettings(Frozen):
     guest_tps: tuple[Slug, ...] = ()
     capacity: Capacity = None
     guests_run: bool = True
+    boots_at_once: PositiveInt | None = None
 
     @field_validator("guest_network", mode="before")
     @classmethod

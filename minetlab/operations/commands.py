@@ -1,10 +1,11 @@
 """What operations yield: commands, and failures in words that the administrator can act on."""
 
-from collections.abc import Generator
-from typing import TypeAlias
+from collections.abc import Generator, Mapping
+from typing import Any, TypeAlias
 
 from pyinfra import logger
-from pyinfra.api.command import FunctionCommand, PyinfraCommand
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import state
@@ -31,3 +32,26 @@ def fail(state: State, host: Host, error: LabError) -> bool:
     """Show the error as this host's; False, as a failed command says."""
     host.log_styled(str(error), log_func=logger.error, fg="red")
     return False
+
+
+def connector_arguments(host: Host) -> dict[str, Any]:
+    """How the operation at work has its commands run."""
+    given: Mapping[str, Any] = host.current_op_global_arguments or {}
+    return {key: value for key, value in given.items() if key in CONNECTOR_ARGUMENT_KEYS}
+
+
+def attempt(state: State, host: Host, command: StringCommand, failures: list[str]) -> bool:
+    """Run a command; True also if it fails, as others go on: what it says is shown, and kept for the end."""
+    # As the operation at work runs its own, sudo and all.
+    arguments = {**connector_arguments(host), **command.connector_arguments}
+    success, output = host.run_shell_command(command, **arguments)
+    if not success:
+        said = output.stderr or output.stdout
+        failures.append(said)
+        host.log_styled(said, log_func=logger.error, fg="red")
+    return True
+
+
+def none_failed(state: State, host: Host, failures: list[str]) -> bool:
+    """Whether all attempts succeeded: what failed has been shown."""
+    return not failures

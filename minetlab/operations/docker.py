@@ -18,6 +18,7 @@ from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
+from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
 from minetlab.plan.containers import (
     LAB_LABEL,
@@ -212,11 +213,10 @@ def _create_network(lab: str) -> StringCommand:
 
 
 def _converge(lab: str, changes: ContainerChanges) -> Commands:
-    for observed, spec in changes.recreate:
-        yield StringCommand("docker", "container", "rm", "--force", "--volumes", QuoteString(observed.name))
-        yield _run(lab, spec)
-    for spec in changes.create:
-        yield _run(lab, spec)
+    scripts = [f"{_removed(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
+    scripts += [_run(lab, spec) for spec in changes.create]
+    if scripts:
+        yield side_by_side(scripts)
     for command, names in (("start", changes.start), ("unpause", changes.unpause)):
         if names:
             yield StringCommand("docker", "container", command, *map(QuoteString, names))
@@ -231,10 +231,13 @@ def _converge(lab: str, changes: ContainerChanges) -> Commands:
         host.noop("every container runs as specified")
 
 
-def _run(lab: str, spec: Spec) -> StringCommand:
+def _removed(name: str) -> str:
+    return shlex.join(("docker", "container", "rm", "--force", "--volumes", name))
+
+
+def _run(lab: str, spec: Spec) -> str:
     labels = (f"--label={key}={value}" for key, value in spec.labels(lab).items())
-    words = (*spec.options(), *labels, spec.image)
-    return StringCommand("docker", "run", "--detach", *map(QuoteString, words))
+    return shlex.join(("docker", "run", "--detach", *spec.options(), *labels, spec.image))
 
 
 def _announce(changes: ContainerChanges) -> None:

@@ -1,4 +1,4 @@
-"""The two long waits for guests: until they are off, and until they answer SSH."""
+"""The long waits for guests: until they are off, until there is room for the next, until they answer SSH."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ from minetlab.errors import LabError
 from minetlab.facts.libvirt import ActiveDomains, Files, SshAnswers
 from minetlab.images.progress import Heartbeat
 from minetlab.operations import observe
-from minetlab.operations.commands import fail
+from minetlab.operations.commands import attempt, fail
+from minetlab.operations.shell import virsh_side_by_side
+from minetlab.plan.boots import Boots, boot_limit
 from minetlab.plan.layout import Layout
 from minetlab.plan.naming import named
 
@@ -20,8 +22,6 @@ POLL_INTERVAL = 2.0
 """Seconds between two looks at the host."""
 SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
-READY_LIMIT, READY_LIMIT_EMULATED = 300, 1800
-"""Seconds all guests of a host may take to answer SSH; emulated ones needed from one minute to twelve."""
 CONSOLES, CONSOLE_LINES = 3, 20
 """Guests whose console is shown where several do not come up, and lines of each."""
 ROOM = 30
@@ -41,42 +41,51 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     return True
 
 
-def wait_until_ready(state: State, host: Host, lab: str, addresses: dict[str, str], what: str) -> bool:
-    """Wait until an SSH server answers at each address; False, and why is shown, if that fails.
+def start_in_turn(state: State, host: Host, boots: Boots, failures: list[str]) -> bool:
+    """Start guests, the next ones as those before them answer SSH; False where the host is lost.
 
-    :param addresses: guests' names by address.
-    :param what: how the wait is called.
+    :param failures: where to put what is said of those that cannot be started.
     """
-    obstacle = obstacle_to_readiness(host, lab, addresses, what)
-    return fail(state, host, obstacle) if obstacle else True
-
-
-def obstacle_to_readiness(
-    host: Host, lab: str, addresses: dict[str, str], what: str = "guests boot"
-) -> LabError | None:
-    """Wait until an SSH server answers at each address.
-
-    :param addresses: guests' names by address.
-    :param what: how the wait is called.
-    :returns: why it does not: with the end of the consoles of guests that are late or not running at all.
-    """
-    heartbeat = Heartbeat(what, host.log)
+    heartbeat = Heartbeat("guests start", host.log)
     while True:
-        answering = host.get_fact(SshAnswers, addresses=tuple(addresses))
+        if due := boots.due(time.monotonic()):
+            attempt(state, host, virsh_side_by_side([("start", name)] for name in due), failures)
+        if not boots.waiting:
+            return True
+        heartbeat.beat(f": {boots}")
+        time.sleep(POLL_INTERVAL)
+        booting = boots.booting
+        answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()))
+        running = host.get_fact(ActiveDomains)
+        if host in current.failed_hosts:
+            return fail(state, host, _lost(host))
+        boots.done([each for each in booting if booting[each] in answering or each not in running])
+
+
+def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> LabError | None:
+    """Wait until an SSH server answers at each address; one that does not come up does not hide the others.
+
+    :param addresses: guests' names by address.
+    :returns: why some do not: with the end of the consoles of those that are late or not running at all.
+    """
+    heartbeat = Heartbeat("guests boot", host.log)
+    late = dict(addresses)
+    while True:
+        answering = host.get_fact(SshAnswers, addresses=tuple(late))
         if host in current.failed_hosts:
             return _lost(host)
-        late = [name for address, name in addresses.items() if address not in answering]
+        late = {address: name for address, name in late.items() if address not in answering}
         if not late:
-            host.log(f"SSH answers at {named(addresses.values(), room=ROOM)} ({heartbeat.elapsed:.0f} s)")
+            names = named(addresses.values(), room=ROOM)
+            host.log(f"SSH answers at {names} ({heartbeat.elapsed:.0f} s)")
             return None
         running = host.get_fact(ActiveDomains)
-        if off := [name for name in late if name not in running]:
-            return _told(host, lab, off, "are not running")
-        kvm = observe.kvm(lab)
-        limit = READY_LIMIT if kvm.works and not kvm.emulated else READY_LIMIT_EMULATED
-        if heartbeat.elapsed > limit:
-            return _told(host, lab, late, f"do not answer SSH after {limit} s")
-        heartbeat.beat(_waiting(late, len(addresses), "answer"))
+        booting = [name for name in late.values() if name in running]
+        limit = boot_limit(observe.kvm(lab))
+        if not booting or heartbeat.elapsed > limit:
+            off = [name for name in late.values() if name not in running]
+            return _told(host, lab, off, booting, limit)
+        heartbeat.beat(_waiting(list(late.values()), len(addresses), "answer"))
         time.sleep(POLL_INTERVAL)
 
 
@@ -100,11 +109,13 @@ def _lost(host: Host) -> LabError:
     )
 
 
-def _told(host: Host, lab: str, names: list[str], why: str) -> LabError:
-    paths = tuple(map(Layout(lab).console, names[:CONSOLES]))
+def _told(host: Host, lab: str, off: list[str], late: list[str], limit: int) -> LabError:
+    reasons = ("are not running", off), (f"do not answer SSH after {limit} s", late)
+    said = "; ".join(f"guests {why}: {named(names)}" for why, names in reasons if names)
+    paths = tuple(map(Layout(lab).console, [*off, *late][:CONSOLES]))
     consoles = host.get_fact(Files, paths=paths, last=CONSOLE_LINES)
     shown = "".join(f"\n  the end of {path}:\n{text.rstrip()}" for path, text in consoles.items())
     return LabError(
-        f"{host.name}: guests {why}: {named(names)}{shown}",
-        next_step=f"on {host.name}, look at one by: virsh console {names[0]}",
+        f"{host.name}: {said}{shown}",
+        next_step=f"on {host.name}, look at one by: virsh console {[*off, *late][0]}",
     )

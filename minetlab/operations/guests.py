@@ -1,23 +1,25 @@
 """Operations on guests: their disks, seeds and domains, and the wait until they are up."""
 
-from collections.abc import Iterable
-from hashlib import sha256
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 
 from pyinfra import logger
-from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
+from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from minetlab import guest_image, specs
 from minetlab.errors import LabError
+from minetlab.facts.kvm import IdleProcessors
 from minetlab.model import KvmHostSettings, Network
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, announces, failure
-from minetlab.operations.guest_waits import obstacle_to_readiness, wait_until_off, wait_until_ready
+from minetlab.operations.commands import Commands, announces, attempt, failure, none_failed
+from minetlab.operations.guest_waits import obstacle_to_readiness, start_in_turn, wait_until_off
 from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
-from minetlab.operations.shell import all_of, fed, install_text, virsh
+from minetlab.operations.shell import received, virsh, virsh_side_by_side
 from minetlab.plan import Guest
+from minetlab.plan.boots import Boots, boot_limit, boots_at_once
 from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import IMAGES, Layout, overlay
@@ -35,6 +37,9 @@ def running(
     neighbours: tuple[Guest, ...] = (),
 ) -> Commands:
     """Have these guests there, each as specified, and running where they are to run.
+
+    They are started as many at a time as the host can have boot, the next ones as those before them answer
+    SSH; the last of them may still be booting at the end: see :func:`ready`.
 
     One that is not to run is only defined, and left running if it runs. One that runs and whose spec has
     changed is shut down and started anew; its disk stays. Guests of the lab that are not among these, and
@@ -67,10 +72,10 @@ def running(
         for guest in guests
         if guest.name in missing
     }
-    # On an emulated host, guests that boot side by side take turns holding each other's locks: several
-    # times slower than one after the other (docs/decisions/emulated-hosts-boot-guests-in-turn.md).
-    in_turn = {guest.name: str(guest.address.ip) for guest in guests if kvm.emulated}
-    yield from observe.changing(_converge(Layout(lab), changes, images, in_turn))
+    addresses = {guest.name: str(guest.address.ip) for guest in guests}
+    starting = {spec.name: addresses[spec.name] for spec in changes.start}
+    boots = Boots(starting, settings.boots_at_once or _boots_at_once(kvm, starting), boot_limit(kvm))
+    yield from observe.changing(_converge(Layout(lab), changes, images, boots))
 
 
 @operation()
@@ -87,8 +92,9 @@ def seeds(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
     there = [guest for guest, volume in volumes.items() if volume in observed.volumes]
     if not there:
         host.noop("none of these guests is there")
-    for guest in there:
-        yield _write_seed(Layout(lab), volumes[guest], specs.seed(lab, guest, network).iso())
+        return
+    written = {f"disks/{volumes[guest]}": specs.seed(lab, guest, network).iso() for guest in there}
+    yield received(written, Layout(lab).folder)
 
 
 @operation()
@@ -116,6 +122,13 @@ def _specs(
         )
         for guest in guests
     )
+
+
+def _boots_at_once(kvm: KvmObserved, starting: Collection[str]) -> int:
+    # Asked only if it matters: it takes a moment of its own.
+    if kvm.emulated or len(starting) < 2 or not state.is_executing:  # noqa: PLR2004 (nobody waits for one)
+        return 1
+    return boots_at_once(kvm, host.get_fact(IdleProcessors))
 
 
 def _obstacle(
@@ -156,54 +169,47 @@ def _shortage(changes: GuestChanges, observed: LibvirtObserved) -> LabError | No
     return None
 
 
-def _converge(
-    layout: Layout, changes: GuestChanges, images: dict[str, bytes], in_turn: dict[str, str]
-) -> Commands:
-    """Make the changes.
+def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes], boots: Boots) -> Commands:
+    """Make the changes, to all guests side by side. What fails of one does not keep the others from starting.
 
     :param images: content of the missing seeds, by guest.
-    :param in_turn: addresses of the guests that have to answer before the next is started.
+    :param boots: the guests to start.
     """
-    for spec in changes.seeds:
-        yield _write_seed(layout, spec.seed, images[spec.name])
+    failures: list[str] = []
+    files = {f"disks/{spec.seed}": images[spec.name] for spec in changes.seeds}
+    files |= {f"specs/domain-{spec.name}.xml": spec.xml.encode() for spec in changes.define}
+    if files:
+        yield received(files, layout.folder)
     if changes.seeds:
         yield virsh("pool-refresh", layout.lab)
     yield from _shut_down([spec.name for spec in changes.shut_down])
-    for spec in changes.overlays:
-        yield _make_overlay(layout, spec)
-    for spec in changes.grow:
-        yield virsh("vol-resize", overlay(spec.name), str(spec.disk), "--pool", layout.lab)
-    for spec in changes.define:
-        path = layout.spec("domain", spec.name)
-        yield all_of(install_text(spec.xml, path), virsh("define --validate", path))
-    for spec in changes.autostart:
-        yield virsh("autostart", spec.name)
-    for spec in changes.no_autostart:
-        yield virsh("autostart --disable", spec.name)
-    for number, spec in enumerate(changes.start, start=1):
-        yield virsh("start", spec.name)
-        if spec.name in in_turn:
-            address, what = in_turn[spec.name], f"guest {number} of {len(changes.start)} boots"
-            yield FunctionCommand(wait_until_ready, (layout.lab, {address: spec.name}, what), {})
+    if steps := _steps(layout, changes):
+        yield FunctionCommand(attempt, (virsh_side_by_side(steps.values()), failures), {})
+    if changes.start:
+        yield FunctionCommand(start_in_turn, (boots, failures), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
+    if steps or changes.start:
+        yield FunctionCommand(none_failed, (failures,), {})
 
 
-def _write_seed(layout: Layout, volume: str, image: bytes) -> StringCommand:
-    new = f"{layout.folder}/{volume}.new"
-    # The guest's host key is in it.
-    return fed(
-        image,
-        *("(umask 077; cat >", QuoteString(new), ") && echo"),
-        QuoteString(f"{sha256(image).hexdigest()}  {new}"),
-        *("| sha256sum --check --quiet && mv -f", QuoteString(new), QuoteString(layout.disk(volume))),
-    )
-
-
-def _make_overlay(layout: Layout, spec: GuestSpec) -> StringCommand:
-    size = ("--capacity", str(spec.disk), "--format", "qcow2")
-    backing = ("--backing-vol", layout.disk(spec.base), "--backing-vol-format", "qcow2")
-    return virsh("vol-create-as", layout.lab, overlay(spec.name), *size, *backing)
+def _steps(layout: Layout, changes: GuestChanges) -> dict[str, list[tuple[str, ...]]]:
+    """What virsh has to do for each guest before it is started, in this order."""
+    steps: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    pool = ("--pool", layout.lab)
+    for spec in changes.overlays:
+        size = ("--capacity", str(spec.disk), "--format", "qcow2")
+        backing = ("--backing-vol", layout.disk(spec.base), "--backing-vol-format", "qcow2")
+        steps[spec.name].append(("vol-create-as", layout.lab, overlay(spec.name), *size, *backing))
+    for spec in changes.grow:
+        steps[spec.name].append(("vol-resize", overlay(spec.name), str(spec.disk), *pool))
+    for spec in changes.define:
+        steps[spec.name].append(("define", "--validate", layout.spec("domain", spec.name)))
+    for spec in changes.autostart:
+        steps[spec.name].append(("autostart", spec.name))
+    for spec in changes.no_autostart:
+        steps[spec.name].append(("autostart", "--disable", spec.name))
+    return steps
 
 
 def _shut_down(names: list[str]) -> Commands:

@@ -1,5 +1,8 @@
 """Operations on a KVM host's libvirt: its services, the lab's pool and network, and their removal."""
 
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
 from pyinfra import logger
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -12,7 +15,7 @@ from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.model import Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
-from minetlab.operations.shell import all_of, install_text, virsh
+from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.plan.layout import ROOT, Layout
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Pool
@@ -91,7 +94,7 @@ def absent(lab: str) -> Commands:
         yield failure(problem)
         return
     commands = [
-        *_remove_domains(lab, observed),
+        *remove_domains(lab, observed.domains_of(lab), {}),
         *_remove_network(lab, observed),
         *_remove_files(lab, observed),
     ]
@@ -173,20 +176,25 @@ def _plug_in_again(network: str) -> StringCommand:
     )
 
 
-def remove_domain(domain: Domain) -> Commands:
-    """Remove a domain, and what libvirt keeps of it beside its volumes."""
-    if domain.active:
-        yield virsh("destroy", domain.uuid)
-    yield virsh("undefine --managed-save --snapshots-metadata --checkpoints-metadata --nvram", domain.uuid)
-    # QEMU's own log, which libvirt keeps for ever; a digit is appended when it is rotated.
-    yield StringCommand(
-        "rm -f", StringCommand("/var/log/libvirt/qemu/", QuoteString(domain.name), ".log*", _separator="")
-    )
+def remove_domains(lab: str, domains: Iterable[Domain], volumes: Mapping[str, Sequence[str]]) -> Commands:
+    """Remove domains side by side, with these volumes of the lab's, and what libvirt keeps of them beside.
+
+    :param volumes: by the names of guests, which need not have a domain any more.
+    """
+    steps = {domain.name: _domain_removal(domain) for domain in domains}
+    for guest, names in volumes.items():
+        steps[guest] = [*steps.get(guest, ()), *(("vol-delete", name, "--pool", lab) for name in names)]
+    if steps:
+        yield virsh_side_by_side(steps.values())
+        # QEMU's own logs, which libvirt keeps for ever; a digit is appended when one is rotated.
+        logs = (f"/var/log/libvirt/qemu/{shlex.quote(name)}.log*" for name in steps)
+        yield StringCommand("rm -f", *logs)
 
 
-def _remove_domains(lab: str, observed: LibvirtObserved) -> Commands:
-    for domain in observed.domains_of(lab):
-        yield from remove_domain(domain)
+def _domain_removal(domain: Domain) -> list[tuple[str, ...]]:
+    kept = ("--managed-save", "--snapshots-metadata", "--checkpoints-metadata", "--nvram")
+    destroy = [("destroy", domain.uuid)] if domain.active else []
+    return [*destroy, ("undefine", *kept, domain.uuid)]
 
 
 def _remove_network(lab: str, observed: LibvirtObserved) -> Commands:

@@ -8,13 +8,10 @@ import getpass
 import platform
 import shlex
 import time
-from collections.abc import Mapping
 from secrets import token_hex
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from gevent import Greenlet, spawn
-from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
@@ -25,7 +22,7 @@ from pyinfra.context import ctx_state, host, state
 from minetlab.errors import LabError
 from minetlab.facts.lock import LockHolder
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, fail, failure
+from minetlab.operations.commands import Commands, connector_arguments, fail, failure
 from minetlab.plan.lock import LOCK, Holder
 
 PATIENCE = 5
@@ -74,12 +71,10 @@ def _taken(host: Host, lab: str, path: str) -> LabError | None:
         return None
     run = token_hex(8)
     me = Holder(run, f"{getpass.getuser()}@{platform.node()}", lab)
-    given: Mapping[str, Any] = host.current_op_global_arguments or {}
-    arguments = {key: value for key, value in given.items() if key in CONNECTOR_ARGUMENT_KEYS}
     command = _HOLD.format(
         path=shlex.quote(path), patience=PATIENCE, holder=shlex.quote(me.line), pulse=PULSE
     )
-    holding = spawn(host.run_shell_command, StringCommand(command), **arguments)
+    holding = spawn(host.run_shell_command, StringCommand(command), **connector_arguments(host))
     holder = host.get_fact(LockHolder, path=path, run=run)
     if holder and holder.run == run:
         _holding[host] = holding

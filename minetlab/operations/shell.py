@@ -1,10 +1,19 @@
 """Shell commands that several operations share."""
 
 import base64
+import io
+import shlex
+import tarfile
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from pathlib import PurePosixPath
 
 from pyinfra.api.command import QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
+
+SCRIPTS = 16
+"""Into how many scripts, at least, virsh commands for more things than that are divided."""
 
 
 def virsh(command: str, *words: str | QuoteString) -> StringCommand:
@@ -39,3 +48,57 @@ def all_of(*commands: StringCommand) -> StringCommand:
     for command in commands:
         bits += ["&&", command] if bits else [command]
     return StringCommand(*bits)
+
+
+def side_by_side(scripts: Iterable[str]) -> StringCommand:
+    """Run these shell scripts side by side; all are run, and none may fail.
+
+    Four for each processor of the host, as libvirtd and dockerd wait for much else while they serve one.
+    """
+    words = 'xargs --null --no-run-if-empty --max-args=1 --max-procs="$(($(nproc) * 4))" sh -c'
+    return fed("\0".join(scripts).encode(), words)
+
+
+def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringCommand:
+    """Run virsh commands for many things side by side; all are run, and none may fail.
+
+    :param steps: for each thing its commands, in their order, each by its words.
+    """
+    each = [tuple(commands) for commands in steps]
+    # A virsh of its own takes a tenth of what starting a guest does; sixteen keep the host's processors busy.
+    size = max(len(each) // SCRIPTS, 1)
+    parts = (each[first : first + size] for first in range(0, len(each), size))
+    return side_by_side(virsh_script(chain.from_iterable(part)) for part in parts)
+
+
+def virsh_script(commands: Iterable[Iterable[str]]) -> str:
+    """A shell script that runs virsh commands by one virsh: each is run, and the script fails if one does.
+
+    virsh itself ends as the last of them did: its errors are known by what it says of them.
+
+    :param commands: each by its words.
+    """
+    words = shlex.quote("; ".join(map(shlex.join, commands)))
+    return f'said=$({VIRSH} {words} 2>&1 >/dev/null); [ -z "$said" ] || {{ echo "$said" >&2; exit 1; }}'
+
+
+def received(files: Mapping[str, bytes], folder: str) -> StringCommand:
+    """Write files that only root may read, each whole or not at all, by one command whatever their number.
+
+    :param files: contents, by paths below the folder; what is above each is there.
+    """
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(content), 0o600
+            tar.addfile(member, io.BytesIO(content))
+    new = f"{folder}/.received"
+    parents = sorted({str(PurePosixPath(path).parent) for path in files})
+    moves = (f"mv -f {shlex.quote(f'{new}/{each}')}/* {shlex.quote(f'{folder}/{each}')}" for each in parents)
+    return fed(
+        archive.getvalue(),
+        f"(rm -rf {shlex.quote(new)} && mkdir -m 0700 {shlex.quote(new)} &&",
+        f"tar --extract --gzip --no-same-owner --directory={shlex.quote(new)} &&",
+        f"{' && '.join(moves)} && rm -rf {shlex.quote(new)})",
+    )

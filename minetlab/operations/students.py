@@ -11,7 +11,7 @@ from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import unanswered
-from minetlab.operations.libvirt import remove_domain
+from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
 from minetlab.plan.containers import access_folder
@@ -92,18 +92,16 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
 
 def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObserved) -> Commands:
     layout = Layout(lab)
-    domains = {domain.name: domain for domain in observed.domains_of(lab)}
-    for guest in guests:
-        if guest.name in domains:
-            yield from remove_domain(domains[guest.name])
-        elif guest.name in observed.domains:
-            continue  # somebody else's: their files are not ours either
-        volumes = [volume for volume in observed.volumes if is_volume_of(volume, guest.name)]
-        for volume in volumes:
-            yield virsh("vol-delete", volume, "--pool", lab)
-        if guest.name in domains or volumes:
-            files = (layout.console(guest.name), layout.spec("domain", guest.name))
-            yield StringCommand("rm -f", *map(QuoteString, files))
+    ours = {domain.name: domain for domain in observed.domains_of(lab)}
+    # Where the name is somebody else's now, so are the files.
+    names = [guest.name for guest in guests if guest.name in ours or guest.name not in observed.domains]
+    volumes = {name: [each for each in observed.volumes if is_volume_of(each, name)] for name in names}
+    there = [name for name in names if name in ours or volumes[name]]
+    if there:
+        domains = [ours[name] for name in there if name in ours]
+        yield from remove_domains(lab, domains, {name: volumes[name] for name in there})
+        files = (file for name in there for file in (layout.console(name), layout.spec("domain", name)))
+        yield StringCommand("rm -f", *map(QuoteString, files))
 
 
 def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], set[str]]:

@@ -1,7 +1,10 @@
 """Run operations on a host of pyinfra's ``@fake`` connector, as a deploy would."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import base64
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfra.api.config import Config
@@ -18,7 +21,10 @@ from pyinfra.connectors.fake import FakeConnector
 class Run:
     """What came of it.
 
-    :param commands: the commands the host was sent while the operation ran, facts included.
+    :param commands: what the host ran while the operation did, facts included: of those that it was sent at
+        once, to run side by side, each.
+    :param round_trips: how many times it was sent anything.
+    :param files: the files that were sent to it, by path, in archives.
     :param changed: whether the operation counts as a change.
     :param failed: whether the host failed.
     """
@@ -26,6 +32,8 @@ class Run:
     commands: list[str]
     changed: bool
     failed: bool
+    round_trips: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)
 
     def sent(self, words: str) -> list[str]:
         """The commands that begin with these words."""
@@ -65,10 +73,42 @@ def run_operations(
     connect_all(state)
     host = inventory.get_host(names[0])
     assert isinstance(host.connector, FakeConnector)
-    commands = host.connector.executed_commands
+    sent = _record(host.connector)
     metas = [add_op(state, operation, **arguments)[host] for operation, arguments in operations]
+    failed = False
     try:
         run_ops(state)
     except PyinfraError:  # of one host, none remains
-        return Run(commands, changed=False, failed=True)
-    return Run(commands, changed=any(meta.did_change() for meta in metas), failed=False)
+        failed = True
+    return Run(
+        [each for command, fed in sent for each in _run_by(command, fed)],
+        changed=not failed and any(meta.did_change() for meta in metas),
+        failed=failed,
+        round_trips=len(sent),
+        files=dict(file for command, fed in sent if fed and "tar " in command for file in _of_tar(fed)),
+    )
+
+
+def _record(connector: FakeConnector) -> list[tuple[str, bytes]]:
+    """Have what the host is sent kept from now on: commands, and what each reads from its standard input."""
+    sent: list[tuple[str, bytes]] = []
+    run = connector.run_shell_command
+
+    def recorded(command: Any, *words: Any, **arguments: Any) -> Any:
+        answer = run(command, *words, **arguments)
+        sent.append((connector.executed_commands[-1], base64.b64decode(arguments.get("_stdin") or "")))
+        return answer
+
+    connector.run_shell_command = recorded  # type: ignore[method-assign]
+    return sent
+
+
+def _run_by(command: str, fed: bytes) -> list[str]:
+    return fed.decode().split("\0") if "xargs" in command else [command]
+
+
+def _of_tar(archive: bytes) -> Iterable[tuple[str, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            if content := tar.extractfile(member):
+                yield member.name, content.read()

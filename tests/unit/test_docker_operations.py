@@ -64,6 +64,7 @@ def run_containers(responses: dict[str, list[str]], limits: ContainerLimits = LI
 def test_containers_are_created() -> None:
     run = run_containers(answer())
     assert len(run.sent("docker run --detach")) == len(CONTAINERS)
+    assert run.round_trips == 3
     assert f"--label=org.minet-lab.spec={SPECS[0].digest}" in run.sent("docker run")[0]
 
 
@@ -122,8 +123,9 @@ def test_stopped_containers_start_in_one_command() -> None:
 
 def test_changed_limit_recreates() -> None:
     run = run_containers(answer(NETWORK, *container_lines()), ContainerLimits(memory=300, pids=128))
-    assert len(run.sent("docker container rm --force --volumes minet-s0-processus")) == 1
-    assert "--memory=300m" in run.sent("docker run")[0]
+    (anew,) = run.sent("docker container rm --force --volumes minet-s0-processus && docker run --detach ")
+    assert "--memory=300m" in anew
+    assert (run.round_trips, len(run.commands)) == (2, 1 + len(CONTAINERS))
 
 
 def test_a_dead_daemon_fails_the_host_and_touches_nothing() -> None:

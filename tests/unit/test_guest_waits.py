@@ -11,7 +11,7 @@ from minetlab.operations import guest_waits
 from minetlab.operations import guests as operations
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import LAB, SETTINGS, answer, guests
-from tests.unit.test_guests_operations import KVM, RUNNING, SSH, STATE, WORKING
+from tests.unit.test_guests_operations import IDLE, KVM, RUNNING, SSH, STATE, WORKING, times
 
 CLASS = guests(40)
 NAMES = [guest.name for guest in CLASS]
@@ -63,7 +63,7 @@ def test_so_is_that_of_a_shutdown(monkeypatch: pytest.MonkeyPatch, said: pytest.
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
     run = run_operation(
         operations.running,
-        {STATE: answer(40), KVM: WORKING, RUNNING: NAMES},
+        {STATE: answer(40), KVM: WORKING, RUNNING: NAMES, IDLE: times(64)},
         lab=LAB,
         settings=settings,
         guests=CLASS,

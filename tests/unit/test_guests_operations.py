@@ -1,6 +1,11 @@
 """Guests and their image, on a host that answers from a script."""
 
+import base64
 import hashlib
+import os
+import shlex
+import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +13,25 @@ import pytest
 
 from minetlab.facts.libvirt import SshAnswers
 from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
-from minetlab.operations import guest_images, guest_waits
+from minetlab.operations import guest_images, guest_waits, shell
 from minetlab.operations import guests as operations
+from minetlab.operations.commands import attempt
+from minetlab.plan import boots
+from minetlab.plan.boots import Boots
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
 
 STATE, KVM, SSH, RUNNING = "@installed", "/proc/cpuinfo", "/dev/tcp", "list --name"
 WORKING = ["vendor AuthenticAMD", "feature svm", "loaded kvm_amd", "nested 1", "users 0", "device yes"]
 EMPTY = ["@memory", "64000", "@disk", "64000", "@installed", "@domains", "@xml"]
+
+
+IDLE = "nproc"
+
+
+def times(idle: int, of: int = 64) -> list[str]:
+    """What a host says of so many idle processors."""
+    return [str(of), "cpu 10 0 10 100 0 0 0 0 0 0", f"cpu {10 + of - idle} 0 10 {100 + idle} 0 0 0 0 0 0"]
 
 
 def running(
@@ -33,7 +49,8 @@ def running(
         "guests": guests(number, run=run),
         "require_kvm": require_kvm,
     }
-    return run_operation(operations.running, {STATE: lines, KVM: kvm}, lab=LAB, diff=diff, **arguments)
+    responses = {STATE: lines, KVM: kvm, IDLE: times(64)}
+    return run_operation(operations.running, responses, lab=LAB, diff=diff, **arguments)
 
 
 def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
@@ -41,32 +58,103 @@ def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
     assert (len(run.commands), run.changed, run.failed) == (2, False, False)
 
 
+def steps_of(script: str) -> list[list[str]]:
+    """What a script has virsh do: the words of each command."""
+    said = shlex.split(script.partition("///system ")[2])[0]
+    return [shlex.split(each) for each in said.split("; ")]
+
+
+def steps(run: Run) -> list[list[str]]:
+    return [step for command in run.commands if command.startswith("said=") for step in steps_of(command)]
+
+
 def test_guests_are_made_in_the_order_they_need() -> None:
-    commands = running(EMPTY, 2).commands[2:]
-    text = "\n".join(commands)
-    steps = ("pool-refresh", "vol-create-as", "define --validate", "autostart minet-s0", "start minet-s0")
-    assert [text.index(step) for step in steps] == sorted(text.index(step) for step in steps)
-    assert "base-0123456789ab.qcow2" in text
+    run = running(EMPTY, 2)
+    assert (run.changed, run.failed) == (True, False)
+    asked, received, refreshed = run.commands[2:5]
+    assert asked.startswith(IDLE)
+    assert "tar --extract" in received
+    assert refreshed.endswith(f"pool-refresh {LAB}")
+    made = ["vol-create-as", "define", "autostart"]
+    assert [step[0] for step in steps(run)] == [*made, *made, "start", "start"]
+    assert [step[1] for step in steps(run) if step[0] == "start"] == ["minet-s0", "minet-s1"]
+    assert "base-0123456789ab.qcow2" in str(steps(run))
+
+
+def test_whatever_their_number_guests_are_made_by_as_many_round_trips() -> None:
+    two, thirty = running(EMPTY, 2), running(EMPTY, 30)
+    assert two.round_trips == thirty.round_trips
+    assert [len([step for step in steps(run) if step[0] == "start"]) for run in (two, thirty)] == [2, 30]
+    assert sum(name.startswith("disks/minet-s") for name in thirty.files) == 30
+    assert thirty.files["specs/domain-minet-s7.xml"].startswith(b"<domain ")
 
 
 def test_guests_that_are_not_to_run_are_made_and_not_started() -> None:
-    commands = running(EMPTY, 2, run=False).commands[2:]
-    assert sum("define --validate" in command for command in commands) == 2
-    assert sum("vol-create-as" in command for command in commands) == 2
-    assert not [each for each in commands for word in ("start", "autostart") if word in each.split()]
+    made = [step[0] for step in steps(running(EMPTY, 2, run=False))]
+    assert made == 2 * ["vol-create-as", "define"]
     again = running(answer(30, active=False, autostart=False), 30, run=False)
     assert (len(again.commands), again.changed, again.failed) == (2, False, False)
     assert not running(answer(3, active=False, autostart=False, memory=10), 3, run=False).failed
+
+
+def test_what_fails_of_one_guest_is_shown_and_keeps_no_other_from_starting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(2), "require_kvm": False}
+    said = {"success": False, "stderr": ["error: Failed to define domain from minet-s0.xml"]}
+    run = run_operation(operations.running, {STATE: EMPTY, KVM: WORKING, "xargs": said}, lab=LAB, **arguments)
+    assert run.failed
+    assert [step[1] for step in steps(run) if step[0] == "start"] == ["minet-s0", "minet-s1"]
+    assert "error: Failed to define domain from minet-s0.xml" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "step", [["vol-create-as", "minet", "a.qcow2"], ["define", "/a b/it's.xml"], ["start", 'a"b']]
+)
+def test_virsh_is_told_words_and_not_what_a_shell_makes_of_them(step: list[str], tmp_path: Path) -> None:
+    virsh = tmp_path / "virsh"
+    virsh.write_text('#!/bin/sh\nprintf "%s" "$4" >"${0%/*}/said"\n')
+    virsh.chmod(0o755)
+    script = shell.virsh_script([step, ["list"]])
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert subprocess.run(["/bin/sh", "-c", script], env=environment, check=False).returncode == 0
+    assert [shlex.split(each) for each in (tmp_path / "said").read_text().split("; ")] == [step, ["list"]]
+
+
+def test_a_script_fails_by_what_virsh_says_also_where_its_last_command_succeeds(tmp_path: Path) -> None:
+    virsh = tmp_path / "virsh"
+    virsh.write_text("#!/bin/sh\necho error: no such domain >&2\n")
+    virsh.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    script = shell.virsh_script([["start", "a"], ["list"]])
+    done = subprocess.run(["/bin/sh", "-c", script], env=environment, check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"error: no such domain\n")
+
+
+def test_files_are_received_whole_and_only_for_root(tmp_path: Path) -> None:
+    for folder in ("disks", "specs"):
+        (tmp_path / folder).mkdir()
+    files = {f"disks/s{number}.iso": bytes([number]) * 5000 for number in range(40)} | {
+        "specs/a.xml": b"<a/>"
+    }
+    command = shell.received(files, str(tmp_path))
+    sent = str(command.connector_arguments["_stdin"]).encode()
+    script = command.get_raw_value()
+    subprocess.run(["/bin/sh", "-c", script], input=sent, check=True)
+    there = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name: path.read_bytes() for name, path in there.items()} == files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in there.values()} == {0o600}
+    for path in there.values():
+        path.unlink()
+    assert subprocess.run(["/bin/sh", "-c", script], input=sent[:400], check=False).returncode != 0
+    assert not [path for path in tmp_path.glob("[ds]*/*") if path.is_file()]
 
 
 def test_guests_that_run_and_are_not_to_stay_and_do_not_come_up_with_the_host(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     run = running(answer(2), 2, run=False)
-    assert [command.partition("///system ")[2] or command for command in run.commands[2:]] == [
-        "autostart --disable minet-s0",
-        "autostart --disable minet-s1",
-    ]
+    assert steps(run) == [["autostart", "--disable", "minet-s0"], ["autostart", "--disable", "minet-s1"]]
     assert (
         "left running, as they may hold work, though guests_run is False: minet-s0, minet-s1" in caplog.text
     )
@@ -76,21 +164,22 @@ def test_guests_that_run_and_are_not_to_stay_and_do_not_come_up_with_the_host(
 
 
 def test_guests_that_are_to_run_again_are_started() -> None:
-    commands = running(answer(1, active=False, autostart=False), 1).commands[2:]
-    assert [command.split()[4:] for command in commands] == [["autostart", "minet-s0"], ["start", "minet-s0"]]
+    run = running(answer(1, active=False, autostart=False), 1)
+    assert steps(run) == [["autostart", "minet-s0"], ["start", "minet-s0"]]
 
 
 def test_a_changed_size_restarts_guests_and_says_so_first(caplog: pytest.LogCaptureFixture) -> None:
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
-    commands = running(answer(1), 1, settings=settings).commands[2:]
-    assert [command.split()[4] for command in commands if command.startswith("virsh")] == [
+    run = running(answer(1), 1, settings=settings)
+    assert [command.split()[4] for command in run.commands[2:] if command.startswith("virsh")] == [
         "shutdown",
         "list",
-        "autostart",
-        "start",
     ]
-    assert any("shut off" in command and "destroy" in command for command in commands)
-    assert not any("vol-" in command for command in commands)
+    assert any("shut off" in command and "destroy" in command for command in run.commands)
+    assert [step[0] for step in steps(run)] == ["define", "autostart", "start"]
+    (off,) = (number for number, command in enumerate(run.commands) if " shutdown " in command)
+    (defined,) = (number for number, command in enumerate(run.commands) if "define" in command)
+    assert off < defined
     assert "shut down and started anew, as their spec changed: minet-s0" in caplog.text
 
 
@@ -107,7 +196,7 @@ def test_diff_shows_what_changes_in_the_xml(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_guests_without_hardware_virtualization_are_emulated_unless_it_is_required() -> None:
-    assert 'type="qemu"' in "\n".join(running(EMPTY, 1, kvm=["vendor X"]).commands)
+    assert b'type="qemu"' in running(EMPTY, 1, kvm=["vendor X"]).files["specs/domain-minet-s0.xml"]
     refused = running(EMPTY, 1, kvm=["vendor X"], require_kvm=True)
     assert (refused.failed, len(refused.commands)) == (True, 2)
 
@@ -170,9 +259,9 @@ def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
 def test_a_guest_that_never_answers_fails_the_host_in_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(guest_waits, "READY_LIMIT", 0)
+    monkeypatch.setattr(boots, "LIMIT", -1)
     assert ready({SSH: [], RUNNING: ["minet-s0", "minet-s1"]}).failed
-    assert "do not answer SSH after 0 s: minet-s0, minet-s1" in caplog.text
+    assert "do not answer SSH after -1 s: minet-s0, minet-s1" in caplog.text
     assert "virsh console minet-s0" in caplog.text
 
 
@@ -195,18 +284,81 @@ def present(lines: list[str], image: GuestImage, *tps: str) -> Run:
     return run_operation(guest_images.present, {STATE: lines}, lab=LAB, image=image, tps=tps)
 
 
-def test_guests_of_an_emulated_host_are_started_in_turn() -> None:
-    arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(2), "require_kvm": False}
-    responses = {STATE: EMPTY, SSH: ADDRESSES, KVM: [*WORKING, "emulated yes"]}
-    commands = run_operation(operations.running, responses, lab=LAB, **arguments).commands
-    steps = [
-        "start" if command.endswith(("start minet-s0", "start minet-s1")) else "wait"
-        for command in commands
-        if SSH in command or (command.startswith("virsh") and " start " in command)
-    ]
-    assert steps == ["start", "wait", "start", "wait"]
-    commands = run_operation(operations.running, {**responses, KVM: WORKING}, lab=LAB, **arguments).commands
-    assert not any(SSH in command for command in commands)
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The guests that are started and those that are then seen to answer, in turn."""
+    monkeypatch.setattr(guest_waits, "POLL_INTERVAL", 0)
+    seen: list[str] = []
+
+    def attempted(state: Any, host: Any, command: Any, failures: list[str]) -> bool:
+        scripts = base64.b64decode(command.connector_arguments["_stdin"]).decode().split("\0")
+        seen.extend(f"start {step[1]}" for script in scripts for step in steps_of(script))
+        return attempt(state, host, command, failures)
+
+    def answered(self: SshAnswers, output: list[str]) -> frozenset[str]:
+        seen.append("look")
+        return frozenset(output)
+
+    monkeypatch.setattr(guest_waits, "attempt", attempted)
+    monkeypatch.setattr(SshAnswers, "process", answered)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("kvm", "idle", "at_once", "expected"),
+    [
+        (["emulated yes", *WORKING], 4, None, "1 look 2 look 3"),
+        (["vendor X"], 2, None, "1 2 look 3"),
+        (["vendor X"], 3, None, "1 2 3"),
+        (["vendor X"], 0, None, "1 look 2 look 3"),
+        (WORKING, 2, None, "1 2 3"),
+        (WORKING, 1, None, "1 2 look 3"),
+        (["vendor X"], 1, 3, "1 2 3"),
+        (WORKING, 64, 1, "1 look 2 look 3"),
+    ],
+)
+def test_as_many_guests_boot_at_once_as_the_host_carries(
+    kvm: list[str], idle: int, at_once: int | None, expected: str, order: list[str]
+) -> None:
+    settings = SETTINGS.model_copy(update={"boots_at_once": at_once})
+    three = guests(3)
+    responses = {STATE: EMPTY, KVM: kvm, SSH: [str(each.address.ip) for each in three]}
+    responses |= {RUNNING: [each.name for each in three], IDLE: times(idle)}
+    arguments: dict[str, Any] = {"settings": settings, "guests": three, "require_kvm": False}
+    assert not run_operation(operations.running, responses, lab=LAB, **arguments).failed
+    starts = {f"start {each.name}": str(number) for number, each in enumerate(three, 1)}
+    assert " ".join(starts.get(each, each) for each in order) == expected
+
+
+def test_one_that_ends_at_once_gives_its_place_to_the_next(order: list[str]) -> None:
+    settings = SETTINGS.model_copy(update={"boots_at_once": 1})
+    arguments: dict[str, Any] = {"settings": settings, "guests": guests(2), "require_kvm": False}
+    run_operation(operations.running, {STATE: EMPTY, KVM: WORKING, SSH: ["-"]}, lab=LAB, **arguments)
+    assert order == ["start minet-s0", "look", "start minet-s1"]
+
+
+def test_one_that_never_answers_gives_its_place_to_the_next() -> None:
+    turns = Boots({name: name for name in "abc"}, at_once=2, limit=30)
+    assert turns.due(0) == ("a", "b")
+    assert turns.due(10) == ()
+    turns.done(["b"])
+    assert (turns.due(10), turns.waiting) == (("c",), 0)
+    stuck = Boots({name: name for name in "abc"}, at_once=2, limit=30)
+    stuck.due(0)
+    assert stuck.due(10.1) == ("c",)
+
+
+def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guest_waits, "POLL_INTERVAL", 0)
+    three = guests(3)
+    looks = iter([[], [str(three[1].address.ip)]])
+    monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(looks)))
+    responses = {SSH: ["-"], RUNNING: ["minet-s1"], KVM: WORKING}
+    assert run_operation(operations.ready, responses, lab=LAB, guests=three).failed
+    assert next(looks, None) is None
+    assert "guests are not running: minet-s0, minet-s2" in caplog.text
 
 
 def test_an_image_that_is_there_is_not_even_fetched() -> None:

@@ -12,7 +12,7 @@ from tests.unit.guests import LAB, SETTINGS, answer, guests
 from tests.unit.test_docker_operations import CONTAINERS, container_lines
 from tests.unit.test_docker_operations import STATE as DOCKER
 from tests.unit.test_docker_operations import answer as docker_answer
-from tests.unit.test_guests_operations import KVM, STATE, WORKING
+from tests.unit.test_guests_operations import KVM, STATE, WORKING, steps_of
 
 SNAPSHOTS = "snapshot-list"
 ALL = guests(3)
@@ -31,10 +31,13 @@ def leaves_neighbours_alone(commands: list[str]) -> None:
 
 def test_a_guest_is_removed_with_its_disk_seed_and_console_and_no_other() -> None:
     result = run(students.guests_absent, {STATE: answer(3)}, guests=ONE)
-    (destroyed, undefined, _, *volumes, files) = result.commands[1:]
-    assert destroyed.endswith(f"destroy {ONE[0].uuid}")
-    assert undefined.endswith(str(ONE[0].uuid))
-    assert sorted(each.split()[5].partition(".")[0][:13] for each in volumes) == ["minet-s0", "minet-s0-seed"]
+    (removed, logs, files) = result.commands[1:]
+    destroyed, undefined, *volumes = steps_of(removed)
+    assert destroyed == ["destroy", str(ONE[0].uuid)]
+    assert (undefined[0], undefined[-1]) == ("undefine", str(ONE[0].uuid))
+    assert {each[0] for each in volumes} == {"vol-delete"}
+    assert sorted(each[1].partition(".")[0][:13] for each in volumes) == ["minet-s0", "minet-s0-seed"]
+    assert logs == "rm -f /var/log/libvirt/qemu/minet-s0.log*"
     assert files.startswith("rm -f ")
     assert "consoles/minet-s0.log" in files
     leaves_neighbours_alone(result.commands)
@@ -104,8 +107,8 @@ def test_a_guest_that_is_made_anew_is_not_started_where_it_is_not_to_run() -> No
         require_kvm=False,
         neighbours=guests(3, run=False),
     )
-    assert any("define --validate" in command for command in result.commands)
-    assert not [each for each in result.commands for word in ("start", "autostart") if word in each.split()]
+    (made,) = (command for command in result.commands if "define --validate" in command)
+    assert "start" not in made
 
 
 def test_a_guest_goes_back_to_its_snapshot() -> None:

@@ -37,7 +37,7 @@ class MinetLab(Contestant):
         """Have a host that a lab without students is on, and the keys of the students, as everybody's are."""
         if verb != "create":
             return
-        run([*_PYINFRA, str(self._write(Load(load.kind, 0))), self._deploy(load)], env=self._environment)
+        run([*_PYINFRA, str(self._write(Load(load.kind, 0))), self._deploy(load)], env=self.environment)
         self._make_keys(self._write(load))
 
     def command(self, verb: Verb, load: Load) -> Command:
@@ -45,10 +45,11 @@ class MinetLab(Contestant):
         deploy = "deploys/teardown.py" if verb == "remove" else self._deploy(load)
         nothing_changed = r"Grand total +\d+ +- +- " if verb == "repeat" else None
         words = [*_PYINFRA, str(self._folder(load) / "lab.py"), deploy]
-        return Command(words, self._environment, says=nothing_changed)
+        return Command(words, self.environment, says=nothing_changed)
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What its runs have beside the environment of ours."""
         return {"MINETLAB_STATE": str(self.arena.folder / "state")}
 
     def _deploy(self, load: Load) -> str:
@@ -67,13 +68,18 @@ class MinetLab(Contestant):
             students=load.size,
             progress=lambda _: None,
             name="minet",
-            kvm={"guests_run": load.kind == "guests", "guest_network": network},
+            # They have no system that would answer, for which the next would wait.
+            kvm={
+                "guests_run": load.kind == "guests",
+                "guest_network": network,
+                "boots_at_once": load.size or None,
+            },
             groups=GROUPS[load.kind],
         )
 
     def _make_keys(self, inventory_file: Path) -> None:
         code = f"from {__name__} import make_keys; make_keys({str(inventory_file)!r})"
-        environment = {**self._environment, "PYTHONPATH": str(PROJECT_ROOT)}
+        environment = {**self.environment, "PYTHONPATH": str(PROJECT_ROOT)}
         run([sys.executable, "-c", code], env=environment)
 
 
