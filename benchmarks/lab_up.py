@@ -1,4 +1,4 @@
-"""How long ``lab up`` takes: from nothing at all, with images cached, and with the lab already up.
+"""How long ``lab up`` takes: from nothing at all, with ever more there already, and with the lab already up.
 
     python benchmarks/lab_up.py --folder /var/tmp
 
@@ -8,15 +8,25 @@ Only the environment and Debian's packages are there already: a new machine need
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 LAB = [sys.executable, "-m", "minetlab"]
-# Up already, three times: in the first, guests are still busy with the end of their boot.
-STAGES = ("from nothing", "images cached", "already up", "already up", "already up")
+SANDBOX = [*LAB, "sandbox"]
+STAGES: dict[str, list[list[str]]] = {
+    "from nothing": [],
+    "images and booted states cached, nothing running": [["rm"], ["rm", "--checkpoint", "lab-up"]],
+    "unchanged, its hosts gone": [["rm"]],
+    "unchanged, its hosts suspended": [["stop"]],
+    "already up": [],
+}
+"""What is measured, in this order, and what ``lab sandbox`` is told before that."""
 
 
 def up(inventory: Path, environment: dict[str, str], log: Path) -> float:
@@ -34,19 +44,18 @@ def up(inventory: Path, environment: dict[str, str], log: Path) -> float:
     return took
 
 
-def measure(run: str, inventory: Path, folder: Path) -> None:
-    """Bring one lab up in each of the stages, with cache and state in this folder."""
+def measure(inventory: Path, folder: Path) -> Iterator[tuple[str, float]]:
+    """Bring one lab up in each of the stages, with cache and state in this folder; stages and seconds."""
     places = {"MINETLAB_CACHE": f"{folder}/cache", "MINETLAB_STATE": f"{folder}/state"}
     environment = {**os.environ, **places}
-    remove_hosts = [*LAB, "sandbox", "rm"]
     try:
-        for stage in STAGES:
-            if stage == "images cached":
-                subprocess.run(remove_hosts, env=environment, capture_output=True, check=True)
-            took = up(inventory, environment, folder / "log")
-            print(f"{run}, {stage}: {took // 60:.0f} min {took % 60:.0f} s", flush=True)
+        for stage, commands in STAGES.items():
+            for words in commands:
+                of_lab = ["-i", str(inventory)] if "--checkpoint" in words else []
+                subprocess.run([*SANDBOX, *words, *of_lab], env=environment, capture_output=True, check=True)
+            yield stage, up(inventory, environment, folder / "log")
     finally:
-        subprocess.run(remove_hosts, env=environment, capture_output=True, check=False)
+        subprocess.run([*SANDBOX, "rm"], env=environment, capture_output=True, check=False)
 
 
 def main() -> None:
@@ -56,9 +65,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="Where there are 10 GiB of room, instead of /tmp.")
     parser.add_argument("--runs", type=int, default=1)
     arguments = parser.parse_args()
-    for run in range(arguments.runs):
+    found: dict[str, list[float]] = defaultdict(list)
+    for _ in range(arguments.runs):
         with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="lab-") as folder:
-            measure(f"run {run + 1}", arguments.inventory, Path(folder))
+            for stage, took in measure(arguments.inventory, Path(folder)):
+                print(f"{stage}: {took:.0f} s", flush=True)
+                found[stage].append(took)
+    for stage, times in found.items():
+        print(f"{stage}: median {statistics.median(times):.0f} s ({min(times):.0f} … {max(times):.0f})")
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class _Run:
         self.progress(f"{contestant.name}: preparing its host")
         try:
             if not absent:
-                _prepare_host(contestant.arena, self.progress)
+                prepare_host(contestant.arena, self.progress)
                 contestant.prepare()
                 self.contestants[contestant.name] = contestant
         except LabError as error:
@@ -214,7 +214,7 @@ class _Run:
             command = contestant.command(verb, load)
             settle()
             seconds = timed(command, LIMIT + LIMIT_EACH * load.size)
-            _check(contestant.arena, load, there=verb != "remove")
+            check(contestant.arena, load, there=verb != "remove")
         except LabError as error:
             seconds, problem = None, error.problem
         said = f"failed: {problem}" if problem else f"{seconds:.2f} s"
@@ -224,7 +224,7 @@ class _Run:
         return problem is None
 
 
-def _prepare_host(arena: Arena, progress: Progress) -> None:
+def prepare_host(arena: Arena, progress: Progress) -> None:
     """Give a host what all contestants find there."""
     (image,) = tp_images.read([TP_IMAGE])
     arena.send(*sorted((HERE / "on_host").iterdir()))
@@ -240,7 +240,7 @@ def _prepare_host(arena: Arena, progress: Progress) -> None:
     arena.host.run(f"sh {ON_HOST}/prepare.sh", limit=600)
 
 
-def _check(arena: Arena, load: Load, *, there: bool) -> None:
+def check(arena: Arena, load: Load, *, there: bool) -> None:
     """Look at the host itself: is what was asked for there, or is it gone?
 
     :raises LabError: it is not.
