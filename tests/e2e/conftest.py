@@ -161,6 +161,12 @@ class LabUnderTest:
         self.lab("sandbox", "restore", name, "-i", self.inventory)
         # Ports are others now: this writes the SSH configuration that observing needs.
         self.in_machine(self.machines()[0], "true")
+        # What a guest was at goes on as well, and on a busy machine that is all it does at first.
+        states = self.status()
+        plan = allocate(inventory.load(inventory.read(self.inventory)))
+        for guest in plan.guests:
+            if states.get(guest.name) == "running":
+                self.wait_for(guest.name)
 
     def _kept(self, name: str) -> Iterator[tuple[Path, Path]]:
         """What a lab has beside its hosts, and where that is kept."""
