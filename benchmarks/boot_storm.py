@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.compare.timing import settle
 from benchmarks.native import native_hosts, write_lab
 from benchmarks.native.hosts import NativeHosts
+from benchmarks.native.lab import logins
 from minetlab.images.process import run
 from minetlab.inventory import KVM_HOSTS
 
@@ -50,13 +51,12 @@ def measured(guests: int, bounds: list[str], rounds: int) -> Iterator[tuple[str,
             return write_lab(hosts, folder, students=students, progress=print, kvm=kvm, groups=(KVM_HOSTS,))
 
         deploy(inventory(0, AUTOMATIC), hosts, "all")
-        logins = ",".join(f"student{number:04}" for number in range(1, guests + 1))
         for _ in range(rounds):
             for bound in order.sample(bounds, len(bounds)):
                 file = inventory(guests, bound)
                 settle(limit=120)
                 yield bound, deploy(file, hosts, "all")
-                deploy(file, hosts, "remove", "--data", f"students={logins}")
+                deploy(file, hosts, "remove", "--data", f"students={','.join(logins(guests))}")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from benchmarks.compare.rows import FULL_CYCLES, Load, Verb
 from benchmarks.compare.run import HOST_PACKAGES, check, prepare_host
 from benchmarks.compare.timing import settle, timed
 from benchmarks.native import native_hosts
+from benchmarks.native.lab import logins
 from minetlab.files import make_folder
 from minetlab.paths import PROJECT_ROOT
 
@@ -44,8 +45,7 @@ class Lab(MinetLab):
         command = self.command(verb, load)
         words = command.words
         if verb == "remove":
-            logins = ",".join(f"student{number:04}" for number in range(1, load.size + 1))
-            words = [*words[:-1], "deploys/remove.py", "--data", f"students={logins}"]
+            words = [*words[:-1], "deploys/remove.py", "--data", f"students={','.join(logins(load.size))}"]
         with subprocess.Popen(
             words,
             cwd=PROJECT_ROOT,

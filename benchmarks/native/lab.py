@@ -75,12 +75,17 @@ def write_lab(
         CONTAINER_HOSTS: {**_CONTAINERS, **(containers or {})},
     }.items():
         (folder / "group_data" / f"{group}.py").write_text(_assignments(settings))
-    rows = (f"student{number:04},Student {number}\n" for number in range(1, students + 1))
+    rows = (f"{login},Student {number}\n" for number, login in enumerate(logins(students), start=1))
     roster.write_text(f"login,name\n{''.join(rows)}")
     named = [(host.name, {"ssh_hostname": host.address}) for host in hosts]
     inventory = folder / "lab.py"
     inventory.write_text(_assignments(dict.fromkeys(groups, named)))
     return inventory
+
+
+def logins(students: int) -> list[str]:
+    """The logins of the roster of so many students."""
+    return [f"student{number:04}" for number in range(1, students + 1)]
 
 
 def _reached_by(hosts: NativeHosts) -> dict[str, str]:

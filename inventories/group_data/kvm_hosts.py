@@ -16,8 +16,8 @@ guest = {"memory": 1024, "cores": 4, "disk": 8}
 # or for one host in the inventory. See docs/howto/the-day-before.md.
 guests_run = True
 
-# How many guests boot at the same time, as many that start at once can be slower than one after the other.
-# None: as many as the host carries. See docs/decisions/guests-start-as-others-answer.md.
+# How many guests boot at the same time: too many at once are slower than one after the other. None: as many
+# as the host has idle processors for. See docs/decisions/guests-start-as-others-answer.md.
 boots_at_once = None
 
 # Built from Debian's packages. An official cloud image instead: {"url": "https://…", "sha512": "…"}

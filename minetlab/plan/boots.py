@@ -12,8 +12,8 @@ ON_KVM = 2
 
 LIMIT, LIMIT_EMULATED = 300, 900
 """Seconds that guests which boot at once may take to answer SSH, on the host's processors and emulated."""
-PLACES = 3
-"""How many guests that never answer have their turn in that time before those that wait for their place."""
+PATIENCE = 1 / 3
+"""Share of that time after which a guest that does not answer keeps no other from being started."""
 
 
 def boot_limit(kvm: KvmObserved) -> int:
@@ -46,7 +46,7 @@ class Boots:
         self._waiting = list(addresses)
         self.addresses = addresses
         self.at_once = at_once
-        self._patience = limit / PLACES
+        self._patience = limit * PATIENCE
         self._since: dict[str, float] = {}
 
     @property

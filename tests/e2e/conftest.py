@@ -161,7 +161,7 @@ class LabUnderTest:
         self.lab("sandbox", "restore", name, "-i", self.inventory)
         # Ports are others now: this writes the SSH configuration that observing needs.
         self.in_machine(self.machines()[0], "true")
-        # What a guest was at goes on as well, and on a busy machine that is all it does at first.
+        # Where QEMU refuses what was saved of a host, the host boots, and its guests with it.
         states = self.status()
         plan = allocate(inventory.load(inventory.read(self.inventory)))
         for guest in plan.guests:
