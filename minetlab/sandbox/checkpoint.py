@@ -20,11 +20,12 @@ from minetlab.images.cache import require_free_space
 from minetlab.images.process import run
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import qmp, resume
+from minetlab.sandbox import resume
 from minetlab.sandbox.disk import broken_image
 from minetlab.sandbox.identity import IDENTITY
 from minetlab.sandbox.lifecycle import platform_of, settle, start
 from minetlab.sandbox.machine import RECORD, Machine, Record
+from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import checksum, suspended
@@ -221,8 +222,8 @@ def _save_all(hosts: list[tuple[Machine, Record]], folder: Path, progress_of: Pr
     toolbox = ensure_toolbox(progress_of(hosts[0][0].name))
     running = [(machine, record) for machine, record in hosts if machine.pid is not None]
     try:
-        for machine, _ in running:  # all of them, before the first is saved: it is one moment
-            qmp.execute(machine.qmp_socket, "stop")
+        for machine, record in running:  # all of them, before the first is saved: it is one moment
+            pause(machine, record.accelerator)
         for machine, record in hosts:
             progress_of(machine.name)("is being saved")
             _save(machine, record, folder / machine.name, toolbox)

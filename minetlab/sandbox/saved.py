@@ -18,6 +18,7 @@ from minetlab.images.process import run
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox import qmp
 from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Hardware, Platform
 
 MEMORY = "memory"
@@ -77,7 +78,7 @@ class SavedMemory:
         partial.mkdir(mode=0o700, parents=True)
         try:
             require_free_space(partial, machine.resident_gib, what)
-            qmp.execute(machine.qmp_socket, "stop")
+            pause(machine, platform.accelerator)
             memory = partial / MEMORY
             os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             qmp.migrate(machine.qmp_socket, f"file:{memory}", LIMIT)

@@ -16,6 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.images import build_disk
+from minetlab.images.toolbox import ensure_toolbox
+from minetlab.sandbox import trial
+from minetlab.sandbox.images import sandbox_recipe
+from minetlab.sandbox.lifecycle import platform_of
+from minetlab.sandbox.spec import SandboxSpec
 from tests.e2e.conftest import LAB, PYINFRA, LabUnderTest, lab_in_sandbox
 
 HOSTS = """
@@ -118,6 +124,17 @@ def test_a_suspended_host_goes_on_with_the_right_time(lab: LabUnderTest) -> None
     assert on(lab, "hv1", "systemctl is-active libvirtd.socket ssh").split() == ["active", "active"]
     assert on(lab, "hv1", "virsh --connect qemu:///system uri") == "qemu:///system"
     assert not memory.exists()
+
+
+def test_a_host_goes_on_whose_processor_is_inside_a_guest(
+    lab: LabUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what is tried under KVM before states are relied on there; here, QEMU is the one to refuse."""
+    monkeypatch.setenv("MINETLAB_STATE", str(lab.state))
+    spec = SandboxSpec(vcpus=1, memory=2048)
+    image = build_disk(sandbox_recipe(spec.debian, spec.image, spec.disk), print)
+    platform = platform_of(spec, image, ensure_toolbox(print), print, ["kvm_hosts"])
+    assert trial.attempt(platform, print) == ""
 
 
 def test_a_host_that_is_shut_down_boots_as_the_same(lab: LabUnderTest) -> None:

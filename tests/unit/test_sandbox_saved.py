@@ -8,7 +8,7 @@ import pytest
 
 from minetlab.errors import LabError
 from minetlab.sandbox import qmp, saved
-from minetlab.sandbox.accelerator import processor
+from minetlab.sandbox.accelerator import Accelerator, processor
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.saved import MANIFEST, MEMORY, Manifest, SavedMemory, stamp
@@ -32,6 +32,7 @@ class Here:
     """What a host would run on, where a program of the toolbox is not needed."""
 
     hardware = HARDWARE
+    accelerator = Accelerator("kvm", "tried")
     toolbox = None
 
 
