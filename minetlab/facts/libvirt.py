@@ -59,6 +59,25 @@ done
 wait
 """
 
+LAST_WORDS = ("end Kernel panic", r"\(initramfs\)", "You are in emergency mode", "EXT4-fs error")
+"""What the console of a guest ends with that cannot boot: extended regular expressions.
+
+By the kernel's ``panic()``, initramfs-tools' shell, systemd's ``emergency.service``, and by the kernel again
+where the root file system is damaged, as on a disk that was cut short.
+"""
+
+_FAILED_BOOTS = """
+running=$({virsh} list --name) || exit 1
+for guest in {guests}; do
+    if ! printf '%s\\n' "$running" | grep -Fqx "$guest"; then
+        echo "off $guest"
+    elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {last_words}; then
+        echo "broken $guest"
+    fi
+done
+true
+"""
+
 
 class LibvirtState(FactBase[LibvirtObserved]):
     """All networks, pools and domains of the host, the volumes of the lab's pool, and what room there is."""
@@ -127,6 +146,29 @@ class ActiveDomains(FactBase[frozenset[str]]):
     def process(self, output: list[str]) -> frozenset[str]:
         """One name a line."""
         return frozenset(line.strip() for line in output if line.strip())
+
+
+class FailedBoots(FactBase[dict[str, str]]):
+    """Which of these guests will not come up, and why: ``off``, or ``broken`` as their console says."""
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """None of them."""
+        return {}
+
+    def command(self, lab: str, guests: tuple[str, ...]) -> str:
+        """Print a line for each; libvirt and all consoles are asked by one command."""
+        return _FAILED_BOOTS.format(
+            virsh=VIRSH,
+            consoles=shlex.quote(Layout(lab).consoles),
+            guests=shlex.join(guests),
+            last_words=shlex.quote("|".join(LAST_WORDS)),
+        )
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """One guest a line, after the reason."""
+        lines = (line.split(" ", 1) for line in output if line.strip())
+        return {guest: why for why, guest in lines}
 
 
 class Snapshots(FactBase[frozenset[str]]):

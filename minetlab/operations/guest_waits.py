@@ -1,7 +1,8 @@
 """The long waits for guests: until they are off, until there is room for the next, until they answer SSH."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from pyinfra import logger
 from pyinfra.api.host import Host
@@ -9,7 +10,7 @@ from pyinfra.api.state import State
 from pyinfra.context import state as current
 
 from minetlab.errors import LabError
-from minetlab.facts.libvirt import ActiveDomains, Files, SshAnswers
+from minetlab.facts.libvirt import ActiveDomains, FailedBoots, Files, SshAnswers
 from minetlab.images.progress import Heartbeat
 from minetlab.operations import observe
 from minetlab.operations.commands import attempt, fail
@@ -41,7 +42,7 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     return True
 
 
-def start_in_turn(state: State, host: Host, boots: Boots, failures: list[str]) -> bool:
+def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: list[str]) -> bool:
     """Start guests, the next ones as those before them answer SSH; False where the host is lost.
 
     :param failures: where to put what is said of those that cannot be started.
@@ -56,17 +57,17 @@ def start_in_turn(state: State, host: Host, boots: Boots, failures: list[str]) -
         time.sleep(POLL_INTERVAL)
         booting = boots.booting
         answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()))
-        running = host.get_fact(ActiveDomains)
+        failed = host.get_fact(FailedBoots, lab=lab, guests=tuple(booting))
         if host in current.failed_hosts:
             return fail(state, host, _lost(host))
-        boots.done([each for each in booting if booting[each] in answering or each not in running])
+        boots.done([each for each in booting if booting[each] in answering or each in failed])
 
 
 def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> LabError | None:
     """Wait until an SSH server answers at each address; one that does not come up does not hide the others.
 
     :param addresses: guests' names by address.
-    :returns: why some do not: with the end of the consoles of those that are late or not running at all.
+    :returns: why some do not, with the end of the consoles of some of these.
     """
     heartbeat = Heartbeat("guests boot", host.log)
     late = dict(addresses)
@@ -79,12 +80,12 @@ def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> La
             names = named(addresses.values(), room=ROOM)
             host.log(f"SSH answers at {names} ({heartbeat.elapsed:.0f} s)")
             return None
-        running = host.get_fact(ActiveDomains)
-        booting = [name for name in late.values() if name in running]
+        failed = host.get_fact(FailedBoots, lab=lab, guests=tuple(late.values()))
+        if host in current.failed_hosts:
+            return _lost(host)
         limit = boot_limit(observe.kvm(lab))
-        if not booting or heartbeat.elapsed > limit:
-            off = [name for name in late.values() if name not in running]
-            return _told(host, lab, off, booting, limit)
+        if len(failed) == len(late) or heartbeat.elapsed > limit:
+            return _told(host, lab, late.values(), failed, limit)
         heartbeat.beat(_waiting(list(late.values()), len(addresses), "answer"))
         time.sleep(POLL_INTERVAL)
 
@@ -109,13 +110,22 @@ def _lost(host: Host) -> LabError:
     )
 
 
-def _told(host: Host, lab: str, off: list[str], late: list[str], limit: int) -> LabError:
-    reasons = ("are not running", off), (f"do not answer SSH after {limit} s", late)
-    said = "; ".join(f"guests {why}: {named(names)}" for why, names in reasons if names)
-    paths = tuple(map(Layout(lab).console, [*off, *late][:CONSOLES]))
+def _told(host: Host, lab: str, late: Iterable[str], failed: Mapping[str, str], limit: int) -> LabError:
+    """What to say of guests that do not answer.
+
+    :param failed: those that will not come up, and why.
+    """
+    reasons = {
+        "are not running": [name for name in late if failed.get(name) == "off"],
+        "cannot boot, as their consoles say": [name for name in late if failed.get(name) == "broken"],
+        f"do not answer SSH after {limit} s": [name for name in late if name not in failed],
+    }
+    said = "; ".join(f"guests {why}: {named(names)}" for why, names in reasons.items() if names)
+    told = list(chain.from_iterable(reasons.values()))
+    paths = tuple(map(Layout(lab).console, told[:CONSOLES]))
     consoles = host.get_fact(Files, paths=paths, last=CONSOLE_LINES)
     shown = "".join(f"\n  the end of {path}:\n{text.rstrip()}" for path, text in consoles.items())
     return LabError(
         f"{host.name}: {said}{shown}",
-        next_step=f"on {host.name}, look at one by: virsh console {[*off, *late][0]}",
+        next_step=f"on {host.name}, look at one by: virsh console {told[0]}",
     )

@@ -1,5 +1,6 @@
 """Operations on guests: their disks, seeds and domains, and the wait until they are up."""
 
+import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
@@ -186,11 +187,19 @@ def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes], b
     if steps := _steps(layout, changes):
         yield FunctionCommand(attempt, (virsh_side_by_side(steps.values()), failures), {})
     if changes.start:
-        yield FunctionCommand(start_in_turn, (boots, failures), {})
+        yield _consoles_set_aside(layout, boots.addresses)
+        yield FunctionCommand(start_in_turn, (layout.lab, boots, failures), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
     if steps or changes.start:
         yield FunctionCommand(none_failed, (failures,), {})
+
+
+def _consoles_set_aside(layout: Layout, guests: Iterable[str]) -> StringCommand:
+    """Have console logs of guests that are off begin anew: how one boot ended says nothing of the next."""
+    pairs = (shlex.join((layout.console(guest), layout.former_console(guest))) for guest in guests)
+    moves = "; ".join(f"set_aside {pair}" for pair in pairs)
+    return StringCommand(f'set_aside() {{ [ ! -e "$1" ] || mv -f "$1" "$2"; }}; {moves}')
 
 
 def _steps(layout: Layout, changes: GuestChanges) -> dict[str, list[tuple[str, ...]]]:

@@ -1,6 +1,7 @@
 """Operations on the machines of some students, which leave those of all others alone."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -100,7 +101,8 @@ def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObser
     if there:
         domains = [ours[name] for name in there if name in ours]
         yield from remove_domains(lab, domains, {name: volumes[name] for name in there})
-        files = (file for name in there for file in (layout.console(name), layout.spec("domain", name)))
+        kept = (layout.console, layout.former_console, partial(layout.spec, "domain"))
+        files = (path(name) for name in there for path in kept)
         yield StringCommand("rm -f", *map(QuoteString, files))
 
 

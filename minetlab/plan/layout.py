@@ -70,6 +70,10 @@ class Layout:
         """The log of a guest's serial console."""
         return f"{self.consoles}/{guest}.log"
 
+    def former_console(self, guest: str) -> str:
+        """What that log held when the lab last started the guest."""
+        return f"{self.console(guest)}.before"
+
 
 def overlay(guest: str) -> str:
     """The volume that holds what the guest has written."""

@@ -11,7 +11,7 @@ from minetlab.operations import guest_waits
 from minetlab.operations import guests as operations
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import LAB, SETTINGS, answer, guests
-from tests.unit.test_guests_operations import IDLE, KVM, RUNNING, SSH, STATE, WORKING, times
+from tests.unit.test_guests_operations import FAILED, IDLE, KVM, RUNNING, SSH, STATE, WORKING, times
 
 CLASS = guests(40)
 NAMES = [guest.name for guest in CLASS]
@@ -33,8 +33,8 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
         yield caplog
 
 
-def ready(ssh: list[str], running: list[str]) -> Run:
-    return run_operation(operations.ready, {SSH: ssh, RUNNING: running, KVM: WORKING}, lab=LAB, guests=CLASS)
+def ready(ssh: list[str], failed: list[str]) -> Run:
+    return run_operation(operations.ready, {SSH: ssh, FAILED: failed, KVM: WORKING}, lab=LAB, guests=CLASS)
 
 
 def lines(said: pytest.LogCaptureFixture, word: str) -> list[str]:
@@ -46,9 +46,9 @@ def test_progress_is_one_line_and_one_look_asks_twice(
 ) -> None:
     looks = iter([[], ADDRESSES[:7], ADDRESSES])
     monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(looks)))
-    run = ready(ADDRESSES, NAMES)
+    run = ready(ADDRESSES, [])
     assert (run.failed, run.changed) == (False, False)
-    assert sum(RUNNING in command for command in run.commands) == 2
+    assert sum(FAILED in command for command in run.commands) == 2
     first, second = (line.partition("] ")[2] for line in lines(said, "guests boot"))
     assert first.startswith(f"guests boot: 0 of 40 answer; slowest: {NAMES[0]}, {NAMES[1]}, ")
     assert second.startswith(f"guests boot: 7 of 40 answer; slowest: {NAMES[7]}, {NAMES[8]} ")
@@ -78,7 +78,7 @@ def test_so_is_that_of_a_shutdown(monkeypatch: pytest.MonkeyPatch, said: pytest.
 
 
 def test_of_many_that_do_not_come_up_a_few_consoles_are_shown(said: pytest.LogCaptureFixture) -> None:
-    run = ready([], [])
+    run = ready([], [f"off {name}" for name in NAMES])
     assert run.failed
     (shown,) = (command for command in run.commands if "tail -n" in command)
     assert shown.count("/consoles/") == guest_waits.CONSOLES

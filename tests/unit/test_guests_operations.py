@@ -11,17 +11,19 @@ from typing import Any
 
 import pytest
 
-from minetlab.facts.libvirt import SshAnswers
+from minetlab.facts.libvirt import FailedBoots, SshAnswers
 from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
 from minetlab.operations import guest_images, guest_waits, shell
 from minetlab.operations import guests as operations
 from minetlab.operations.commands import attempt
 from minetlab.plan import boots
 from minetlab.plan.boots import Boots
+from minetlab.plan.layout import Layout
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
 
-STATE, KVM, SSH, RUNNING = "@installed", "/proc/cpuinfo", "/dev/tcp", "list --name"
+STATE, KVM, SSH = "@installed", "/proc/cpuinfo", "/dev/tcp"
+RUNNING, FAILED = "qemu:///system list --name", "running=$(virsh"
 WORKING = ["vendor AuthenticAMD", "feature svm", "loaded kvm_amd", "nested 1", "users 0", "device yes"]
 EMPTY = ["@memory", "64000", "@disk", "64000", "@installed", "@domains", "@xml"]
 
@@ -102,7 +104,8 @@ def test_what_fails_of_one_guest_is_shown_and_keeps_no_other_from_starting(
 ) -> None:
     arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(2), "require_kvm": False}
     said = {"success": False, "stderr": ["error: Failed to define domain from minet-s0.xml"]}
-    run = run_operation(operations.running, {STATE: EMPTY, KVM: WORKING, "xargs": said}, lab=LAB, **arguments)
+    responses = {STATE: EMPTY, KVM: WORKING, "xargs": said, FAILED: ["off minet-s0"]}
+    run = run_operation(operations.running, responses, lab=LAB, **arguments)
     assert run.failed
     assert [step[1] for step in steps(run) if step[0] == "start"] == ["minet-s0", "minet-s1"]
     assert "error: Failed to define domain from minet-s0.xml" in caplog.text
@@ -242,7 +245,7 @@ def test_waiting_for_a_guest_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(guest_waits, "POLL_INTERVAL", 0)
     answers = iter([ADDRESSES[:1], ADDRESSES])
     monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(answers)))
-    run = ready({SSH: ADDRESSES, RUNNING: ["minet-s0", "minet-s1"]})
+    run = ready({SSH: ADDRESSES, FAILED: []})
     assert (next(answers, None), run.changed, run.failed) == (None, False, False)
 
 
@@ -250,17 +253,62 @@ def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     console = f"/var/lib/libvirt/images/minet-lab/{LAB}/consoles/minet-s1.log"
-    run = ready({SSH: ADDRESSES[:1], RUNNING: ["minet-s0"], "tail -n": [f"@{console}", "Kernel panic"]})
+    run = ready(
+        {SSH: ADDRESSES[:1], FAILED: ["off minet-s1"], "tail -n": [f"@{console}", "No bootable device"]}
+    )
     assert run.failed
     assert "guests are not running: minet-s1" in caplog.text
-    assert "Kernel panic" in caplog.text
+    assert "No bootable device" in caplog.text
+
+
+def test_nobody_waits_for_a_guest_that_cannot_boot(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert ready({SSH: [], FAILED: ["broken minet-s1", "off minet-s0"]}).failed
+    said = "guests are not running: minet-s0; guests cannot boot, as their consoles say: minet-s1"
+    assert said in caplog.text
+
+
+CONSOLES = {
+    "minet-off": "",
+    "minet-none": None,
+    "minet-boots": "Booting from Hard Disk...",
+    "minet-panic": "x" * 5000
+    + "\n[    1.2] ---[ end Kernel panic - not syncing: No working init found. ]---\n",
+    "minet-shell": "ALERT!  /dev/vda1 does not exist.  Dropping to a shell!\n(initramfs) ",
+    "minet-emergency": 'You are in emergency mode. After logging in, type "journalctl -xb"',
+    "minet-cut": "[   12.6] EXT4-fs error (device vda1): __ext4_find_entry:1647: inode #783",
+    "minet-recovered": "---[ end Kernel panic - not syncing ]---\n" + "of another boot, long ago\n" * 200,
+}
+
+
+def test_a_guest_that_cannot_boot_is_known_by_its_console(tmp_path: Path) -> None:
+    for guest, said in CONSOLES.items():
+        if said is not None:
+            (tmp_path / f"{guest}.log").write_text(said)
+    virsh = tmp_path / "virsh"
+    virsh.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.join(list(CONSOLES)[1:])} ''")
+    virsh.chmod(0o755)
+    command = FailedBoots().command(LAB, tuple(CONSOLES)).replace(Layout(LAB).consoles, str(tmp_path))
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    asked = ["sh", "-c", command]
+    lines = subprocess.run(asked, env={"PATH": path}, capture_output=True, text=True, check=True).stdout
+    assert FailedBoots().process(lines.splitlines()) == {
+        "minet-off": "off",
+        "minet-panic": "broken",
+        "minet-shell": "broken",
+        "minet-emergency": "broken",
+        "minet-cut": "broken",
+    }
+    virsh.write_text("#!/bin/sh\nexit 1")
+    assert subprocess.run(asked, env={"PATH": path}, capture_output=True, check=False).returncode
 
 
 def test_a_guest_that_never_answers_fails_the_host_in_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(boots, "LIMIT", -1)
-    assert ready({SSH: [], RUNNING: ["minet-s0", "minet-s1"]}).failed
+    assert ready({SSH: [], FAILED: []}).failed
     assert "do not answer SSH after -1 s: minet-s0, minet-s1" in caplog.text
     assert "virsh console minet-s0" in caplog.text
 
@@ -268,7 +316,7 @@ def test_a_guest_that_never_answers_fails_the_host_in_time(
 def test_a_host_that_dies_while_guests_boot_is_named_and_not_its_guests(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    dead = {SSH: {"success": False}, RUNNING: {"success": False}, KVM: WORKING}
+    dead = {SSH: {"success": False}, FAILED: {"success": False}, KVM: WORKING}
     assert run_operation(operations.ready, dead, lab=LAB, guests=guests(2), hosts=2).failed
     assert "the host itself does not answer any more" in caplog.text
     assert "are not running" not in caplog.text
@@ -323,7 +371,7 @@ def test_as_many_guests_boot_at_once_as_the_host_carries(
     settings = SETTINGS.model_copy(update={"boots_at_once": at_once})
     three = guests(3)
     responses = {STATE: EMPTY, KVM: kvm, SSH: [str(each.address.ip) for each in three]}
-    responses |= {RUNNING: [each.name for each in three], IDLE: times(idle)}
+    responses |= {FAILED: [], IDLE: times(idle)}
     arguments: dict[str, Any] = {"settings": settings, "guests": three, "require_kvm": False}
     assert not run_operation(operations.running, responses, lab=LAB, **arguments).failed
     starts = {f"start {each.name}": str(number) for number, each in enumerate(three, 1)}
@@ -333,7 +381,12 @@ def test_as_many_guests_boot_at_once_as_the_host_carries(
 def test_one_that_ends_at_once_gives_its_place_to_the_next(order: list[str]) -> None:
     settings = SETTINGS.model_copy(update={"boots_at_once": 1})
     arguments: dict[str, Any] = {"settings": settings, "guests": guests(2), "require_kvm": False}
-    run_operation(operations.running, {STATE: EMPTY, KVM: WORKING, SSH: ["-"]}, lab=LAB, **arguments)
+    run_operation(
+        operations.running,
+        {STATE: EMPTY, KVM: WORKING, SSH: ["-"], FAILED: ["broken minet-s0"]},
+        lab=LAB,
+        **arguments,
+    )
     assert order == ["start minet-s0", "look", "start minet-s1"]
 
 
@@ -355,10 +408,12 @@ def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
     three = guests(3)
     looks = iter([[], [str(three[1].address.ip)]])
     monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(looks)))
-    responses = {SSH: ["-"], RUNNING: ["minet-s1"], KVM: WORKING}
+    responses = {SSH: ["-"], FAILED: ["off minet-s0", "broken minet-s2"], KVM: WORKING}
     assert run_operation(operations.ready, responses, lab=LAB, guests=three).failed
     assert next(looks, None) is None
-    assert "guests are not running: minet-s0, minet-s2" in caplog.text
+    assert (
+        "guests are not running: minet-s0; guests cannot boot, as their consoles say: minet-s2" in caplog.text
+    )
 
 
 def test_an_image_that_is_there_is_not_even_fetched() -> None:
