@@ -51,12 +51,19 @@ dump=$(printf '%s\\n' "$index" | awk '
 true
 """
 
+# A look costs the host much less than a question: a shell and virsh take half a second where it is emulated.
 _ANSWERS = """
-for address in {addresses}; do
-    timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/22" && read -r -t 4 -u 3 banner && [[ $banner == SSH-* ]]' \\
-        _ "$address" 2>/dev/null && echo "$address" &
+answers() {{
+    for address in {addresses}; do
+        timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/22" && read -r -t 4 -u 3 banner && [[ $banner == SSH-* ]]' \\
+            _ "$address" 2>/dev/null && echo "$address" &
+    done
+    wait
+}}
+until found=$(answers); [[ $found || SECONDS -ge {patience} ]]; do
+    sleep 1
 done
-wait
+echo "$found"
 """
 
 LAST_WORDS = ("end Kernel panic", r"\(initramfs\)", "You are in emergency mode", "EXT4-fs error")
@@ -115,16 +122,20 @@ class LibvirtState(FactBase[LibvirtObserved]):
 
 
 class SshAnswers(FactBase[frozenset[str]]):
-    """Which of these addresses an SSH server answers at, asked all at once from the host."""
+    """Which of these addresses an SSH server answers at, asked all at once from the host until one does."""
 
     @staticmethod
     def default() -> frozenset[str]:
         """None of them."""
         return frozenset()
 
-    def command(self, addresses: tuple[IPv4Address, ...]) -> str:
-        """Print those that answer."""
-        return _ANSWERS.format(addresses=" ".join(map(str, addresses)))
+    def command(self, addresses: tuple[IPv4Address, ...], patience: int = 0) -> str:
+        """Print those that answer.
+
+        :param patience: seconds after which it is asked no more, if none has answered.
+        """
+        script = _ANSWERS.format(addresses=" ".join(map(str, addresses)), patience=patience)
+        return f"bash -c {shlex.quote(script)}"
 
     def process(self, output: list[str]) -> frozenset[str]:
         """One address a line."""

@@ -20,7 +20,9 @@ from minetlab.plan.layout import Layout
 from minetlab.plan.naming import named
 
 POLL_INTERVAL = 2.0
-"""Seconds between two looks at the host."""
+"""Seconds between two looks at the host, where it cannot be told to wait itself."""
+PATIENCE = 10
+"""Seconds that a host waits until one of its guests answers, before it is asked what else became of them."""
 SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
 CONSOLES, CONSOLE_LINES = 3, 20
@@ -54,13 +56,13 @@ def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: li
         if not boots.waiting:
             return True
         heartbeat.beat(f": {boots}")
-        time.sleep(POLL_INTERVAL)
         booting = boots.booting
-        answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()))
-        failed = host.get_fact(FailedBoots, lab=lab, guests=tuple(booting))
+        answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()), patience=PATIENCE)
+        silent = tuple(name for name in booting if booting[name] not in answering)
+        failed = host.get_fact(FailedBoots, lab=lab, guests=silent) if silent else {}
         if host in current.failed_hosts:
             return fail(state, host, _lost(host))
-        boots.done([each for each in booting if booting[each] in answering or each in failed])
+        boots.done([name for name in booting if name not in silent or name in failed])
 
 
 def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> LabError | None:
@@ -72,7 +74,7 @@ def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> La
     heartbeat = Heartbeat("guests boot", host.log)
     late = dict(addresses)
     while True:
-        answering = host.get_fact(SshAnswers, addresses=tuple(late))
+        answering = host.get_fact(SshAnswers, addresses=tuple(late), patience=PATIENCE)
         if host in current.failed_hosts:
             return _lost(host)
         late = {address: name for address, name in late.items() if address not in answering}
@@ -87,7 +89,6 @@ def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> La
         if len(failed) == len(late) or heartbeat.elapsed > limit:
             return _told(host, lab, late.values(), failed, limit)
         heartbeat.beat(_waiting(list(late.values()), len(addresses), "answer"))
-        time.sleep(POLL_INTERVAL)
 
 
 def _waiting(late: Sequence[str], number: int, done: str) -> str:

@@ -1,7 +1,12 @@
 """Reading what a real libvirtd answered: data/libvirt_state.txt is the fact's output on Debian 12."""
 
 import re
+import socket
+import subprocess
+from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
@@ -77,3 +82,36 @@ def test_files_are_split_at_their_paths() -> None:
 
 def test_addresses_that_answer_are_read() -> None:
     assert SshAnswers().process(["10.0.0.1", "", "10.0.0.2"]) == {"10.0.0.1", "10.0.0.2"}
+
+
+def greet(server: socket.socket) -> None:
+    """Say to whoever connects what an SSH server does, until the server is closed."""
+    with suppress(OSError):
+        while True:
+            with server.accept()[0] as client, suppress(BrokenPipeError):
+                client.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+
+def asked(port: int, patience: int) -> frozenset[str]:
+    """Which of two addresses of this machine answer at a port that stands for SSH's, by the hosts' script."""
+    command = SshAnswers().command((IPv4Address("127.0.0.1"), IPv4Address("127.0.0.2")), patience)
+    done = subprocess.run(
+        ["sh", "-c", command.replace("/22", f"/{port}")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return SshAnswers().process(done.stdout.splitlines())
+
+
+def test_a_host_waits_until_a_guest_answers_and_no_longer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        greeter = Thread(target=greet, args=(server,), daemon=True)
+        # What accepts connections and says nothing is not an SSH server.
+        assert asked(port, 0) == frozenset()
+        greeter.start()
+        assert asked(port, 60) == {"127.0.0.1"}
+        server.shutdown(socket.SHUT_RDWR)  # to close it does not end the thread's accept()
+    assert asked(port, 0) == frozenset()
