@@ -255,6 +255,10 @@ def unlock(inventory: Inventory = DEFAULT_INVENTORY) -> None:
 
 @app.command()
 def bench(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PART]...", help="up, peers, creation, boots or scale, instead of all."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder to write to, instead of docs/.")
     ] = None,
@@ -263,15 +267,21 @@ def bench(
         bool, typer.Option("--quick", help="Small loads, few rounds: minutes, not hours.")
     ] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="How often everything is measured.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the order in which contestants take their turns.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the order in which things take their turns.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run ended.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Only this contestant, such as Ansible.")] = None,
 ) -> None:
-    """Measure the lab beside other tools, on hosts of systemd-nspawn; as root."""
+    """Measure how fast the lab is, and other tools beside it; as root, for hours."""
     from minetlab.cli import bench as of_bench
 
     measured = of_bench.run(
-        output, quick=quick, rounds=rounds, seed=seed, resume=resume, only=tuple(only or ())
+        tuple(parts or ()),
+        output,
+        quick=quick,
+        rounds=rounds,
+        seed=seed,
+        resume=resume,
+        only=tuple(only or ()),
     )
     raise typer.Exit(0 if measured else 1)
 

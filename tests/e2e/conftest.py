@@ -56,11 +56,13 @@ class LabUnderTest:
     """One lab in the sandbox and the commands a user would type for it.
 
     :param folder: of its inventory.
+    :param as_kept: under which name it was kept as it is now; None: it may have been changed since.
     """
 
     folder: Path
     environment: dict[str, str]
     name: str = "minet"
+    as_kept: str | None = None
 
     @property
     def inventory(self) -> Path:
@@ -150,9 +152,18 @@ class LabUnderTest:
         for folder, kept in self._kept(name):
             if folder.exists():
                 shutil.copytree(folder, kept)
+        self.as_kept = name
 
-    def come_back(self, name: str) -> None:
-        """Have all of it be as it was kept, whatever has become of it since."""
+    def come_back(self, name: str, *, to_be_changed: bool = True) -> None:
+        """Have all of it be as it was kept, whatever has become of it since.
+
+        :param to_be_changed: whether what comes now may change it; else it stays as it was kept.
+        """
+        if self.as_kept != name:
+            self._restore(name)
+        self.as_kept = None if to_be_changed else name
+
+    def _restore(self, name: str) -> None:
         self.lab("sandbox", "rm")
         for folder, kept in self._kept(name):
             shutil.rmtree(folder, ignore_errors=True)
@@ -161,7 +172,7 @@ class LabUnderTest:
         self.lab("sandbox", "restore", name, "-i", self.inventory)
         # Ports are others now: this writes the SSH configuration that observing needs.
         self.in_machine(self.machines()[0], "true")
-        # Where QEMU refuses what was saved of a host, the host boots, and its guests with it.
+        # Where a host cannot go on from what was saved of it, it boots, and its guests with it.
         states = self.status()
         plan = allocate(inventory.load(inventory.read(self.inventory)))
         for guest in plan.guests:

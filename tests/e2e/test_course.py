@@ -44,7 +44,7 @@ def brought_up(request: pytest.FixtureRequest) -> Iterator[LabUnderTest]:
 @pytest.fixture(scope="module")
 def report(brought_up: LabUnderTest) -> Path:
     """The folder of the report."""
-    brought_up.come_back("up")
+    brought_up.come_back("up", to_be_changed=False)
     folder = brought_up.folder / "report"
     brought_up.lab("report", "--inventory", brought_up.inventory, "--output", folder)
     if kept := os.environ.get(OUTPUT):
@@ -59,6 +59,13 @@ def lab(brought_up: LabUnderTest) -> LabUnderTest:
     return brought_up
 
 
+@pytest.fixture
+def standing(brought_up: LabUnderTest) -> LabUnderTest:
+    """The same, for tests that leave it as it is."""
+    brought_up.come_back("up", to_be_changed=False)
+    return brought_up
+
+
 def test_every_claim_is_demonstrated(report: Path) -> None:
     found = json.loads((report / "report.json").read_text())
     assert {each["claim"]["id"]: _verdicts(each) for each in found["findings"]} == {
@@ -68,9 +75,9 @@ def test_every_claim_is_demonstrated(report: Path) -> None:
     assert measured == {"hv1", "ct1", None}, "a series of each host, and a comparison"
 
 
-def test_serves_the_tp_site_to_this_machine(lab: LabUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINETLAB_STATE", lab.environment["MINETLAB_STATE"])
-    described = inventory.load(inventory.read(lab.inventory))
+def test_serves_the_tp_site_to_this_machine(standing: LabUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINETLAB_STATE", standing.environment["MINETLAB_STATE"])
+    described = inventory.load(inventory.read(standing.inventory))
     (url,) = sites(described)
     with urlopen(url, timeout=60) as answer:  # noqa: S310 (it is the lab's own)
         assert site_of(described, allocate(described)).revision in answer.read().decode()
@@ -87,18 +94,18 @@ def test_programs_can_read_it(report: Path) -> None:
         assert suite.get("failures") == "0"
 
 
+def test_second_deploy_changes_nothing(standing: LabUnderTest) -> None:
+    results = standing.pyinfra("deploys/all.py")
+    assert changed(results) == []
+    assert results["totals"]["error"] == 0
+
+
 def test_an_unchanged_lab_comes_back_instead_of_being_made_again(lab: LabUnderTest) -> None:
     booted = {name: lab.in_machine(name, BOOT_ID) for name in lab.machines()}
     lab.lab("down", "--sandbox", "-i", lab.inventory)
     said = lab.lab("up", "-i", lab.inventory).stdout
     assert "Every machine shows what it should." in said
     assert {name: lab.in_machine(name, BOOT_ID) for name in lab.machines()} == booted
-
-
-def test_second_deploy_changes_nothing(lab: LabUnderTest) -> None:
-    results = lab.pyinfra("deploys/all.py")
-    assert changed(results) == []
-    assert results["totals"]["error"] == 0
 
 
 def test_down_leaves_nothing(lab: LabUnderTest) -> None:

@@ -96,24 +96,31 @@ def lab(deployed: Deployed) -> LabUnderTest:
     return deployed.under_test
 
 
-def test_deploys(deployed: Deployed, lab: LabUnderTest) -> None:
+@pytest.fixture
+def standing(deployed: Deployed) -> LabUnderTest:
+    """The same, for tests that leave it as it is."""
+    deployed.under_test.come_back("deployed", to_be_changed=False)
+    return deployed.under_test
+
+
+def test_deploys(deployed: Deployed, standing: LabUnderTest) -> None:
     assert deployed.results["failed_hosts"] == []
     assert deployed.results["totals"]["error"] == 0
-    assert lab.observe() != deployed.before
+    assert standing.observe() != deployed.before
 
 
-def test_proves_every_machine(lab: LabUnderTest) -> None:
+def test_proves_every_machine(standing: LabUnderTest) -> None:
     kinds = "not sheet and not measurement"
-    result = lab.run(*PYTEST, "-v", "-m", kinds, "tests/hosts", "--inventory", lab.inventory)
-    for machine in lab.machines():
+    result = standing.run(*PYTEST, "-v", "-m", kinds, "tests/hosts", "--inventory", standing.inventory)
+    for machine in standing.machines():
         assert f"[{machine}] PASSED" in result.stdout, f"{machine} was not verified"
 
 
-def test_second_deploy_changes_nothing_with_few_commands(lab: LabUnderTest) -> None:
-    results = lab.pyinfra("deploys/all.py")
+def test_second_deploy_changes_nothing_with_few_commands(standing: LabUnderTest) -> None:
+    results = standing.pyinfra("deploys/all.py")
     assert changed(results) == []
     assert results["totals"]["error"] == 0
-    assert lab.most_commands() <= MOST_COMMANDS
+    assert standing.most_commands() <= MOST_COMMANDS
 
 
 def test_changed_spec_changes_exactly_that(lab: LabUnderTest, deployed: Deployed) -> None:
