@@ -1,29 +1,28 @@
 """How long a host is busy making machines and removing them: the lab's operations beside the APIs themselves.
 
-    python benchmarks/creation.py --rounds 3
-
-As root, on native hosts. Of the lab's runs counts the operation that makes or removes them, from its start to
-its end: what pyinfra takes besides is much the same for any number of machines, and is timed by lab bench.
+On native hosts. Of the lab's runs counts the operation that makes or removes them, from its start to its end:
+what pyinfra takes besides is much the same for any number of machines, and is timed by the comparison.
 """
 
-import argparse
 import random
-import statistics
 import subprocess
-import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.compare.contestant import ON_HOST, Arena
 from benchmarks.compare.contestants.floor import Floor
 from benchmarks.compare.contestants.minet_lab import MinetLab
-from benchmarks.compare.rows import FULL_CYCLES, Load, Verb
+from benchmarks.compare.rows import FULL_CYCLES, QUICK_CYCLES, Load, Verb
 from benchmarks.compare.run import HOST_PACKAGES, check, prepare_host
 from benchmarks.compare.timing import settle, timed
+from benchmarks.kept import Kept, Row, table
 from benchmarks.native import native_hosts
 from benchmarks.native.lab import logins
+from benchmarks.numbers import spread
+from benchmarks.part import Options, Simple
+from minetlab.errors import LabError
 from minetlab.files import make_folder
+from minetlab.images import Progress
 from minetlab.paths import PROJECT_ROOT
 
 OPERATIONS: dict[tuple[str, Verb], str] = {
@@ -33,6 +32,7 @@ OPERATIONS: dict[tuple[str, Verb], str] = {
     ("containers", "remove"): "Remove the students' containers",
 }
 VERBS: tuple[Verb, ...] = ("create", "remove")
+ROUNDS = 5
 LIMIT = 1200.0
 """Seconds that the making of all machines of a load may take."""
 
@@ -57,7 +57,8 @@ class Lab(MinetLab):
             assert run.stdout is not None
             lines = [(time.perf_counter(), line) for line in run.stdout]
         if run.returncode:
-            sys.exit("".join(line for _, line in lines[-30:]))
+            said = "".join(line for _, line in lines[-30:])
+            raise LabError(f"{' '.join(words)} failed:\n{said}", next_step="run it by hand")
         return _between(lines, OPERATIONS[load.kind, verb])
 
 
@@ -67,20 +68,22 @@ def _between(lines: list[tuple[float, str]], operation: str) -> float:
     return next(at for at, line in lines if at > begun and "] Success" in line) - begun
 
 
-def measured(rounds: int, seed: int) -> Iterator[tuple[Load, Verb, float, float]]:
+def _measured(
+    loads: Sequence[Load], rounds: int, seed: int, progress: Progress
+) -> Iterator[tuple[Load, Verb, float, float]]:
     """Every load, by the lab and by the APIs, in turns: seconds of both."""
     order = random.Random(seed)  # noqa: S311 (nobody is to be kept from guessing it)
-    with native_hosts(2, print, HOST_PACKAGES) as hosts:
+    with native_hosts(2, progress, HOST_PACKAGES) as hosts:
         arenas = []
         for host in hosts:
             folder = hosts.folder / "contestants" / host.name
             make_folder(folder)
             arenas.append(Arena(host, hosts, folder, None))
-            prepare_host(arenas[-1], print)
+            prepare_host(arenas[-1], progress)
         lab, floor = Lab(arenas[0]), Floor(arenas[1])
         for each in (lab, floor):
             each.prepare()
-        for load in FULL_CYCLES:
+        for load in loads:
             for _ in range(rounds):
                 took: dict[tuple[str, Verb], float] = {}
                 for contestant in order.sample((lab, floor), 2):
@@ -98,21 +101,33 @@ def measured(rounds: int, seed: int) -> Iterator[tuple[Load, Verb, float, float]
                     yield load, verb, took[lab.name, verb], took[floor.name, verb]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    pairs: dict[tuple[Load, Verb], list[tuple[float, float]]] = defaultdict(list)
-    for load, verb, lab, floor in measured(arguments.rounds, arguments.seed):
-        print(f"{load}, {verb}: {lab:.2f} s, APIs {floor:.2f} s, ratio {lab / floor:.2f}", flush=True)
-        pairs[load, verb].append((lab, floor))
-    for (load, verb), found in pairs.items():
-        ratios = sorted(lab / floor for lab, floor in found)
-        print(f"{load}, {verb}: median ratio {statistics.median(ratios):.2f}", end=" ")
-        print(f"({ratios[0]:.2f} … {ratios[-1]:.2f})")
+def _rows(options: Options, progress: Progress) -> Iterator[Row]:
+    loads = QUICK_CYCLES if options.quick else FULL_CYCLES
+    rounds = options.rounds or (1 if options.quick else ROUNDS)
+    for load, verb, lab, floor in _measured(loads, rounds, options.seed, progress):
+        progress(f"{load}, {verb}: {lab:.2f} s, APIs {floor:.2f} s, ratio {lab / floor:.2f}")
+        ratio = {"lab": round(lab, 3), "floor": round(floor, 3), "ratio": round(lab / floor, 3)}
+        yield {"load": str(load), "verb": verb} | ratio
 
 
-if __name__ == "__main__":
-    main()
+def _text(kept: Kept) -> str:
+    rows = [
+        [
+            load,
+            verb,
+            *(spread(kept.series(value, load=load, verb=verb)) for value in ("lab", "floor", "ratio")),
+        ]
+        for load in kept.values("load")
+        for verb in kept.values("verb")
+    ]
+    return "\n".join(
+        [
+            "## On the host alone (`creation`)\n",
+            "How long a host is busy making machines and removing them: the one operation of the lab that "
+            "does it, beside libvirt's and Docker's APIs from eight threads.\n",
+            table(["", "", "the lab", "APIs", "ratio"], rows),
+        ]
+    )
+
+
+PART = Simple("creation", _rows, _text)

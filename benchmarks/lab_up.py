@@ -1,79 +1,122 @@
 """How long ``lab up`` takes: from nothing at all, with ever more there already, and with the lab already up.
 
-    python benchmarks/lab_up.py --folder /var/tmp
-
 The lab, its hosts and the image cache are this benchmark's own, in a folder that is removed in the end.
 Only the environment and Debian's packages are there already: a new machine needs half a minute for them.
 """
 
-import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.kept import Kept, Row, table
+from benchmarks.numbers import number, spread
+from benchmarks.part import FOLDER, Options, Simple
+from benchmarks.timeline import Span, figure, spans
+from minetlab.errors import LabError
+from minetlab.images import Progress
+from minetlab.paths import PROJECT_ROOT, state_dir
+
 LAB = [sys.executable, "-m", "minetlab"]
 SANDBOX = [*LAB, "sandbox"]
+INVENTORY = PROJECT_ROOT / "inventories" / "lab.py"
+NOTHING, CACHED = "from nothing", "images and booted states cached, nothing running"
 STAGES: dict[str, list[list[str]]] = {
-    "from nothing": [],
-    "images and booted states cached, nothing running": [["rm"], ["rm", "--checkpoint", "lab-up"]],
+    NOTHING: [],
+    CACHED: [["rm"], ["rm", "--checkpoint", "lab-up"]],
     "unchanged, its hosts gone": [["rm"]],
     "unchanged, its hosts suspended": [["stop"]],
     "already up": [],
 }
 """What is measured, in this order, and what ``lab sandbox`` is told before that."""
+PICTURES = {NOTHING: "up-from-nothing.svg", CACHED: "up-cached.svg"}
+ROUNDS = 3
+ROWS = 12
+"""Of a timeline, in its table."""
 
 
-def up(inventory: Path, environment: dict[str, str], log: Path) -> float:
-    """Bring the lab up and verify it; returns the seconds that took.
-
-    :param log: gets what it says.
-    """
-    start = time.perf_counter()
-    with log.open("w") as said:
-        command = [*LAB, "up", "-i", str(inventory)]
-        done = subprocess.run(command, env=environment, stdout=said, stderr=subprocess.STDOUT, check=False)
-    took = time.perf_counter() - start
-    if done.returncode:
-        sys.exit(f"the lab did not come up, see the end of what it said:\n{log.read_text()[-3000:]}")
-    return took
+def _rows(options: Options, progress: Progress) -> Iterator[Row]:
+    for round_ in range(1, (options.rounds or (1 if options.quick else ROUNDS)) + 1):
+        with tempfile.TemporaryDirectory(dir=state_dir(), prefix="up-") as folder:
+            for row in _stages(Path(folder)):
+                progress(f"{row['stage']}: {row['seconds']:.0f} s")
+                yield row | {"round": round_}
 
 
-def measure(inventory: Path, folder: Path) -> Iterator[tuple[str, float]]:
-    """Bring one lab up in each of the stages, with cache and state in this folder; stages and seconds."""
+def _stages(folder: Path) -> Iterator[Row]:
+    """Bring one lab up in each of the stages, with cache and state in this folder."""
     places = {"MINETLAB_CACHE": f"{folder}/cache", "MINETLAB_STATE": f"{folder}/state"}
-    environment = {**os.environ, **places}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **places}
     try:
         for stage, commands in STAGES.items():
             for words in commands:
-                of_lab = ["-i", str(inventory)] if "--checkpoint" in words else []
+                of_lab = ["-i", str(INVENTORY)] if "--checkpoint" in words else []
                 subprocess.run([*SANDBOX, *words, *of_lab], env=environment, capture_output=True, check=True)
-            yield stage, up(inventory, environment, folder / "log")
+            took, found = _up(environment)
+            yield {
+                "stage": stage,
+                "seconds": round(took, 1),
+                "spans": [list(vars(each).values()) for each in found],
+            }
     finally:
         subprocess.run([*SANDBOX, "rm"], env=environment, capture_output=True, check=False)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-i", "--inventory", type=Path, default=Path("inventories/lab.py"))
-    parser.add_argument("--folder", type=Path, help="Where there are 10 GiB of room, instead of /tmp.")
-    parser.add_argument("--runs", type=int, default=1)
-    arguments = parser.parse_args()
-    found: dict[str, list[float]] = defaultdict(list)
-    for _ in range(arguments.runs):
-        with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="lab-") as folder:
-            for stage, took in measure(arguments.inventory, Path(folder)):
-                print(f"{stage}: {took:.0f} s", flush=True)
-                found[stage].append(took)
-    for stage, times in found.items():
-        print(f"{stage}: median {statistics.median(times):.0f} s ({min(times):.0f} … {max(times):.0f})")
+def _up(environment: dict[str, str]) -> tuple[float, list[Span]]:
+    """Bring the lab up and verify it; returns the seconds that took, and where they went.
+
+    :raises LabError: it did not come up; with the end of what it said.
+    """
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [*LAB, "up", "-i", str(INVENTORY)],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as run:
+        assert run.stdout is not None
+        lines = [(time.perf_counter() - start, line.rstrip("\n")) for line in run.stdout]
+    took = time.perf_counter() - start
+    if run.returncode:
+        said = "\n".join(line for _, line in lines[-40:])
+        raise LabError(f"the lab did not come up:\n{said}", next_step="bring it up by hand: ./lab up")
+    return took, spans(lines, took)
 
 
-if __name__ == "__main__":
-    main()
+def _text(kept: Kept) -> str:
+    rows = [[stage, spread(kept.series("seconds", stage=stage))] for stage in kept.values("stage")]
+    parts = [
+        "## A lab from nothing (`up`)\n",
+        "`./lab up`, its verification included, of the lab that ships: a KVM host with two guests and a "
+        "container host, in the sandbox. The environment and Debian's packages are there.\n",
+        table(["", "seconds"], rows),
+    ]
+    for stage, name in PICTURES.items():
+        if found := _spans(kept, stage):
+            longest = sorted(found, key=lambda each: -each.seconds)[:ROWS]
+            lines = ((each.row, each.what, number(each.seconds)) for each in longest)
+            parts.append(
+                f"Where the time goes, {stage} (one run):\n\n![A row for each host]({FOLDER}/{name})\n"
+            )
+            parts.append(table(["on", "what", "seconds"], lines))
+    return "\n".join(parts)
+
+
+def _figures(kept: Kept) -> dict[str, str]:
+    found = {name: _spans(kept, stage) for stage, name in PICTURES.items()}
+    return {name: figure(each) for name, each in found.items() if each}
+
+
+def _spans(kept: Kept, stage: str) -> list[Span]:
+    """Where the time of the first run went."""
+    rows = [row for row in kept.rows if row["stage"] == stage]
+    return [Span(*each) for each in rows[0]["spans"]] if rows else []
+
+
+PART = Simple("up", _rows, _text, _figures)

@@ -1,4 +1,4 @@
-"""From measurements to the page: Markdown tables, and plots as SVG. Nothing here times or reads anything."""
+"""From measurements to their section of the page: tables, and plots as SVG. Nothing here times anything."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,13 +7,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.compare.results import Measurement, Results, Spread
+from benchmarks.compare.results import Measurement, Results
 from benchmarks.compare.rows import Load, Verb
+from benchmarks.numbers import Spread, number
+from benchmarks.part import FOLDER
 from minetlab.report.figures import COLOURS, STYLE
 
-FILE = "benchmarks.md"
-FIGURES = "benchmarks"
-"""The folder of the plots, and of the measurements, beside the page."""
 HEADINGS: Mapping[Verb, str] = {
     "create": "Making them",
     "repeat": "Nothing to do",
@@ -28,8 +27,8 @@ _SAID: Mapping[Verb, str] = {
 }
 
 
-def page(results: Results, introduction: str, names: Sequence[str], floor: str) -> str:
-    """The whole page.
+def section(results: Results, introduction: str, names: Sequence[str], floor: str) -> str:
+    """The whole section.
 
     :param introduction: its beginning.
     :param names: of the contestants, in the order of the tables.
@@ -39,12 +38,12 @@ def page(results: Results, introduction: str, names: Sequence[str], floor: str) 
     for verb, heading in HEADINGS.items():
         loads = [load for each, load in results.rows() if each == verb]
         if loads:
-            parts.append(f"## {heading}\n\n{_SAID[verb]}\n")
-            parts.append(f"![{heading}: medians with quartiles, in seconds]({FIGURES}/{verb}.svg)\n")
+            parts.append(f"### {heading}\n\n{_SAID[verb]}\n")
+            parts.append(f"![{heading}: medians with quartiles, in seconds]({FOLDER}/{verb}.svg)\n")
             parts.append(_table(results, verb, loads, names, floor))
     parts.append(_entrants(results))
     if results.problems():
-        parts.append("## What failed\n\n" + "".join(map(_problem, results.problems())))
+        parts.append("### What failed\n\n" + "".join(map(_problem, results.problems())))
     return "\n".join(parts)
 
 
@@ -76,13 +75,13 @@ def _cell(results: Results, spread: Spread | None, floor: Spread | None) -> str:
     """What a table says of a contestant; nothing where it does not compete."""
     if spread is None:
         return ""
-    ratio = f", × {_number(spread.median / floor.median)}" if floor else ""
+    ratio = f", × {number(spread.median / floor.median)}" if floor else ""
     few = f", n = {spread.count}" if spread.count < results.plan["rounds"] else ""
-    return f"{_number(spread.median)} ({_number(spread.low)} … {_number(spread.high)}){ratio}{few}"
+    return f"{number(spread.median)} ({number(spread.low)} … {number(spread.high)}){ratio}{few}"
 
 
 def _entrants(results: Results) -> str:
-    lines = ["## Who competes\n"]
+    lines = ["### Who competes\n"]
     for each in results.entrants:
         version = f" ({each.version})" if each.version else ""
         lines.append(f"- **{each.name}**{version}: {each.how}")
@@ -99,15 +98,6 @@ def _problem(failed: Measurement) -> str:
 def _quoted(text: str) -> str:
     clean = ("".join(c for c in line if c.isprintable()) for line in text.splitlines())
     return "\n".join(f"      {line}".rstrip() for line in clean)
-
-
-def _number(value: float) -> str:
-    """Three digits that matter.
-
-    >>> _number(0.0234), _number(1.5), _number(123.4), _number(1234.5)
-    ('0.023', '1.50', '123', '1234')
-    """
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}" if value >= 1 else f"{value:.2g}"  # noqa: PLR2004
 
 
 @rc_context(STYLE)
@@ -137,7 +127,7 @@ def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread], ours: str) -> 
     colours = [COLOURS[name == ours] for name in spreads]
     axes.barh(rows, medians, xerr=errors, capsize=3, color=colours)
     for row, each in zip(rows, spreads.values(), strict=True):
-        axes.annotate(_number(each.median), (each.high, row), (6, 0), textcoords="offset points", va="center")
+        axes.annotate(number(each.median), (each.high, row), (6, 0), textcoords="offset points", va="center")
     axes.set_yticks(rows, list(spreads))
     axes.invert_yaxis()
     axes.margins(x=0.12)

@@ -1,13 +1,13 @@
 """What was measured, as it is kept: one JSON file. Nothing here times anything."""
 
 import json
-import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.compare.rows import VERBS, Kind, Load, Verb
+from benchmarks.numbers import Spread, spread
 from minetlab.errors import LabError
 from minetlab.files import write_private
 
@@ -47,20 +47,6 @@ class Entrant:
     how: str
     version: str = ""
     absent: str | None = None
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Times of one thing, in seconds.
-
-    :param low: first quartile; ``high``: third quartile.
-    :param count: how many there are.
-    """
-
-    median: float
-    low: float
-    high: float
-    count: int
 
 
 @dataclass
@@ -114,24 +100,6 @@ class Results:
         """Write it, in one step."""
         write_private(file, f"{json.dumps(asdict(self), indent=1)}\n")
         file.chmod(0o644)
-
-
-def spread(times: Iterable[float]) -> Spread | None:
-    """Median and quartiles; of one or two times, the quartiles are the extremes.
-
-    >>> spread([3.0, 1.0, 2.0, 4.0, 5.0])
-    Spread(median=3.0, low=2.0, high=4.0, count=5)
-    >>> spread([2.0]), spread([])
-    (Spread(median=2.0, low=2.0, high=2.0, count=1), None)
-    """
-    known = sorted(times)
-    if not known:
-        return None
-    if len(known) <= 2:  # noqa: PLR2004
-        low, high = known[0], known[-1]
-    else:
-        low, _, high = statistics.quantiles(known, n=4, method="inclusive")
-    return Spread(statistics.median(known), low, high, len(known))
 
 
 def load(file: Path) -> Results:

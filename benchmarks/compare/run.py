@@ -1,7 +1,5 @@
 """One run of the comparison: boot a host for each contestant, take turns, keep every measurement."""
 
-import platform
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -14,6 +12,7 @@ from benchmarks.compare.peers import for_hosts, peers_environment
 from benchmarks.compare.results import Entrant, Measurement, Results
 from benchmarks.compare.rows import Load, Plan, Verb, turns
 from benchmarks.compare.timing import settle, timed
+from benchmarks.kept import machine
 from benchmarks.native import NativeHosts, firmware_image, native_hosts
 from minetlab import tp_images
 from minetlab.errors import LabError
@@ -83,7 +82,7 @@ def _begin(plan: Plan, kept: Path, *, resume: bool) -> Results:
     as_json = asdict(plan) | {"cycles": [asdict(each) for each in plan.cycles]}
     as_json["standing"] = [asdict(each) for each in plan.standing]
     if not resume:
-        return Results(machine=_machine(), plan=as_json)
+        return Results(machine=machine(), plan=as_json)
     found = results.load(kept)
     if found.plan != as_json:
         raise LabError(
@@ -91,22 +90,6 @@ def _begin(plan: Plan, kept: Path, *, resume: bool) -> Results:
         )
     found.measurements = [each for each in found.measurements if each.seconds is not None]
     return found
-
-
-def _machine() -> dict[str, str]:
-    cpuinfo = Path("/proc/cpuinfo").read_text()
-    model = next((line.split(": ")[1] for line in cpuinfo.splitlines() if "model name" in line), "unknown")
-    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    return {
-        "processors": f"{cpuinfo.count('model name')} processors ({model})",
-        "memory": f"{memory:.0f} GiB",
-        "kernel": platform.release(),
-        "day": time.strftime("%Y-%m-%d"),
-        "revision": revision.stdout.strip() or "unknown",
-    }
 
 
 class _Run:

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.compare.contestants import FLOOR, LAB
 from minetlab.paths import PROJECT_ROOT
 from tests.e2e.conftest import LAB as LAB_COMMAND
+from tests.e2e.conftest import MOST_COMMANDS
 
 pytestmark = [
     pytest.mark.long,
@@ -21,7 +22,7 @@ pytestmark = [
 
 def test_a_quick_run_measures_all_that_it_says_and_goes_on_where_it_ended(tmp_path, monkeypatch):
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
-    command = [*LAB_COMMAND, "bench", "--quick", "--rounds", "1", "-o", str(tmp_path)]
+    command = [*LAB_COMMAND, "bench", "peers", "--quick", "--rounds", "1", "-o", str(tmp_path)]
     command += ["--only", FLOOR, "--only", LAB]
 
     def bench(*options: str) -> list[dict[str, object]]:
@@ -29,7 +30,7 @@ def test_a_quick_run_measures_all_that_it_says_and_goes_on_where_it_ended(tmp_pa
             [*command, *options], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=2400, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return list(json.loads((tmp_path / "benchmarks/measurements.json").read_text())["measurements"])
+        return list(json.loads((tmp_path / "benchmarks/peers.json").read_text())["measurements"])
 
     measured = bench()
     rows = {(each["contestant"], each["verb"], each["kind"]) for each in measured}
@@ -43,8 +44,31 @@ def test_a_quick_run_measures_all_that_it_says_and_goes_on_where_it_ended(tmp_pa
     }
 
     kept = [each for each in measured if (each["contestant"], each["kind"]) != (LAB, "containers")]
-    file = tmp_path / "benchmarks/measurements.json"
+    file = tmp_path / "benchmarks/peers.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "measurements": kept}))
     again = bench("--resume")
     assert again[: len(kept)] == kept
     assert {(each["contestant"], each["kind"]) for each in again[len(kept) :]} == {(LAB, "containers")}
+
+
+def test_the_parts_that_are_the_lab_s_own_measure_all_that_they_say(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+    parts = ("creation", "boots", "scale")
+    command = [*LAB_COMMAND, "bench", *parts, "--quick", "-o", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=2400, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = {part: json.loads((tmp_path / f"benchmarks/{part}.json").read_text()) for part in parts}
+    assert all(each["whole"] for each in kept.values())
+    assert {(row["load"], row["verb"]) for row in kept["creation"]["rows"]} == {
+        (load, verb) for load in ("2 guests", "2 containers") for verb in ("create", "remove")
+    }
+    assert {row["bound"] for row in kept["boots"]["rows"]} == {"automatic", "1"}
+    sizes = {(row["hosts"], row["students"]) for row in kept["scale"]["rows"]}
+    assert sizes == {(hosts, students) for hosts in (1, 2) for students in (1, 4)}
+    commands = [row["commands"] for row in kept["scale"]["rows"] if "commands" in row]
+    assert len(commands) == len(sizes)
+    assert max(commands) <= MOST_COMMANDS
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert [part for part in parts if f"(`{part}`)" in page] == list(parts)

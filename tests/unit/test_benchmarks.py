@@ -9,7 +9,7 @@ import pytest
 from benchmarks.compare import results
 from benchmarks.compare.contestant import Command
 from benchmarks.compare.contestants import CONTESTANTS, FLOOR, LAB
-from benchmarks.compare.page import figures, page
+from benchmarks.compare.page import figures, section
 from benchmarks.compare.results import Entrant, Measurement, Results
 from benchmarks.compare.rows import Load, plan, turns
 from benchmarks.compare.timing import timed
@@ -64,7 +64,7 @@ def test_the_plan_of_a_full_run_has_all_rows_of_the_comparison():
 
 
 def test_tables_have_medians_quartiles_and_ratios_to_the_floor(found):
-    made = page(found, "# Beginning\n", NAMES, "raw APIs")
+    made = section(found, "# Beginning\n", NAMES, "raw APIs")
     assert made.startswith("# Beginning\n")
     assert "| raw APIs | 2.00 (1.50 … 2.50), × 1.00 |" in made
     assert "| minet-lab | 4.00 (3.50 … 4.50), × 2.00 |" in made
@@ -72,13 +72,13 @@ def test_tables_have_medians_quartiles_and_ratios_to_the_floor(found):
     assert "| Ansible | 21.0 (20.0 … 22.0), × 10.5, n = 2 |" in made
     assert "| minet-lab | 0.5 (0.5 … 0.5) |" in made
     # Each table has only who was measured for it.
-    making, nothing = made.split("## Making them")[1].split("## Nothing to do")
+    making, nothing = made.split("### Making them")[1].split("### Nothing to do")
     assert "| kcli |" not in making
     assert "| raw APIs |" not in nothing
 
 
 def test_who_was_not_there_and_what_failed_is_said_with_its_reason(found):
-    made = page(found, "", NAMES, "raw APIs")
+    made = section(found, "", NAMES, "raw APIs")
     assert "*Did not compete here:*\n\n      no package of that name\n      at all\n" in made
     failed = "- kcli, making them, 10 guests, round 1:\n\n      status 1: pool[31m busy\n      second line\n"
     assert failed in made

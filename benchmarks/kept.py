@@ -1,0 +1,119 @@
+"""What a part of ``lab bench`` has measured, as it is kept: a JSON file. Nothing here measures anything."""
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from minetlab.errors import LabError
+from minetlab.files import write_private
+from minetlab.paths import PROJECT_ROOT
+
+Row = dict[str, Any]
+"""One measurement: what was measured, and what came of it, each by its name."""
+
+
+@dataclass
+class Kept:
+    """The measurements of one part.
+
+    :param machine: what it ran on, by what that is called.
+    :param whole: whether they are all there.
+    """
+
+    machine: dict[str, str]
+    rows: list[Row] = field(default_factory=list)
+    whole: bool = False
+
+    def save(self, file: Path) -> None:
+        """Write them, in one step, for everybody to read."""
+        write_private(file, f"{json.dumps(asdict(self), indent=1)}\n")
+        file.chmod(0o644)
+
+    def series(self, value: str, **of: Any) -> list[float]:
+        """One value of each row in which these other values are so.
+
+        >>> rows = [{"hosts": 1, "seconds": 2.0}, {"hosts": 5, "seconds": 3.0}, {"hosts": 1, "seconds": 2.5}]
+        >>> Kept({}, rows).series("seconds", hosts=1)
+        [2.0, 2.5]
+        """
+        return [row[value] for row in self.rows if value in row and of.items() <= row.items()]
+
+    def values(self, name: str) -> list[Any]:
+        """The different values of this name, in the order in which they were first measured."""
+        return list(dict.fromkeys(row[name] for row in self.rows if name in row))
+
+
+def load(file: Path) -> Kept:
+    """Read what was kept.
+
+    :raises LabError: there is none, or it is something else.
+    """
+    try:
+        return Kept(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise LabError(
+            f"cannot read the measurements {file}: {error}", next_step="run it without --resume"
+        ) from error
+
+
+def keep(rows: Iterable[Row], file: Path, *, resume: bool) -> Kept:
+    """Have the rows measured, and keep each as soon as it is there.
+
+    :param resume: leave it at what is there, if that is whole.
+    """
+    if resume and file.exists() and (found := load(file)).whole:
+        return found
+    kept = Kept(machine())
+    for row in rows:
+        kept.rows.append(row)
+        kept.save(file)
+    kept.whole = True
+    kept.save(file)
+    return kept
+
+
+def machine() -> dict[str, str]:
+    """What this machine is, and which revision of the project this is."""
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = next((line.split(": ")[1] for line in cpuinfo.splitlines() if "model name" in line), "unknown")
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "processors": f"{cpuinfo.count('model name')} processors ({model})",
+        "memory": f"{memory:.0f} GiB",
+        "kernel": platform.release(),
+        "day": time.strftime("%Y-%m-%d"),
+        "revision": revision.stdout.strip() or "unknown",
+    }
+
+
+def where(machine: dict[str, str]) -> str:
+    """A line that says where and when something was measured."""
+    return (
+        f"<small>{machine['processors']}, {machine['memory']} of memory, Linux {machine['kernel']}; "
+        f"{machine['day']}, revision {machine['revision']}.</small>"
+    )
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown.
+
+    >>> print(table(["", "seconds"], [["first", 1.5]]), end="")
+    | | seconds |
+    |---|---|
+    | first | 1.5 |
+    """
+    lines = [f"| {' | '.join(headings)} |".replace("|  |", "| |"), "|---" * len(headings) + "|"]
+    lines += (f"| {' | '.join(map(str, row))} |" for row in rows)
+    return "".join(f"{line}\n" for line in lines)
