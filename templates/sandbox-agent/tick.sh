@@ -11,4 +11,4 @@ systemd-run --quiet --unit=minetlab-tick -- qemu-system-x86_64 -nodefaults -no-u
     -machine q35 -accel kvm -cpu host -m 256 -serial file:/run/minetlab-tick.log \
     -drive file=/dev/vda,format=raw,if=virtio,snapshot=on -kernel /vmlinuz -initrd /initrd.img \
     -append "console=ttyS0 quiet root=/dev/vda1 ro init=/bin/sh -- -c \"$tick\""
-timeout 120 sh -c 'until grep -q tick /run/minetlab-tick.log; do sleep 0.5; done'
+timeout 600 sh -c 'until grep -q tick /run/minetlab-tick.log; do sleep 0.5; done'
