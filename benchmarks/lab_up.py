@@ -100,7 +100,7 @@ def _text(kept: Kept) -> str:
     for stage, name in PICTURES.items():
         if found := _spans(kept, stage):
             longest = sorted(found, key=lambda each: -each.seconds)[:ROWS]
-            lines = ((each.row, each.what, number(each.seconds)) for each in longest)
+            lines = ((each.row, each.label, number(each.seconds)) for each in longest)
             parts.append(
                 f"Where the time goes, {stage} (one run):\n\n![A row for each host]({FOLDER}/{name})\n"
             )

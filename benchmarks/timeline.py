@@ -34,6 +34,11 @@ class Span:
     end: float
 
     @property
+    def label(self) -> str:
+        """What it is, without the deploy file that an operation is from."""
+        return self.what.rpartition("| ")[2]
+
+    @property
     def seconds(self) -> float:
         """How long it took."""
         return self.end - self.begin
@@ -83,14 +88,14 @@ def figure(found: Sequence[Span]) -> str:
     """A picture of the spans, a row for each host, as SVG."""
     rows = [*dict.fromkeys(each.row for each in found if each.row != LAB), LAB]
     whole = max(each.end for each in found)
-    canvas = Figure(figsize=(11, 0.9 + 0.9 * len(rows)), layout="constrained")
+    canvas = Figure(figsize=(11, 1 + 1.1 * len(rows)), layout="constrained")
     axes = canvas.subplots()
     for number, each in enumerate(found):
         place = rows.index(each.row)
-        axes.barh(place, each.seconds, left=each.begin, color=COLOURS[number % 2], edgecolor="white")
+        axes.barh(place, each.seconds, 0.4, left=each.begin, color=COLOURS[number % 2], edgecolor="white")
         if each.seconds >= _NAMED * whole:
-            label = each.what.rpartition("| ")[2]
-            axes.annotate(label, (each.begin, place + 0.45), fontsize=7, rotation=12, va="bottom")
+            axes.annotate(each.label, (each.begin, place - 0.24), fontsize=8, rotation=14, va="bottom")
+    axes.set_ylim(-1, len(rows) - 0.6)
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
     axes.set_xlabel("seconds")

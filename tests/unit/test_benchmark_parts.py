@@ -124,7 +124,9 @@ def test_a_campus_is_what_the_slopes_say() -> None:
 
 
 def test_medians_stand_with_their_quartiles() -> None:
-    assert f"| {lab_up.NOTHING} | 205 (200 … 210) |" in lab_up.PART.text(Kept(MACHINE, ROWS["up"]))
+    said = lab_up.PART.text(Kept(MACHINE, ROWS["up"]))
+    assert f"| {lab_up.NOTHING} | 205 (200 … 210) |" in said
+    assert "| hv1 | Install | 9.00 |" in said
 
 
 def test_the_page_is_made_of_all_that_was_ever_measured(
