@@ -5,34 +5,23 @@ Timed is the whole deploy, on a host that has everything but the guests.
 """
 
 import random
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.compare.timing import settle
-from benchmarks.kept import Kept, Row, table
+from benchmarks.kept import Kept, Row
+from benchmarks.markdown import table
 from benchmarks.native import native_hosts, write_lab
-from benchmarks.native.hosts import NativeHosts
 from benchmarks.native.lab import logins
 from benchmarks.numbers import spread
 from benchmarks.part import Options, Simple
+from benchmarks.usage import deployed
 from minetlab.images import Progress
-from minetlab.images.process import run
 from minetlab.inventory import KVM_HOSTS
 
 SIZE = {"memory": 384, "cores": 4, "disk": 4}
 AUTOMATIC = "automatic"
 GUESTS, BOUNDS, ROUNDS = 10, (AUTOMATIC, "1", "2", "3", "4", "10"), 3
-
-
-def _deploy(inventory: Path, hosts: NativeHosts, what: str, *words: str) -> float:
-    """Run a deploy; returns the seconds that it took."""
-    environment = {"LC_ALL": "C.UTF-8", "MINETLAB_STATE": str(hosts.folder / "state")}
-    command = [sys.executable, "-m", "pyinfra", "-y", str(inventory), f"deploys/{what}.py", *words]
-    start = time.perf_counter()
-    run(command, env=environment, limit=3600)
-    return time.perf_counter() - start
 
 
 def _measured(
@@ -54,13 +43,13 @@ def _measured(
                 hosts, folder, students=students, progress=progress, kvm=kvm, groups=(KVM_HOSTS,)
             )
 
-        _deploy(inventory(0, AUTOMATIC), hosts, "all")
+        deployed(hosts, inventory(0, AUTOMATIC), "deploys/all.py")
         for _ in range(rounds):
             for bound in order.sample(bounds, len(bounds)):
                 file = inventory(guests, bound)
                 settle(limit=120)
-                yield bound, _deploy(file, hosts, "all")
-                _deploy(file, hosts, "remove", "--data", f"students={','.join(logins(guests))}")
+                yield bound, deployed(hosts, file, "deploys/all.py")[0].seconds
+                deployed(hosts, file, "deploys/remove.py", "--data", f"students={','.join(logins(guests))}")
 
 
 def _rows(options: Options, progress: Progress) -> Iterator[Row]:

@@ -15,7 +15,8 @@ from benchmarks.compare.contestants.minet_lab import MinetLab
 from benchmarks.compare.rows import FULL_CYCLES, QUICK_CYCLES, Load, Verb
 from benchmarks.compare.run import HOST_PACKAGES, check, prepare_host
 from benchmarks.compare.timing import settle, timed
-from benchmarks.kept import Kept, Row, table
+from benchmarks.kept import Kept, Row
+from benchmarks.markdown import table
 from benchmarks.native import native_hosts
 from benchmarks.native.lab import logins
 from benchmarks.numbers import spread

@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,8 @@ class Kept:
     whole: bool = False
 
     def save(self, file: Path) -> None:
-        """Write them, in one step, for everybody to read."""
-        write_private(file, f"{json.dumps(asdict(self), indent=1)}\n")
-        file.chmod(0o644)
+        """Write them."""
+        write(file, asdict(self))
 
     def series(self, value: str, **of: Any) -> list[float]:
         """One value of each row in which these other values are so.
@@ -46,6 +45,12 @@ class Kept:
     def values(self, name: str) -> list[Any]:
         """The different values of this name, in the order in which they were first measured."""
         return list(dict.fromkeys(row[name] for row in self.rows if name in row))
+
+
+def write(file: Path, measured: Row) -> None:
+    """Write measurements as JSON, in one step, for everybody to read."""
+    write_private(file, f"{json.dumps(measured, indent=1)}\n")
+    file.chmod(0o644)
 
 
 def load(file: Path) -> Kept:
@@ -96,24 +101,3 @@ def machine() -> dict[str, str]:
         "day": time.strftime("%Y-%m-%d"),
         "revision": revision.stdout.strip() or "unknown",
     }
-
-
-def where(machine: dict[str, str]) -> str:
-    """A line that says where and when something was measured."""
-    return (
-        f"<small>{machine['processors']}, {machine['memory']} of memory, Linux {machine['kernel']}; "
-        f"{machine['day']}, revision {machine['revision']}.</small>"
-    )
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown.
-
-    >>> print(table(["", "seconds"], [["first", 1.5]]), end="")
-    | | seconds |
-    |---|---|
-    | first | 1.5 |
-    """
-    lines = [f"| {' | '.join(headings)} |".replace("|  |", "| |"), "|---" * len(headings) + "|"]
-    lines += (f"| {' | '.join(map(str, row))} |" for row in rows)
-    return "".join(f"{line}\n" for line in lines)

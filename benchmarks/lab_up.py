@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.kept import Kept, Row, table
+from benchmarks.kept import Kept, Row
+from benchmarks.markdown import table
 from benchmarks.numbers import number, spread
 from benchmarks.part import FOLDER, Options, Simple
 from benchmarks.timeline import Span, figure, spans

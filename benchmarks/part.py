@@ -7,6 +7,7 @@ from typing import Protocol
 
 from benchmarks import kept
 from benchmarks.kept import Kept, Row
+from benchmarks.markdown import where
 from minetlab.images import Progress
 
 FILE = "benchmarks.md"
@@ -77,7 +78,7 @@ class Simple:
         for name, content in self.figures(found).items():
             (folder / name).write_text(content)
         unfinished = "" if found.whole else "\n*This part was not measured to its end.*\n"
-        return f"{self.text(found)}{unfinished}\n{kept.where(found.machine)}\n"
+        return f"{self.text(found)}{unfinished}\n{where(found.machine)}\n"
 
     def _file(self, folder: Path) -> Path:
         return folder / f"{self.name}.json"

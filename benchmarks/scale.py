@@ -4,19 +4,19 @@ On native hosts, each a KVM host and a container host; each student has a define
 """
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy
 
 from benchmarks.compare.timing import settle
-from benchmarks.kept import Kept, Row, table
+from benchmarks.kept import Kept, Row
+from benchmarks.markdown import table
 from benchmarks.native import NativeHosts, native_hosts, write_lab
 from benchmarks.native.lab import logins
 from benchmarks.numbers import number, spread
 from benchmarks.part import Options, Simple
-from benchmarks.usage import Usage, used
+from benchmarks.usage import deployed
 from minetlab.images import Progress
 
 HOSTS, STUDENTS = (1, 5, 10, 20), (1, 10, 30, 300)
@@ -71,25 +71,27 @@ class _Lab:
 
     def deploy(self, what: str) -> Row:
         """Deploy it."""
-        usage, _ = self._pyinfra("deploys/all.py")
+        usage, _ = deployed(self.hosts, self.inventory, "deploys/all.py")
         return self._row(what) | usage.as_row()
 
     def commands(self) -> Row:
         """Deploy it once more, and count what that sends."""
-        _, said = self._pyinfra("--debug", "deploys/all.py")
+        _, said = deployed(self.hosts, self.inventory, "--debug", "deploys/all.py")
         sent = Counter(re.findall(r"Running command on (\S+):", said))
         return self._row(REPEAT) | {"commands": round(sent.total() / len(self.hosts), 1)}
 
     def remove(self) -> None:
         """Remove the students' machines; pool, network and images stay."""
-        self._pyinfra("deploys/remove.py", "--data", f"students={','.join(logins(self.students))}")
+        deployed(
+            self.hosts,
+            self.inventory,
+            "deploys/remove.py",
+            "--data",
+            f"students={','.join(logins(self.students))}",
+        )
 
     def _row(self, what: str) -> Row:
         return {"hosts": len(self.hosts), "students": self.students, "deploy": what}
-
-    def _pyinfra(self, *words: str) -> tuple[Usage, str]:
-        environment = {"MINETLAB_STATE": str(self.hosts.folder / "state"), "LC_ALL": "C.UTF-8"}
-        return used([sys.executable, "-m", "pyinfra", "-y", str(self.inventory), *words], environment)
 
 
 def _text(kept: Kept) -> str:

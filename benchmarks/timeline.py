@@ -1,6 +1,5 @@
 """Where the time of ``lab up`` goes, from the lines that it says: a span for each thing that took long."""
 
-import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from minetlab.report.figures import COLOURS, STYLE
+from minetlab.report.figures import COLOURS, STYLE, svg
 
 LAB = "lab"
 """The row of what is done for all hosts together."""
@@ -99,6 +98,4 @@ def figure(found: Sequence[Span]) -> str:
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()
     axes.set_xlabel("seconds")
-    file = io.StringIO()
-    canvas.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+    return svg(canvas)

@@ -2,12 +2,15 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.kept import Row
+from benchmarks.native import NativeHosts
 from minetlab.errors import LabError
 from minetlab.paths import PROJECT_ROOT
 
@@ -57,3 +60,13 @@ def used(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Usage,
             next_step="run it by hand",
         )
     return Usage(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), text
+
+
+def deployed(hosts: NativeHosts, inventory: Path, *words: str) -> tuple[Usage, str]:
+    """Run a deploy of a lab on native hosts, whose state is kept beside them; returns as :func:`used` does.
+
+    :param words: pyinfra's, behind the inventory.
+    :raises LabError: it failed.
+    """
+    environment = {"LC_ALL": "C.UTF-8", "MINETLAB_STATE": str(hosts.folder / "state")}
+    return used([sys.executable, "-m", "pyinfra", "-y", str(inventory), *words], environment)

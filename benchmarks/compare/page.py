@@ -1,6 +1,5 @@
 """From measurements to their section of the page: tables, and plots as SVG. Nothing here times anything."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib import rc_context
@@ -9,9 +8,10 @@ from matplotlib.figure import Figure
 
 from benchmarks.compare.results import Measurement, Results
 from benchmarks.compare.rows import Load, Verb
+from benchmarks.markdown import table
 from benchmarks.numbers import Spread, number
 from benchmarks.part import FOLDER
-from minetlab.report.figures import COLOURS, STYLE
+from minetlab.report.figures import COLOURS, STYLE, svg
 
 HEADINGS: Mapping[Verb, str] = {
     "create": "Making them",
@@ -60,15 +60,15 @@ def figures(results: Results, names: Sequence[str], ours: str) -> Iterator[tuple
 
 
 def _table(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str], floor: str) -> str:
-    lines = ["| | " + " | ".join(map(str, loads)) + " |", "|---|" + "---|" * len(loads)]
+    rows = []
     for name in names:
         cells = [
             _cell(results, results.spread(name, verb, load), results.spread(floor, verb, load))
             for load in loads
         ]
         if any(cells):
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+            rows.append([name, *cells])
+    return table(["", *map(str, loads)], rows)
 
 
 def _cell(results: Results, spread: Spread | None, floor: Spread | None) -> str:
@@ -112,9 +112,7 @@ def _figure(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence
     for place, (load, spreads) in zip(axes, panels.items(), strict=True):
         _panel(place, str(load), spreads, ours)
     axes[-1].set_xlabel("seconds (median and quartiles)")
-    file = io.StringIO()
-    canvas.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+    return svg(canvas)
 
 
 def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread], ours: str) -> None:

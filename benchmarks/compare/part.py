@@ -8,7 +8,7 @@ from benchmarks.compare.contestants import CONTESTANTS, FLOOR, LAB
 from benchmarks.compare.page import figures, section
 from benchmarks.compare.rows import plan
 from benchmarks.compare.run import TP_IMAGE, compare
-from benchmarks.kept import where
+from benchmarks.markdown import where
 from benchmarks.part import Options
 from minetlab.images import Progress
 
@@ -34,11 +34,11 @@ class Comparison:
         if not self._file(folder).exists():
             return None
         found = results.load(self._file(folder))
-        for name, content in figures(found, [each.name for each in CONTESTANTS], LAB):
+        names = [each.name for each in CONTESTANTS]
+        for name, content in figures(found, names, LAB):
             (folder / name).write_text(content)
         said = {"rounds": found.plan["rounds"], "tp_image": TP_IMAGE}
         introduction = (HERE / "introduction.md").read_text().format(**said)
-        names = [each.name for each in CONTESTANTS]
         return f"{section(found, introduction, names, FLOOR)}\n{where(found.machine)}\n"
 
     def _file(self, folder: Path) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compare.rows import VERBS, Kind, Load, Verb
+from benchmarks.kept import write
 from benchmarks.numbers import Spread, spread
 from minetlab.errors import LabError
-from minetlab.files import write_private
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ class Results:
 
     def save(self, file: Path) -> None:
         """Write it, in one step."""
-        write_private(file, f"{json.dumps(asdict(self), indent=1)}\n")
-        file.chmod(0o644)
+        write(file, asdict(self))
 
 
 def load(file: Path) -> Results:

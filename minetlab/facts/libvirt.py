@@ -51,7 +51,7 @@ dump=$(printf '%s\\n' "$index" | awk '
 true
 """
 
-# A look costs the host much less than a question: a shell and virsh take half a second where it is emulated.
+# The host looks again by itself: each question costs it a shell, long where it is emulated.
 _ANSWERS = """
 answers() {{
     for address in {addresses}; do
@@ -60,17 +60,17 @@ answers() {{
     done
     wait
 }}
-until found=$(answers); [[ $found || SECONDS -ge {patience} ]]; do
+until found=$(answers); [[ $found || SECONDS -ge {wait} ]]; do
     sleep 1
 done
 echo "$found"
 """
 
 LAST_WORDS = ("end Kernel panic", r"\(initramfs\)", "You are in emergency mode", "EXT4-fs error")
-"""What the console of a guest ends with that cannot boot: extended regular expressions.
+"""What stands at the end of a guest's console if it cannot boot: extended regular expressions.
 
-By the kernel's ``panic()``, initramfs-tools' shell, systemd's ``emergency.service``, and by the kernel again
-where the root file system is damaged, as on a disk that was cut short.
+It is written by the kernel's ``panic()``, initramfs-tools' shell, systemd's ``emergency.service``, and by the
+kernel again where the root file system is damaged, as on a disk that was cut short.
 """
 
 _FAILED_BOOTS = """
@@ -129,12 +129,12 @@ class SshAnswers(FactBase[frozenset[str]]):
         """None of them."""
         return frozenset()
 
-    def command(self, addresses: tuple[IPv4Address, ...], patience: int = 0) -> str:
+    def command(self, addresses: tuple[IPv4Address, ...], wait: int) -> str:
         """Print those that answer.
 
-        :param patience: seconds after which it is asked no more, if none has answered.
+        :param wait: seconds to go on asking while none of them answers.
         """
-        script = _ANSWERS.format(addresses=" ".join(map(str, addresses)), patience=patience)
+        script = _ANSWERS.format(addresses=" ".join(map(str, addresses)), wait=wait)
         return f"bash -c {shlex.quote(script)}"
 
     def process(self, output: list[str]) -> frozenset[str]:

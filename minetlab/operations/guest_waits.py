@@ -21,7 +21,7 @@ from minetlab.plan.naming import named
 
 POLL_INTERVAL = 2.0
 """Seconds between two looks at the host, where it cannot be told to wait itself."""
-PATIENCE = 10
+WAIT_ON_HOST = 10
 """Seconds that a host waits until one of its guests answers, before it is asked what else became of them."""
 SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
@@ -57,7 +57,7 @@ def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: li
             return True
         heartbeat.beat(f": {boots}")
         booting = boots.booting
-        answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()), patience=PATIENCE)
+        answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()), wait=WAIT_ON_HOST)
         silent = tuple(name for name in booting if booting[name] not in answering)
         failed = host.get_fact(FailedBoots, lab=lab, guests=silent) if silent else {}
         if host in current.failed_hosts:
@@ -74,7 +74,7 @@ def obstacle_to_readiness(host: Host, lab: str, addresses: dict[str, str]) -> La
     heartbeat = Heartbeat("guests boot", host.log)
     late = dict(addresses)
     while True:
-        answering = host.get_fact(SshAnswers, addresses=tuple(late), patience=PATIENCE)
+        answering = host.get_fact(SshAnswers, addresses=tuple(late), wait=WAIT_ON_HOST)
         if host in current.failed_hosts:
             return _lost(host)
         late = {address: name for address, name in late.items() if address not in answering}

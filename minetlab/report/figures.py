@@ -72,7 +72,7 @@ def ratios(series: Series) -> Figure:
         for name in environments
     )
     return Figure(
-        f"Le même travail sur {series.host} : combien de fois plus long que nativement", said, _svg(canvas)
+        f"Le même travail sur {series.host} : combien de fois plus long que nativement", said, svg(canvas)
     )
 
 
@@ -104,7 +104,7 @@ def comparison(costs: Costs) -> Figure:
     _panel(panels[1], "mémoire de l'hôte (Mio)", [each.memory / MIB for each in both])
     _panel(panels[2], "disque pour soi seul (Mio)", [each.disk / MIB for each in both])
     said = " ".join(f"{each.machine} : {', '.join(_row(each)[1:])}." for each in both)
-    return Figure("Ce que coûtent une VM et un container", said, _svg(canvas))
+    return Figure("Ce que coûtent une VM et un container", said, svg(canvas))
 
 
 def table(costs: Costs) -> Table:
@@ -174,7 +174,8 @@ def _number(value: float) -> str:
     return digits.replace(".", ",")
 
 
-def _svg(canvas: Canvas) -> str:
+def svg(canvas: Canvas) -> str:
+    """A picture as SVG, the same for the same data."""
     file = io.StringIO()
     canvas.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

@@ -10,5 +10,5 @@ for _ in $(seq 600); do
     [ "$(count)" -gt $((before + 2)) ] && exit 0
     sleep 0.5
 done
-echo "the guest says nothing more; it had said $before words, now $(count), and last: $(tail -n 3 $log)" >&2
+echo "the guest says nothing more; it had said tick $before times, now $(count) times, and last: $(tail -n 3 $log)" >&2
 exit 1

@@ -30,6 +30,11 @@ LIMIT = 40 * 60
 # That a deploy with nothing to do sends to a host, however many students there are.
 MOST_COMMANDS = 40
 LONGEST_FIRST = ("test_course.py", "test_lab.py", "test_sandbox.py", "test_class.py")
+NEEDS_NATIVE_HOSTS = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(not shutil.which("systemd-nspawn"), reason="needs Debian's systemd-container"),
+]
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),
     "container_hosts": ("ct1", observe.container_host),

@@ -1,23 +1,15 @@
 """``lab bench``, small: the lab and the floor are timed, and the page is written."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
-
-import pytest
 
 from benchmarks.compare.contestants import FLOOR, LAB
 from minetlab.paths import PROJECT_ROOT
 from tests.e2e.conftest import LAB as LAB_COMMAND
-from tests.e2e.conftest import MOST_COMMANDS
+from tests.e2e.conftest import MOST_COMMANDS, NEEDS_NATIVE_HOSTS
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not shutil.which("systemd-nspawn"), reason="needs Debian's systemd-container"),
-]
+pytestmark = NEEDS_NATIVE_HOSTS
 
 
 def test_a_quick_run_measures_all_that_it_says_and_goes_on_where_it_ended(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +12,9 @@ import pytest
 
 from benchmarks.native import native_hosts, write_lab
 from minetlab.paths import PROJECT_ROOT
+from tests.e2e.conftest import NEEDS_NATIVE_HOSTS
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
-    pytest.mark.skipif(not shutil.which("systemd-nspawn"), reason="needs Debian's systemd-container"),
-]
+pytestmark = NEEDS_NATIVE_HOSTS
 HOLD = """
 import sys, time
 from benchmarks.native import native_hosts

@@ -92,9 +92,9 @@ def greet(server: socket.socket) -> None:
                 client.sendall(b"SSH-2.0-OpenSSH\r\n")
 
 
-def asked(port: int, patience: int) -> frozenset[str]:
+def asked(port: int, wait: int) -> frozenset[str]:
     """Which of two addresses of this machine answer at a port that stands for SSH's, by the hosts' script."""
-    command = SshAnswers().command((IPv4Address("127.0.0.1"), IPv4Address("127.0.0.2")), patience)
+    command = SshAnswers().command((IPv4Address("127.0.0.1"), IPv4Address("127.0.0.2")), wait)
     done = subprocess.run(
         ["sh", "-c", command.replace("/22", f"/{port}")],
         capture_output=True,
