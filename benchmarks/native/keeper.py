@@ -69,8 +69,10 @@ def remove(name: str, bridge: str, folder: Path) -> None:
         (group / "cgroup.kill").write_text("1")
         while "populated 1" in (group / "cgroup.events").read_text() and time.monotonic() < deadline:
             time.sleep(0.02)
-    if Path("/sys/class/net", bridge).exists():
-        subprocess.run(["ip", "link", "delete", bridge], check=False)
+    # A machine's own interface goes with its network namespace, which the kernel may keep for a while.
+    for interface in (bridge, *(path.name for path in Path("/sys/class/net").glob(f"vb-{bridge}-*"))):
+        if Path("/sys/class/net", interface).exists():
+            subprocess.run(["ip", "link", "delete", interface], check=False)
     shutil.rmtree(folder, ignore_errors=True)
     groups = [mount / GROUP / name for mount in _mounts("cgroup", "cgroup2")]
     while any(map(_is_there, groups)) and time.monotonic() < deadline:
