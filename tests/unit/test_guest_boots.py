@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from minetlab.facts.libvirt import SshAnswers
-from minetlab.operations import guest_waits
+from minetlab.operations import guest_waits, shell
 from minetlab.operations import guests as operations
 from minetlab.operations.commands import attempt
 from minetlab.plan.boots import Boots
@@ -81,3 +81,18 @@ def test_one_that_never_answers_gives_its_place_to_the_next() -> None:
     stuck = Boots({name: name for name in "abc"}, at_once=2, limit=30)
     stuck.due(0)
     assert stuck.due(10.1) == ("c",)
+
+
+def test_the_first_guest_is_made_alone_and_the_others_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[str]] = []
+
+    def side_by_side(steps: Any) -> Any:
+        each = list(steps)
+        made.append([word for commands in each for words in commands for word in words if word == "define"])
+        return shell.virsh_side_by_side(each)
+
+    monkeypatch.setattr(operations, "virsh_side_by_side", side_by_side)
+    arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(4), "require_kvm": False}
+    responses = {STATE: EMPTY, KVM: WORKING, SSH: ["-"], FAILED: [], IDLE: times(64)}
+    assert not run_operation(operations.running, responses, lab=LAB, **arguments).failed
+    assert [len(each) for each in made if each] == [1, 3]
