@@ -60,15 +60,16 @@ def pool(lab: str) -> Commands:
 def network(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
     """Have the lab's network, with a reservation for each of these guests.
 
-    Reservations change while it is up. Anything else needs it to go down for a moment: a warning says so, and
-    the interfaces of running guests are plugged in again.
+    Reservations change while it is up. Anything else needs it to go down for a moment: where guests run, a
+    warning says so, and their interfaces are plugged in again.
     """
     observed = observe.libvirt(lab)
     if problem := observe.silence(observed):
         yield failure(problem)
         return
     spec = specs.network_spec(lab, network, guests)
-    changes = compare(lab, spec, observed.networks.get(lab))
+    used = any(domain.active for domain in observed.domains.values())
+    changes = compare(lab, spec, observed.networks.get(lab), used=used)
     if changes.foreign:
         yield failure(
             LabError(
@@ -79,7 +80,7 @@ def network(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
         return
     if changes.define:
         show_diff({Layout(lab).spec("network", lab): spec.xml})
-    if changes.restart and announces():
+    if changes.restart and used and announces():
         host.log_styled("the network goes down for a moment", log_func=logger.warning, fg="yellow")
     if changes.none:
         host.noop("the network is up, with its reservations")

@@ -51,7 +51,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of the lab's pool.
+    """A volume of the lab's pool; of a seed, only the name is known.
 
     :param capacity: bytes, as the guest sees it.
     :param backing: path of the file it is an overlay of.
@@ -125,7 +125,8 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         raise ValueError(f"libvirt's XML cannot be read: {error}") from error
     networks = [_network(each, sections) for each in root.iterfind("network")]
     pools = [_pool(each, sections) for each in root.iterfind("pool")]
-    volumes = [_volume(each) for each in root.iterfind("volume")]
+    named = [Volume(line.split()[0]) for line in sections.get("volumes", [])]
+    volumes = [*named, *(_volume(each) for each in root.iterfind("volume"))]
     domains = [_domain(each, sections) for each in root.iterfind("domain")]
     return LibvirtObserved(
         installed="installed" in sections,

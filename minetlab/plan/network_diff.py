@@ -53,19 +53,24 @@ class NetworkChanges:
         return self == NetworkChanges()
 
 
-def compare(lab: str, spec: NetworkSpec, observed: Network | None) -> NetworkChanges:
-    """Compare the lab's network, desired and observed."""
+def compare(lab: str, spec: NetworkSpec, observed: Network | None, *, used: bool) -> NetworkChanges:
+    """Compare the lab's network, desired and observed.
+
+    :param used: whether anybody would notice if it went down for a moment. Otherwise it is defined anew also for
+        reservations: each change of one while it is up has libvirt restart its DHCP server, a third of a second.
+    """
     if observed is None:
         return NetworkChanges(define=True, start=True, autostart=True)
     if observed.label is None or observed.label.lab != lab:
         return NetworkChanges(foreign=True)
-    define = observed.label.spec != spec.digest
+    updates = tuple(_updates(spec.reservations, observed.reservations))
+    define = observed.label.spec != spec.digest or bool(updates and not used)
     return NetworkChanges(
         define=define,
         restart=define and observed.active,
         start=define or not observed.active,
         autostart=not observed.autostart,
-        updates=() if define else tuple(_updates(spec.reservations, observed.reservations)),
+        updates=() if define else updates,
     )
 
 

@@ -84,7 +84,6 @@ def answer(
     disks = f"/var/lib/libvirt/images/minet-lab/{LAB}/disks"
     volumes = [f"<volume><name>{BASE}</name></volume>"]
     for spec in specs:
-        volumes.append(f"<volume><name>{spec.seed}</name></volume>")
         backing = f"<backingStore><path>{disks}/{BASE}</path></backingStore>"
         volumes.append(
             f"<volume><name>{overlay(spec.name)}</name><capacity>{spec.disk}</capacity>{backing}</volume>"
@@ -108,6 +107,7 @@ def answer(
         "networks-autostart": [net_uuid],
         "pools-active": [pool_uuid],
         "pools-autostart": [pool_uuid],
+        "volumes": [f" {spec.seed}   {disks}/{spec.seed}" for spec in specs],
         "xml": [*volumes, *"\n".join(xml).replace(f'lab="{LAB}"', f'lab="{lab}"').splitlines()],
     }
     return [line for name, lines in sections.items() for line in (f"@{name}", *lines)]

@@ -173,35 +173,49 @@ UP = STANDING.networks[LAB]
 
 
 def test_a_network_that_is_as_specified_is_left_alone() -> None:
-    assert compare_network(LAB, SPEC, UP).none
+    assert compare_network(LAB, SPEC, UP, used=True).none
+    assert compare_network(LAB, SPEC, UP, used=False).none
 
 
 def test_a_missing_network_is_made() -> None:
-    assert compare_network(LAB, SPEC, None) == NetworkChanges(define=True, start=True, autostart=True)
+    assert compare_network(LAB, SPEC, None, used=False) == NetworkChanges(
+        define=True, start=True, autostart=True
+    )
 
 
 def test_students_who_come_and_go_change_reservations_only() -> None:
     fewer, more = network(2), network(4)
     (gone,) = SPEC.reservations - fewer.reservations
     (new,) = more.reservations - SPEC.reservations
-    assert compare_network(LAB, fewer, UP) == NetworkChanges(updates=(ReservationUpdate("delete", gone),))
-    assert compare_network(LAB, more, UP) == NetworkChanges(updates=(ReservationUpdate("add", new),))
+    for other, update in ((fewer, ReservationUpdate("delete", gone)), (more, ReservationUpdate("add", new))):
+        assert compare_network(LAB, other, UP, used=True) == NetworkChanges(updates=(update,))
+
+
+def test_they_take_a_network_down_that_nobody_uses() -> None:
+    anew = NetworkChanges(define=True, restart=True, start=True)
+    assert compare_network(LAB, network(4), UP, used=False) == anew
+    assert compare_network(LAB, network(4), replace(UP, active=False), used=False) == replace(
+        anew, restart=False
+    )
 
 
 def test_a_reservation_that_differs_is_modified() -> None:
     wanted = next(iter(SPEC.reservations))
     there = replace(UP, reservations=SPEC.reservations - {wanted} | {replace(wanted, name="old")})
-    assert compare_network(LAB, SPEC, there).updates == (ReservationUpdate("modify", wanted),)
+    assert compare_network(LAB, SPEC, there, used=True).updates == (ReservationUpdate("modify", wanted),)
 
 
 @pytest.mark.parametrize("label", [None, Label("other", "")])
 def test_a_network_of_somebody_else_is_refused(label: Label | None) -> None:
-    assert compare_network(LAB, SPEC, replace(UP, label=label)) == NetworkChanges(foreign=True)
+    theirs = replace(UP, label=label)
+    assert compare_network(LAB, SPEC, theirs, used=True) == NetworkChanges(foreign=True)
 
 
 def test_another_spec_takes_the_network_down_and_one_that_is_down_is_started() -> None:
     changed = replace(SPEC, digest="other")
-    assert compare_network(LAB, changed, UP) == NetworkChanges(define=True, restart=True, start=True)
+    assert compare_network(LAB, changed, UP, used=True) == NetworkChanges(
+        define=True, restart=True, start=True
+    )
     down: Network = replace(UP, active=False, autostart=False)
-    assert compare_network(LAB, SPEC, down) == NetworkChanges(start=True, autostart=True)
+    assert compare_network(LAB, SPEC, down, used=True) == NetworkChanges(start=True, autostart=True)
     assert BASE in STANDING.volumes

@@ -48,6 +48,13 @@ def test_students_who_come_and_go_do_not_take_the_network_down() -> None:
         assert not any("net-destroy" in command or "net-define" in command for command in run.commands)
 
 
+def test_they_do_where_no_guest_runs_which_is_faster_than_reservation_by_reservation() -> None:
+    run = network(answer(3, active=False), 40)
+    assert "net-define" in run.commands[1]
+    assert [command.split()[4] for command in run.commands[2:4]] == ["net-destroy", "net-start"]
+    assert not any("net-update" in command for command in run.commands)
+
+
 def test_a_network_or_pool_of_somebody_else_is_refused() -> None:
     run = network(answer(3, lab="other"), 3)
     assert (run.failed, len(run.commands)) == (True, 1)
