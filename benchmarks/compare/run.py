@@ -10,7 +10,7 @@ from benchmarks.compare.contestant import HERE, ON_HOST, Arena, Contestant, desc
 from benchmarks.compare.contestants import CONTESTANTS
 from benchmarks.compare.peers import for_hosts, peers_environment
 from benchmarks.compare.results import Entrant, Measurement, Results
-from benchmarks.compare.rows import Load, Plan, Verb, turns
+from benchmarks.compare.rows import VERBS, Load, Plan, Verb, turns
 from benchmarks.compare.timing import settle, timed
 from benchmarks.kept import machine
 from benchmarks.native import NativeHosts, firmware_image, native_hosts
@@ -184,7 +184,8 @@ class _Run:
 
     def _missing(self, name: str, last: Verb, load: Load, number: int) -> bool:
         """Whether a contestant's turn is not there yet."""
-        verb = last if last in self.contestants[name].verbs else "create"
+        verbs = self.contestants[name].verbs
+        verb = last if last in verbs else max(verbs, key=VERBS.index)
         return not self.found.has(name, verb, load, number)
 
     def _time(self, contestant: Contestant, verb: Verb, load: Load, number: int) -> bool:

@@ -27,7 +27,8 @@ _INDEX = {
     "volumes": "vol-list {lab}",
 }
 
-# Two virsh processes do it all: starting one takes half a second on an emulated host. Of a seed, its name says all.
+# Two virsh processes do it all: starting one takes half a second on an emulated host.
+# Of a seed, the name says all.
 _STATE = """
 export LC_ALL=C
 echo @memory; awk '/^MemAvailable:/ {{ print int($2 / 1024) }}' /proc/meminfo

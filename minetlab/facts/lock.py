@@ -17,8 +17,8 @@ tail --lines=+2 {path}
 """
 _UNTIL = """
 n=0
-until grep --quiet --no-messages {run} {path} || [ $n -ge {turns} ]; do n=$((n + 1)); sleep 0.2; done"""
-TURNS = 35
+until grep --quiet --no-messages {run} {path} || [ $n -ge {turns} ]; do n=$((n + 1)); sleep 0.05; done"""
+TURNS = 140
 
 
 class LockHolder(FactBase[Holder | None]):

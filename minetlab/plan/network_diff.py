@@ -56,8 +56,9 @@ class NetworkChanges:
 def compare(lab: str, spec: NetworkSpec, observed: Network | None, *, used: bool) -> NetworkChanges:
     """Compare the lab's network, desired and observed.
 
-    :param used: whether anybody would notice if it went down for a moment. Otherwise it is defined anew also for
-        reservations: each change of one while it is up has libvirt restart its DHCP server, a third of a second.
+    :param used: whether anybody would notice if it went down for a moment. Otherwise it is defined anew for
+        reservations as well: libvirt restarts its DHCP server for each that changes while it is up, which
+        takes a third of a second.
     """
     if observed is None:
         return NetworkChanges(define=True, start=True, autostart=True)

@@ -1,0 +1,32 @@
+"""pyinfra with nothing to do: what the lab cannot be faster than."""
+
+import sys
+
+from benchmarks.compare.contestant import Command
+from benchmarks.compare.contestants.floor import Floor
+from benchmarks.compare.rows import Load, Verb
+from benchmarks.native import write_lab
+from minetlab.images.process import run
+
+
+class Pyinfra(Floor):
+    """pyinfra's own start, its connection and one command."""
+
+    name = "pyinfra alone"
+    how = (
+        "`pyinfra inventory exec -- true` over SSH, on a host where the raw APIs have made the machines: "
+        "what its start, a connection and one command take. It looks at nothing."
+    )
+    kinds = frozenset({"guests", "containers"})
+    verbs = frozenset({"repeat"})
+
+    def before(self, verb: Verb, load: Load) -> None:
+        """Make the machines."""
+        run(super().command("create", load).words, limit=900)
+
+    def command(self, verb: Verb, load: Load) -> Command:
+        """Run ``true``."""
+        own = self.arena.hosts.only(self.arena.host)
+        inventory = write_lab(own, self.arena.folder, students=0, progress=lambda _: None)
+        words = [sys.executable, "-m", "pyinfra", "-y", str(inventory), "exec", "--", "true"]
+        return Command(words)
