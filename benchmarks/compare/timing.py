@@ -8,10 +8,10 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 from benchmarks.compare.contestant import Command
+from minetlab import processors
 from minetlab.errors import LabError
 from minetlab.paths import PROJECT_ROOT
 
@@ -62,23 +62,18 @@ def _start(command: Command, said: IO[bytes]) -> "subprocess.Popen[bytes]":
         raise LabError(f"cannot be run: {error}", next_step="see whether it is installed") from error
 
 
-def settle(idle: float = 0.8, limit: float = 10.0) -> None:
+def settle(most: float = 0.2, limit: float = 10.0) -> None:
     """Wait until the machine's processors are idle, as what was made before may still be busy with its start.
 
-    :param idle: share of them that has to be, for half a second.
+    :param most: share of their time that they may be at work, in half a second.
     :param limit: seconds after which it is waited no longer: others may use the machine.
     """
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        before = _processor_times()
+        before = processors.times()
         time.sleep(0.5)
-        spent = [after - then for after, then in zip(_processor_times(), before, strict=True)]
-        if spent[3] + spent[4] >= idle * sum(spent):  # proc(5): idle, and waiting for a disk
+        if processors.busy(before, processors.times()) <= most:
             return
-
-
-def _processor_times() -> list[int]:
-    return [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
 
 
 def _await(process: "subprocess.Popen[bytes]", command: Command, said: IO[bytes]) -> bool:

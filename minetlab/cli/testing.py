@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.table import Table
 
+from minetlab import processors
+
 OUTPUT = "MINETLAB_TEST_OUTPUT"
 """The variable that tells tests where to leave what is worth keeping."""
 PYTHON = [sys.executable, "-m"]
@@ -45,17 +47,18 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     output.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, OUTPUT: str(output)}
     console = Console()
-    table = Table("stage", "result", "seconds")
+    table = Table("stage", "result", "seconds", "processors busy")
     files: dict[str, float] = {}
     failed = False
     for name, command in stages.items():
         console.rule(name)
         written = output / f"{name.replace(' ', '-')}.xml"
         junit = ["--junitxml", str(written)] if name in PYTEST_STAGES else []
-        start = time.monotonic()
+        start, before = time.monotonic(), processors.times()
         code = subprocess.run([*command, *junit], env=environment, check=False).returncode
         failed |= code != 0
-        table.add_row(name, "[red]FAILED" if code else "passed", f"{time.monotonic() - start:.0f}")
+        took, share = time.monotonic() - start, processors.busy(before, processors.times())
+        table.add_row(name, "[red]FAILED" if code else "passed", f"{took:.0f}", f"{share:.0%}")
         files |= seconds_by_file(written) if junit else {}
     console.print(table)
     slowest = sorted(files.items(), key=lambda each: -each[1])[:SLOWEST]
