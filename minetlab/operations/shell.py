@@ -13,7 +13,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from minetlab.facts.libvirt import VIRSH
 
 SCRIPTS = 16
-"""Into how many scripts, at least, virsh commands for more things than that are divided."""
+"""Into how many scripts, at most, virsh commands for many things are divided."""
 
 
 def virsh(command: str, *words: str | QuoteString) -> StringCommand:
@@ -65,9 +65,9 @@ def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringComman
     :param steps: for each thing its commands, in their order, each by its words.
     """
     each = [tuple(commands) for commands in steps]
-    # A virsh of its own takes a tenth of what starting a guest does; sixteen keep the host's processors busy.
-    size = max(len(each) // SCRIPTS, 1)
-    parts = (each[first : first + size] for first in range(0, len(each), size))
+    # A virsh of its own takes a tenth of what starting a guest does; sixteen keep the host's processors
+    # busy, and end at much the same time.
+    parts = (each[first::SCRIPTS] for first in range(min(SCRIPTS, len(each))))
     return side_by_side(virsh_script(chain.from_iterable(part)) for part in parts)
 
 
