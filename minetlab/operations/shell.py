@@ -5,15 +5,21 @@ import io
 import shlex
 import tarfile
 from collections.abc import Iterable, Mapping
-from itertools import chain
 from pathlib import PurePosixPath
 
 from pyinfra.api.command import QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
 
-SCRIPTS = 16
-"""Into how many scripts, at most, virsh commands for many things are divided."""
+# libvirtd and dockerd wait for much else while they serve one.
+_AT_ONCE = "$(nproc) * 4"
+_SIDE_BY_SIDE = f'--null --no-run-if-empty --max-procs="$(({_AT_ONCE}))"'
+# virsh itself ends as the last of its commands did: that one failed is known by what it says of it.
+_VIRSH_FOR_EACH = f"""
+IFS=';'
+said=$({VIRSH} "$*" 2>&1 >/dev/null)
+[ -z "$said" ] || {{ echo "$said" >&2; exit 1; }}
+"""
 
 
 def virsh(command: str, *words: str | QuoteString) -> StringCommand:
@@ -51,12 +57,8 @@ def all_of(*commands: StringCommand) -> StringCommand:
 
 
 def side_by_side(scripts: Iterable[str]) -> StringCommand:
-    """Run these shell scripts side by side; all are run, and none may fail.
-
-    Four for each processor of the host, as libvirtd and dockerd wait for much else while they serve one.
-    """
-    words = 'xargs --null --no-run-if-empty --max-args=1 --max-procs="$(($(nproc) * 4))" sh -c'
-    return fed("\0".join(scripts).encode(), words)
+    """Run these shell scripts side by side; all are run, and none may fail."""
+    return fed("\0".join(scripts).encode(), f"xargs {_SIDE_BY_SIDE} --max-args=1 sh -c")
 
 
 def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringCommand:
@@ -64,22 +66,11 @@ def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringComman
 
     :param steps: for each thing its commands, in their order, each by its words.
     """
-    each = [tuple(commands) for commands in steps]
-    # A virsh of its own takes a tenth of what starting a guest does; sixteen keep the host's processors
-    # busy, and end at much the same time.
-    parts = (each[first::SCRIPTS] for first in range(min(SCRIPTS, len(each))))
-    return side_by_side(virsh_script(chain.from_iterable(part)) for part in parts)
-
-
-def virsh_script(commands: Iterable[Iterable[str]]) -> str:
-    """A shell script that runs virsh commands by one virsh: each is run, and the script fails if one does.
-
-    virsh itself ends as the last of them did: its errors are known by what it says of them.
-
-    :param commands: each by its words.
-    """
-    words = shlex.quote("; ".join(map(shlex.join, commands)))
-    return f'said=$({VIRSH} {words} 2>&1 >/dev/null); [ -z "$said" ] || {{ echo "$said" >&2; exit 1; }}'
+    things = ["; ".join(map(shlex.join, commands)) for commands in steps]
+    # Each virsh is given its share of them: starting one takes a tenth of what starting a guest does.
+    share = f'"$((({len(things)} - 1) / ({_AT_ONCE}) + 1))"'
+    script = shlex.quote(_VIRSH_FOR_EACH)
+    return fed("\0".join(things).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh")
 
 
 def received(files: Mapping[str, bytes], folder: str) -> StringCommand:

@@ -16,6 +16,8 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State
 from pyinfra.connectors.fake import FakeConnector
 
+from minetlab.facts.libvirt import VIRSH
+
 
 @dataclass(frozen=True)
 class Run:
@@ -104,7 +106,10 @@ def _record(connector: FakeConnector) -> list[tuple[str, bytes]]:
 
 
 def _run_by(command: str, fed: bytes) -> list[str]:
-    return fed.decode().split("\0") if "xargs" in command else [command]
+    if "xargs" not in command:
+        return [command]
+    things = fed.decode().split("\0")
+    return [f"virsh {thing}" for thing in things] if VIRSH in command else things
 
 
 def _of_tar(archive: bytes) -> Iterable[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyinfra.api.command import StringCommand
 
-from minetlab.facts.libvirt import FailedBoots, SshAnswers
+from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
 from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
 from minetlab.operations import guest_images, shell
 from minetlab.operations import guests as operations
@@ -57,14 +59,14 @@ def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
     assert (len(run.commands), run.changed, run.failed) == (2, False, False)
 
 
-def steps_of(script: str) -> list[list[str]]:
-    """What a script has virsh do: the words of each command."""
-    said = shlex.split(script.partition("///system ")[2])[0]
-    return [shlex.split(each) for each in said.split("; ")]
+def steps_of(thing: str) -> list[list[str]]:
+    """What virsh is to do for a thing, beside others: the words of each command."""
+    return [shlex.split(each) for each in thing.removeprefix("virsh ").split("; ")]
 
 
 def steps(run: Run) -> list[list[str]]:
-    return [step for command in run.commands if command.startswith("said=") for step in steps_of(command)]
+    things = [each for each in run.sent("virsh ") if not each.startswith(VIRSH)]
+    return [step for thing in things for step in steps_of(thing)]
 
 
 def test_guests_are_made_in_the_order_they_need() -> None:
@@ -108,27 +110,38 @@ def test_what_fails_of_one_guest_is_shown_and_keeps_no_other_from_starting(
     assert "error: Failed to define domain from minet-s0.xml" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "step", [["vol-create-as", "minet", "a.qcow2"], ["define", "/a b/it's.xml"], ["start", 'a"b']]
-)
-def test_virsh_is_told_words_and_not_what_a_shell_makes_of_them(step: list[str], tmp_path: Path) -> None:
-    virsh = tmp_path / "virsh"
-    virsh.write_text('#!/bin/sh\nprintf "%s" "$4" >"${0%/*}/said"\n')
-    virsh.chmod(0o755)
-    script = shell.virsh_script([step, ["list"]])
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    assert subprocess.run(["/bin/sh", "-c", script], env=environment, check=False).returncode == 0
-    assert [shlex.split(each) for each in (tmp_path / "said").read_text().split("; ")] == [step, ["list"]]
+def run_by_a_host(command: StringCommand, virsh: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command as a host would, with this script for its virsh."""
+    (folder / "virsh").write_text(f"#!/bin/sh\n{virsh}\n")
+    (folder / "virsh").chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", "-c", str(command)],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        input=str(command.connector_arguments["_stdin"]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
-def test_a_script_fails_by_what_virsh_says_also_where_its_last_command_succeeds(tmp_path: Path) -> None:
-    virsh = tmp_path / "virsh"
-    virsh.write_text("#!/bin/sh\necho error: no such domain >&2\n")
-    virsh.chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    script = shell.virsh_script([["start", "a"], ["list"]])
-    done = subprocess.run(["/bin/sh", "-c", script], env=environment, check=False, capture_output=True)
-    assert (done.returncode, done.stderr) == (1, b"error: no such domain\n")
+@pytest.mark.parametrize("number", [1, 3, 50])
+def test_virsh_is_told_words_and_not_what_a_shell_makes_of_them(number: int, tmp_path: Path) -> None:
+    words = ["define", "/a b/it's.xml", '$(id) "', "$*"]
+    things = [([*words, str(each)], ["start", str(each)]) for each in range(number)]
+    command = shell.virsh_side_by_side(things)
+    done = run_by_a_host(command, 'printf "%s" "$4" >"${0%/*}/said-$$"', tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = [re.split("; ?", path.read_text()) for path in tmp_path.glob("said-*")]
+    assert len(told) <= 4 * (os.cpu_count() or 1)
+    steps = sorted((shlex.split(each) for some in told for each in some), key=lambda step: int(step[-1]))
+    assert steps == [step for thing in things for step in thing]
+
+
+def test_it_fails_by_what_virsh_says_also_where_its_last_command_succeeds(tmp_path: Path) -> None:
+    command = shell.virsh_side_by_side([[["start", "a"], ["list"]]])
+    done = run_by_a_host(command, "echo error: no such domain >&2", tmp_path)
+    assert done.returncode != 0
+    assert done.stderr == "error: no such domain\n"
 
 
 def test_files_are_received_whole_and_only_for_root(tmp_path: Path) -> None:
@@ -171,10 +184,7 @@ def test_guests_that_are_to_run_again_are_started() -> None:
 def test_a_changed_size_restarts_guests_and_says_so_first(caplog: pytest.LogCaptureFixture) -> None:
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
     run = running(answer(1), 1, settings=settings)
-    assert [command.split()[4] for command in run.commands[2:] if command.startswith("virsh")] == [
-        "shutdown",
-        "list",
-    ]
+    assert [command.split()[4] for command in run.sent(VIRSH)] == ["shutdown", "list"]
     assert any("shut off" in command and "destroy" in command for command in run.commands)
     assert [step[0] for step in steps(run)] == ["define", "autostart", "start"]
     (off,) = (number for number, command in enumerate(run.commands) if " shutdown " in command)
