@@ -16,6 +16,7 @@ from benchmarks.kept import Kept, Row
 from benchmarks.markdown import table
 from benchmarks.numbers import number, spread
 from benchmarks.part import FOLDER, Options, Simple
+from benchmarks.sandbox_lab import write_sandbox_lab
 from benchmarks.timeline import Span, figure, spans
 from minetlab.errors import LabError
 from minetlab.images import Progress
@@ -23,7 +24,6 @@ from minetlab.paths import PROJECT_ROOT, state_dir
 
 LAB = [sys.executable, "-m", "minetlab"]
 SANDBOX = [*LAB, "sandbox"]
-INVENTORY = PROJECT_ROOT / "inventories" / "lab.py"
 NOTHING, CACHED = "from nothing", "images and booted states cached, nothing running"
 STAGES: dict[str, list[list[str]]] = {
     NOTHING: [],
@@ -51,12 +51,13 @@ def _stages(folder: Path) -> Iterator[Row]:
     """Bring one lab up in each of the stages, with cache and state in this folder."""
     places = {"MINETLAB_CACHE": f"{folder}/cache", "MINETLAB_STATE": f"{folder}/state"}
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **places}
+    inventory = write_sandbox_lab(folder / "inventories")
     try:
         for stage, commands in STAGES.items():
             for words in commands:
-                of_lab = ["-i", str(INVENTORY)] if "--checkpoint" in words else []
+                of_lab = ["-i", str(inventory)] if "--checkpoint" in words else []
                 subprocess.run([*SANDBOX, *words, *of_lab], env=environment, capture_output=True, check=True)
-            took, found = _up(environment)
+            took, found = _up(inventory, environment)
             yield {
                 "stage": stage,
                 "seconds": round(took, 1),
@@ -66,14 +67,14 @@ def _stages(folder: Path) -> Iterator[Row]:
         subprocess.run([*SANDBOX, "rm"], env=environment, capture_output=True, check=False)
 
 
-def _up(environment: dict[str, str]) -> tuple[float, list[Span]]:
+def _up(inventory: Path, environment: dict[str, str]) -> tuple[float, list[Span]]:
     """Bring the lab up and verify it; returns the seconds that took, and where they went.
 
     :raises LabError: it did not come up; with the end of what it said.
     """
     start = time.perf_counter()
     with subprocess.Popen(
-        [*LAB, "up", "-i", str(INVENTORY)],
+        [*LAB, "up", "-i", str(inventory)],
         cwd=PROJECT_ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

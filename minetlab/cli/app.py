@@ -12,7 +12,7 @@ from typer.main import get_group
 
 from minetlab.cards.words import Language
 from minetlab.cli import day, names
-from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
+from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory
 from minetlab.errors import LabError
 
 
@@ -151,7 +151,7 @@ def export_command(
     export.run(inventory, output)
 
 
-@app.command()
+@app.command(context_settings=COMMAND_AT_THE_END)
 def ssh(
     machine: Annotated[
         str,

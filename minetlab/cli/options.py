@@ -18,6 +18,8 @@ def _begun(context: typer.Context, inventory: Path) -> Path:
 
 Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's inventory.", callback=_begun)]
 DEFAULT_INVENTORY = Path("inventories/lab.py")
+COMMAND_AT_THE_END = {"allow_interspersed_args": False}
+"""Settings of a command that ends with one for a machine, as ssh(1) does: its options are that command's."""
 
 
 def typed(inventory_file: Path, command: str, *words: str) -> str:

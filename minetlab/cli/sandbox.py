@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minetlab import inventory
-from minetlab.cli.options import DEFAULT_INVENTORY, Inventory, typed
+from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, typed
 from minetlab.errors import LabError
 from minetlab.paths import state_dir
 from minetlab.sandbox import HostState, checkpoint, connection, list_hosts, prune, remove, ssh_argv, stop
@@ -40,7 +40,7 @@ def list_command() -> None:
         console.print(checkpoints)
 
 
-@app.command()
+@app.command(context_settings=COMMAND_AT_THE_END)
 def ssh(
     name: str, command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None
 ) -> None:

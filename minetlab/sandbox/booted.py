@@ -91,8 +91,15 @@ def _make(booted: BootedImage, platform: Platform, progress: Progress) -> None:
         made.folder.mkdir()
         make_overlay(platform.toolbox, template.disk, platform.image)
         progress(f"booting with accelerator {accelerator.name}: {accelerator.reason}")
-        launch(template, platform)
-        wait_for_ssh(template, accelerator, progress)
+        try:
+            launch(template, platform)
+            wait_for_ssh(template, accelerator, progress)
+        except LabError as error:
+            # Its folder is removed, and there is no host that could be.
+            raise LabError(
+                f"the first boot of a host of this kind: {error.problem}",
+                next_step="run the same command again",
+            ) from error
         heartbeat = Heartbeat("saving what has booted, for every host to come", progress)
         try:
             resume.prepare(template, platform.groups, accelerator)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.sandbox_lab import write_sandbox_lab
 from minetlab import access, inventory
 from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
@@ -213,13 +214,8 @@ def lab_in_sandbox(hosts: dict[str, object], students: int) -> Iterator[LabUnder
     """
     # Not pytest's tmp_path: the paths of Unix sockets in it must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
-    shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
+    write_sandbox_lab(folder / "inventories", hosts, students)
     under_test = LabUnderTest(folder, {**os.environ, "MINETLAB_STATE": str(folder / "state")})
-    under_test.inventory.write_text(
-        f"kvm_hosts = [('@sandbox/hv1', {hosts})]\ncontainer_hosts = [('@sandbox/ct1', {hosts})]\n"
-    )
-    roster = under_test.inventory.with_name("students.csv")
-    roster.write_text("".join(roster.read_text().splitlines(keepends=True)[: 1 + students]))
     yield under_test
     under_test.lab("sandbox", "rm", check=False)
     shutil.rmtree(folder)

@@ -50,7 +50,6 @@ class Labs:
 def labs() -> Iterator[Labs]:
     with lab_in_sandbox({}, students=0) as first, lab_in_sandbox({}, students=1) as other:
         first.inventory.write_text(HOSTS)
-        first.inventory.with_name("allocation.csv").unlink()
         with first.inventory.with_name("students.csv").open("a") as roster:
             csv.writer(roster).writerows(
                 [f"e{each:02}", f"Élève N° {each}", "", "", "", "fr"] for each in range(STUDENTS)

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import pytest
 import typer.core
 import typer.main
 
@@ -32,13 +34,13 @@ finally:
 """
 
 
-def commands(group: typer.core.TyperGroup, *path: str) -> Iterator[tuple[tuple[str, ...], str | None]]:
-    """The words of each command, with its help."""
+def commands(group: typer.core.TyperGroup, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command, after the words that it is called by."""
     context = typer.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command
-        yield (*path, name), command.help
+        yield (*path, name), command
         if isinstance(command, typer.core.TyperGroup):
             yield from commands(command, *path, name)
 
@@ -82,6 +84,13 @@ def test_nor_does_completion() -> None:
 
 
 def test_every_command_says_what_it_does() -> None:
-    helps = dict(commands(typer.main.get_group(app)))
+    helps = {path: command.help for path, command in commands(typer.main.get_group(app))}
     assert {("up",), ("exec",), ("sandbox",), ("sandbox", "ls"), ("sandbox", "ssh")} <= helps.keys()
     assert all(helps.values()), helps
+
+
+@pytest.mark.parametrize("path", [("ssh",), ("sandbox", "ssh")])
+def test_options_of_a_command_for_a_machine_are_that_commands(path: tuple[str, ...]) -> None:
+    command = dict(commands(typer.main.get_group(app)))[path]
+    given = command.make_context("ssh", ["alice", "grep", "-i", "foo"], resilient_parsing=True).params
+    assert given["command"] == ["grep", "-i", "foo"]
