@@ -12,6 +12,7 @@ from pyinfra.context import host, state
 from minetlab import guest_image, specs
 from minetlab.errors import LabError
 from minetlab.facts.kvm import IdleProcessors
+from minetlab.facts.libvirt import VIRSH
 from minetlab.model import KvmHostSettings, Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, attempt, failure, none_failed
@@ -193,10 +194,11 @@ def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes], b
     if changes.start:
         yield _consoles_set_aside(layout, boots.addresses)
         yield FunctionCommand(start_in_turn, (layout.lab, boots, failures), {})
+    if steps or changes.start:
+        # Before anything goes that a guest whose new definition failed still has in its old one.
+        yield FunctionCommand(none_failed, (failures,), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
-    if steps or changes.start:
-        yield FunctionCommand(none_failed, (failures,), {})
 
 
 def _consoles_set_aside(layout: Layout, guests: Iterable[str]) -> StringCommand:
@@ -233,7 +235,9 @@ def _shut_down(names: list[str]) -> Commands:
     yield FunctionCommand(wait_until_off, (names,), {})
     for name in names:
         # One that did not heed it in time; already off is what was wanted.
-        yield StringCommand(f"[ \"$({virsh('domstate', name)})\" = 'shut off' ] ||", virsh("destroy", name))
+        # In whichever language the host speaks: of those that run, there is none of that name any more.
+        runs = f"{VIRSH} list --name | grep -Fqx {shlex.quote(name)}"
+        yield StringCommand(f"! {{ {runs}; }} ||", virsh("destroy", name))
 
 
 def _announce(changes: GuestChanges) -> None:

@@ -146,12 +146,10 @@ def _converge_network(spec: NetworkSpec, changes: NetworkChanges) -> Commands:
     path = Layout(name).spec("network", name)
     if changes.define:
         yield all_of(install_text(spec.xml, path), virsh("net-define", path))
-    if changes.restart:
-        yield virsh("net-destroy", name)
     if changes.start:
-        yield virsh("net-start", name)
-    if changes.restart:
-        yield _plug_in_again(name)
+        # By one command, which a killed run does not leave half-way; and also where an earlier run did.
+        down = [virsh("net-destroy", name)] if changes.restart else []
+        yield all_of(*down, virsh("net-start", name), _plug_in_again(name))
     if changes.autostart:
         yield virsh("net-autostart", name)
     if changes.updates:
@@ -169,11 +167,11 @@ def _update(network: str, update: ReservationUpdate) -> StringCommand:
 
 def _plug_in_again(network: str) -> StringCommand:
     # libvirt takes running guests off a bridge that goes, and does not put them back on the next.
-    bridge = f"$({VIRSH} net-info {network} | awk '/^Bridge:/ {{ print $2 }}')"
+    bridge = f"$(LC_ALL=C {VIRSH} net-info {network} | awk '/^Bridge:/ {{ print $2 }}')"
     taps = f'{VIRSH} domiflist "$domain" | awk \'$3 == "{network}" && $1 != "-" {{ print $1 }}\''
     return StringCommand(
-        f'bridge="{bridge}"; for domain in $({VIRSH} list --uuid); do for tap in $({taps}); do '
-        'ip link set "$tap" master "$bridge" || exit 1; done; done'
+        f'{{ bridge="{bridge}"; for domain in $({VIRSH} list --uuid); do for tap in $({taps}); do '
+        'ip link set "$tap" master "$bridge" || exit 1; done; done; }'
     )
 
 

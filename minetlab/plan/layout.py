@@ -1,5 +1,6 @@
 """What the lab's things are called on a KVM host, and where its files are: all carry the lab's name."""
 
+import re
 from dataclasses import dataclass
 
 IMAGES = "/var/lib/libvirt/images"
@@ -87,7 +88,7 @@ def seed_named(guest: str, digest: str) -> str:
 
 def is_seed(volume: str, guest: str) -> bool:
     """Whether a volume is a seed of a guest's, of now or of before."""
-    return volume.startswith(_seeds(guest))
+    return re.fullmatch(rf"{re.escape(_seeds(guest))}[0-9a-f]{{12}}\.iso", volume) is not None
 
 
 def is_volume_of(volume: str, guest: str) -> bool:

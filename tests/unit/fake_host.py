@@ -2,11 +2,15 @@
 
 import base64
 import io
+import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from pyinfra.api.command import StringCommand
 from pyinfra.api.config import Config
 from pyinfra.api.connect import connect_all
 from pyinfra.api.exceptions import PyinfraError
@@ -117,3 +121,17 @@ def _of_tar(archive: bytes) -> Iterable[tuple[str, bytes]]:
         for member in tar:
             if content := tar.extractfile(member):
                 yield member.name, content.read()
+
+
+def run_by_a_host(command: StringCommand, virsh: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command as a host would, with this script for its virsh."""
+    (folder / "virsh").write_text(f"#!/bin/sh\n{virsh}\n")
+    (folder / "virsh").chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", "-c", str(command)],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        input=str(command.connector_arguments.get("_stdin", "")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import shlex
-import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from pyinfra.api.command import StringCommand
 
 from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
 from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
-from minetlab.operations import guest_images, shell
+from minetlab.operations import guest_images
 from minetlab.operations import guests as operations
 from minetlab.plan import boots
 from minetlab.plan.layout import Layout
-from tests.unit.fake_host import Run, run_operation
+from tests.unit.fake_host import Run, run_by_a_host, run_operation
 from tests.unit.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
 
 STATE, KVM, SSH = "@installed", "/proc/cpuinfo", "/dev/tcp"
@@ -110,57 +109,17 @@ def test_what_fails_of_one_guest_is_shown_and_keeps_no_other_from_starting(
     assert "error: Failed to define domain from minet-s0.xml" in caplog.text
 
 
-def run_by_a_host(command: StringCommand, virsh: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command as a host would, with this script for its virsh."""
-    (folder / "virsh").write_text(f"#!/bin/sh\n{virsh}\n")
-    (folder / "virsh").chmod(0o755)
-    return subprocess.run(
-        ["/bin/sh", "-c", str(command)],
-        env={"PATH": f"{folder}:{os.environ['PATH']}"},
-        input=str(command.connector_arguments["_stdin"]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("number", [1, 3, 50])
-def test_virsh_is_told_words_and_not_what_a_shell_makes_of_them(number: int, tmp_path: Path) -> None:
-    words = ["define", "/a b/it's.xml", '$(id) "', "$*"]
-    things = [([*words, str(each)], ["start", str(each)]) for each in range(number)]
-    command = shell.virsh_side_by_side(things)
-    done = run_by_a_host(command, 'printf "%s" "$4" >"${0%/*}/said-$$"', tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    told = [re.split("; ?", path.read_text()) for path in tmp_path.glob("said-*")]
-    assert len(told) <= 4 * (os.cpu_count() or 1)
-    steps = sorted((shlex.split(each) for some in told for each in some), key=lambda step: int(step[-1]))
-    assert steps == [step for thing in things for step in thing]
-
-
-def test_it_fails_by_what_virsh_says_also_where_its_last_command_succeeds(tmp_path: Path) -> None:
-    command = shell.virsh_side_by_side([[["start", "a"], ["list"]]])
-    done = run_by_a_host(command, "echo error: no such domain >&2", tmp_path)
-    assert done.returncode != 0
-    assert done.stderr == "error: no such domain\n"
-
-
-def test_files_are_received_whole_and_only_for_root(tmp_path: Path) -> None:
-    for folder in ("disks", "specs"):
-        (tmp_path / folder).mkdir()
-    files = {f"disks/s{number}.iso": bytes([number]) * 5000 for number in range(40)} | {
-        "specs/a.xml": b"<a/>"
-    }
-    command = shell.received(files, str(tmp_path))
-    sent = str(command.connector_arguments["_stdin"]).encode()
-    script = command.get_raw_value()
-    subprocess.run(["/bin/sh", "-c", script], input=sent, check=True)
-    there = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path.is_file()}
-    assert {name: path.read_bytes() for name, path in there.items()} == files
-    assert {stat.S_IMODE(path.stat().st_mode) for path in there.values()} == {0o600}
-    for path in there.values():
-        path.unlink()
-    assert subprocess.run(["/bin/sh", "-c", script], input=sent[:400], check=False).returncode != 0
-    assert not [path for path in tmp_path.glob("[ds]*/*") if path.is_file()]
+@pytest.mark.parametrize("success", [True, False])
+def test_old_seeds_go_once_no_guest_is_defined_with_them_any_more(success: bool) -> None:
+    old = [re.sub("seed-[0-9a-f]{12}", f"seed-{12 * '0'}", line) for line in answer(2, active=False)]
+    arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(2), "require_kvm": False}
+    said = {"success": success, "stderr": [] if success else ["error: Failed to define domain"]}
+    answering = [str(guest.address.ip) for guest in guests(2)]
+    responses = {STATE: old, KVM: WORKING, "xargs": said, SSH: answering, FAILED: []}
+    run = run_operation(operations.running, responses, lab=LAB, **arguments)
+    assert run.failed != success
+    gone = [command.split()[5] for command in run.commands if "vol-delete" in command]
+    assert gone == [f"minet-s{number}-seed-{12 * '0'}.iso" for number in range(2) if success]
 
 
 def test_guests_that_run_and_are_not_to_stay_and_do_not_come_up_with_the_host(
@@ -181,11 +140,18 @@ def test_guests_that_are_to_run_again_are_started() -> None:
     assert steps(run) == [["autostart", "minet-s0"], ["start", "minet-s0"]]
 
 
-def test_a_changed_size_restarts_guests_and_says_so_first(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_changed_size_restarts_guests_and_says_so_first(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
     run = running(answer(1), 1, settings=settings)
     assert [command.split()[4] for command in run.sent(VIRSH)] == ["shutdown", "list"]
-    assert any("shut off" in command and "destroy" in command for command in run.commands)
+    (ended,) = (command for command in run.commands if " destroy " in command)
+    for they_run, destroyed in (("minet-s1\nminet-s0", True), ("minet-s01", False), ("", False)):
+        (tmp_path / "ended").unlink(missing_ok=True)
+        virsh = f'[ "$4" = list ] && echo "{they_run}" || touch "${{0%/*}}/ended"'
+        assert run_by_a_host(StringCommand(ended), virsh, tmp_path).returncode == 0
+        assert (tmp_path / "ended").exists() == destroyed
     assert [step[0] for step in steps(run)] == ["define", "autostart", "start"]
     (off,) = (number for number, command in enumerate(run.commands) if " shutdown " in command)
     (defined,) = (number for number, command in enumerate(run.commands) if "define" in command)

@@ -1,5 +1,6 @@
 """Pool, network and teardown, on a host that answers from a script."""
 
+import re
 from typing import Any
 
 import pytest
@@ -51,8 +52,18 @@ def test_students_who_come_and_go_do_not_take_the_network_down() -> None:
 def test_they_do_where_no_guest_runs_which_is_faster_than_reservation_by_reservation() -> None:
     run = network(answer(3, active=False), 40)
     assert "net-define" in run.commands[1]
-    assert [command.split()[4] for command in run.commands[2:4]] == ["net-destroy", "net-start"]
+    assert re.match(r"virsh \S+ \S+ \S+ net-destroy minet && virsh .* net-start minet && \{", run.commands[2])
     assert not any("net-update" in command for command in run.commands)
+
+
+def test_guests_are_plugged_in_also_where_a_killed_run_has_left_the_network_down() -> None:
+    lines = answer(3)
+    down = lines.index("@networks-active") + 1
+    run = network([*lines[:down], *lines[down + 1 :]], 3)
+    (started,) = run.commands[1:]
+    assert "net-start" in started
+    assert "net-destroy" not in started
+    assert 'ip link set "$tap" master "$bridge"' in started
 
 
 def test_a_network_or_pool_of_somebody_else_is_refused() -> None:
