@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from minetlab.errors import LabError
 from minetlab.images.progress import Progress
 from minetlab.sandbox.lifecycle import connect, remove, start, stop
 from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
@@ -21,6 +22,10 @@ __all__ = [
     "start",
     "stop",
 ]
+
+
+CONNECT_LIMIT = 60
+"""Seconds until an emulated host that is busy has to have said who it is."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
         "UserKnownHostsFile": reached.known_hosts,
         "StrictHostKeyChecking": "yes",
         "LogLevel": "ERROR",
+        "ConnectTimeout": CONNECT_LIMIT,
     }
     # -F: nothing in the administrator's own configuration is meant for this machine.
     words = ["ssh", "-F", "none", "-p", str(reached.port)]
@@ -88,7 +94,10 @@ def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
 
 
 def _state(machine: Machine) -> HostState:
-    record = machine.record
+    try:
+        record = machine.record
+    except LabError:  # whoever wants something of the host is told
+        record = None
     return HostState(
         name=machine.name,
         spec=record.spec if record else None,

@@ -17,6 +17,7 @@ from minetlab.images.progress import Heartbeat, Progress
 from minetlab.paths import cache_dir
 from minetlab.sandbox import resume
 from minetlab.sandbox.disk import make_overlay, recorded_sha256
+from minetlab.sandbox.in_use import in_use
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.platform import Platform
@@ -57,6 +58,7 @@ def ensure_booted(platform: Platform, progress: Progress) -> BootedImage:
     """Return the booted image of this kind of host, booted first unless the cache has it intact.
 
     :raises LabError: a host does not come up, or its state cannot be saved.
+    :raises OSError: the cache has it damaged, and cannot make it again as hosts stand on its disk.
     """
     booted = BootedImage(_folder(platform))
     what = f"booted image {booted.folder.name}"
@@ -65,6 +67,8 @@ def ensure_booted(platform: Platform, progress: Progress) -> BootedImage:
             if not (obstacle := booted.obstacle(platform)):
                 os.utime(booted.folder)  # what was not used for longest is removed first
                 return booted
+            if is_intact(booted.disk) and booted.folder in in_use():
+                raise OSError(f"{what}: {obstacle}; it stays, as hosts or checkpoints stand on its disk")
             progress(f"{what} is not used: {obstacle}; it is made again")
             shutil.rmtree(booted.folder)
         _make(booted, platform, progress)

@@ -33,6 +33,8 @@ from minetlab.sandbox.saved import checksum, suspended
 MANIFEST = "checkpoint.json"
 KEPT = (DISK, RECORD, *IDENTITY)
 """Files of a host that a checkpoint has beside the memory."""
+COPY_LIMIT = 3600.0
+"""Seconds to copy what is kept of a host: gigabytes, to a disk that may be slow."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
@@ -111,13 +113,13 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
     :param made_of: a hash of all that the lab is made of.
     :raises LabError: there is such a checkpoint, a host neither runs nor is suspended, or there is no room.
     """
-    if checkpoint.folder.exists():
-        raise LabError(
-            f"there is a checkpoint {checkpoint.name} already",
-            next_step=f"take another name, or remove it: ./lab sandbox rm --checkpoint {checkpoint.name}",
-        )
-    partial = _beside(checkpoint.folder, "partial")
     with _locked(hosts, progress_of) as machines:
+        if checkpoint.folder.exists():
+            raise LabError(
+                f"there is a checkpoint {checkpoint.name} already",
+                next_step=f"take another name, or remove it: ./lab sandbox rm --checkpoint {checkpoint.name}",
+            )
+        partial = _beside(checkpoint.folder, "partial")
         saved = [(machine, _record_to_save(machine)) for machine in machines]
         _require_room(partial.parent, machines)
         partial.mkdir(mode=0o700, parents=True)
@@ -150,13 +152,14 @@ def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressO
                 "./lab sandbox save NAME keeps it",
             )
         _require_room(machines[0].folder.parent, [], checkpoint.size)
-        prepared = [(machine, _prepared(machine, checkpoint)) for machine in machines]
-        for machine, folder in prepared:
-            old = _beside(machine.folder, "old")  # settle() looks for it after a run that was killed
-            if machine.folder.exists():
-                machine.folder.rename(old)
-            folder.rename(machine.folder)
-            shutil.rmtree(old, ignore_errors=True)
+        try:
+            for machine in machines:
+                _copy(checkpoint.folder / machine.name, machine.restored)
+            for machine in machines:
+                _put_in_place(machine)
+        finally:
+            for machine in machines:
+                shutil.rmtree(machine.restored, ignore_errors=True)
     with ThreadPoolExecutor() as workers:
         started = {workers.submit(_start, machine, progress_of(machine.name)) for machine in machines}
         for each in started:
@@ -228,8 +231,10 @@ def _save_all(hosts: list[tuple[Machine, Record]], folder: Path, progress_of: Pr
             progress_of(machine.name)("is being saved")
             _save(machine, record, folder / machine.name, toolbox)
     finally:
+        for machine, _ in running:
+            resume.let_run(machine)  # all of them, whatever fails of one
         for machine, record in running:
-            resume.go_on(machine, record.accelerator)
+            resume.go_on(machine, record.accelerator, progress_of(machine.name))
     return {machine.name: checksum(folder / machine.name / DISK, toolbox) for machine, _ in hosts}
 
 
@@ -245,11 +250,12 @@ def _save(machine: Machine, record: Record, folder: Path, toolbox: Toolbox) -> N
         _copy(machine.folder / name, folder / name)
 
 
-def _prepared(machine: Machine, checkpoint: Checkpoint) -> Path:
-    """A copy of a saved host, beside the place that it is to take."""
-    folder = _beside(machine.folder, "restored")
-    _copy(checkpoint.folder / machine.name, folder)
-    return folder
+def _put_in_place(machine: Machine) -> None:
+    """Have what was prepared be the host; :func:`settle` goes on after a run that was killed meanwhile."""
+    if machine.folder.exists():
+        machine.folder.rename(machine.replaced)
+    machine.restored.rename(machine.folder)
+    shutil.rmtree(machine.replaced, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -263,7 +269,8 @@ def _copy(source: Path, target: Path) -> None:
             "--reflink=auto",
             str(source),
             str(target),
-        ]
+        ],
+        limit=COPY_LIMIT,
     )
 
 

@@ -47,10 +47,14 @@ def launch(machine: Machine, platform: Platform, *, incoming: bool = False) -> N
         )
 
 
-def wait_for_ssh(machine: Machine, accelerator: Accelerator, progress: Progress) -> Connection:
+def wait_for_ssh(
+    machine: Machine, accelerator: Accelerator, progress: Progress, *, new: bool = True
+) -> Connection:
     """Wait until the machine's SSH server answers.
 
-    :raises LabError: it does not in time, or the machine dies: carries the end of its console; it is ended.
+    :param new: whether nothing is lost if the machine ends: one that has just booted.
+    :raises LabError: it does not in time, or the machine dies: carries the end of its console. A new one is
+        ended; another one is left as it is.
     """
     limit = BOOT_LIMIT * accelerator.slowness
     heartbeat = Heartbeat("waiting for SSH", progress)
@@ -58,8 +62,7 @@ def wait_for_ssh(machine: Machine, accelerator: Accelerator, progress: Progress)
         if machine.pid is None:
             raise _failure(machine, "died while booting")
         if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
-            machine.kill()
-            raise _failure(machine, "panicked")
+            raise _given_up(machine, "panicked", new)
         connection = machine.connection()
         # Whoever knocks too early waits in vain; the slower the machine, the later its greeting.
         if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
@@ -69,16 +72,27 @@ def wait_for_ssh(machine: Machine, accelerator: Accelerator, progress: Progress)
             return connection
         heartbeat.beat(f", {limit:.0f} s at most")
         time.sleep(0.3)
-    machine.kill()
-    raise _failure(machine, f"did not answer SSH within {limit:.0f} s")
+    raise _given_up(machine, f"did not answer SSH within {limit:.0f} s", new)
 
 
-def _failure(machine: Machine, what: str) -> LabError:
+def _given_up(machine: Machine, what: str, new: bool) -> LabError:
+    if new:
+        machine.kill()
+        return _failure(machine, what)
+    return _failure(
+        machine,
+        f"{what}; it is left running",
+        f"try again; to end it and boot it anew: ./lab sandbox stop --shutdown {machine.name}",
+    )
+
+
+def _failure(machine: Machine, what: str, otherwise: str = "") -> LabError:
     console = tail(machine.console) if machine.console.exists() else ""
     end = f"; the end of its console:\n{console}" if console else "; its console is empty"
     return LabError(
         f"sandbox host {machine.name} {what}{end}",
-        next_step=f"read {machine.console}; to start from a new disk: ./lab sandbox rm {machine.name}",
+        next_step=f"read {machine.console}; "
+        + (otherwise or f"to start from a new disk: ./lab sandbox rm {machine.name}"),
     )
 
 

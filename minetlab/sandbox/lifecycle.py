@@ -1,6 +1,7 @@
 """Start, stop and remove sandbox hosts."""
 
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from minetlab.images import build_disk
 from minetlab.images.cache import require_free_space
 from minetlab.images.progress import Heartbeat, Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import prune, qmp, resume, trial
+from minetlab.sandbox import in_use, prune, qmp, resume, trial
 from minetlab.sandbox.accelerator import choose_accelerator
 from minetlab.sandbox.booted import BootedImage, ensure_booted
 from minetlab.sandbox.disk import broken_image, make_overlay, recorded_sha256
@@ -25,6 +26,12 @@ SHUTDOWN_LIMIT = 60.0
 DISK_RESERVE_GIB = 4.0
 """What a host may write to its disk in a session: packages, images, guests' overlays."""
 QEMU_OVERHEAD_MIB = 200
+STOPPED_TO_BE_SAVED = frozenset({"paused", "finish-migrate", "postmigrate", "save-vm"})
+"""What a machine does (QEMU's ``RunState``) while its memory is saved, and until it is let go on."""
+OUT_OF_ROOM = "io-error"
+"""What it does once a write to its disk has failed: QEMU stops it, as its ``werror`` is ``enospc``."""
+WRITES_AGAIN = 2.0
+"""Seconds within which a machine that still has no room is stopped again."""
 
 
 def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str] = ()) -> Connection:
@@ -34,7 +41,7 @@ def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str
 
     :param progress: told each step; takes one line.
     :param groups: the inventory's groups that it is of: a new host has their daemons running.
-    :raises LabError: there is no room for it, or it does not come up; what was started is ended.
+    :raises LabError: there is no room for it, or it does not come up; what was booted is ended.
     """
     machine = Machine(name)
     with machine.locked(progress):
@@ -42,7 +49,7 @@ def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str
         record = machine.record
         if machine.pid is not None and record is not None:
             _check_same(machine, record, spec, progress)
-            return wait_for_ssh(machine, record.accelerator, progress)
+            return wait_for_ssh(machine, record.accelerator, progress, new=False)
         machine.folder.mkdir(exist_ok=True, mode=0o700)
         _require_free_memory(machine, spec)
         toolbox = ensure_toolbox(progress)
@@ -61,9 +68,17 @@ def connect(name: str, progress: Progress) -> Connection:
     :raises LabError: it neither runs nor is suspended, or does not come up.
     """
     machine = Machine(name)
-    if machine.pid is None and suspended(machine).exists and (record := machine.record):
+    if not _runs(machine) and (suspended(machine).exists or machine.pid) and (record := machine.record):
         return start(name, record.spec, progress)
     return machine.connection()
+
+
+def _runs(machine: Machine) -> bool:
+    """Whether it does, and does not stand still since a run that was saving it was killed."""
+    try:
+        return machine.pid is not None and qmp.run_state(machine.qmp_socket) == "running"
+    except OSError:
+        return True
 
 
 def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
@@ -97,8 +112,10 @@ def remove(name: str, progress: Progress) -> None:
     machine = Machine(name)
     with machine.locked(progress):
         machine.kill()
-        if machine.folder.exists():
-            shutil.rmtree(machine.folder)
+        there = [each for each in (machine.replaced, machine.restored, machine.folder) if each.exists()]
+        for folder in there:
+            shutil.rmtree(folder)
+        if there:
             progress("removed")
 
 
@@ -119,28 +136,50 @@ def settle(machine: Machine, progress: Progress) -> None:
     """Bring a host that an interrupted run has left half-way back to where it was before.
 
     A machine never runs on beside its saved memory: where there is one, its QEMU has nothing to lose.
+
+    :raises LabError: it stands still, as there is no room for what it writes.
     """
-    replaced = machine.folder.with_name(f".{machine.name}.old")
-    if replaced.exists() and not machine.folder.exists():
-        replaced.rename(machine.folder)  # a checkpoint was about to take its place
+    if not machine.folder.exists() and machine.replaced.exists():
+        machine.replaced.rename(machine.folder)  # a checkpoint was about to take its place
+    for leftover in (machine.replaced, machine.restored):
+        shutil.rmtree(leftover, ignore_errors=True)
     if machine.pid is None:
         return
-    if machine.record is None or suspended(machine).exists:
+    record = machine.record
+    if record is None or suspended(machine).exists:
         machine.kill()
         return
     with suppress(OSError):  # one that does not answer is left for those who want something of it
-        if qmp.run_state(machine.qmp_socket) == "running":
-            return
-        progress("goes on: a run that was saving its memory was interrupted")
-        qmp.execute(machine.qmp_socket, "migrate_cancel")
-        resume.go_on(machine, machine.record.accelerator)
+        state = qmp.run_state(machine.qmp_socket)
+        if state in STOPPED_TO_BE_SAVED:
+            progress("goes on: a run that was saving its memory was interrupted")
+            qmp.execute(machine.qmp_socket, "migrate_cancel")
+            resume.go_on(machine, record.accelerator, progress)
+        elif state == OUT_OF_ROOM:
+            _try_to_write_again(machine, progress)
+
+
+def _try_to_write_again(machine: Machine, progress: Progress) -> None:
+    """Let a machine go on that QEMU has stopped as its disk could not be written to.
+
+    :raises LabError: there is still no room.
+    :raises OSError: QEMU does not answer.
+    """
+    qmp.execute(machine.qmp_socket, "cont")
+    time.sleep(WRITES_AGAIN)
+    if qmp.run_state(machine.qmp_socket) == OUT_OF_ROOM:
+        raise LabError(
+            f"sandbox host {machine.name} stands still: no room is left for what it writes to {machine.disk}",
+            next_step="free some disk there, and run the same command again: it goes on where it is",
+        )
+    progress("goes on: there is room again for what it writes")
 
 
 def _make(machine: Machine, platform: Platform, progress: Progress) -> Connection:
     """Make a host that was never there, or of which nothing is left."""
     machine.disk.unlink(missing_ok=True)
     suspended(machine).remove()
-    prune.register()
+    in_use.register()
     record = Record(
         spec=platform.spec,
         image=platform.image,
@@ -149,13 +188,15 @@ def _make(machine: Machine, platform: Platform, progress: Progress) -> Connectio
     )
     reason = trial.obstacle(platform, progress)
     if not reason:
-        booted = ensure_booted(platform, progress)
         try:
-            return _make_from(booted, machine, record, platform, progress)
+            connection = _make_from(ensure_booted(platform, progress), machine, record, platform, progress)
         except OSError as error:
             machine.kill()
             machine.disk.unlink(missing_ok=True)
-            reason = f"{booted.folder.name} fails: {error}"
+            reason = str(error)
+        else:
+            prune.keep_within_bounds(progress)
+            return connection
     progress(f"boots instead of going on from a saved state: {reason}")
     make_overlay(platform.toolbox, machine.disk, platform.image)
     return _boot(machine, record, platform, progress)
@@ -177,7 +218,6 @@ def _make_from(
     below = {"booted": booted.disk, "booted_sha256": recorded_sha256(booted.disk)}
     machine.record = record.model_copy(update=below)  # last: a host without it is not there
     progress(f"goes on from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
-    prune.prune(progress)
     return connection
 
 
@@ -207,11 +247,8 @@ def _go_on(machine: Machine, record: Record, platform: Platform, progress: Progr
     if obstacle:
         progress(f"its saved memory is not used: {obstacle}")
         return None
-    try:
-        resume.go_on(machine, platform.accelerator)
-    except OSError as error:
-        progress(f"goes on, but its clock may be wrong: {error}")
-    connection = wait_for_ssh(machine, platform.accelerator, progress)
+    resume.go_on(machine, platform.accelerator, progress)
+    connection = wait_for_ssh(machine, platform.accelerator, progress, new=False)
     progress(f"resumed ({heartbeat.elapsed:.0f} s)")
     return connection
 
@@ -231,7 +268,7 @@ def _suspend(machine: Machine, progress: Progress) -> str | None:
     try:
         memory.save(machine, platform, record.image_sha256)
     except LabError:
-        resume.go_on(machine, record.accelerator)
+        resume.go_on(machine, record.accelerator, progress)
         raise
     machine.kill()
     progress(f"suspended: {memory.folder} has its memory, secrets included ({heartbeat.elapsed:.0f} s)")

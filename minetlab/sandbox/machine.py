@@ -69,8 +69,20 @@ def sandbox_dir() -> Path:
     return folder
 
 
+def read_record(folder: Path) -> Record:
+    """What the host in this folder was made of.
+
+    :raises OSError: there is no record.
+    :raises ValueError: it is not one that this version writes.
+    """
+    return Record.model_validate_json((folder / RECORD).read_text())
+
+
 class Machine:
     """A sandbox host, whether it exists or not.
+
+    While a checkpoint is restored, ``restored`` is the folder that is to take the place of ``folder``, and
+    ``replaced`` the one that was there.
 
     :param name: of the host.
     :param folder: where its files are; None: where those of this state folder's host of that name are.
@@ -90,6 +102,8 @@ class Machine:
         self.qmp_socket = self.folder / QMP_SOCKET
         self.agent_socket = self.folder / AGENT_SOCKET
         self.lock_file = self.folder.with_name(f".{name}.lock")
+        self.replaced = self.folder.with_name(f".{name}.old")
+        self.restored = self.folder.with_name(f".{name}.restored")
 
     def locked(self, progress: Progress) -> AbstractContextManager[None]:
         """A context in which no other run starts, stops or removes this host."""
@@ -115,11 +129,20 @@ class Machine:
 
     @property
     def record(self) -> Record | None:
-        """What it was made of; None if it was never made, or not entirely."""
+        """What it was made of; None if it was never made, or not entirely.
+
+        :raises LabError: it was, and that cannot be read.
+        """
         try:
-            return Record.model_validate_json((self.folder / RECORD).read_text())
-        except (OSError, ValueError):
+            return read_record(self.folder)
+        except FileNotFoundError:
             return None
+        except (OSError, ValueError) as error:
+            raise LabError(
+                f"sandbox host {self.name}: {self.folder / RECORD} cannot be read: {error}",
+                next_step="use the version of minet-lab that wrote it; or remove the host, with all that is "
+                f"on it: ./lab sandbox rm {self.name}",
+            ) from error
 
     @record.setter
     def record(self, record: Record) -> None:

@@ -1,10 +1,6 @@
-"""Keep the image cache within bounds: what was not used for longest goes first, and nothing that is needed.
-
-Several state folders may share one cache, so each says in the cache where its hosts are.
-"""
+"""Keep the image cache within bounds: what was not used for longest goes first, what is needed stays."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -13,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minetlab.errors import LabError
+from minetlab.images.cache import locked
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import toolbox_folder
-from minetlab.paths import cache_dir, state_dir
+from minetlab.paths import cache_dir
 from minetlab.sandbox.booted import TEMPLATE
-from minetlab.sandbox.machine import RECORD, Machine, Record
+from minetlab.sandbox.in_use import in_use
+from minetlab.sandbox.machine import Machine
 
 DEFAULT_LIMIT_GIB = 20
 RECENTLY = 3600.0
@@ -46,7 +44,7 @@ class Cached:
     def size(self) -> int:
         """The room that it takes, in bytes."""
         files = (file for path in self.paths for file in (path.rglob("*") if path.is_dir() else [path]))
-        return sum(file.lstat().st_blocks * 512 for file in files)
+        return sum(_room(file) for file in files)
 
 
 def limit_gib() -> float:
@@ -63,21 +61,27 @@ def limit_gib() -> float:
         ) from None
 
 
-def register() -> None:
-    """Have the cache know this state folder, whose hosts stand on images of it."""
-    folder = cache_dir() / "users"
-    folder.mkdir(exist_ok=True)
-    state = str(state_dir())
-    (folder / hashlib.sha256(state.encode()).hexdigest()[:12]).write_text(state)
-
-
 def prune(progress: Progress, limit: float | None = None) -> int:
     """Remove what runs that were killed have left, and things that are not needed until the rest fits.
 
     :param limit: how large the cache may be, in GiB; None: as :func:`limit_gib` says.
     :returns: the bytes that are free now.
+    :raises LabError: another run does the same for long, or the limit is no number.
     """
     allowed = (limit_gib() if limit is None else limit) * 2**30
+    with locked(cache_dir() / ".prune.lock", "the image cache", progress):
+        return _pruned(allowed, progress)
+
+
+def keep_within_bounds(progress: Progress) -> None:
+    """The same, where what matters is done already: what stands against it is said, and that is all."""
+    try:
+        prune(progress)
+    except (OSError, LabError) as error:
+        progress(f"the image cache was not made smaller: {error}")
+
+
+def _pruned(allowed: float, progress: Progress) -> int:
     freed = sum(_remove(each, progress) for each in _leftovers())
     cached = sorted(things(), key=lambda each: each.used)
     total = sum(each.size for each in cached)
@@ -92,7 +96,7 @@ def prune(progress: Progress, limit: float | None = None) -> int:
 
 def things() -> list[Cached]:
     """All that is in the cache."""
-    needed = _needed()
+    needed = in_use()
     cache = cache_dir()
     images = [Path(str(each).removesuffix(".sha256")) for each in cache.glob("images/[!.]*.sha256")]
     folders = [each for each in cache.glob("booted/[!.]*") if each.is_dir()]
@@ -105,27 +109,19 @@ def things() -> list[Cached]:
 
 
 def _cached(path: Path, needed: bool, *beside: Path) -> Cached:
-    used = (beside[0] if beside else path).stat().st_mtime
-    return Cached((path, *(each for each in beside if each.exists())), used, needed)
+    there = tuple(each for each in (path, *beside) if each.exists())
+    named_by = beside[0] if beside else path
+    # What somebody removes at this moment was used just now.
+    used = named_by.stat().st_mtime if named_by.exists() else time.time()
+    return Cached(there or (path,), used, needed)
 
 
-def _needed() -> set[Path]:
-    """What hosts and checkpoints stand on, in every state folder that is known here."""
-    needed: set[Path] = set()
-    for user in (cache_dir() / "users").glob("*"):
-        state = Path(user.read_text())
-        if not state.is_dir():
-            user.unlink()
-            continue
-        for record in _records(state):
-            needed |= {record.image, *([record.booted.parent] if record.booted else [])}
-    return needed
-
-
-def _records(state: Path) -> Iterator[Record]:
-    for file in (*state.glob(f"sandbox/*/{RECORD}"), *state.glob(f"labs/*/checkpoints/*/*/{RECORD}")):
-        if record := Machine(file.parent.name.lstrip("."), file.parent).record:
-            yield record
+def _room(file: Path) -> int:
+    """The bytes of disk that a file takes; none if it is gone by now."""
+    try:
+        return file.lstat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
 
 
 def _leftovers() -> Iterator[Cached]:
@@ -152,5 +148,5 @@ def _remove(cached: Cached, progress: Progress) -> int:
     size = cached.size
     progress(f"removes {cached.name} ({size / 2**20:.0f} MiB)")
     for path in reversed(cached.paths):  # the one that names it goes last
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     return size

@@ -5,7 +5,9 @@ The scripts, in ``templates/sandbox-agent/``, are handed over each time: a host 
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
+from minetlab.images.progress import Progress
 from minetlab.paths import TEMPLATES
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
@@ -31,12 +33,18 @@ def prepare(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -
     agent.run(machine.agent_socket, "sh", "-c", PREPARE, "prepare.sh", *groups, limit=limit)
 
 
-def go_on(machine: Machine, accelerator: Accelerator) -> None:
-    """Let a stopped host run again, with the right time in it and in its guests.
+def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> None:
+    """Let a stopped host run again, with the right time in it and in its guests; what fails of it is said."""
+    try:
+        _resume(machine, accelerator)
+    except OSError as error:
+        progress(f"goes on, but its clock may be wrong: {error}")
 
-    :raises OSError: that fails; the host may run, and then with a wrong clock.
-    """
-    _resume(machine, accelerator)
+
+def let_run(machine: Machine) -> None:
+    """Let a stopped host run again at once, with the time of when it stopped, if its QEMU answers."""
+    with suppress(OSError):
+        qmp.execute(machine.qmp_socket, "cont")
 
 
 def go_on_as_another(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -> None:

@@ -38,13 +38,19 @@ def obstacle(platform: Platform, progress: Progress) -> str | None:
         if (known := _known(record, platform)) is None:
             if platform.spec.image != "warm":
                 return "they were not tried under KVM yet, and this image has no QEMU to try them with"
-            known = attempt(platform, progress)
+            try:
+                known = attempt(platform, progress)
+            except LabError as error:
+                return f"it could not be tried under KVM if they can: {error.problem.splitlines()[0]}"
             record.write_text(json.dumps({"on": _machine(platform), "obstacle": known}))
     return known or None
 
 
 def attempt(platform: Platform, progress: Progress) -> str:
-    """Save a host in which a guest runs, and have another one go on from that; returns what went wrong."""
+    """Save a host in which a guest runs, and have another one go on from that; returns what went wrong.
+
+    :raises LabError: there is no such host: it does not boot in time, or there is no room for it.
+    """
     progress("trying if a host with a running guest goes on from a saved state here")
     folder = sandbox_dir() / ".resume-trial"
     first, second = Machine("trial", folder / "first"), Machine("trial", folder / "second")
@@ -52,18 +58,18 @@ def attempt(platform: Platform, progress: Progress) -> str:
         _discard(folder, first, second)
         for machine in (first, second):
             machine.folder.mkdir(mode=0o700, parents=True)
+        make_overlay(platform.toolbox, first.disk, platform.image)
+        launch(first, platform)
+        wait_for_ssh(first, platform.accelerator, progress)
         try:
-            _try(platform, first, second, progress)
+            _try(platform, first, second)
         except (OSError, LabError) as error:
             return f"a trial under KVM failed: {error}".splitlines()[0]
     return ""
 
 
-def _try(platform: Platform, first: Machine, second: Machine, progress: Progress) -> None:
+def _try(platform: Platform, first: Machine, second: Machine) -> None:
     memory = SavedMemory(first.folder / "saved")
-    make_overlay(platform.toolbox, first.disk, platform.image)
-    launch(first, platform)
-    wait_for_ssh(first, platform.accelerator, progress)
     _run(first, "tick.sh")
     memory.save(first, platform, recorded_sha256(platform.image))
     first.kill()

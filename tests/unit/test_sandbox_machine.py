@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from minetlab.errors import LabError
-from minetlab.sandbox import connection, list_hosts, remove, spec_of, ssh_argv, stop
+from minetlab.sandbox import connection, launch, lifecycle, list_hosts, remove, spec_of, ssh_argv, stop
 from minetlab.sandbox.accelerator import Accelerator, kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
+from minetlab.sandbox.launch import wait_for_ssh
 from minetlab.sandbox.lifecycle import settle, start
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.qemu import qemu_arguments
@@ -34,6 +35,26 @@ def wait_for(condition: Callable[[], bool], limit: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+class Monitor(list[str]):
+    """What a QMP server was asked for, and what it says that the machine does.
+
+    :param state: of now; ``after_cont``: once it was let go on.
+    """
+
+    state = after_cont = "running"
+
+    def answer(self) -> dict[str, object]:
+        """The answer to the last command."""
+        match self[-1]:
+            case "quit":
+                return {"error": {"desc": "no"}}
+            case "query-status":
+                return {"return": {"status": self.state}}
+            case "cont":
+                self.state = self.after_cont
+        return {"return": USERNET}
 
 
 @pytest.fixture
@@ -113,8 +134,24 @@ def test_a_record_is_read_back(machine: Machine) -> None:
     assert machine.record is None
     machine.record = record
     assert machine.record == record
-    (machine.folder / "machine.json").write_text("{")
-    assert machine.record is None
+
+
+def test_a_host_whose_record_cannot_be_read_is_not_touched(
+    made: Machine, qemu: subprocess.Popen[bytes]
+) -> None:
+    """Another version wrote it, or it was cut short: nobody knows what it would be ended for."""
+    (made.folder / "machine.json").write_text('{"spec": ')
+    made.disk.write_text("work")
+    for act in (
+        lambda: start("hv1", SandboxSpec(), print),
+        lambda: stop("hv1", print),
+        lambda: settle(made, print),
+    ):
+        with pytest.raises(LabError, match=r"machine\.json cannot be read(?s:.)*use the version"):
+            act()
+    assert made.pid == qemu.pid
+    assert made.disk.read_text() == "work"
+    assert [host.name for host in list_hosts()] == ["hv1"]
 
 
 def test_a_process_that_only_has_the_number_is_not_the_machine(machine: Machine) -> None:
@@ -152,16 +189,27 @@ def test_a_process_beside_a_saved_memory_is_ended(made: Machine, qemu: subproces
 
 
 def test_a_host_that_was_about_to_be_replaced_is_there_again(made: Machine) -> None:
-    made.folder.rename(made.folder.with_name(".hv1.old"))
+    made.folder.rename(made.replaced)
+    made.restored.mkdir()
     settle(made, print)
     assert made.record is not None
+    assert not made.restored.exists()
+
+
+def test_what_a_restored_host_was_before_is_not_kept(made: Machine) -> None:
+    made.replaced.mkdir()
+    settle(made, print)
+    assert made.record is not None
+    assert not made.replaced.exists()
 
 
 def test_remove_leaves_nothing(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+    machine.replaced.mkdir()
+    machine.restored.mkdir()
     remove("hv1", print)
     assert qemu.wait(5) < 0
     assert list_hosts() == []
-    assert not machine.folder.exists()
+    assert [path.name for path in machine.folder.parent.iterdir()] == [machine.lock_file.name]
 
 
 def test_a_host_that_does_not_run_has_no_address(machine: Machine) -> None:
@@ -174,17 +222,57 @@ def test_another_image_for_an_existing_host_is_refused(made: Machine, qemu: subp
         start("hv1", SandboxSpec(debian=12), print)
 
 
-def test_a_panic_shows_the_console_and_ends_the_machine(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
+@pytest.mark.parametrize("new", [True, False])
+def test_a_panic_shows_the_console_and_ends_a_machine_that_is_new(
+    made: Machine, qemu: subprocess.Popen[bytes], new: bool
+) -> None:
     made.console.write_text("[1.0] up\n[2.0] Kernel panic - not syncing: no init\n")
     with pytest.raises(LabError, match=r"hv1 panicked(?s:.)*Kernel panic - not syncing: no init"):
+        wait_for_ssh(made, TCG, print, new=new)
+    assert made.pid == (None if new else qemu.pid)
+
+
+def test_a_host_that_runs_and_does_not_answer_is_left_running(
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "BOOT_LIMIT", 0.0)
+    ensure_identity(made.folder, "hv1")
+    with pytest.raises(
+        LabError, match=r"did not answer SSH within 0 s; it is left running(?s:.)*--shutdown hv1"
+    ):
         start("hv1", SandboxSpec(), print)
-    assert qemu.wait(5) < 0
+    assert made.pid == qemu.pid
+
+
+@pytest.mark.parametrize("state", ["paused", "postmigrate", "finish-migrate"])
+def test_a_host_that_a_killed_run_was_saving_goes_on(
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, state: str
+) -> None:
+    monitor.state = state
+    said: list[str] = []
+    settle(made, said.append)
+    assert [each for each in monitor if each in {"migrate_cancel", "cont"}] == ["migrate_cancel", "cont"]
+    assert said[0] == "goes on: a run that was saving its memory was interrupted"
+    assert made.pid == qemu.pid
+
+
+def test_a_host_that_has_no_room_to_write_is_left_standing_and_said(
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "WRITES_AGAIN", 0.0)
+    monitor.state = monitor.after_cont = "io-error"
+    with pytest.raises(LabError, match=r"hv1 stands still: no room is left(?s:.)*free some disk"):
+        settle(made, print)
+    assert made.pid == qemu.pid
+    monitor.after_cont = "running"
+    settle(made, print)
+    assert "migrate_cancel" not in monitor
 
 
 @pytest.fixture
-def monitor(machine: Machine) -> Iterator[list[str]]:
+def monitor(machine: Machine) -> Iterator[Monitor]:
     """A QMP server at the machine's socket; gives the commands that it was asked for."""
-    asked: list[str] = []
+    asked = Monitor()
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(machine.qmp_socket))
     server.listen(1)  # as QEMU does
@@ -199,7 +287,7 @@ def monitor(machine: Machine) -> Iterator[list[str]]:
                 print('{"QMP": {}}', file=stream, flush=True)
                 for line in stream:
                     asked.append(json.loads(line)["execute"])
-                    answer = {"error": {"desc": "no"}} if asked[-1] == "quit" else {"return": USERNET}
+                    answer = asked.answer()
                     print(
                         json.dumps({"event": "RESUME"}), json.dumps(answer), sep="\n", file=stream, flush=True
                     )
@@ -210,7 +298,7 @@ def monitor(machine: Machine) -> Iterator[list[str]]:
     server.close()
 
 
-def test_qmp_answers_and_refusals(machine: Machine, monitor: list[str]) -> None:
+def test_qmp_answers_and_refusals(machine: Machine, monitor: Monitor) -> None:
     assert forwarded_port(machine.qmp_socket) == 35271
     with pytest.raises(OSError, match="no forwarded port"):
         forwarded_port(machine.qmp_socket, 2)
@@ -220,7 +308,7 @@ def test_qmp_answers_and_refusals(machine: Machine, monitor: list[str]) -> None:
         execute(machine.qmp_socket, "quit")
 
 
-def test_a_port_is_forwarded_once(machine: Machine, monitor: list[str]) -> None:
+def test_a_port_is_forwarded_once(machine: Machine, monitor: Monitor) -> None:
     assert forward(machine.qmp_socket, 22) == 35271
     del monitor[:]
     with pytest.raises(OSError, match="forwards no port to 8080"):  # this QEMU forwards no other
@@ -228,13 +316,13 @@ def test_a_port_is_forwarded_once(machine: Machine, monitor: list[str]) -> None:
     assert monitor.count("human-monitor-command") == 3
 
 
-def test_qmp_answers_many_who_ask_at_once(machine: Machine, monitor: list[str]) -> None:
+def test_qmp_answers_many_who_ask_at_once(machine: Machine, monitor: Monitor) -> None:
     with ThreadPoolExecutor(16) as workers:
         assert set(workers.map(forwarded_port, [machine.qmp_socket] * 64)) == {35271}
 
 
 def test_ssh_trusts_the_pinned_key_only(
-    machine: Machine, qemu: subprocess.Popen[bytes], monitor: list[str]
+    machine: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor
 ) -> None:
     ensure_identity(machine.folder, "hv1")
     words = ssh_argv("hv1", ["echo a;", "echo b"])
@@ -268,7 +356,7 @@ def test_what_stands_against_kvm(
 
 
 def test_a_forwarded_port_is_remembered(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: list[str]
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor
 ) -> None:
     assert made.forward(22) == 35271
     assert made.record is not None

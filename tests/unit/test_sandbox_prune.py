@@ -10,8 +10,9 @@ import pytest
 from minetlab.errors import LabError
 from minetlab.images.toolbox import toolbox_folder
 from minetlab.sandbox.accelerator import Accelerator
+from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import Machine, Record
-from minetlab.sandbox.prune import limit_gib, prune, register, things
+from minetlab.sandbox.prune import keep_within_bounds, limit_gib, prune, things
 from minetlab.sandbox.spec import SandboxSpec
 
 MIB = b"x" * 2**20
@@ -105,6 +106,33 @@ def test_what_a_checkpoint_stands_on_stays(cache: Path, tmp_path: Path) -> None:
     host(below, folder=tmp_path / "state" / "labs" / "minet" / "checkpoints" / "before" / "hv1")
     prune(print, limit=0)
     assert "below.qcow2" in left(cache)
+
+
+@pytest.mark.parametrize("folder", [".hv1.old", ".hv1.restored"])
+def test_what_a_host_stands_on_that_is_just_being_restored_stays(
+    cache: Path, tmp_path: Path, folder: str
+) -> None:
+    below = image(cache, "below", 300)
+    host(below, folder=tmp_path / "state" / "sandbox" / folder)
+    prune(print, limit=0)
+    assert "below.qcow2" in left(cache)
+
+
+def test_what_somebody_has_removed_by_hand_is_no_obstacle(cache: Path) -> None:
+    image(cache, "gone", 300).unlink()
+    image(cache, "old", 300)
+    prune(print, limit=0)
+    assert left(cache) == set()
+
+
+def test_a_host_that_was_made_does_not_fail_as_the_cache_cannot_be_made_smaller(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINETLAB_CACHE_GIB", "much")
+    said: list[str] = []
+    keep_within_bounds(said.append)
+    (line,) = said
+    assert "MINETLAB_CACHE_GIB is 'much'" in line
 
 
 def test_what_another_state_folders_host_stands_on_stays(
