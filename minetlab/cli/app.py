@@ -289,7 +289,7 @@ def bench(
 @app.command()
 def test(
     fast: Annotated[
-        bool, typer.Option("--fast", help="Only what needs no virtual host: under a minute.")
+        bool, typer.Option("--fast", help="Style, types, imports and units only: about a minute.")
     ] = False,
     long: Annotated[
         bool, typer.Option("--long", help="A class of thirty, several hosts, several labs, too: an hour.")
