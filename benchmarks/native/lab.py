@@ -21,7 +21,12 @@ from minetlab.paths import cache_dir
 _BOOT_RECORD = b"\xfa\xf4\xeb\xfc".ljust(510, b"\0") + b"\x55\xaa"
 _DISK_SIZE = 2**20
 _KVM = {"guests_run": False, "guest_tps": [], "guest": {"memory": 256, "cores": 1, "disk": 3}}
-_CONTAINERS = {"tp_images": ["processus"], "portal_port": None}
+_CONTAINERS = {
+    "tp_images": ["processus"],
+    "portal_port": None,
+    # The lab's network on a host has room for a thousand containers.
+    "docker_address_pools": [{"base": "10.201.0.0/16", "size": 22}],
+}
 
 
 def firmware_image(progress: Progress) -> Path:

@@ -4,6 +4,7 @@ A machine keeps what the lab's record has given it. What is not recorded is deri
 never from the order of the roster: docs/decisions/who-has-what-is-recorded.md.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
@@ -87,7 +88,8 @@ def allocate(lab: Lab) -> Plan:
     """Give every student a guest on a KVM host and one container a TP image on a container host.
 
     :raises LabError: with all that does not fit: students in the hosts' capacity, guests in a subnet,
-        containers in a range of ports. Or two machines would have one name, or have one place in the record.
+        containers in a range of ports or a network. Or two machines would have one name, or have one place in
+        the record.
     """
     problems: list[LabError] = []
     plan = Plan(_guests(lab, problems), _containers(lab, problems))
@@ -175,6 +177,7 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
             "ssh_ports in inventories/group_data/container_hosts.py",
             lab.record,
         )
+    problems += _full_networks(lab, Counter(host.name for _, host, _ in wanted.values()))
     return tuple(
         Container(name, student, host.name, tp_image, settled.places[name])
         for name, (student, host, tp_image) in wanted.items()
@@ -222,6 +225,24 @@ def _addresses(host: KvmHost) -> range:
 
 def _ports(host: ContainerHost) -> range:
     return range(host.settings.ssh_ports.first, host.settings.ssh_ports.last + 1)
+
+
+def _full_networks(lab: Lab, containers: Mapping[str, int]) -> Iterator[LabError]:
+    """The lab has one network on each container host, which dockerd cuts from the first of its pools.
+
+    :param containers: how many each host has, by its name.
+    """
+    first = ((host, pool) for host in lab.container_hosts for pool in host.settings.docker_address_pools[:1])
+    for host, pool in first:
+        # Without its own address, its broadcast address, its gateway's and the TP site's.
+        room = 2 ** (32 - pool.size) - 4
+        if containers[host.name] > room:
+            yield LabError(
+                f"{host.name} would have {containers[host.name]} containers, and the lab's network there has "
+                f"{room} addresses for them (/{pool.size})",
+                next_step="lower the size of docker_address_pools, or set capacity, in "
+                "inventories/group_data/container_hosts.py",
+            )
 
 
 def _same_names(plan: Plan) -> Iterator[LabError]:

@@ -33,6 +33,16 @@ def lab_of(logins, hosts=("hv1", "hv2"), network=None):
     )
 
 
+def test_more_containers_than_a_docker_network_has_addresses_are_refused():
+    pools = {"docker_address_pools": [{"base": "10.201.0.0/16", "size": 28}], "tp_images": ["isa"]}
+    lab = lab_of([f"s{number}" for number in range(13)])
+    hosts = (ContainerHost(name="ct1", settings=ContainerHostSettings.model_validate(pools)),)
+    few = lab.model_copy(update={"container_hosts": hosts, "students": lab.students[:12]})
+    assert len(allocate(few).containers) == 12
+    with pytest.raises(LabError, match=r"ct1 would have 13 containers, .* has 12 addresses for them \(/28\)"):
+        allocate(few.model_copy(update={"students": lab.students}))
+
+
 @given(LOGINS)
 def test_everybody_gets_a_guest_of_their_own(logins):
     guests = allocate(lab_of(logins)).guests
