@@ -1,6 +1,5 @@
 """Facts of a KVM host's libvirt, each one command whatever the number of guests."""
 
-import json
 import shlex
 from ipaddress import IPv4Address
 
@@ -183,24 +182,30 @@ class FailedBoots(FactBase[dict[str, str]]):
         return {guest: why for why, guest in lines}
 
 
-class Snapshots(FactBase[frozenset[str]]):
-    """Which of these domains have a snapshot of this name."""
+class Snapshots(FactBase[dict[str, list[str]]]):
+    """The names of the snapshots that these domains have, by domain; one that has none is left out."""
 
     @staticmethod
-    def default() -> frozenset[str]:
-        """None of them."""
-        return frozenset()
+    def default() -> dict[str, list[str]]:
+        """None of them has any."""
+        return {}
 
-    def command(self, domains: tuple[str, ...], snapshot: str) -> str:
+    def command(self, domains: tuple[str, ...]) -> str:
         """Ask libvirt, by one virsh for all."""
         # virsh's echo ends no line by itself.
         lists = "; ".join(f"echo '@{domain}\n'; snapshot-list --name {domain}" for domain in domains)
-        mine = f"/^@/ {{ domain = substr($0, 2) }} $0 == {json.dumps(snapshot)} {{ print domain }}"
-        return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null | awk {shlex.quote(mine)}"
+        return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null; true"
 
-    def process(self, output: list[str]) -> frozenset[str]:
-        """One name a line."""
-        return frozenset(line.strip() for line in output if line.strip())
+    def process(self, output: list[str]) -> dict[str, list[str]]:
+        """One name a line, after a line with its domain."""
+        found: dict[str, list[str]] = {}
+        names: list[str] = []
+        for line in filter(None, map(str.strip, output)):
+            if line.startswith("@"):
+                names = found.setdefault(line[1:], [])
+            else:
+                names.append(line)
+        return {domain: names for domain, names in found.items() if names}
 
 
 class EmptyDisks(FactBase[frozenset[str]]):

@@ -1,5 +1,7 @@
 """Operations on the machines of some students, which leave those of all others alone."""
 
+import re
+import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -21,8 +23,8 @@ from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.plan.naming import named
 from minetlab.plan.off import start, why
 
-SNAPSHOT = "lab"
-"""The one snapshot that a guest has of ours; a new one takes its place."""
+OURS = re.compile(r"lab(?:-(\d+))?")
+"""The names of our snapshots, with the time at which each was taken, in seconds since 1970."""
 
 
 @operation()
@@ -60,15 +62,18 @@ def containers_absent(lab: str, containers: tuple[Container, ...]) -> Commands:
 
 @operation()
 def snapshot(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Take a snapshot of each of these guests, memory and disk, in place of the one it had."""
+    """Take a snapshot of each of these guests, memory and disk, in place of the one it had.
+
+    That one goes once the new one is there: for a moment, there has to be room for both.
+    """
     names, had = _running_and_had(lab, guests)
     if missing := [guest for guest in guests if guest.name not in names]:
         yield failure(_not_running(missing))
         return
     for name in sorted(names):
-        if name in had:
-            yield virsh("snapshot-delete", name, SNAPSHOT)
-        yield virsh("snapshot-create-as", name, SNAPSHOT)
+        yield virsh("snapshot-create-as", name, f"lab-{time.time():.0f}")
+        for old in had.get(name, ()):
+            yield virsh("snapshot-delete", name, old)
 
 
 @operation()
@@ -79,7 +84,7 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
     if kept_off := [guest for guest in guests if not guest.to_run and guest.name not in run]:
         yield failure(_not_running(kept_off))
         return
-    if missing := sorted(names - had):
+    if missing := sorted(names - had.keys()):
         yield failure(
             LabError(
                 f"{host.name}: there is no snapshot of {named(missing)}",
@@ -88,7 +93,7 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
         )
         return
     for name in sorted(names):
-        yield virsh("snapshot-revert", name, SNAPSHOT, "--running")
+        yield virsh("snapshot-revert", name, had[name][-1], "--running")
 
 
 def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObserved) -> Commands:
@@ -106,13 +111,20 @@ def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObser
         yield StringCommand("rm -f", *map(QuoteString, files))
 
 
-def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], set[str]]:
-    """Which of these guests run, and which have a snapshot of ours."""
+def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], dict[str, list[str]]]:
+    """Which of these guests run; and of those that have snapshots of ours, these, the newest last."""
     names = {guest.name for guest in guests}
     there = [domain for domain in observe.libvirt(lab).domains_of(lab) if domain.name in names]
     domains = tuple(sorted(domain.name for domain in there))
-    had = host.get_fact(Snapshots, domains=domains, snapshot=SNAPSHOT) if domains else ()
-    return {domain.name for domain in there if domain.active}, set(had)
+    had = host.get_fact(Snapshots, domains=domains) if domains else {}
+    ours = {domain: sorted(filter(OURS.fullmatch, names), key=_taken) for domain, names in had.items()}
+    running = {domain.name for domain in there if domain.active}
+    return running, {domain: names for domain, names in ours.items() if names}
+
+
+def _taken(snapshot: str) -> int:
+    found = OURS.fullmatch(snapshot)
+    return int(found[1] or 0) if found else 0
 
 
 def _not_running(guests: list[Guest]) -> LabError:

@@ -1,5 +1,6 @@
 """Operations on some students' machines: what they do to those, and that they do nothing to the others."""
 
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.unit.test_docker_operations import answer as docker_answer
 from tests.unit.test_guests_operations import KVM, STATE, WORKING, steps_of
 
 SNAPSHOTS = "snapshot-list"
+HAS_ONE = ["@minet-s0", "lab-1700000000", "", "@minet-s1", "before-tp2"]
 ALL = guests(3)
 ONE = ALL[:1]
 NEIGHBOURS = {guest.name for guest in ALL[1:]}
@@ -71,8 +73,13 @@ def test_a_guest_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
 
 
 def test_a_snapshot_takes_the_place_of_the_last_one() -> None:
-    had = run(students.snapshot, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ONE)
-    assert [command.split()[4] for command in had.commands[2:]] == ["snapshot-delete", "snapshot-create-as"]
+    """It goes last: what fails before leaves a way back. Those that somebody else has taken stay."""
+    lines = ["@minet-s0", "before-tp2", "lab", "lab-1700000000", ""]
+    had = run(students.snapshot, {STATE: answer(3), SNAPSHOTS: lines}, guests=ONE)
+    taken, *gone = [command.split()[4:] for command in had.commands[2:]]
+    assert taken[:2] == ["snapshot-create-as", "minet-s0"]
+    assert abs(int(taken[2].removeprefix("lab-")) - time.time()) < 60
+    assert gone == [["snapshot-delete", "minet-s0", name] for name in ("lab", "lab-1700000000")]
     leaves_neighbours_alone(had.commands)
     first = run(students.snapshot, {STATE: answer(3), SNAPSHOTS: []}, guests=ONE)
     assert [command.split()[4] for command in first.commands[2:]] == ["snapshot-create-as"]
@@ -89,13 +96,13 @@ def test_a_guest_that_is_off_on_purpose_is_left_off_and_it_is_said(
     operation: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     off = guests(3, run=False)
-    responses = {STATE: answer(3, active=False, autostart=False), SNAPSHOTS: ["minet-s0"]}
+    responses = {STATE: answer(3, active=False, autostart=False), SNAPSHOTS: HAS_ONE}
     result = run(operation, responses, guests=off[:1])
     assert (result.failed, len(result.commands)) == (True, 2)
     assert "not running, as guests_run is False on @fake/ct1: minet-s0" in caplog.text
     assert "on @fake/ct1: virsh start minet-s0; or set guests_run = True" in caplog.text
-    started = run(operation, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=off[:1])
-    assert started.commands[-1].split()[4] in {"snapshot-create-as", "snapshot-revert"}
+    started = run(operation, {STATE: answer(3), SNAPSHOTS: HAS_ONE}, guests=off[:1])
+    assert started.commands[2].split()[4] in {"snapshot-create-as", "snapshot-revert"}
 
 
 def test_a_guest_that_is_made_anew_is_not_started_where_it_is_not_to_run() -> None:
@@ -112,13 +119,16 @@ def test_a_guest_that_is_made_anew_is_not_started_where_it_is_not_to_run() -> No
 
 
 def test_a_guest_goes_back_to_its_snapshot() -> None:
-    result = run(students.revert, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ONE)
-    (reverted,) = result.commands[2:]
-    assert reverted.endswith("snapshot-revert minet-s0 lab --running")
+    """To the newest, where a run was killed that took one; also to one that an older version has taken."""
+    lines = ["@minet-s0", "lab", "lab-1700000000", "lab-999999999", "later"]
+    for there, name in ((lines, "lab-1700000000"), (["@minet-s0", "lab"], "lab")):
+        result = run(students.revert, {STATE: answer(3), SNAPSHOTS: there}, guests=ONE)
+        (reverted,) = result.commands[2:]
+        assert reverted.endswith(f"snapshot-revert minet-s0 {name} --running")
 
 
 def test_without_a_snapshot_nothing_is_reverted_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    result = run(students.revert, {STATE: answer(3), SNAPSHOTS: ["minet-s0"]}, guests=ALL[:2])
+    result = run(students.revert, {STATE: answer(3), SNAPSHOTS: HAS_ONE}, guests=ALL[:2])
     assert (result.failed, len(result.commands)) == (True, 2)
     assert "there is no snapshot of minet-s1" in caplog.text
     assert "lab reset" in caplog.text
