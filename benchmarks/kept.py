@@ -87,17 +87,22 @@ def machine() -> dict[str, str]:
     cpuinfo = Path("/proc/cpuinfo").read_text()
     model = next((line.split(": ")[1] for line in cpuinfo.splitlines() if "model name" in line), "unknown")
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "processors": f"{cpuinfo.count('model name')} processors ({model})",
         "memory": f"{memory:.0f} GiB",
         "kernel": platform.release(),
         "day": time.strftime("%Y-%m-%d"),
-        "revision": revision.stdout.strip() or "unknown",
+        "revision": _revision() or "unknown",
     }
+
+
+def _revision() -> str:
+    """The commit, and whether anything but what benchmarks themselves write differs from it."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs")
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich.text import Text
 
 from benchmarks.compare.results import Measurement, Results
 from benchmarks.compare.rows import Load, Verb
@@ -96,7 +97,8 @@ def _problem(failed: Measurement) -> str:
 
 
 def _quoted(text: str) -> str:
-    clean = ("".join(c for c in line if c.isprintable()) for line in text.splitlines())
+    plain = Text.from_ansi(text).plain
+    clean = ("".join(c for c in line if c.isprintable()) for line in plain.splitlines())
     return "\n".join(f"      {line}".rstrip() for line in clean)
 
 

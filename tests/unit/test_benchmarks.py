@@ -80,7 +80,7 @@ def test_tables_have_medians_quartiles_and_ratios_to_the_floor(found):
 def test_who_was_not_there_and_what_failed_is_said_with_its_reason(found):
     made = section(found, "", NAMES, "raw APIs")
     assert "*Did not compete here:*\n\n      no package of that name\n      at all\n" in made
-    failed = "- kcli, making them, 10 guests, round 1:\n\n      status 1: pool[31m busy\n      second line\n"
+    failed = "- kcli, making them, 10 guests, round 1:\n\n      status 1: pool busy\n      second line\n"
     assert failed in made
 
 

@@ -14,7 +14,7 @@ class Floor(Contestant):
         "everything in bulk, and compares names."
     )
     kinds = frozenset({"guests", "containers", "class"})
-    versions = (
+    versions: tuple[str, ...] = (
         "python3 -c 'import libvirt; print(\"libvirt-python\", libvirt.getVersion())'",
         "python3 -c 'import docker; print(\"docker\", docker.__version__)'",
     )

@@ -19,6 +19,7 @@ class Pyinfra(Floor):
     )
     kinds = frozenset({"guests", "containers"})
     verbs = frozenset({"repeat"})
+    versions = ()
 
     def before(self, verb: Verb, load: Load) -> None:
         """Make the machines."""
