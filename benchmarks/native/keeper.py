@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -21,6 +21,10 @@ from benchmarks.native.machine import ENVIRONMENT, Machine
 
 GROUP = "minet-lab-native"
 """The control group of all native hosts."""
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+"""How many instances of inotify(7) a user may have; root of this machine and of all native hosts is one."""
+INOTIFY_EACH = 32
+"""How many of them a native host may want; systemd, udevd, sshd, libvirtd and dockerd have some eight."""
 END_LIMIT = 30.0
 """Seconds that killed machines may take to be gone."""
 
@@ -79,6 +83,19 @@ def remove(name: str, bridge: str, folder: Path) -> None:
         time.sleep(0.02)
 
 
+@contextmanager
+def more_inotify(hosts: int) -> Iterator[None]:
+    """Raise the limit of inotify's instances by what so many hosts want, as long as they stand."""
+    before = int(INOTIFY.read_text())
+    needed = before + hosts * INOTIFY_EACH
+    INOTIFY.write_text(f"{needed}")
+    try:
+        yield
+    finally:
+        if int(INOTIFY.read_text()) == needed:
+            INOTIFY.write_text(f"{before}")
+
+
 def _note_end(process: "subprocess.Popen[bytes]", machine: Machine) -> None:
     """Leave a file that says so when a machine ends."""
     process.wait()
@@ -122,8 +139,9 @@ def main(name: str, bridge: str, folder: str) -> None:
     try:
         if line := sys.stdin.readline():
             machines = [Machine(**each) for each in json.loads(line)]
-            processes = boot(control_groups() / GROUP / name, machines)
-            sys.stdin.read()
+            with more_inotify(len(machines)):
+                processes = boot(control_groups() / GROUP / name, machines)
+                sys.stdin.read()
     finally:
         remove(name, bridge, Path(folder))
         for process in processes:
