@@ -12,7 +12,7 @@ from typer.main import get_group
 
 from minetlab.cards.words import Language
 from minetlab.cli import day, names
-from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory
+from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of
 from minetlab.errors import LabError
 
 
@@ -166,7 +166,7 @@ def ssh(
     """Log into a machine of the lab, or run one command there."""
     from minetlab.cli import login
 
-    login.run(inventory, machine, command or [])
+    login.run(inventory, machine, command_of(command))
 
 
 @app.command("status")

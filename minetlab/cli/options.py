@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from minetlab import reading
+from minetlab.errors import LabError
 
 
 def _begun(context: typer.Context, inventory: Path) -> Path:
@@ -20,6 +21,19 @@ Inventory = Annotated[Path, typer.Option("--inventory", "-i", help="The lab's in
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 COMMAND_AT_THE_END = {"allow_interspersed_args": False}
 """Settings of a command that ends with one for a machine, as ssh(1) does: its options are that command's."""
+
+
+def command_of(words: list[str] | None) -> list[str]:
+    """The command at the end of a command line.
+
+    :raises LabError: it begins with an option, which was meant for us: no program is called so.
+    """
+    if words and words[0].startswith("-"):
+        raise LabError(
+            f"{words[0]} stands after the machine's name, where the command for it begins",
+            next_step="put options before the name, as in ./lab ssh -i inventories/production.py alice",
+        )
+    return words or []
 
 
 def typed(inventory_file: Path, command: str, *words: str) -> str:

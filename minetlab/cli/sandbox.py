@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minetlab import inventory
-from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, typed
+from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
 from minetlab.errors import LabError
 from minetlab.paths import state_dir
 from minetlab.sandbox import HostState, checkpoint, connection, list_hosts, prune, remove, ssh_argv, stop
@@ -45,7 +45,7 @@ def ssh(
     name: str, command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None
 ) -> None:
     """Log into a virtual host as root, or run one command there."""
-    argv = ssh_argv(_plain(name), command)
+    argv = ssh_argv(_plain(name), command_of(command))
     os.execvp(argv[0], argv)  # noqa: S606 - no shell is the point
 
 

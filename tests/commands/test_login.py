@@ -44,7 +44,8 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lab(*words: str, inventory: Path, terminal: bool = True) -> tuple[int, str]:
     """What ``lab`` ends with and says."""
-    command = [sys.executable, "-m", "minetlab", *words, "-i", str(inventory)]
+    verb, *others = words
+    command = [sys.executable, "-m", "minetlab", verb, "-i", str(inventory), *others]
     in_terminal = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
     result = subprocess.run(
         in_terminal if terminal else command,
@@ -78,6 +79,16 @@ def test_a_guest_that_is_off_on_purpose_is_not_waited_for(inventory: Path, tmp_p
     (tmp_path / "answer").write_text("\n".join(answer(2, active=False)))
     status, said = lab("console", "s1", inventory=inventory)
     assert (status, "hv1: virsh start minet-s1" in said) == (1, True)
+
+
+def test_an_inventory_behind_the_name_is_refused_and_not_run_there(inventory: Path) -> None:
+    assert lab("ssh", "s1", "-i", "other.py", inventory=inventory, terminal=False) == (
+        1,
+        "lab: -i stands after the machine's name, where the command for it begins\n"
+        "  → put options before the name, as in ./lab ssh -i inventories/production.py alice\n",
+    )
+    status, said = lab("ssh", "s1", "ls", "-l", inventory=inventory)
+    assert (status, said.endswith(" minet-s1 ls -l\n")) == (0, True)
 
 
 def test_an_unknown_word_is_one_error(inventory: Path) -> None:
