@@ -21,5 +21,5 @@ def busy(before: Sequence[int], after: Sequence[int]) -> float:
     >>> busy((0, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20, 0, 10, 5, 5, 0, 0, 0, 20, 0))
     0.75
     """
-    spent = [then - now for now, then in zip(before, after, strict=True)]
+    spent = [end - start for start, end in zip(before, after, strict=True)]
     return 1 - sum(spent[_IDLE]) / max(1, sum(spent[_ALL]))

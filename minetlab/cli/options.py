@@ -26,7 +26,7 @@ COMMAND_AT_THE_END = {"allow_interspersed_args": False}
 def command_of(words: list[str] | None) -> list[str]:
     """The command at the end of a command line.
 
-    :raises LabError: it begins with an option, which was meant for us: no program is called so.
+    :raises LabError: it begins with an option, which was meant for ``lab``: no program has such a name.
     """
     if words and words[0].startswith("-"):
         raise LabError(

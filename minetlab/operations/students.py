@@ -23,7 +23,7 @@ from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.plan.naming import named
 from minetlab.plan.off import start, why
 
-OURS = re.compile(r"lab(?:-(\d+))?")
+OURS = re.compile(r"lab(-\d+)?")
 """The names of our snapshots, with the time at which each was taken, in seconds since 1970."""
 
 
@@ -123,8 +123,8 @@ def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], dict[
 
 
 def _taken(snapshot: str) -> int:
-    found = OURS.fullmatch(snapshot)
-    return int(found[1] or 0) if found else 0
+    """When one of ours was taken; 0 for that of an older version, which does not say."""
+    return int(snapshot.partition("-")[2] or 0)
 
 
 def _not_running(guests: list[Guest]) -> LabError:

@@ -74,7 +74,7 @@ def prune(progress: Progress, limit: float | None = None) -> int:
 
 
 def keep_within_bounds(progress: Progress) -> None:
-    """The same, where what matters is done already: what stands against it is said, and that is all."""
+    """Prune after a host was made: the host is there, so a failure is a line of progress and no error."""
     try:
         prune(progress)
     except (OSError, LabError) as error:

@@ -34,7 +34,7 @@ def prepare(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -
 
 
 def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> None:
-    """Let a stopped host run again, with the right time in it and in its guests; what fails of it is said."""
+    """Let a stopped host run again, with the right time in it and in its guests; a failure is said."""
     try:
         _resume(machine, accelerator)
     except OSError as error:
@@ -42,7 +42,7 @@ def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> Non
 
 
 def let_run(machine: Machine) -> None:
-    """Let a stopped host run again at once, with the time of when it stopped, if its QEMU answers."""
+    """Let a stopped host run again at once, its clock not set yet; nothing if its QEMU does not answer."""
     with suppress(OSError):
         qmp.execute(machine.qmp_socket, "cont")
 

@@ -41,7 +41,7 @@ def obstacle(platform: Platform, progress: Progress) -> str | None:
             try:
                 known = attempt(platform, progress)
             except LabError as error:
-                return f"it could not be tried under KVM if they can: {error.problem.splitlines()[0]}"
+                return f"saved states could not be tried under KVM: {error.problem.splitlines()[0]}"
             record.write_text(json.dumps({"on": _machine(platform), "obstacle": known}))
     return known or None
 
