@@ -1,18 +1,24 @@
 """What a command takes of this machine."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from benchmarks.kept import Row
 from benchmarks.native import NativeHosts
 from minetlab.errors import LabError
 from minetlab.paths import PROJECT_ROOT
+
+PEAK_EVERY = 0.02
+"""Seconds between two looks at how much memory a process has had."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Usage:
 
     :param seconds: from its start to its end.
     :param processor: of these, seconds of work on a processor, its own and its children's.
-    :param peak: the most memory that it or one of its children had, in MiB.
+    :param peak: the most memory that it had, in MiB.
     """
 
     seconds: float
@@ -49,8 +55,10 @@ def used(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Usage,
             stdout=said,
             stderr=said,
         )
+        peak = _Peak(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         took = time.perf_counter() - start
+        peak.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         text = said.read().decode(errors="replace")
@@ -59,7 +67,27 @@ def used(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Usage,
             f"{' '.join(command)} failed with status {process.returncode}:\n{text[-3000:]}",
             next_step="run it by hand",
         )
-    return Usage(took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), text
+    return Usage(took, usage.ru_utime + usage.ru_stime, peak.kib / 1024), text
+
+
+class _Peak(Thread):
+    """Follows the most memory that a process has had, until it ends.
+
+    Not ``ru_maxrss``: a process begins with what the one had that started it (getrusage(2), and execve(2)
+    keeps it), which is this one, with all that draws plots.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.status, self.kib = Path(f"/proc/{pid}/status"), 0
+        self.start()
+
+    def run(self) -> None:
+        with suppress(OSError):
+            # A process that has ended, and that nobody has waited for yet, has no such line.
+            while peak := re.search(r"^VmHWM:\s+(\d+) kB$", self.status.read_text(), re.MULTILINE):
+                self.kib = int(peak[1])
+                time.sleep(PEAK_EVERY)
 
 
 def deployed(hosts: NativeHosts, inventory: Path, *words: str) -> tuple[Usage, str]:

@@ -1,5 +1,7 @@
 """What the record says after a deploy, and after a teardown."""
 
+from operator import attrgetter
+
 from minetlab.errors import LabError
 from minetlab.model import Lab, Placement, Record
 from minetlab.plan.allocation import Plan, is_of
@@ -24,7 +26,8 @@ def with_plan(record: Record, lab: Lab, plan: Plan) -> Record:
     Lines stay of machines that are not in the plan, as these may well stand, and of hosts that are not in
     this inventory, as another one may have them.
     """
-    given = placements(plan)
+    # Sets, as this is asked for each host, with the placements of all: three hundred, or a thousand.
+    given = set(placements(plan))
     machines = {each.machine for each in given}
     hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     stay = [
@@ -32,15 +35,13 @@ def with_plan(record: Record, lab: Lab, plan: Plan) -> Record:
         for each in record.placements
         if each in given or each.machine not in machines or each.host not in hosts
     ]
-    new = [each for each in given if each not in stay]
-    return record.model_copy(
-        update={"placements": tuple(sorted([*stay, *new], key=lambda each: each.machine))}
-    )
+    new = sorted(given.difference(stay), key=attrgetter("machine"))
+    return record.model_copy(update={"placements": tuple(sorted([*stay, *new], key=attrgetter("machine")))})
 
 
 def without_gone(record: Record, lab: Lab, plan: Plan, host: str) -> Record:
     """The record without the lab's machines on a host that the plan does not have there."""
-    given = placements(plan)
+    given = set(placements(plan))
     return record.model_copy(
         update={
             "placements": tuple(

@@ -154,5 +154,8 @@ def test_a_command_s_use_of_this_machine_is_known() -> None:
     assert usage.peak > 64
     assert usage.processor > 0
     assert usage.seconds > 0
+    ours = bytearray(256 << 20)
+    ours[::4096] = b"x" * len(ours[::4096])
+    assert used(["sleep", "0.2"], {})[0].peak < 64, "what started it counts for nothing"
     with pytest.raises(LabError, match="status 3:\nwhy"):
         used(["sh", "-c", "echo why >&2; exit 3"], {})
