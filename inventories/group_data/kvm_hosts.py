@@ -27,7 +27,3 @@ guest_image = {"debian": 13}
 # image: guests that exist stay as they are, and an image from a URL has none of it, which asks for [].
 # In the sandbox: see @sandbox.py.
 guest_tps = ["vm", "conteneur"]
-
-# Of a host in the sandbox: emulated, it is not sound with more processors than one, see
-# docs/decisions/emulated-kvm-hosts-have-one-processor.md. Raise it where the sandbox says "accelerator kvm".
-sandbox_vcpus = 1

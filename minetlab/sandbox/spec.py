@@ -13,7 +13,8 @@ class SandboxSpec(BaseModel):
     """Virtual hardware and image of a sandbox host; as host data, each field has ``sandbox_`` in front.
 
     :param memory: in MiB.
-    :param vcpus: virtual processors.
+    :param vcpus: virtual processors; emulated, more than one cost more than they give
+        (docs/decisions/emulated-hosts-have-one-processor.md).
     :param debian: major version of Debian, 12 or 13.
     :param image: ``bare``, or ``warm`` with the roles' packages already in.
     :param disk: size of the disk in GiB; it takes the room of its content only. Each size is another image.
@@ -22,7 +23,7 @@ class SandboxSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     memory: int = Field(default=4096, ge=512, le=1024 * 1024)
-    vcpus: int = Field(default=2, ge=1, le=64)
+    vcpus: int = Field(default=1, ge=1, le=64)
     debian: int = Field(default=13, ge=min(SUITES), le=max(SUITES))
     image: Kind = "warm"
     disk: int = Field(default=64, ge=8, le=2000)
