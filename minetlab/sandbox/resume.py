@@ -38,7 +38,7 @@ def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> Non
     try:
         _resume(machine, accelerator)
     except OSError as error:
-        progress(f"goes on, but its clock may be wrong: {error}")
+        progress(f"goes on, but its clock may be wrong, and its guests may stand still for a minute: {error}")
 
 
 def let_run(machine: Machine) -> None:

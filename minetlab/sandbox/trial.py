@@ -13,7 +13,7 @@ from minetlab.errors import LabError
 from minetlab.images.cache import locked
 from minetlab.images.process import at_the_latest_on_exit
 from minetlab.images.progress import Progress
-from minetlab.sandbox import agent, qmp
+from minetlab.sandbox import agent, resume
 from minetlab.sandbox.disk import make_overlay, recorded_sha256
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Machine, sandbox_dir
@@ -62,13 +62,13 @@ def attempt(platform: Platform, progress: Progress) -> str:
         launch(first, platform)
         wait_for_ssh(first, platform.accelerator, progress)
         try:
-            _try(platform, first, second)
+            _try(platform, first, second, progress)
         except (OSError, LabError) as error:
             return f"a trial under KVM failed: {error}".splitlines()[0]
     return ""
 
 
-def _try(platform: Platform, first: Machine, second: Machine) -> None:
+def _try(platform: Platform, first: Machine, second: Machine, progress: Progress) -> None:
     memory = SavedMemory(first.folder / "saved")
     _run(first, "tick.sh")
     memory.save(first, platform, recorded_sha256(platform.image))
@@ -76,7 +76,7 @@ def _try(platform: Platform, first: Machine, second: Machine) -> None:
     first.disk.rename(second.disk)
     launch(second, platform, incoming=True)
     memory.load(second)
-    qmp.execute(second.qmp_socket, "cont")
+    resume.go_on(second, platform.accelerator, progress)
     _run(second, "ticks.sh")
 
 

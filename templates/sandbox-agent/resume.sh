@@ -7,6 +7,13 @@ set -eu
 date --utc --set="@$1" >/dev/null
 shift
 
+# freeze.sh has had the guests stand still.
+if thaw=$(cat /run/minetlab-thaw.pid 2>/dev/null); then
+    rm /run/minetlab-thaw.pid
+    kill "$thaw" || true
+    echo 0 >/sys/fs/cgroup/machine.slice/cgroup.freeze
+fi
+
 if [ "${1:-}" = new ]; then
     shift
     umask 077

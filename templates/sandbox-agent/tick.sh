@@ -7,7 +7,7 @@ set -eu
 tick='while :; do echo tick; n=0; while [ $n -lt 20000 ]; do n=$((n + 1)); done; done'
 
 modprobe --quiet kvm_amd || modprobe kvm_intel
-systemd-run --quiet --unit=minetlab-tick -- qemu-system-x86_64 -nodefaults -no-user-config -display none \
+systemd-run --quiet --unit=minetlab-tick --slice=machine.slice -- qemu-system-x86_64 -nodefaults -no-user-config -display none \
     -machine q35 -accel kvm -cpu host -m 256 -serial file:/run/minetlab-tick.log \
     -drive file=/dev/vda,format=raw,if=virtio,snapshot=on -kernel /vmlinuz -initrd /initrd.img \
     -append "console=ttyS0 quiet root=/dev/vda1 ro init=/bin/sh -- -c \"$tick\""

@@ -137,7 +137,7 @@ def test_a_memory_that_cannot_be_written_leaves_nothing_and_the_older_one(
     def full(path: Path, address: str, limit: float) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(qmp, "execute", lambda *arguments, **more: {})
+    monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
     monkeypatch.setattr(qmp, "migrate", full)
     machine = Machine("hv1", disk.parent)
     with pytest.raises(LabError, match="cannot save the memory of sandbox host hv1: No space left on device"):
