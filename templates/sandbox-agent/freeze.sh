@@ -1,13 +1,30 @@
 #!/bin/sh
-# Has the guests of a sandbox host stand still, so that none of its processors is inside of one: all that libvirt runs is
-# in this control group (cgroup v2's freezer, cgroups(7)). resume.sh has them go on. Should the run end that wants the
-# host saved, before it does that, they go on by themselves after a minute of the host's own time.
+# Has the guests of a sandbox host stand still, so that none of its processors is inside of one: stops the programs that
+# libvirt runs, which are in this control group. (Its freezer would do, but never says so on Linux 6.1: it waits for a thread
+# of KVM's that cannot be frozen.) resume.sh has them go on. Should the run that wants the host saved end before it does
+# that, they go on by themselves after a minute of the host's own time.
 set -eu
 
-guests=/sys/fs/cgroup/machine.slice
-[ -e $guests/cgroup.freeze ] || exit 0
-thaw=/run/minetlab-thaw.pid
-setsid sh -c "sleep 60; rm -f $thaw; echo 0 >$guests/cgroup.freeze" </dev/null >/dev/null 2>&1 &
-echo $! >$thaw
-echo 1 >$guests/cgroup.freeze
-timeout 20 sh -c "until grep -qx 'frozen 1' $guests/cgroup.events; do sleep 0.02; done"
+stopped=/run/minetlab-stopped
+[ -d /sys/fs/cgroup/machine.slice ] || exit 0
+for process in $(find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} +); do
+    if readlink "/proc/$process/exe" >/dev/null; then # a program, and no thread of the kernel
+        echo "$process"
+    fi
+done >$stopped
+[ -s $stopped ] || exit 0
+timer=/run/minetlab-stopped-for.pid
+setsid sh -c "sleep 60; rm -f $timer; xargs kill -CONT <$stopped" </dev/null >/dev/null 2>&1 &
+echo $! >$timer
+xargs kill -STOP <$stopped
+running() {
+    for process in $(cat $stopped); do
+        grep -hs '^State:' "/proc/$process"/task/*/status
+    done | grep -v '(stopped)'
+}
+tries=0
+while running >/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -lt 200 ] || { echo "guests still run: $(running)" >&2; exit 1; }
+    sleep 0.05
+done

@@ -8,10 +8,10 @@ date --utc --set="@$1" >/dev/null
 shift
 
 # freeze.sh has had the guests stand still.
-if thaw=$(cat /run/minetlab-thaw.pid 2>/dev/null); then
-    rm /run/minetlab-thaw.pid
-    kill "$thaw" || true
-    echo 0 >/sys/fs/cgroup/machine.slice/cgroup.freeze
+if [ -s /run/minetlab-stopped ]; then
+    timer=$(cat /run/minetlab-stopped-for.pid 2>/dev/null) && kill "$timer" || true
+    xargs kill -CONT </run/minetlab-stopped || true
+    rm -f /run/minetlab-stopped /run/minetlab-stopped-for.pid
 fi
 
 if [ "${1:-}" = new ]; then

@@ -1,5 +1,7 @@
 """A machine is stopped for saving when its guests stand still."""
 
+import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,27 @@ def test_one_whose_agent_is_silent_runs_on(machine: Machine, monkeypatch: pytest
     assert host.asked == ["freeze.sh"]
 
 
-def test_a_host_without_guests_has_nothing_to_freeze(tmp_path: Path) -> None:
-    script = FREEZE.replace("/sys/fs/cgroup", str(tmp_path)).replace("/run/", f"{tmp_path}/")
-    subprocess.run(["sh", "-c", script], check=True, timeout=60)
+def test_a_host_without_guests_has_none_to_stop(tmp_path: Path) -> None:
+    subprocess.run(["sh", "-c", placed_in(tmp_path)], check=True, timeout=60)
     assert not list(tmp_path.iterdir())
+
+
+def test_programs_of_guests_stop(tmp_path: Path) -> None:
+    """One in a group below; another one there has just ended, as no process has such a number (proc(5))."""
+    guest = subprocess.Popen(["sleep", "600"])
+    try:
+        group = tmp_path / "machine.slice" / "guest.scope"
+        group.mkdir(parents=True)
+        (group / "cgroup.procs").write_text(f"{2**22 + 1}\n{guest.pid}\n")
+        subprocess.run(["sh", "-c", placed_in(tmp_path)], check=True, timeout=60)
+        assert "T (stopped)" in Path(f"/proc/{guest.pid}/status").read_text()
+        assert (tmp_path / "minetlab-stopped").read_text().split() == [str(guest.pid)]
+    finally:
+        os.kill(int((tmp_path / "minetlab-stopped-for.pid").read_text()), signal.SIGKILL)
+        guest.kill()
+        guest.wait()
+
+
+def placed_in(folder: Path) -> str:
+    """The script, with control groups and files of its own."""
+    return FREEZE.replace("/sys/fs/cgroup", str(folder)).replace("/run/", f"{folder}/")
