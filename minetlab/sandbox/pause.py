@@ -1,6 +1,6 @@
 """Stop a machine so that it can be saved.
 
-Its guests stand still first. A processor that QEMU 10.0 emulates must not be stopped while it is inside a
+Its guests stand still first. A processor that QEMU emulates must not be stopped while it is inside a
 guest of the machine: the guest may hang for ever afterwards, and QEMU itself refuses a state that is saved
 then (docs/decisions/hosts-resume.md).
 """
@@ -12,8 +12,11 @@ from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.resume import SCRIPTS
 
 FREEZE = (SCRIPTS / "freeze.sh").read_text()
-LIMIT = 30.0
-"""Seconds for a machine's guests to stand still, times the accelerator's slowness; one is usual for tcg."""
+LIMIT = 10.0
+"""Seconds for a machine's guests to stand still, times the accelerator's slowness; one is usual for tcg.
+
+With that, it is less than the minute after which they go on by themselves.
+"""
 
 
 def pause(machine: Machine, accelerator: Accelerator) -> None:
