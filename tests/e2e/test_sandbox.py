@@ -129,7 +129,7 @@ def test_a_suspended_host_goes_on_with_the_right_time(lab: LabUnderTest) -> None
 def test_a_host_goes_on_whose_processor_is_inside_a_guest(
     lab: LabUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is what is tried under KVM before states are relied on there; here, QEMU is the one to refuse."""
+    """As is tried under KVM before states are relied on there; a guest that did not stand still may hang."""
     monkeypatch.setenv("MINETLAB_STATE", str(lab.state))
     spec = SandboxSpec(vcpus=1, memory=2048)
     image = build_disk(sandbox_recipe(spec.debian, spec.image, spec.disk), print)
