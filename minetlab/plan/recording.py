@@ -35,8 +35,9 @@ def with_plan(record: Record, lab: Lab, plan: Plan) -> Record:
         for each in record.placements
         if each in given or each.machine not in machines or each.host not in hosts
     ]
-    new = sorted(given.difference(stay), key=attrgetter("machine"))
-    return record.model_copy(update={"placements": tuple(sorted([*stay, *new], key=attrgetter("machine")))})
+    # A plan has a machine once, and sorting is stable: of each machine, what is new comes last.
+    both = sorted([*stay, *given.difference(stay)], key=attrgetter("machine"))
+    return record.model_copy(update={"placements": tuple(both)})
 
 
 def without_gone(record: Record, lab: Lab, plan: Plan, host: str) -> Record:

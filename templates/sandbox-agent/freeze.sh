@@ -1,8 +1,8 @@
 #!/bin/sh
 # Has the guests of a sandbox host stand still, so that none of its processors is inside of one: stops the programs that
-# libvirt runs, which are in this control group. (Its freezer would do, but never says so on Linux 6.1: it waits for a thread
-# of KVM's that cannot be frozen.) resume.sh has them go on. Should the run that wants the host saved end before it does
-# that, they go on by themselves after a minute of the host's own time.
+# libvirt runs, which are in this control group. The group's freezer would do the same, but on Linux 6.1 it never reports
+# that it is done, as it cannot freeze a thread of KVM's. resume.sh has the guests go on; if it is not run, because the
+# run that was saving the host was killed, they go on by themselves after a minute of the host's own time.
 set -eu
 
 stopped=/run/minetlab-stopped

@@ -131,7 +131,7 @@ def test_a_host_goes_on_whose_processor_is_inside_a_guest(
 ) -> None:
     """As is tried under KVM before states are relied on there; a guest that did not stand still may hang."""
     monkeypatch.setenv("MINETLAB_STATE", str(lab.state))
-    spec = SandboxSpec(vcpus=1, memory=2048)
+    spec = SandboxSpec(memory=2048)
     image = build_disk(sandbox_recipe(spec.debian, spec.image, spec.disk), print)
     platform = platform_of(spec, image, ensure_toolbox(print), print, ["kvm_hosts"])
     assert trial.attempt(platform, print) == ""
