@@ -33,9 +33,10 @@ KERNEL = """\
 packed=/boot/vmlinuz-$(uname -r) config=/boot/config-$(uname -r)
 field() {{ od --address-radix=n --format=u$2 --skip-bytes=$1 --read-bytes=$2 "$packed" | tr -d ' '; }}
 payload=$((($(field 0x1f1 1) + 1) * 512 + $(field 0x248 4)))
-tail --bytes=+$((payload + 1)) "$packed" | head --bytes="$(field 0x24c 4)" |
-  xz --decompress --single-stream >{file} 2>/dev/null
-[ "$(head --bytes=4 {file} | tail --bytes=3)" = ELF ] && grep --quiet '^CONFIG_PVH=y' "$config" ||
+grep --quiet '^CONFIG_PVH=y' "$config" &&
+  tail --bytes=+$((payload + 1)) "$packed" | head --bytes="$(field 0x24c 4)" |
+  xz --decompress --single-stream >{file} 2>/dev/null &&
+  [ "$(head --bytes=4 {file} | tail --bytes=3)" = ELF ] ||
   cat "$packed" >{file}
 chmod 644 {file}
 """

@@ -24,6 +24,7 @@ def packed(payload: bytes) -> bytes:
 
 # Behind the payload stands its size when unpacked.
 XZ = packed(lzma.compress(ELF) + len(ELF).to_bytes(4, "little"))
+CUT_SHORT = packed(lzma.compress(ELF)[:-30])
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,9 @@ XZ = packed(lzma.compress(ELF) + len(ELF).to_bytes(4, "little"))
         (XZ, "# CONFIG_PVH is not set\n", XZ),
         (packed(b"\x28\xb5\x2f\xfd" * 10), "CONFIG_PVH=y\n", packed(b"\x28\xb5\x2f\xfd" * 10)),
         (packed(lzma.compress(b"no ELF")), "CONFIG_PVH=y\n", packed(lzma.compress(b"no ELF"))),
+        (CUT_SHORT, "CONFIG_PVH=y\n", CUT_SHORT),
     ],
-    ids=["unpacked", "without PVH", "packed otherwise", "something else"],
+    ids=["unpacked", "without PVH", "packed otherwise", "something else", "cut short"],
 )
 def test_the_hosts_kernel_is_unpacked_where_that_works(
     kernel: bytes, config: str, started: bytes, tmp_path: Path
