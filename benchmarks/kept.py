@@ -104,5 +104,8 @@ def _revision() -> str:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # nobody needs git to use the project
+        return ""
     return done.stdout.strip()

@@ -56,6 +56,9 @@ def run(inventory: Path, folder: Path) -> bool:
 
 
 def _revision() -> str:
-    """The project's revision, marked where the tree differs from it; empty outside of git."""
+    """The project's revision, marked where the tree differs from it; empty outside of git, and without it."""
     describe = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty"]
-    return subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        return subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from benchmarks import kept
+from minetlab.cli import report as report_command
 from minetlab.course.claims import CLAIMS
 from minetlab.course.evidence import Evidence, Observation
 from minetlab.report import words
@@ -49,6 +51,13 @@ def at(document: Any, identifier: str) -> Any:
 @pytest.fixture(scope="module")
 def mixed() -> Any:
     return parsed(evidence_of_all_verdicts())
+
+
+def test_a_machine_without_git_has_a_report_and_benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """./lab installs none, and the project may have come in an archive."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert report_command._revision() == ""
+    assert kept.machine()["revision"] == "unknown"
 
 
 def test_every_claim_is_there_in_the_slides_words(mixed: Any) -> None:
