@@ -9,22 +9,29 @@ stopped=/run/minetlab-stopped
 [ -d /sys/fs/cgroup/machine.slice ] || exit 0
 timer=/run/minetlab-stopped-for.pid
 kill "$(cat $timer 2>/dev/null)" 2>/dev/null || true # of a run that was killed
-for process in $(find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} +); do
-    if readlink "/proc/$process/exe" >/dev/null; then # a program, and no thread of the kernel
-        echo "$process"
-    fi
-done >$stopped
-[ -s $stopped ] || exit 0
-setsid sh -c "sleep 60; rm -f $timer; xargs kill -CONT <$stopped" </dev/null >/dev/null 2>&1 &
-echo $! >$timer
-xargs kill -STOP <$stopped || true # one may have ended
+programs() {
+    for process in $(find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} +); do
+        if readlink "/proc/$process/exe" >/dev/null; then # a program, and no thread of the kernel
+            echo "$process"
+        fi
+    done
+}
 running() {
     for process in $(cat $stopped); do
         grep -hs '^State:' "/proc/$process"/task/*/status
     done | grep -v '(stopped)'
 }
+
+programs >$stopped
+[ -s $stopped ] || exit 0
+setsid sh -c "sleep 60; rm -f $timer; xargs kill -CONT <$stopped" </dev/null >/dev/null 2>&1 &
+echo $! >$timer
 tries=0
-while running >/dev/null; do
+while
+    xargs kill -STOP <$stopped || true # one may have ended
+    programs >$stopped                 # one may have started meanwhile
+    running >/dev/null
+do
     tries=$((tries + 1))
     [ $tries -lt 60 ] || { echo "guests still run: $(running)" >&2; exit 1; }
     sleep 0.05

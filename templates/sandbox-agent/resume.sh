@@ -37,8 +37,12 @@ fi
 
 # Guests have slept as long as their host. libvirtd may have ended meanwhile, for want of anybody who asks it something.
 if ls /run/libvirt/qemu/*.pid >/dev/null 2>&1; then
-    for guest in $(virsh --quiet --connect qemu:///system list --uuid); do
-        timeout 20 virsh --quiet --connect qemu:///system domtime "$guest" --now &
+    wrong=$(mktemp)
+    for guest in $(virsh --quiet --connect qemu:///system list --name); do
+        timeout 20 virsh --quiet --connect qemu:///system domtime "$guest" --now >/dev/null 2>&1 || echo "$guest" >>"$wrong" &
     done
     wait
+    guests=$(xargs <"$wrong")
+    rm "$wrong"
+    [ -z "$guests" ] || { echo "the clocks of these guests are not set: $guests" >&2; exit 1; }
 fi

@@ -1,4 +1,4 @@
-"""A machine is stopped for saving when its guests stand still."""
+"""A machine is stopped for saving when its guests stand still, and goes on with them."""
 
 import os
 import signal
@@ -13,6 +13,7 @@ from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.pause import FREEZE, pause
+from minetlab.sandbox.resume import RESUME
 
 TCG = Accelerator("tcg", "tried")
 
@@ -94,6 +95,54 @@ def test_programs_of_guests_stop(tmp_path: Path) -> None:
         guest.wait()
 
 
-def placed_in(folder: Path) -> str:
+def test_a_program_that_starts_meanwhile_stops_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guests = [subprocess.Popen(["sleep", "600"]) for _ in range(2)]
+    try:
+        group = tmp_path / "machine.slice"
+        group.mkdir()
+        (group / "cgroup.procs").write_text(f"{guests[0].pid}\n")
+        program(tmp_path, "kill", f"echo {guests[1].pid} >>{group}/cgroup.procs", 'exec /bin/kill "$@"')
+        monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+        subprocess.run(["sh", "-c", placed_in(tmp_path)], check=True, timeout=60)
+        for guest in guests:
+            assert "T (stopped)" in Path(f"/proc/{guest.pid}/status").read_text()
+    finally:
+        os.kill(int((tmp_path / "minetlab-stopped-for.pid").read_text()), signal.SIGKILL)
+        for guest in guests:
+            guest.kill()
+            guest.wait()
+
+
+@pytest.mark.parametrize("silent", [[], ["minet-bob", "minet-zoe"]])
+def test_guests_whose_clock_cannot_be_set_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: list[str]
+) -> None:
+    program(tmp_path, "date", "exit 0")
+    program(
+        tmp_path,
+        "virsh",
+        'case "$*" in *list*) echo minet-alice; echo minet-bob; echo minet-zoe ;; esac',
+        *(f'case "$*" in *"domtime {guest}"*) exit 1 ;; esac' for guest in silent),
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    guest = tmp_path / "libvirt" / "qemu" / "minet-alice.pid"
+    guest.parent.mkdir(parents=True)
+    guest.touch()
+    words = ["sh", "-c", placed_in(tmp_path, RESUME), "resume.sh", "0"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == bool(silent)
+    named = done.stderr.removeprefix("the clocks of these guests are not set: ").split()
+    assert sorted(named) == silent
+
+
+def program(folder: Path, name: str, *lines: str) -> None:
+    """A program of this name among those of the test."""
+    file = folder / "bin" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    file.chmod(0o700)
+
+
+def placed_in(folder: Path, script: str = FREEZE) -> str:
     """The script, with control groups and files of its own."""
-    return FREEZE.replace("/sys/fs/cgroup", str(folder)).replace("/run/", f"{folder}/")
+    return script.replace("/sys/fs/cgroup", str(folder)).replace("/run/", f"{folder}/")
