@@ -58,8 +58,17 @@ def stop_command(
     ] = False,
 ) -> None:
     """Suspend virtual hosts: their memory is saved, and whatever needs them next has them go on there."""
-    for name in _chosen(names):
-        stop(name, progress_of(name), shutdown=shutdown)
+    chosen, failures = _chosen(names), []
+    for name in chosen:
+        try:
+            stop(name, progress_of(name), shutdown=shutdown)
+        except LabError as error:  # the others are stopped all the same
+            progress_of(name)(error.problem)
+            failures.append(error)
+    if failures:
+        raise LabError(
+            f"{len(failures)} of {len(chosen)} hosts are not stopped", next_step=failures[0].next_step
+        )
 
 
 @app.command("rm")
