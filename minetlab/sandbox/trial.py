@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from minetlab.errors import LabError
-from minetlab.images.cache import locked
+from minetlab.images.cache import locked, require_free_space
 from minetlab.images.process import at_the_latest_on_exit
 from minetlab.images.progress import Progress
 from minetlab.sandbox import agent, resume
@@ -49,7 +49,7 @@ def obstacle(platform: Platform, progress: Progress) -> str | None:
 def attempt(platform: Platform, progress: Progress) -> str:
     """Save a host in which a guest runs, and have another one go on from that; returns what went wrong.
 
-    :raises LabError: there is no such host: it does not boot in time, or there is no room for it.
+    :raises LabError: it cannot be tried: the host does not boot in time, or there is no room.
     """
     progress("trying if a host with a running guest goes on from a saved state here")
     folder = sandbox_dir() / ".resume-trial"
@@ -64,6 +64,8 @@ def attempt(platform: Platform, progress: Progress) -> str:
         try:
             _try(platform, first, second, progress)
         except (OSError, LabError) as error:
+            # A full disk says nothing about states: what was written to it is removed by now.
+            require_free_space(folder, platform.spec.memory / 1024, "a trial of saved states")
             return f"a trial under KVM failed: {error}".splitlines()[0]
     return ""
 

@@ -1,5 +1,6 @@
 """What becomes of a damaged booted image, and of a trial of saved states that could not be made."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,20 @@ def test_a_damaged_one_that_nobody_stands_on_is_made_again(
     ensure_booted(here, print)
     assert made == [damaged]
     assert not damaged.folder.exists()
+
+
+def test_a_full_disk_is_no_finding_of_a_trial(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*of: Any) -> None:
+        raise LabError("cannot save the memory of sandbox host trial: No space left on device", next_step="")
+
+    here.toolbox = None
+    for step in ("make_overlay", "launch", "wait_for_ssh"):
+        monkeypatch.setattr(trial, step, lambda *of: None)
+    monkeypatch.setattr(trial, "_try", full)
+    assert trial.attempt(here, print).startswith("a trial under KVM failed: cannot save the memory")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 9, 1))
+    with pytest.raises(LabError, match=r"a trial of saved states needs 4\.0 GiB of free disk"):
+        trial.attempt(here, print)
 
 
 def test_what_a_trial_finds_is_kept_and_what_keeps_it_from_being_made_is_not(
