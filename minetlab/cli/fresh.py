@@ -18,7 +18,7 @@ from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.paths import PROJECT_ROOT, state_dir
 from minetlab.sandbox import checkpoint, list_hosts
-from minetlab.sandbox.checkpoint import Checkpoint
+from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
 
 NAME = "lab-up"
 CODE = ("deploys", "minetlab", "templates", "tp")
@@ -35,7 +35,7 @@ def is_absent(inventory_file: Path) -> bool:
 def come_back(inventory_file: Path) -> bool:
     """Restore the checkpoint if it is of the lab as it is now; whether it was.
 
-    One that cannot be used is named, and removed.
+    One that cannot be used is named, and removed. Where anything else fails, such as room, it is kept.
     """
     saved = _checkpoint(inventory_file)
     if (manifest := saved.manifest) is None or manifest.made_of != made_of(inventory_file):
@@ -44,7 +44,8 @@ def come_back(inventory_file: Path) -> bool:
         checkpoint.restore(saved, hosts_of(inventory_file), progress_of)
     except LabError as error:
         typer.echo(f"{error.problem}; the hosts are made anew", err=True)
-        checkpoint.remove(saved)
+        if isinstance(error, UnusableCheckpointError):
+            checkpoint.remove(saved)
         return False
     return True
 
@@ -81,6 +82,7 @@ def _data(host: InventoryHost) -> str:
 def _files(lab: str) -> Iterator[Path]:
     state = state_dir() / "labs" / lab
     folders = [*(PROJECT_ROOT / name for name in CODE), state / "keys", state / "passwords"]
+    yield PROJECT_ROOT / "requirements.lock"
     for folder in folders:
         yield from sorted(
             file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts

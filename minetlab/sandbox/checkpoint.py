@@ -20,7 +20,7 @@ from minetlab.images.cache import require_free_space
 from minetlab.images.process import run
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import resume
+from minetlab.sandbox import replace, resume
 from minetlab.sandbox.disk import broken_image
 from minetlab.sandbox.identity import IDENTITY
 from minetlab.sandbox.lifecycle import platform_of, settle, start
@@ -94,6 +94,10 @@ class Checkpoint:
         return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
 
 
+class UnusableCheckpointError(LabError):
+    """A checkpoint that no host can go on from, now or later."""
+
+
 ProgressOf = Callable[[str], Progress]
 """Gives where to say what is done to a host, by the host's name."""
 
@@ -119,7 +123,8 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
                 f"there is a checkpoint {checkpoint.name} already",
                 next_step=f"take another name, or remove it: ./lab sandbox rm --checkpoint {checkpoint.name}",
             )
-        partial = _beside(checkpoint.folder, "partial")
+        _sweep(checkpoint.folder.parent, "partial", "gone")
+        partial = checkpoint.folder.with_name(f".{checkpoint.name}.partial")
         saved = [(machine, _record_to_save(machine)) for machine in machines]
         _require_room(partial.parent, machines)
         partial.mkdir(mode=0o700, parents=True)
@@ -136,12 +141,13 @@ def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressO
     """Have hosts go on as they were when they were saved; what they have become since is gone.
 
     :param hosts: all sandbox hosts of the lab; none runs.
-    :raises LabError: the checkpoint cannot be used, or a host runs; nothing has changed then.
+    :raises UnusableCheckpointError: it is damaged, or of something else; nothing has changed then.
+    :raises LabError: a host runs, or there is no room, and nothing has changed; or a host does not go on.
     """
     hosts = list(hosts)
     with _locked(hosts, progress_of) as machines:
         if problem := obstacle(checkpoint, hosts, progress_of):
-            raise LabError(
+            raise UnusableCheckpointError(
                 f"the checkpoint {checkpoint.name} cannot be restored: {problem}",
                 next_step="choose another (./lab sandbox ls), or bring the lab up without it: ./lab up",
             )
@@ -152,14 +158,7 @@ def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressO
                 "./lab sandbox save NAME keeps it",
             )
         _require_room(machines[0].folder.parent, [], checkpoint.size)
-        try:
-            for machine in machines:
-                _copy(checkpoint.folder / machine.name, machine.restored)
-            for machine in machines:
-                _put_in_place(machine)
-        finally:
-            for machine in machines:
-                shutil.rmtree(machine.restored, ignore_errors=True)
+        replace.all_at_once(machines, lambda machine, copy: _copy(checkpoint.folder / machine.name, copy))
     with ThreadPoolExecutor() as workers:
         started = {workers.submit(_start, machine, progress_of(machine.name)) for machine in machines}
         for each in started:
@@ -175,9 +174,9 @@ def remove(checkpoint: Checkpoint) -> None:
         raise LabError(
             f"there is no checkpoint {checkpoint.name}", next_step="see which there are: ./lab sandbox ls"
         )
-    gone = _beside(checkpoint.folder, "gone")
-    checkpoint.folder.rename(gone)
-    shutil.rmtree(gone)
+    _sweep(checkpoint.folder.parent, "gone")
+    checkpoint.folder.rename(checkpoint.folder.with_name(f".{checkpoint.name}.gone"))
+    _sweep(checkpoint.folder.parent, "gone")
 
 
 def obstacle(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf) -> str | None:
@@ -250,14 +249,6 @@ def _save(machine: Machine, record: Record, folder: Path, toolbox: Toolbox) -> N
         _copy(machine.folder / name, folder / name)
 
 
-def _put_in_place(machine: Machine) -> None:
-    """Have what was prepared be the host; :func:`settle` goes on after a run that was killed meanwhile."""
-    if machine.folder.exists():
-        machine.folder.rename(machine.replaced)
-    machine.restored.rename(machine.folder)
-    shutil.rmtree(machine.replaced, ignore_errors=True)
-
-
 def _copy(source: Path, target: Path) -> None:
     # With their times: the state of a disk is known by that. The cheapest way that the file system has.
     run(
@@ -300,8 +291,8 @@ def _require_room(folder: Path, machines: Iterable[Machine], more: int = 0) -> N
     require_free_space(folder, needed, "a checkpoint")
 
 
-def _beside(folder: Path, what: str) -> Path:
-    """An unused name beside a folder; whatever an interrupted run has left there is removed."""
-    path = folder.with_name(f".{folder.name}.{what}")
-    shutil.rmtree(path, ignore_errors=True)
-    return path
+def _sweep(parent: Path, *kinds: str) -> None:
+    """Delete what was being made or removed among checkpoints, by runs that were killed."""
+    for kind in kinds:
+        for leftover in parent.glob(f".*.{kind}"):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -35,6 +35,7 @@ def in_use() -> set[Path]:
 
 def _records(state: Path) -> Iterator[Record]:
     """Those of all hosts and checkpoints; what is being put in their place has its own as well."""
-    for file in (*state.glob(f"sandbox/*/{RECORD}"), *state.glob(f"labs/*/checkpoints/*/*/{RECORD}")):
-        with suppress(OSError, ValueError):
-            yield read_record(file.parent)
+    for folders in ("sandbox/*", "sandbox/.*/*", "labs/*/checkpoints/*/*"):
+        for file in state.glob(f"{folders}/{RECORD}"):
+            with suppress(OSError, ValueError):
+                yield read_record(file.parent)

@@ -11,7 +11,7 @@ from minetlab.images import build_disk
 from minetlab.images.cache import require_free_space
 from minetlab.images.progress import Heartbeat, Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import in_use, prune, qmp, resume, trial
+from minetlab.sandbox import in_use, prune, qmp, replace, resume, trial
 from minetlab.sandbox.accelerator import choose_accelerator
 from minetlab.sandbox.booted import BootedImage, ensure_booted
 from minetlab.sandbox.disk import broken_image, make_overlay, recorded_sha256
@@ -74,9 +74,11 @@ def connect(name: str, progress: Progress) -> Connection:
 
 
 def _runs(machine: Machine) -> bool:
-    """Whether it does, and does not stand still since a run that was saving it was killed."""
+    """Whether it does, and is as it should be: no run that was saving it was killed."""
+    if machine.pid is None or machine.clock_stopped.exists():
+        return False
     try:
-        return machine.pid is not None and qmp.run_state(machine.qmp_socket) == "running"
+        return qmp.run_state(machine.qmp_socket) == "running"
     except OSError:
         return True
 
@@ -84,10 +86,11 @@ def _runs(machine: Machine) -> bool:
 def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
     """Suspend a running host: its memory is saved, and it goes on there when it is next wanted.
 
-    One that cannot be suspended is shut down as its power button does, or by force if it does not heed that.
+    Where hosts cannot be suspended at all, it is shut down as its power button does, or by force if it does
+    not heed that.
 
     :param shutdown: shut it down, also where it could be suspended, or is.
-    :raises LabError: another run holds it, or there is no room for its memory.
+    :raises LabError: another run holds it, or its memory cannot be saved: it goes on then.
     """
     machine = Machine(name)
     with machine.locked(progress):
@@ -112,10 +115,9 @@ def remove(name: str, progress: Progress) -> None:
     machine = Machine(name)
     with machine.locked(progress):
         machine.kill()
-        there = [each for each in (machine.replaced, machine.restored, machine.folder) if each.exists()]
-        for folder in there:
-            shutil.rmtree(folder)
-        if there:
+        replace.finish(machine)
+        if machine.folder.exists():
+            shutil.rmtree(machine.folder)
             progress("removed")
 
 
@@ -139,10 +141,8 @@ def settle(machine: Machine, progress: Progress) -> None:
 
     :raises LabError: it stands still, as there is no room for what it writes.
     """
-    if not machine.folder.exists() and machine.replaced.exists():
-        machine.replaced.rename(machine.folder)  # a checkpoint was about to take its place
-    for leftover in (machine.replaced, machine.restored):
-        shutil.rmtree(leftover, ignore_errors=True)
+    replace.finish(machine)
+    suspended(machine).sweep()
     if machine.pid is None:
         return
     record = machine.record
@@ -151,9 +151,9 @@ def settle(machine: Machine, progress: Progress) -> None:
         return
     with suppress(OSError):  # one that does not answer is left for those who want something of it
         state = qmp.run_state(machine.qmp_socket)
-        if state in STOPPED_TO_BE_SAVED:
-            progress("goes on: a run that was saving its memory was interrupted")
-            qmp.execute(machine.qmp_socket, "migrate_cancel")
+        if state in STOPPED_TO_BE_SAVED or (state == "running" and machine.clock_stopped.exists()):
+            progress("goes on: a run that was saving its memory, or having it go on, was interrupted")
+            qmp.cancel_migration(machine.qmp_socket)
             resume.go_on(machine, record.accelerator, progress)
         elif state == OUT_OF_ROOM:
             _try_to_write_again(machine, progress)
@@ -230,16 +230,27 @@ def _boot(machine: Machine, record: Record, platform: Platform, progress: Progre
 
 
 def _go_on(machine: Machine, record: Record, platform: Platform, progress: Progress) -> Connection | None:
-    """Have a suspended host go on; None where it was not suspended, or cannot go on, which is said."""
+    """Have a suspended host go on; None where it was not suspended, or cannot go on, which is said.
+
+    :raises LabError: QEMU neither takes nor refuses its memory, which is kept.
+    """
     memory = suspended(machine)
     if not memory.exists:
         return None
     heartbeat = Heartbeat("resuming", progress)
     obstacle = memory.obstacle(platform, record.image_sha256, machine.disk)
     if not obstacle:
+        machine.clock_stopped.touch()
         try:
             launch(machine, platform, incoming=True)
             memory.load(machine)
+        except (ConnectionError, TimeoutError) as error:
+            machine.kill()
+            raise LabError(
+                f"sandbox host {machine.name} does not go on: {error}; its memory is kept",
+                next_step="run the same command again; to have it boot instead, without what ran in it: "
+                f"./lab sandbox stop --shutdown {machine.name}",
+            ) from error
         except OSError as error:
             machine.kill()
             obstacle = f"QEMU does not take it: {error}"
@@ -267,7 +278,7 @@ def _suspend(machine: Machine, progress: Progress) -> str | None:
     memory = suspended(machine)
     try:
         memory.save(machine, platform, record.image_sha256)
-    except LabError:
+    except BaseException:  # Ctrl-C, too
         resume.go_on(machine, record.accelerator, progress)
         raise
     machine.kill()

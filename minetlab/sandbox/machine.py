@@ -81,8 +81,8 @@ def read_record(folder: Path) -> Record:
 class Machine:
     """A sandbox host, whether it exists or not.
 
-    While a checkpoint is restored, ``restored`` is the folder that is to take the place of ``folder``, and
-    ``replaced`` the one that was there.
+    ``clock_stopped`` is a file that is there from before the host, or a guest of it, is stopped to be saved
+    until its clock is set after that. ``replaced`` is what ``folder`` was before a checkpoint was restored.
 
     :param name: of the host.
     :param folder: where its files are; None: where those of this state folder's host of that name are.
@@ -101,9 +101,9 @@ class Machine:
         self.console = self.folder / CONSOLE
         self.qmp_socket = self.folder / QMP_SOCKET
         self.agent_socket = self.folder / AGENT_SOCKET
+        self.clock_stopped = self.folder / "clock-stopped"
         self.lock_file = self.folder.with_name(f".{name}.lock")
         self.replaced = self.folder.with_name(f".{name}.old")
-        self.restored = self.folder.with_name(f".{name}.restored")
 
     def locked(self, progress: Progress) -> AbstractContextManager[None]:
         """A context in which no other run starts, stops or removes this host."""

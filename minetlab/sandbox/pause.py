@@ -27,6 +27,7 @@ def pause(machine: Machine, accelerator: Accelerator) -> None:
     try:
         if qmp.run_state(machine.qmp_socket) != "running":
             return
+        machine.clock_stopped.touch()
         limit = LIMIT * accelerator.slowness
         agent.run(machine.agent_socket, "sh", "-c", FREEZE, "freeze.sh", limit=limit)
         qmp.execute(machine.qmp_socket, "stop")

@@ -13,6 +13,8 @@ NETWORK = "net"
 """What the machine's network is called in its QEMU's command line."""
 LIMIT = 10.0
 """Seconds for one answer: QEMU gives it from its main loop, at once."""
+ENDED = frozenset({"none", "completed", "failed", "cancelled"})
+"""What a migration is (QEMU's ``MigrationStatus``) while nothing is written."""
 
 
 def execute(path: Path, command: str, **arguments: Any) -> Any:
@@ -51,14 +53,33 @@ def migrate(path: Path, address: str, limit: float) -> None:
     # The machine is stopped: nothing is gained by leaving bandwidth to others. Bytes a second.
     execute(path, "migrate-set-parameters", **{"max-bandwidth": 2**40})
     execute(path, "migrate", uri=address)
-    _wait_for_migration(path, limit)
+    try:
+        _wait_for_migration(path, limit)
+    except BaseException:  # Ctrl-C, too: a machine that runs while its memory is written stops at the end
+        with suppress(OSError):
+            cancel_migration(path)
+        raise
+
+
+def cancel_migration(path: Path) -> None:
+    """End the writing of a machine's memory, if it is being written: the machine can go on after that.
+
+    :raises OSError: QEMU does not answer, or does not end it.
+    """
+    execute(path, "migrate_cancel")
+    latest = time.monotonic() + LIMIT
+    while execute(path, "query-migrate").get("status", "none") not in ENDED:
+        if time.monotonic() > latest:
+            raise TimeoutError(f"{path}: QEMU still writes the machine's memory after {LIMIT:.0f} s")
+        time.sleep(0.05)
 
 
 def migrate_incoming(path: Path, address: str, limit: float) -> None:
     """Read the memory of a machine that was started to wait for it.
 
     :param limit: seconds it may take.
-    :raises OSError: QEMU fails or takes too long.
+    :raises ConnectionError, TimeoutError: QEMU ends, or takes too long: the memory may be good.
+    :raises OSError: QEMU refuses the memory.
     """
     execute(path, "migrate-incoming", uri=address, **{"exit-on-error": False})
     _wait_for_migration(path, limit)
@@ -70,8 +91,7 @@ def _wait_for_migration(path: Path, limit: float) -> None:
         if found.get("status") in {"failed", "cancelled"}:
             raise OSError(found.get("error-desc") or f"{path}: QEMU says no more than {found['status']}")
         if time.monotonic() > latest:
-            execute(path, "migrate_cancel")
-            raise OSError(f"{path}: no end after {limit:.0f} s")
+            raise TimeoutError(f"{path}: no end after {limit:.0f} s")
         time.sleep(0.05)
 
 

@@ -38,7 +38,8 @@ def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> Non
     try:
         _resume(machine, accelerator)
     except OSError as error:
-        progress(f"goes on, but its clock may be wrong, and its guests may stand still for a minute: {error}")
+        progress(f"goes on, but not all in it may be right (clocks, guests that stand still): {error}")
+    machine.clock_stopped.unlink(missing_ok=True)  # nobody was killed on the way here
 
 
 def let_run(machine: Machine) -> None:

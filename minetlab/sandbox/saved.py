@@ -74,7 +74,7 @@ class SavedMemory:
         """
         what = f"the saved memory of {machine.name}"
         partial = self.folder.with_name(f".{self.folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        self.sweep()
         partial.mkdir(mode=0o700, parents=True)
         try:
             require_free_space(partial, machine.resident_gib, what)
@@ -92,14 +92,13 @@ class SavedMemory:
             (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2))
             self.remove()
             partial.rename(self.folder)
-        except (OSError, LabError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, LabError):
-                raise
+        except OSError as error:
             raise LabError(
                 f"cannot save the memory of sandbox host {machine.name}: {error}",
                 next_step="it goes on; to shut it down instead: ./lab sandbox stop --shutdown",
             ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
     def obstacle(self, platform: Platform, image_sha256: str, disk: Path | None = None) -> str | None:
         """What stands against going on from it, in words, or None; reads all of it.
@@ -130,17 +129,22 @@ class SavedMemory:
     def load(self, machine: Machine) -> None:
         """Give the memory to a machine that was launched to take it; it stays stopped.
 
-        :raises OSError: QEMU fails to take it.
+        :raises ConnectionError, TimeoutError: QEMU ends, or takes too long: the memory may be good.
+        :raises OSError: QEMU refuses it.
         """
         qmp.migrate_incoming(machine.qmp_socket, f"file:{self.folder / MEMORY}", LIMIT)
 
     def remove(self) -> None:
         """Forget it, at once and whole: a folder that is half removed is not taken for a memory."""
-        gone = self.folder.with_name(f".{self.folder.name}.gone")
-        shutil.rmtree(gone, ignore_errors=True)
+        self.sweep()
         if self.folder.exists():
-            self.folder.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            self.folder.rename(self.folder.with_name(f".{self.folder.name}.gone"))
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what a run that was killed has left of a memory that it was saving or removing."""
+        for leftover in ("partial", "gone"):
+            shutil.rmtree(self.folder.with_name(f".{self.folder.name}.{leftover}"), ignore_errors=True)
 
 
 def suspended(machine: Machine) -> SavedMemory:

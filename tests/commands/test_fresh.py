@@ -1,13 +1,17 @@
 """When ``lab up`` may come back to the lab that it has made from nothing."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from minetlab.cli import fresh
+from minetlab.errors import LabError
 from minetlab.keys import lab_key
 from minetlab.paths import PROJECT_ROOT, state_dir
+from minetlab.sandbox import checkpoint
+from minetlab.sandbox.checkpoint import MANIFEST, Manifest, UnusableCheckpointError
 from minetlab.sandbox.machine import Machine
 
 
@@ -52,6 +56,41 @@ def test_whatever_a_lab_is_made_of_makes_it_another(inventory: Path) -> None:
         with (group_data / file).open("a") as settings:
             settings.write(f"\n{line}\n")
         assert is_another(), line
+
+
+def test_other_libraries_make_a_lab_another(
+    inventory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machines are what the libraries of the time made of them."""
+    root = tmp_path / "project"
+    root.mkdir()
+    for name in fresh.CODE:
+        (root / name).symlink_to(PROJECT_ROOT / name)
+    lock = root / "requirements.lock"
+    shutil.copy(PROJECT_ROOT / lock.name, lock)
+    monkeypatch.setattr(fresh, "PROJECT_ROOT", root)
+    before = fresh.made_of(inventory)
+    assert fresh.made_of(inventory) == before
+    lock.write_text(lock.read_text().replace("pyinfra==3", "pyinfra==4"))
+    assert fresh.made_of(inventory) != before
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(LabError, True), (UnusableCheckpointError, False)], ids=["no room", "damaged"]
+)
+def test_a_checkpoint_goes_only_if_it_cannot_be_used(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, error: type[LabError], kept: bool
+) -> None:
+    def fail(*of: object) -> None:
+        raise error("it cannot be restored", next_step="")
+
+    monkeypatch.setattr(checkpoint, "restore", fail)
+    folder = state_dir() / "labs" / "minet" / "checkpoints" / fresh.NAME
+    folder.mkdir(parents=True)
+    manifest = Manifest(saved=datetime.now(UTC), made_of=fresh.made_of(inventory), disks={})
+    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    assert not fresh.come_back(inventory)
+    assert folder.exists() == kept
 
 
 def test_forgetting_who_has_left_does_not_make_a_lab_another(inventory: Path) -> None:

@@ -162,19 +162,27 @@ def test_a_damaged_memory_is_named_and_the_host_boots(lab: LabUnderTest) -> None
     assert on(lab, "hv1", BOOT_ID) != booted
 
 
-def test_a_run_that_is_killed_loses_nothing(lab: LabUnderTest) -> None:
-    """Saving and going on, killed at moments all over what they take."""
+def test_a_host_whose_clock_a_killed_run_did_not_set_has_it_set_by_the_next(lab: LabUnderTest) -> None:
+    bring_up(lab, "hv1")
+    on(lab, "hv1", "date --set '1 hour ago'")
+    (folder_of(lab, "hv1") / "clock-stopped").touch()
+    assert clock_error(lab, "hv1") < 1
+
+
+def test_a_run_that_is_ended_loses_nothing(lab: LabUnderTest) -> None:
+    """Saving and going on, killed or interrupted by Ctrl-C at moments all over what they take."""
     bring_up(lab, "hv1")
     on(lab, "hv1", f"{GOES_ON} || {LEFT_RUNNING}")
     booted = on(lab, "hv1", BOOT_ID)
     moments = random.Random(12)  # noqa: S311 (the same moments each time)
-    for command in (["stop", "hv1"], ["ssh", "hv1", "true"]) * 4:
+    commands = (["stop", "hv1"], ["ssh", "hv1", "true"])
+    for command, how in [(each, how) for how in (signal.SIGKILL, signal.SIGINT) * 2 for each in commands]:
         process = subprocess.Popen([*LAB, "sandbox", *command], env=lab.environment)
         time.sleep(moments.uniform(0.5, 5))
-        process.send_signal(signal.SIGKILL)
+        process.send_signal(how)
         process.wait()
         bring_up(lab, "hv1")
-        assert on(lab, "hv1", BOOT_ID) == booted, f"it has booted after {command} was killed"
+        assert on(lab, "hv1", BOOT_ID) == booted, f"it has booted after {how.name} to {command}"
         assert on(lab, "hv1", GOES_ON) == "active"
         assert clock_error(lab, "hv1") < 1
         if command[0] == "stop":

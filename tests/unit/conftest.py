@@ -5,6 +5,10 @@ import tempfile
 
 from hypothesis import settings
 
+from tests.unit.qemu import machine, made, monitor, qemu
+
+__all__ = ["machine", "made", "monitor", "qemu"]
+
 # Set before the test modules are imported: some make specs, and with them the lab's key, while they load.
 _folder = tempfile.TemporaryDirectory(prefix="minet-lab-unit-")
 for _name in ("MINETLAB_STATE", "MINETLAB_CACHE"):

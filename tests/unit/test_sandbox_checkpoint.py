@@ -111,6 +111,17 @@ def test_what_an_interrupted_run_has_left_is_no_checkpoint(parent: Path) -> None
     assert list_checkpoints(parent) == []
 
 
+def test_what_an_interrupted_run_has_left_goes_with_the_next_whatever_its_name(parent: Path) -> None:
+    host("hv1")
+    for leftover in (".other.partial", ".other.gone"):
+        (parent / leftover).mkdir()
+    checkpoint.remove(made(parent, "hv1"))
+    assert [path.name for path in parent.iterdir()] == [".other.partial"], "another run may be making it"
+    with pytest.raises(LabError, match="neither runs nor is suspended"):
+        checkpoint.save(Checkpoint.named("now", parent), ["hv1"], quiet)
+    assert list(parent.iterdir()) == []
+
+
 def test_a_checkpoint_has_a_size(parent: Path) -> None:
     saved = made(parent, "hv1")
     (saved.folder / "hv1" / "memory").write_bytes(b"x" * 2**20)

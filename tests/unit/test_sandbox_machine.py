@@ -1,87 +1,22 @@
-import json
 import os
 import re
-import socket
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from minetlab.errors import LabError
-from minetlab.sandbox import connection, launch, lifecycle, list_hosts, remove, spec_of, ssh_argv, stop
-from minetlab.sandbox.accelerator import Accelerator, kvm_obstacle
+from minetlab.sandbox import connection, launch, list_hosts, remove, spec_of, ssh_argv, stop
+from minetlab.sandbox.accelerator import kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
 from minetlab.sandbox.launch import wait_for_ssh
 from minetlab.sandbox.lifecycle import settle, start
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.qemu import qemu_arguments
 from minetlab.sandbox.qmp import execute, forward, forwarded_port
-from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec
-
-TCG = Accelerator("tcg", "for the test")
-USERNET = (
-    "Hub -1 (net):\r\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n"
-    "  TCP[HOST_FORWARD]  14       127.0.0.1 35271       10.0.2.15    22     0     0\r\n"
-)
-
-
-def wait_for(condition: Callable[[], bool], limit: float = 30) -> None:
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-class Monitor(list[str]):
-    """What a QMP server was asked for, and what it says that the machine does.
-
-    :param state: of now; ``after_cont``: once it was let go on.
-    """
-
-    state = after_cont = "running"
-
-    def answer(self) -> dict[str, object]:
-        """The answer to the last command."""
-        match self[-1]:
-            case "quit":
-                return {"error": {"desc": "no"}}
-            case "query-status":
-                return {"return": {"status": self.state}}
-            case "cont":
-                self.state = self.after_cont
-        return {"return": USERNET}
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
-    machine = Machine("hv1")
-    machine.folder.mkdir()
-    return machine
-
-
-@pytest.fixture
-def made(machine: Machine) -> Machine:
-    """The machine, as one that was made whole."""
-    machine.record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
-    return machine
-
-
-@pytest.fixture
-def qemu(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that passes for the machine's QEMU: it has the pid file among its words."""
-    pid_file = machine.folder / "qemu.pid"
-    with subprocess.Popen(["sh", "-c", "sleep 60; :", "sh", str(pid_file)]) as process:
-        pid_file.write_text(f"{process.pid}\n")
-        # Popen returns at the exec; the kernel shows the new words a moment later.
-        wait_for(lambda: machine.pid == process.pid)
-        yield process
-        process.kill()
+from tests.unit.qemu import TCG, Monitor
 
 
 def test_the_defaults_are_a_spec() -> None:
@@ -174,38 +109,8 @@ def test_stop_ends_a_machine_that_does_not_answer(made: Machine, qemu: subproces
     assert "no answer from its QEMU" in said[2]
 
 
-def test_what_was_being_made_when_a_run_was_killed_is_ended(
-    machine: Machine, qemu: subprocess.Popen[bytes]
-) -> None:
-    settle(machine, print)
-    assert qemu.wait(5) < 0
-
-
-def test_a_process_beside_a_saved_memory_is_ended(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
-    suspended(made).folder.mkdir()
-    settle(made, print)
-    assert qemu.wait(5) < 0
-    assert suspended(made).exists
-
-
-def test_a_host_that_was_about_to_be_replaced_is_there_again(made: Machine) -> None:
-    made.folder.rename(made.replaced)
-    made.restored.mkdir()
-    settle(made, print)
-    assert made.record is not None
-    assert not made.restored.exists()
-
-
-def test_what_a_restored_host_was_before_is_not_kept(made: Machine) -> None:
-    made.replaced.mkdir()
-    settle(made, print)
-    assert made.record is not None
-    assert not made.replaced.exists()
-
-
 def test_remove_leaves_nothing(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
     machine.replaced.mkdir()
-    machine.restored.mkdir()
     remove("hv1", print)
     assert qemu.wait(5) < 0
     assert list_hosts() == []
@@ -242,60 +147,6 @@ def test_a_host_that_runs_and_does_not_answer_is_left_running(
     ):
         start("hv1", SandboxSpec(), print)
     assert made.pid == qemu.pid
-
-
-@pytest.mark.parametrize("state", ["paused", "postmigrate", "finish-migrate"])
-def test_a_host_that_a_killed_run_was_saving_goes_on(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, state: str
-) -> None:
-    monitor.state = state
-    said: list[str] = []
-    settle(made, said.append)
-    assert [each for each in monitor if each in {"migrate_cancel", "cont"}] == ["migrate_cancel", "cont"]
-    assert said[0] == "goes on: a run that was saving its memory was interrupted"
-    assert made.pid == qemu.pid
-
-
-def test_a_host_that_has_no_room_to_write_is_left_standing_and_said(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lifecycle, "WRITES_AGAIN", 0.0)
-    monitor.state = monitor.after_cont = "io-error"
-    with pytest.raises(LabError, match=r"hv1 stands still: no room is left(?s:.)*free some disk"):
-        settle(made, print)
-    assert made.pid == qemu.pid
-    monitor.after_cont = "running"
-    settle(made, print)
-    assert "migrate_cancel" not in monitor
-
-
-@pytest.fixture
-def monitor(machine: Machine) -> Iterator[Monitor]:
-    """A QMP server at the machine's socket; gives the commands that it was asked for."""
-    asked = Monitor()
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(str(machine.qmp_socket))
-    server.listen(1)  # as QEMU does
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = server.accept()
-            except OSError:
-                return
-            with client, client.makefile("rw") as stream:
-                print('{"QMP": {}}', file=stream, flush=True)
-                for line in stream:
-                    asked.append(json.loads(line)["execute"])
-                    answer = asked.answer()
-                    print(
-                        json.dumps({"event": "RESUME"}), json.dumps(answer), sep="\n", file=stream, flush=True
-                    )
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield asked
-    server.shutdown(socket.SHUT_RDWR)
-    server.close()
 
 
 def test_qmp_answers_and_refusals(machine: Machine, monitor: Monitor) -> None:

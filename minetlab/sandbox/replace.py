@@ -1,0 +1,51 @@
+"""Have sandbox hosts become what is saved of them: all of them or none, whenever the run is killed.
+
+What they are to become is made in one folder beside them, and renaming that folder is the step. After it,
+whoever needs one of the hosts puts that one in its place first.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from minetlab.sandbox.machine import Machine, sandbox_dir
+
+PARTIAL, READY = "replacements.partial", "replacements"
+
+
+def all_at_once(machines: Sequence[Machine], make: Callable[[Machine, Path], None]) -> None:
+    """Replace hosts of which none runs, and whose locks the caller holds.
+
+    :param make: makes the folder that is to be the host's.
+    """
+    partial = _partial(machines[0])
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    try:
+        for machine in machines:
+            make(machine, partial / machine.name)
+        partial.rename(partial.with_name(f".{machines[0].name}.{READY}"))
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    for machine in machines:
+        finish(machine)
+
+
+def finish(machine: Machine) -> None:
+    """Put what a host is to become in its place, if that is ready; delete what a killed run has left."""
+    for ready in sandbox_dir().glob(f".*.{READY}"):
+        if (replacement := ready / machine.name).exists():
+            if machine.folder.exists():
+                shutil.rmtree(machine.replaced, ignore_errors=True)
+                machine.folder.rename(machine.replaced)
+            replacement.rename(machine.folder)
+        with suppress(OSError):
+            ready.rmdir()  # once the last of them is in its place
+    for leftover in (machine.replaced, _partial(machine)):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _partial(first: Machine) -> Path:
+    """Where replacements are made; by its name nobody else uses it, as the first host is locked."""
+    return sandbox_dir() / f".{first.name}.{PARTIAL}"
