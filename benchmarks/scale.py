@@ -24,6 +24,10 @@ QUICK_HOSTS, QUICK_STUDENTS = (1, 2), (1, 4)
 ROUNDS = 3
 CAMPUS = (50, 1000)
 """Hosts and students of a campus, for which the slopes say what a deploy would take."""
+GROWTH = (10, 10, 300, 1.5)
+"""Hosts, few students, many students, and how many times as long the latter should take at most."""
+PEAK_MB = 150
+"""Memory that a deploy should take at most."""
 MAKE, REPEAT = "make", "repeat"
 TABLES = {
     ("seconds", MAKE): "Seconds until all machines are there, on hosts with pool, network and images",
@@ -102,7 +106,7 @@ def _text(kept: Kept) -> str:
     ]
     for (value, deploy), caption in TABLES.items():
         parts.append(f"{caption}:\n\n{_table(kept, value, deploy)}")
-    parts.append(_campus(kept))
+    parts += [_aims(kept), _campus(kept)]
     return "\n".join(parts)
 
 
@@ -116,6 +120,26 @@ def _table(kept: Kept, value: str, deploy: str) -> str:
     return table(
         headings, ([hosts, *(cell(hosts, each) for each in classes)] for hosts in kept.values("hosts"))
     )
+
+
+def _aims(kept: Kept) -> str:
+    """Whether the aims are met, where what they are about was measured."""
+    rows = []
+    hosts, few, many, ratio = GROWTH
+    medians = {(h, s): median for h, s, median in _medians(kept, "seconds", REPEAT)}
+    if {(hosts, few), (hosts, many)} <= medians.keys():
+        grown = medians[hosts, many] / medians[hosts, few]
+        what = f"With nothing to do, {many} students on {hosts} hosts take so many times what {few} take"
+        rows.append([what, f"{grown:.2f}", ratio])
+    most = max(kept.series("peak"))
+    rows.append(
+        [
+            "The most memory that any of these deploys took on this machine, in MB",
+            number(most * 2**20 / 1e6),
+            PEAK_MB,
+        ]
+    )
+    return table(["", "measured", "aim"], rows)
 
 
 def _campus(kept: Kept) -> str:

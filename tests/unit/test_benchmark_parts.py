@@ -54,6 +54,20 @@ ROWS: dict[str, list[Row]] = {
 }
 
 
+def test_the_page_says_what_was_aimed_at() -> None:
+    measured: list[Row] = [
+        {"hosts": 10, "students": students, "deploy": scale.REPEAT, "seconds": seconds, "peak": 100.0}
+        for students, seconds in ((10, 2.0), (300, 2.5), (300, 2.9))
+    ]
+    said = scale._aims(Kept(MACHINE, measured))
+    assert (
+        "| With nothing to do, 300 students on 10 hosts take so many times what 10 take | 1.35 | 1.5 |"
+        in said
+    )
+    assert "| 105 | 150 |" in said
+    assert "take so many times" not in scale._aims(Kept(MACHINE, measured[:1]))
+
+
 def lines() -> list[tuple[float, str]]:
     return [(float(at), line) for at, _, line in (each.partition(" ") for each in SAID.splitlines())]
 
