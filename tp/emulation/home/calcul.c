@@ -19,6 +19,7 @@
 #define APPELS 1000
 #define PAGES 64
 #define PAGE 4096
+#define FOIS 100000
 
 /* Des additions, des comparaisons, des sauts : le processeur, et rien d'autre. */
 static int nombres_premiers(void)
@@ -77,17 +78,27 @@ static double secondes(void)
     return maintenant.tv_sec + maintenant.tv_nsec / 1e9;
 }
 
-/* Combien de microsecondes prend le travail, répété pendant un quart de seconde. */
+static int comparer(const void *a, const void *b)
+{
+    double gauche = *(const double *)a, droite = *(const double *)b;
+    return (gauche > droite) - (gauche < droite);
+}
+
+/* Combien de microsecondes prend le travail, répété pendant un quart de seconde. C'est la médiane : sur une
+ * machine occupée ailleurs, le travail est interrompu quelques fois, et les autres fois non. */
 static double mesurer(int (*travail)(void))
 {
+    static double durees[FOIS];
     int fois = 0;
-    double debut = secondes(), duree;
+    double debut = secondes(), avant = debut, apres;
     do {
         travail();
-        fois++;
-        duree = secondes() - debut;
-    } while (duree < 0.25);
-    return 1e6 * duree / fois;
+        apres = secondes();
+        durees[fois++] = apres - avant;
+        avant = apres;
+    } while (apres - debut < 0.25 && fois < FOIS);
+    qsort(durees, fois, sizeof *durees, comparer);
+    return 1e6 * durees[fois / 2];
 }
 
 static void mesurer_toutes(void)
