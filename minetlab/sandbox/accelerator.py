@@ -17,8 +17,11 @@ from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox
 
 # All that QEMU can emulate, AMD-V included, but for what only costs time where nothing is real: page tables'
-# fifth level, and guards that kernels pass at every entry (docs/decisions/emulated-hosts-are-lean.md).
-EMULATED_CPU = "max,svm=on,la57=off,smap=off,smep=off,umip=off,pku=off"
+# fifth level, guards that kernels pass at every entry, and instructions that copy byte by byte where they are
+# emulated (docs/decisions/emulated-hosts-are-lean.md).
+EMULATED_CPU = (
+    "max,svm=on,la57=off,smap=off,smep=off,umip=off,pku=off,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off"
+)
 TRIAL_LIMIT = 20.0
 """Seconds for the trial: with hardware virtualization user space is reached in about three."""
 USER_SPACE = b"systemd[1]: "
