@@ -73,7 +73,7 @@ class SavedMemory:
         :raises LabError: there is no room for it, or QEMU fails; an older memory in the folder stays then.
         """
         what = f"the saved memory of {machine.name}"
-        partial = self.folder.with_name(f".{self.folder.name}.partial")
+        partial = self._partial
         self.sweep()
         partial.mkdir(mode=0o700, parents=True)
         try:
@@ -136,15 +136,23 @@ class SavedMemory:
 
     def remove(self) -> None:
         """Forget it, at once and whole: a folder that is half removed is not taken for a memory."""
-        self.sweep()
+        shutil.rmtree(self._gone, ignore_errors=True)
         if self.folder.exists():
-            self.folder.rename(self.folder.with_name(f".{self.folder.name}.gone"))
-            self.sweep()
+            self.folder.rename(self._gone)
+            shutil.rmtree(self._gone, ignore_errors=True)
 
     def sweep(self) -> None:
         """Delete what a run that was killed has left of a memory that it was saving or removing."""
-        for leftover in ("partial", "gone"):
-            shutil.rmtree(self.folder.with_name(f".{self.folder.name}.{leftover}"), ignore_errors=True)
+        for leftover in (self._partial, self._gone):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    @property
+    def _partial(self) -> Path:
+        return self.folder.with_name(f".{self.folder.name}.partial")
+
+    @property
+    def _gone(self) -> Path:
+        return self.folder.with_name(f".{self.folder.name}.gone")
 
 
 def suspended(machine: Machine) -> SavedMemory:

@@ -131,6 +131,20 @@ def test_a_processor_is_known_by_what_a_machine_sees_of_it(tmp_path: Path) -> No
         assert processor(cpuinfo) != known
 
 
+def test_a_memory_takes_the_place_of_an_older_one(
+    memory: SavedMemory, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_it(path: Path, address: str, limit: float) -> None:
+        Path(address.removeprefix("file:")).write_text("newer")
+
+    monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
+    monkeypatch.setattr(qmp, "migrate", write_it)
+    memory.save(Machine("hv1", disk.parent), Here(), IMAGE)  # type: ignore[arg-type]
+    assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
+    assert (memory.folder / MEMORY).read_text() == "newer"
+    assert obstacle(memory, disk) is None
+
+
 def test_a_memory_that_cannot_be_written_leaves_nothing_and_the_older_one(
     memory: SavedMemory, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
