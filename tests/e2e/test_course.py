@@ -22,10 +22,8 @@ from tests.e2e.browser import assert_report_is_good
 from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox
 from tests.e2e.test_lab import BOOT_ID
 
-LEASES = (
-    "for network in $(virsh --connect qemu:///system net-list --name); do "
-    "virsh --quiet --connect qemu:///system net-dhcp-leases $network; done | awk '{print $3, $5}' | sort"
-)
+# Of a host, it is leased by DHCP.
+ADDRESSES = "ip -4 -oneline address show scope global | tr -s ' ' | cut -d ' ' -f 2,4"
 
 
 @pytest.fixture(
@@ -107,26 +105,23 @@ def test_second_deploy_changes_nothing(standing: LabUnderTest) -> None:
 
 
 def test_a_suspended_lab_goes_on_as_it_was(standing: LabUnderTest) -> None:
+    """Whatever runs, runs on: guests, containers, daemons; addresses and clocks are right."""
     plan = allocate(inventory.load(inventory.read(standing.inventory)))
-    machines = [*(guest.name for guest in plan.guests), *(each.name for each in plan.containers)]
+    guests, containers = [each.name for each in plan.guests], [each.name for each in plan.containers]
     as_it_is = {
-        **dict.fromkeys(["hv1", *machines], BOOT_ID),
+        **dict.fromkeys(["hv1", *guests], f"{BOOT_ID}; {ADDRESSES}"),
         "ct1": "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps --quiet)",
     }
     before = {name: standing.in_machine(name, command) for name, command in as_it_is.items()}
-    leases = standing.in_machine("hv1", LEASES)
     standing.lab("sandbox", "stop")
     time.sleep(3)  # what the clocks would be off by
     assert {name: standing.in_machine(name, command) for name, command in as_it_is.items()} == before
     assert all(before.values())
-    assert standing.in_machine("hv1", LEASES) == leases != ""
-    for name in ("hv1", "ct1", *machines):
+    for name in ("hv1", "ct1", *guests, *containers):
         asked = time.time()
         there = float(standing.in_machine(name, "date +%s.%N"))
         assert asked - 1 < there < time.time() + 1, f"the clock of {name} is wrong"
     assert standing.in_machine("ct1", "systemctl is-active docker ssh").split() == ["active"] * 2
-    for machine in machines:  # by the network, too: leases and published ports are as they were
-        assert standing.in_machine(machine, "echo here").strip() == "here"
 
 
 def test_an_unchanged_lab_comes_back_instead_of_being_made_again(lab: LabUnderTest) -> None:
