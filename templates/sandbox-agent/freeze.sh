@@ -9,6 +9,8 @@ stopped=/run/minetlab-stopped
 [ -d /sys/fs/cgroup/machine.slice ] || exit 0
 timer=/run/minetlab-stopped-for.pid
 kill "$(cat $timer 2>/dev/null)" 2>/dev/null || true # of a run that was killed
+echo $$ >/run/minetlab-stopping.pid                  # resume.sh ends this if it is not done by then
+trap 'rm -f /run/minetlab-stopping.pid' EXIT
 programs() {
     for process in $(find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} +); do
         if readlink "/proc/$process/exe" >/dev/null; then # a program, and no thread of the kernel

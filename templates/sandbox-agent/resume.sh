@@ -7,12 +7,15 @@ set -eu
 date --utc --set="@$1" >/dev/null
 shift
 
-# freeze.sh has had the guests stand still.
-if [ -s /run/minetlab-stopped ]; then
-    timer=$(cat /run/minetlab-stopped-for.pid 2>/dev/null) && kill "$timer" || true
-    xargs kill -CONT </run/minetlab-stopped || true
-    rm -f /run/minetlab-stopped /run/minetlab-stopped-for.pid
+# freeze.sh has had the guests stand still, or still does: the run that wanted it was interrupted.
+for process in /run/minetlab-stopping.pid /run/minetlab-stopped-for.pid; do
+    kill "$(cat $process 2>/dev/null)" 2>/dev/null || true
+    rm -f $process
+done
+if [ -d /sys/fs/cgroup/machine.slice ]; then
+    find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} + | xargs -r kill -CONT 2>/dev/null || true
 fi
+rm -f /run/minetlab-stopped
 
 if [ "${1:-}" = new ]; then
     shift
@@ -37,8 +40,9 @@ fi
 
 # Guests have slept as long as their host. libvirtd may have ended meanwhile, for want of anybody who asks it something.
 if ls /run/libvirt/qemu/*.pid >/dev/null 2>&1; then
+    running=$(timeout 20 virsh --quiet --connect qemu:///system list --name)
     wrong=$(mktemp)
-    for guest in $(virsh --quiet --connect qemu:///system list --name); do
+    for guest in $running; do
         timeout 20 virsh --quiet --connect qemu:///system domtime "$guest" --now >/dev/null 2>&1 || echo "$guest" >>"$wrong" &
     done
     wait

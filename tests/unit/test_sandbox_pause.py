@@ -135,6 +135,30 @@ def test_guests_whose_clock_cannot_be_set_are_named(
     assert sorted(named) == silent
 
 
+def test_guests_that_were_being_stopped_go_on_whoever_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """freeze.sh may be anywhere: before its list, or in the middle of it."""
+    program(tmp_path, "date", "exit 0")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    guest, freezing = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
+    try:
+        guest.send_signal(signal.SIGSTOP)
+        group = tmp_path / "machine.slice"
+        group.mkdir()
+        (group / "cgroup.procs").write_text(f"{guest.pid}\n")
+        (tmp_path / "minetlab-stopping.pid").write_text(f"{freezing.pid}\n")
+        words = ["sh", "-c", placed_in(tmp_path, RESUME), "resume.sh", "0"]
+        subprocess.run(words, check=True, timeout=60)
+        assert freezing.wait(10) == -signal.SIGTERM
+        assert "(stopped)" not in Path(f"/proc/{guest.pid}/status").read_text()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "machine.slice"]
+    finally:
+        for process in (guest, freezing):
+            process.kill()
+            process.wait()
+
+
 def program(folder: Path, name: str, *lines: str) -> None:
     """A program of this name among those of the test."""
     file = folder / "bin" / name
