@@ -14,8 +14,9 @@ from minetlab import inventory
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
 from minetlab.errors import LabError
 from minetlab.paths import state_dir
-from minetlab.sandbox import HostState, checkpoint, connection, list_hosts, prune, remove, ssh_argv, stop
+from minetlab.sandbox import HostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
+from minetlab.sandbox.machine import Machine
 
 app = typer.Typer()
 PREFIX = "@sandbox/"
@@ -191,7 +192,7 @@ def _row(host: HostState) -> list[str]:
     spec, running = host.spec, host.pid is not None
     image = f"Debian {spec.debian} {spec.image}" if spec else "?"
     hardware = [f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?", "?"]
-    port = str(connection(host.name).port) if running else ""
+    port = _port(host.name) if running else ""
     state = "running" if running else "suspended" if host.suspended else "stopped"
     return [
         host.name,
@@ -202,6 +203,13 @@ def _row(host: HostState) -> list[str]:
         port,
         host.accelerator or "",
     ]
+
+
+def _port(name: str) -> str:
+    try:
+        return str(Machine(name).connection().port)
+    except LabError:  # its QEMU does not answer: whoever wants something of the host is told
+        return "?"
 
 
 def _checkpoint_row(saved: Checkpoint) -> list[str]:

@@ -1,9 +1,10 @@
 """Virtual hosts that stand in for real ones: this user's QEMU machines, reached by SSH on loopback."""
 
+import sys
 from dataclasses import dataclass
 
 from minetlab.errors import LabError
-from minetlab.images.progress import Progress
+from minetlab.sandbox import replace
 from minetlab.sandbox.lifecycle import connect, remove, start, stop
 from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
 from minetlab.sandbox.saved import suspended
@@ -51,16 +52,16 @@ class HostState:
 
 def list_hosts() -> list[HostState]:
     """All sandbox hosts of this state folder, by name."""
-    folders = sorted(path for path in sandbox_dir().glob("[!.]*") if path.is_dir())
-    return [_state(Machine(folder.name)) for folder in folders]
+    names = {path.name for path in sandbox_dir().glob("[!.]*") if path.is_dir()} | replace.awaited()
+    return [_state(Machine(name)) for name in sorted(names)]
 
 
-def connection(name: str, progress: Progress = lambda message: None) -> Connection:
-    """How to reach a host that runs, or was suspended and goes on now.
+def connection(name: str) -> Connection:
+    """How to reach a host that runs, or was suspended and goes on now; what that takes is said on stderr.
 
     :raises LabError: it does neither.
     """
-    return connect(name, progress)
+    return connect(name, lambda message: print(f"[{name}] {message}", file=sys.stderr))
 
 
 def forward(name: str, port: int) -> int:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -20,11 +21,11 @@ from minetlab.images.cache import require_free_space
 from minetlab.images.process import run
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.sandbox import replace, resume
+from minetlab.sandbox import replace, resume, trial
 from minetlab.sandbox.disk import broken_image
 from minetlab.sandbox.identity import IDENTITY
 from minetlab.sandbox.lifecycle import platform_of, settle, start
-from minetlab.sandbox.machine import RECORD, Machine, Record
+from minetlab.sandbox.machine import RECORD, Machine, Record, read_record
 from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
@@ -43,6 +44,7 @@ class Manifest(BaseModel):
 
     :param made_of: a hash of all that the lab was made of; empty if nobody has said.
     :param disks: the XXH128 of each host's disk, by the host's name.
+    :param identities: the SHA-256 of each host's record and keys; none in a checkpoint of an older version.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +52,7 @@ class Manifest(BaseModel):
     saved: datetime
     made_of: str
     disks: dict[str, str]
+    identities: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,12 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
         partial.mkdir(mode=0o700, parents=True)
         try:
             disks = _save_all(saved, partial, progress_of)
-            manifest = Manifest(saved=datetime.now(UTC), made_of=made_of, disks=disks)
+            manifest = Manifest(
+                saved=datetime.now(UTC),
+                made_of=made_of,
+                disks=disks,
+                identities={machine.name: _identity(partial / machine.name) for machine in machines},
+            )
             (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2))
             partial.rename(checkpoint.folder)
         finally:
@@ -157,6 +165,7 @@ def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressO
                 next_step="./lab sandbox stop; what they are now is gone after that: "
                 "./lab sandbox save NAME keeps it",
             )
+        _sweep(checkpoint.folder.parent, "partial", "gone")
         _require_room(machines[0].folder.parent, [], checkpoint.size)
         replace.all_at_once(machines, lambda machine, copy: _copy(checkpoint.folder / machine.name, copy))
     with ThreadPoolExecutor() as workers:
@@ -191,14 +200,20 @@ def obstacle(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: Progress
         return f"it is of {', '.join(sorted(manifest.disks))}, and the lab has {', '.join(sorted(hosts))}"
     for name, disk_checksum in manifest.disks.items():
         saved = Machine(name, checkpoint.folder / name)
+        identity = manifest.identities.get(name)
+        if identity and identity != _identity(saved.folder):
+            return f"{name}: its record or its keys are damaged"
         if problem := _obstacle_to(saved, disk_checksum, progress_of(name)):
             return f"{name}: {problem}"
     return None
 
 
 def _obstacle_to(saved: Machine, disk_checksum: str, progress: Progress) -> str | None:
-    record = saved.record
-    if record is None or not saved.disk.exists():
+    try:
+        record = read_record(saved.folder)
+    except (OSError, ValueError) as error:
+        return f"its record cannot be read: {error}"
+    if not saved.disk.exists():
         return "it is not whole"
     if broken := broken_image(record):
         return f"the image under its disk is gone or damaged: {broken}"
@@ -206,7 +221,16 @@ def _obstacle_to(saved: Machine, disk_checksum: str, progress: Progress) -> str 
     if checksum(saved.disk, toolbox) != disk_checksum:
         return "its disk is damaged: the checksum does not match"
     platform = platform_of(record.spec, record.image, toolbox, progress)
-    return suspended(saved).obstacle(platform, record.image_sha256, saved.disk)
+    return suspended(saved).obstacle(platform, record.image_sha256, saved.disk) or trial.obstacle(
+        platform, progress
+    )
+
+
+def _identity(folder: Path) -> str:
+    """The SHA-256 of a saved host's record and keys."""
+    files = [folder / name for name in (RECORD, *IDENTITY)]
+    contents = (file.read_bytes() if file.exists() else b"" for file in files)
+    return sha256(b"".join(sha256(content).digest() for content in contents)).hexdigest()
 
 
 def _record_to_save(machine: Machine) -> Record:
@@ -223,6 +247,12 @@ def _save_all(hosts: list[tuple[Machine, Record]], folder: Path, progress_of: Pr
     """Save each host into a folder of its own; returns the checksums of the disks."""
     toolbox = ensure_toolbox(progress_of(hosts[0][0].name))
     running = [(machine, record) for machine, record in hosts if machine.pid is not None]
+    for machine, record in running:
+        if reason := trial.obstacle(_platform(record, toolbox), progress_of(machine.name)):
+            raise LabError(
+                f"sandbox host {machine.name} cannot be saved: {reason}",
+                next_step="keep what matters in files; ./lab down and ./lab up make the lab anew",
+            )
     try:
         for machine, record in running:  # all of them, before the first is saved: it is one moment
             pause(machine, record.accelerator)
@@ -243,10 +273,14 @@ def _save(machine: Machine, record: Record, folder: Path, toolbox: Toolbox) -> N
     if machine.pid is None:
         _copy(suspended(machine).folder, suspended(saved).folder)
     else:
-        platform = Platform(record.spec, (), record.image, record.accelerator, toolbox)
-        suspended(saved).save(machine, platform, record.image_sha256)
+        suspended(saved).save(machine, _platform(record, toolbox), record.image_sha256)
     for name in KEPT:
         _copy(machine.folder / name, folder / name)
+
+
+def _platform(record: Record, toolbox: Toolbox) -> Platform:
+    """What a host runs on that runs."""
+    return Platform(record.spec, (), record.image, record.accelerator, toolbox)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -14,6 +14,8 @@ from minetlab.sandbox.machine import Connection, Machine
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import AGENT_SOCKET, INCOMING, PID_FILE, QMP_SOCKET, qemu_arguments
 
+START_LIMIT = 60
+"""Seconds for QEMU to take commands; it does within one."""
 BOOT_LIMIT = 60.0
 """Seconds until SSH answers, times the accelerator's slowness; 5 and 20 s are usual for kvm and tcg."""
 
@@ -29,17 +31,24 @@ def launch(machine: Machine, platform: Platform, *, incoming: bool = False) -> N
     credentials = ensure_identity(machine.folder, machine.name)
     arguments = qemu_arguments(machine.name, platform.spec, platform.accelerator, machine.folder, credentials)
     toolbox = platform.toolbox
-    qemu = subprocess.run(
-        toolbox.qemu([*arguments, *(INCOMING if incoming else ())]),
-        env={**os.environ, **toolbox.env},
-        cwd=machine.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    try:
+        qemu = subprocess.run(
+            toolbox.qemu([*arguments, *(INCOMING if incoming else ())]),
+            env={**os.environ, **toolbox.env},
+            cwd=machine.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=START_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        machine.kill()
+        raise LabError(
+            f"sandbox host {machine.name}: QEMU did not start within {START_LIMIT} s",
+            next_step="see what keeps this machine busy, and run the same command again",
+        ) from error
     if qemu.returncode:
         raise LabError(
             f"sandbox host {machine.name}: QEMU did not start: {qemu.stderr.strip()}",

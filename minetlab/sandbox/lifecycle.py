@@ -12,7 +12,7 @@ from minetlab.images.cache import require_free_space
 from minetlab.images.progress import Heartbeat, Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.sandbox import in_use, prune, qmp, replace, resume, trial
-from minetlab.sandbox.accelerator import choose_accelerator
+from minetlab.sandbox.accelerator import Accelerator, choose_accelerator
 from minetlab.sandbox.booted import BootedImage, ensure_booted
 from minetlab.sandbox.disk import broken_image, make_overlay, recorded_sha256
 from minetlab.sandbox.images import sandbox_recipe
@@ -156,15 +156,16 @@ def settle(machine: Machine, progress: Progress) -> None:
             qmp.cancel_migration(machine.qmp_socket)
             resume.go_on(machine, record.accelerator, progress)
         elif state == OUT_OF_ROOM:
-            _try_to_write_again(machine, progress)
+            _try_to_write_again(machine, record.accelerator, progress)
 
 
-def _try_to_write_again(machine: Machine, progress: Progress) -> None:
+def _try_to_write_again(machine: Machine, accelerator: Accelerator, progress: Progress) -> None:
     """Let a machine go on that QEMU has stopped as its disk could not be written to.
 
     :raises LabError: there is still no room.
     :raises OSError: QEMU does not answer.
     """
+    machine.clock_stopped.touch()
     qmp.execute(machine.qmp_socket, "cont")
     time.sleep(WRITES_AGAIN)
     if qmp.run_state(machine.qmp_socket) == OUT_OF_ROOM:
@@ -173,11 +174,13 @@ def _try_to_write_again(machine: Machine, progress: Progress) -> None:
             next_step="free some disk there, and run the same command again: it goes on where it is",
         )
     progress("goes on: there is room again for what it writes")
+    resume.go_on(machine, accelerator, progress)
 
 
 def _make(machine: Machine, platform: Platform, progress: Progress) -> Connection:
     """Make a host that was never there, or of which nothing is left."""
     machine.disk.unlink(missing_ok=True)
+    machine.clock_stopped.unlink(missing_ok=True)
     suspended(machine).remove()
     in_use.register()
     record = Record(
@@ -186,7 +189,10 @@ def _make(machine: Machine, platform: Platform, progress: Progress) -> Connectio
         image_sha256=recorded_sha256(platform.image),
         accelerator=platform.accelerator,
     )
-    reason = trial.obstacle(platform, progress)
+    try:
+        reason = trial.obstacle(platform, progress)
+    except LabError as error:
+        reason = f"saved states could not be tried under KVM: {error.problem.splitlines()[0]}"
     if not reason:
         try:
             connection = _make_from(ensure_booted(platform, progress), machine, record, platform, progress)
@@ -215,16 +221,22 @@ def _make_from(
     booted.memory.load(machine)
     resume.go_on_as_another(machine, platform.groups, platform.accelerator)
     connection = wait_for_ssh(machine, platform.accelerator, progress)
-    below = {"booted": booted.disk, "booted_sha256": recorded_sha256(booted.disk)}
-    machine.record = record.model_copy(update=below)  # last: a host without it is not there
+    update = {
+        "booted": booted.disk,
+        "booted_sha256": recorded_sha256(booted.disk),
+        "hardware": platform.hardware,
+    }
+    machine.record = record.model_copy(update=update)  # last: a host without it is not there
     progress(f"goes on from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
     return connection
 
 
 def _boot(machine: Machine, record: Record, platform: Platform, progress: Progress) -> Connection:
     """Boot a host from its disk."""
-    machine.record = record.model_copy(update={"spec": platform.spec, "accelerator": platform.accelerator})
+    update = {"spec": platform.spec, "accelerator": platform.accelerator, "hardware": platform.hardware}
+    machine.record = record.model_copy(update=update)
     progress(f"booting with accelerator {platform.accelerator.name}: {platform.accelerator.reason}")
+    machine.clock_stopped.unlink(missing_ok=True)
     launch(machine, platform)
     return wait_for_ssh(machine, platform.accelerator, progress)
 
@@ -238,22 +250,24 @@ def _go_on(machine: Machine, record: Record, platform: Platform, progress: Progr
     if not memory.exists:
         return None
     heartbeat = Heartbeat("resuming", progress)
-    obstacle = memory.obstacle(platform, record.image_sha256, machine.disk)
+    obstacle = memory.obstacle(platform, record.image_sha256, machine.disk) or trial.obstacle(
+        platform, progress
+    )
     if not obstacle:
         machine.clock_stopped.touch()
         try:
             launch(machine, platform, incoming=True)
             memory.load(machine)
-        except (ConnectionError, TimeoutError) as error:
+        except qmp.RefusedError as error:
+            machine.kill()
+            obstacle = f"QEMU does not take it: {error}"
+        except OSError as error:
             machine.kill()
             raise LabError(
                 f"sandbox host {machine.name} does not go on: {error}; its memory is kept",
                 next_step="run the same command again; to have it boot instead, without what ran in it: "
                 f"./lab sandbox stop --shutdown {machine.name}",
             ) from error
-        except OSError as error:
-            machine.kill()
-            obstacle = f"QEMU does not take it: {error}"
     memory.remove()
     if obstacle:
         progress(f"its saved memory is not used: {obstacle}")
@@ -270,7 +284,11 @@ def _suspend(machine: Machine, progress: Progress) -> str | None:
     if record is None:
         return "it is not known what it was made of"
     if not resume.answers(machine, record.accelerator):
-        return "its guest agent does not answer"
+        raise LabError(
+            f"sandbox host {machine.name} cannot be suspended: its guest agent does not answer",
+            next_step="it goes on; try again, or end what runs in it: "
+            f"./lab sandbox stop --shutdown {machine.name}",
+        )
     heartbeat = Heartbeat("saving its memory", progress)
     platform = Platform(record.spec, (), record.image, record.accelerator, ensure_toolbox(progress))
     if reason := trial.obstacle(platform, progress):
@@ -279,7 +297,8 @@ def _suspend(machine: Machine, progress: Progress) -> str | None:
     try:
         memory.save(machine, platform, record.image_sha256)
     except BaseException:  # Ctrl-C, too
-        resume.go_on(machine, record.accelerator, progress)
+        if not memory.exists:  # else it is saved, and must not run beside that
+            resume.go_on(machine, record.accelerator, progress)
         raise
     machine.kill()
     progress(f"suspended: {memory.folder} has its memory, secrets included ({heartbeat.elapsed:.0f} s)")

@@ -17,6 +17,7 @@ from minetlab.paths import state_dir
 from minetlab.sandbox import qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS, pin_host_key
+from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.qemu import AGENT_SOCKET, CONSOLE, DISK, PID_FILE, QMP_SOCKET
 from minetlab.sandbox.spec import SandboxSpec
 
@@ -48,6 +49,7 @@ class Record(BaseModel):
     :param booted: path of the booted image's disk, on which its own lies, if it was resumed from one.
     :param booted_sha256: that disk's checksum.
     :param accelerator: how it ran when it was last booted or resumed.
+    :param hardware: what it was booted on; None if an older version did that.
     :param forwards: loopback ports that lead to TCP ports of the host beside SSH's, by the latter.
     """
 
@@ -59,6 +61,7 @@ class Record(BaseModel):
     booted: Path | None = None
     booted_sha256: str | None = None
     accelerator: Accelerator
+    hardware: Hardware | None = None
     forwards: dict[int, int] = {}
 
 

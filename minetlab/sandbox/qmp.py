@@ -17,6 +17,10 @@ ENDED = frozenset({"none", "completed", "failed", "cancelled"})
 """What a migration is (QEMU's ``MigrationStatus``) while nothing is written."""
 
 
+class RefusedError(OSError):
+    """QEMU has tried to write or read a machine's memory, and says why it does not."""
+
+
 def execute(path: Path, command: str, **arguments: Any) -> Any:
     """Run one QMP command and return its result.
 
@@ -52,8 +56,8 @@ def migrate(path: Path, address: str, limit: float) -> None:
     """
     # The machine is stopped: nothing is gained by leaving bandwidth to others. Bytes a second.
     execute(path, "migrate-set-parameters", **{"max-bandwidth": 2**40})
-    execute(path, "migrate", uri=address)
     try:
+        execute(path, "migrate", uri=address)
         _wait_for_migration(path, limit)
     except BaseException:  # Ctrl-C, too: a machine that runs while its memory is written stops at the end
         with suppress(OSError):
@@ -78,8 +82,8 @@ def migrate_incoming(path: Path, address: str, limit: float) -> None:
     """Read the memory of a machine that was started to wait for it.
 
     :param limit: seconds it may take.
-    :raises ConnectionError, TimeoutError: QEMU ends, or takes too long: the memory may be good.
-    :raises OSError: QEMU refuses the memory.
+    :raises RefusedError: QEMU refuses the memory.
+    :raises OSError: QEMU ends, or takes too long: the memory may be good.
     """
     execute(path, "migrate-incoming", uri=address, **{"exit-on-error": False})
     _wait_for_migration(path, limit)
@@ -89,7 +93,7 @@ def _wait_for_migration(path: Path, limit: float) -> None:
     latest = time.monotonic() + limit
     while (found := execute(path, "query-migrate")).get("status") != "completed":
         if found.get("status") in {"failed", "cancelled"}:
-            raise OSError(found.get("error-desc") or f"{path}: QEMU says no more than {found['status']}")
+            raise RefusedError(found.get("error-desc") or f"{path}: QEMU says no more than {found['status']}")
         if time.monotonic() > latest:
             raise TimeoutError(f"{path}: no end after {limit:.0f} s")
         time.sleep(0.05)

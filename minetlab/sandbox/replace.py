@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from minetlab.sandbox.machine import Machine, sandbox_dir
 
@@ -25,15 +26,28 @@ def all_at_once(machines: Sequence[Machine], make: Callable[[Machine, Path], Non
     try:
         for machine in machines:
             make(machine, partial / machine.name)
-        partial.rename(partial.with_name(f".{machines[0].name}.{READY}"))
+        partial.rename(partial.with_name(f".{machines[0].name}.{token_hex(4)}.{READY}"))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    for machine in machines:
+        _put_in_place(machine)
     for machine in machines:
         finish(machine)
 
 
+def awaited() -> set[str]:
+    """The names of hosts that a killed run was about to replace."""
+    return {folder.name for folder in sandbox_dir().glob(f".*.{READY}/*")}
+
+
 def finish(machine: Machine) -> None:
     """Put what a host is to become in its place, if that is ready; delete what a killed run has left."""
+    _put_in_place(machine)
+    for leftover in (machine.replaced, _partial(machine)):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _put_in_place(machine: Machine) -> None:
     for ready in sandbox_dir().glob(f".*.{READY}"):
         if (replacement := ready / machine.name).exists():
             if machine.folder.exists():
@@ -42,8 +56,6 @@ def finish(machine: Machine) -> None:
             replacement.rename(machine.folder)
         with suppress(OSError):
             ready.rmdir()  # once the last of them is in its place
-    for leftover in (machine.replaced, _partial(machine)):
-        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _partial(first: Machine) -> Path:

@@ -82,8 +82,10 @@ class SavedMemory:
             memory = partial / MEMORY
             os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             qmp.migrate(machine.qmp_socket, f"file:{memory}", LIMIT)
+            record = machine.record
             manifest = Manifest(
-                hardware=platform.hardware,
+                # Its QEMU is as old as its last boot: the project's may be another one by now.
+                hardware=(record and record.hardware) or platform.hardware,
                 disk=stamp(machine.disk),
                 image_sha256=image_sha256,
                 memory_xxh128=checksum(memory, platform.toolbox),
@@ -129,8 +131,8 @@ class SavedMemory:
     def load(self, machine: Machine) -> None:
         """Give the memory to a machine that was launched to take it; it stays stopped.
 
-        :raises ConnectionError, TimeoutError: QEMU ends, or takes too long: the memory may be good.
-        :raises OSError: QEMU refuses it.
+        :raises RefusedError: QEMU refuses it.
+        :raises OSError: QEMU ends, or takes too long: the memory may be good.
         """
         qmp.migrate_incoming(machine.qmp_socket, f"file:{self.folder / MEMORY}", LIMIT)
 

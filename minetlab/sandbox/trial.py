@@ -30,6 +30,8 @@ def obstacle(platform: Platform, progress: Progress) -> str | None:
 
     Under KVM a trial decides, once for each kernel, processor and QEMU of this machine. It takes an image
     that has QEMU: without one, nothing is decided yet.
+
+    :raises LabError: it cannot be tried now.
     """
     if platform.accelerator.name == "tcg":
         return None
@@ -38,10 +40,7 @@ def obstacle(platform: Platform, progress: Progress) -> str | None:
         if (known := _known(record, platform)) is None:
             if platform.spec.image != "warm":
                 return "they were not tried under KVM yet, and this image has no QEMU to try them with"
-            try:
-                known = attempt(platform, progress)
-            except LabError as error:
-                return f"saved states could not be tried under KVM: {error.problem.splitlines()[0]}"
+            known = attempt(platform, progress)
             record.write_text(json.dumps({"on": _machine(platform), "obstacle": known}))
     return known or None
 

@@ -9,7 +9,13 @@ from minetlab.errors import LabError
 from minetlab.images import Progress
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.accelerator import Accelerator
-from minetlab.sandbox.checkpoint import MANIFEST, Checkpoint, Manifest, list_checkpoints
+from minetlab.sandbox.checkpoint import (
+    MANIFEST,
+    Checkpoint,
+    Manifest,
+    UnusableCheckpointError,
+    list_checkpoints,
+)
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.spec import SandboxSpec
 
@@ -94,6 +100,26 @@ def test_one_that_is_not_whole_is_refused(parent: Path) -> None:
     (saved.folder / MANIFEST).write_text("{")
     with pytest.raises(LabError, match="it is not whole"):
         checkpoint.restore(saved, ["hv1"], quiet)
+
+
+def test_one_whose_record_or_keys_are_damaged_is_refused(parent: Path) -> None:
+    machine = host("hv1")
+    saved = made(parent, "hv1")
+    folder = saved.folder / "hv1"
+    (folder / "client_key").write_text("key")
+    manifest = saved.manifest
+    assert manifest is not None
+    whole = manifest.model_copy(update={"identities": {"hv1": checkpoint._identity(folder)}})
+    (saved.folder / MANIFEST).write_text(whole.model_dump_json())
+    assert "the image under its disk is gone" in str(checkpoint.obstacle(saved, ["hv1"], quiet))
+    (folder / "client_key").unlink()
+    with pytest.raises(UnusableCheckpointError, match="hv1: its record or its keys are damaged"):
+        checkpoint.restore(saved, ["hv1"], quiet)
+    (saved.folder / MANIFEST).write_text(manifest.model_dump_json())
+    (folder / "machine.json").write_text("{")
+    with pytest.raises(UnusableCheckpointError, match="hv1: its record cannot be read"):
+        checkpoint.restore(saved, ["hv1"], quiet)
+    assert machine.disk.read_bytes() == b"disk"
 
 
 def test_one_that_is_not_there_is_refused(parent: Path) -> None:

@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 
 from minetlab.errors import LabError
-from minetlab.sandbox import lifecycle, qmp, resume
+from minetlab.images.toolbox import Toolbox
+from minetlab.sandbox import lifecycle, list_hosts, qmp, remove, resume
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import ensure_identity
 from minetlab.sandbox.lifecycle import connect, settle, start
 from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
+from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.replace import all_at_once
 from minetlab.sandbox.saved import SavedMemory, suspended
 from minetlab.sandbox.spec import SandboxSpec
-from tests.unit.qemu import Monitor
+from tests.unit.qemu import TCG, Monitor
 
 
 def test_what_was_being_made_when_a_run_was_killed_is_ended(
@@ -125,23 +127,60 @@ def test_a_memory_that_is_not_written_in_time_is_given_up_before_the_host_goes_o
     assert asked.count("query-migrate") == 3
 
 
-def test_a_memory_that_qemu_does_not_take_in_time_is_kept(
-    made: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "failure", [TimeoutError("no end after 600 s"), FileNotFoundError("qmp.sock"), ConnectionError("ended")]
+)
+def test_a_memory_that_qemu_does_not_refuse_is_kept(
+    made: Machine, monkeypatch: pytest.MonkeyPatch, failure: OSError
 ) -> None:
     monkeypatch.setattr(lifecycle, "ensure_toolbox", lambda progress: None)
     monkeypatch.setattr(lifecycle, "_kept_image", lambda machine, spec, progress: Path("/i"))
-    monkeypatch.setattr(lifecycle, "platform_of", lambda *of: None)
+    platform = Platform(SandboxSpec(), (), Path("/i"), TCG, Toolbox(Path("/nowhere")))
+    monkeypatch.setattr(lifecycle, "platform_of", lambda *of: platform)
     monkeypatch.setattr(lifecycle, "launch", lambda machine, platform, incoming: None)
     monkeypatch.setattr(SavedMemory, "obstacle", lambda *of: None)
     suspended(made).folder.mkdir()
 
     def fail(memory: SavedMemory, machine: Machine) -> None:
-        raise TimeoutError("no end after 600 s")
+        raise failure
 
     monkeypatch.setattr(SavedMemory, "load", fail)
-    with pytest.raises(LabError, match=r"no end after 600 s; its memory is kept(?s:.)*--shutdown hv1"):
+    with pytest.raises(LabError, match=rf"{failure}; its memory is kept(?s:.)*--shutdown hv1"):
         start("hv1", SandboxSpec(), print)
     assert suspended(made).exists
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_after_ctrl_c_a_host_goes_on_unless_it_is_saved(
+    made: Machine, resumed: Resumed, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    """Beside its saved memory it must not run: what it does then would be lost."""
+
+    def interrupted(memory: SavedMemory, machine: Machine, platform: Platform, image: str) -> None:
+        machine.clock_stopped.touch()
+        if saved:
+            memory.folder.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lifecycle, "ensure_toolbox", lambda progress: None)
+    monkeypatch.setattr(resume, "answers", lambda machine, accelerator: True)
+    monkeypatch.setattr(SavedMemory, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle._suspend(made, print)
+    assert resumed == ([] if saved else ["hv1"])
+
+
+def test_the_clock_is_set_of_a_host_that_had_no_room_to_write(
+    made: Machine,
+    qemu: subprocess.Popen[bytes],
+    monitor: Monitor,
+    resumed: Resumed,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "WRITES_AGAIN", 0.0)
+    monitor.state = "io-error"
+    settle(made, print)
+    assert resumed == ["hv1"]
 
 
 def test_what_was_being_saved_or_removed_goes(made: Machine) -> None:
@@ -174,6 +213,26 @@ def disks(hosts: list[Machine]) -> list[str]:
 
 def in_state_folder() -> list[str]:
     return sorted(path.name for path in sandbox_dir().iterdir())
+
+
+def test_replacements_that_were_not_all_made_go(hosts: list[Machine]) -> None:
+    """A signal ends a run without a word."""
+    partial = sandbox_dir() / ".ct1.replacements.partial"
+    partial.mkdir()
+    new_disk(hosts[0], partial / "ct1")
+    for host in hosts:
+        settle(host, print)
+    assert disks(hosts) == ["old", "old"]
+    assert in_state_folder() == ["ct1", "hv1"]
+
+
+def test_a_host_that_is_about_to_be_replaced_is_listed_and_can_be_removed(hosts: list[Machine]) -> None:
+    ready = sandbox_dir() / ".ct1.0.replacements"
+    ready.mkdir()
+    new_disk(hosts[0], ready / "ct2")
+    assert [host.name for host in list_hosts()] == ["ct1", "ct2", "hv1"]
+    remove("ct2", print)
+    assert in_state_folder() == [".ct2.lock", "ct1", "hv1"]
 
 
 def test_all_hosts_are_replaced(hosts: list[Machine]) -> None:

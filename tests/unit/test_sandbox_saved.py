@@ -9,9 +9,10 @@ import pytest
 from minetlab.errors import LabError
 from minetlab.sandbox import qmp, saved
 from minetlab.sandbox.accelerator import Accelerator, processor
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.saved import MANIFEST, MEMORY, Manifest, SavedMemory, stamp
+from minetlab.sandbox.spec import SandboxSpec
 
 HARDWARE = Hardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
 IMAGE = "0" * 64
@@ -143,6 +144,21 @@ def test_a_memory_takes_the_place_of_an_older_one(
     assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
     assert (memory.folder / MEMORY).read_text() == "newer"
     assert obstacle(memory, disk) is None
+
+
+def test_a_memory_is_of_the_hardware_that_the_host_was_booted_on(
+    memory: SavedMemory, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project and its QEMU may be newer than the QEMU that runs."""
+    monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
+    monkeypatch.setattr(qmp, "migrate", lambda path, address, limit: None)
+    machine = Machine("hv1", disk.parent)
+    then = HARDWARE.model_copy(update={"qemu": "10.0.13"})
+    machine.record = Record(
+        spec=SandboxSpec(), image=disk, image_sha256=IMAGE, accelerator=Here.accelerator, hardware=then
+    )
+    memory.save(machine, Here(), IMAGE)  # type: ignore[arg-type]
+    assert "saved by QEMU 10.0.13" in str(obstacle(memory, disk))
 
 
 def test_a_memory_that_cannot_be_written_leaves_nothing_and_the_older_one(
