@@ -21,6 +21,7 @@ from minetlab.images.toolbox import ensure_toolbox
 from minetlab.sandbox import trial
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import platform_of
+from minetlab.sandbox.resume import SCRIPTS
 from minetlab.sandbox.spec import SandboxSpec
 from tests.e2e.conftest import LAB, PYINFRA, LabUnderTest, lab_in_sandbox
 
@@ -173,6 +174,8 @@ def test_a_run_that_is_ended_loses_nothing(lab: LabUnderTest) -> None:
     """Saving and going on, killed or interrupted by Ctrl-C at moments all over what they take."""
     bring_up(lab, "hv1")
     on(lab, "hv1", f"{GOES_ON} || {LEFT_RUNNING}")
+    on(lab, "hv1", (SCRIPTS / "tick.sh").read_text())
+    ended = []
     booted = on(lab, "hv1", BOOT_ID)
     moments = random.Random(12)  # noqa: S311 (the same moments each time)
     commands = (["stop", "hv1"], ["ssh", "hv1", "true"])
@@ -180,13 +183,16 @@ def test_a_run_that_is_ended_loses_nothing(lab: LabUnderTest) -> None:
         process = subprocess.Popen([*LAB, "sandbox", *command], env=lab.environment)
         time.sleep(moments.uniform(0.5, 5))
         process.send_signal(how)
-        process.wait()
+        ended.append(process.wait())
         bring_up(lab, "hv1")
         assert on(lab, "hv1", BOOT_ID) == booted, f"it has booted after {how.name} to {command}"
         assert on(lab, "hv1", GOES_ON) == "active"
         assert clock_error(lab, "hv1") < 1
         if command[0] == "stop":
             lab.lab("sandbox", "stop", "hv1")
+    assert any(ended), "each of them was done before it was to be ended"
+    on(lab, "hv1", (SCRIPTS / "ticks.sh").read_text())
+    on(lab, "hv1", "systemctl stop minetlab-tick")
 
 
 def test_all_hosts_go_back_to_a_checkpoint(lab: LabUnderTest) -> None:
