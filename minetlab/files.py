@@ -92,7 +92,7 @@ def lock(
     :raises LabError: another run still has it after ``limit``.
     """
     latest = time.monotonic() + limit
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() > latest:
             raise LabError(
                 f"{what} is in the hands of another run for more than {limit:.0f} s",
@@ -102,7 +102,8 @@ def lock(
         time.sleep(POLL_INTERVAL)
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Have an open file for ourselves alone if nobody else has it; returns whether we have."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,14 +1,15 @@
 """Keep the image cache within bounds: what was not used for longest goes first, what is needed stays."""
 
-import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from minetlab.errors import LabError
+from minetlab.files import try_lock
 from minetlab.images.cache import locked
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import toolbox_folder
@@ -27,18 +28,26 @@ class Cached:
     """One thing in the cache: an image, a booted image or a toolbox.
 
     :param paths: its files or its folder; the first one names it.
-    :param used: when it was last used, in seconds since 1970.
+    :param touched: which of them is touched whenever it is used.
     :param needed: whether a host or a checkpoint stands on it, or the programs of now are in it.
     """
 
     paths: tuple[Path, ...]
-    used: float
+    touched: Path
     needed: bool
 
     @property
     def name(self) -> str:
         """What it is called, with the folder of its kind."""
         return f"{self.paths[0].parent.name}/{self.paths[0].name}"
+
+    @property
+    def used(self) -> float:
+        """When it was last used, in seconds since 1970."""
+        try:
+            return self.touched.stat().st_mtime
+        except FileNotFoundError:
+            return time.time()  # what somebody removes at this moment
 
     @property
     def size(self) -> int:
@@ -82,15 +91,17 @@ def keep_within_bounds(progress: Progress) -> None:
 
 
 def _pruned(allowed: float, progress: Progress) -> int:
-    freed = sum(_remove(each, progress) for each in _leftovers())
+    freed = _remove_leftovers(progress)
     cached = sorted(things(), key=lambda each: each.used)
     total = sum(each.size for each in cached)
     for each in cached:
         if total <= allowed:
             break
-        if not each.needed and each.used < time.time() - RECENTLY:
-            gone = _remove(each, progress)
-            total, freed = total - gone, freed + gone
+        with _nobody_works_on(each.paths[0]) as free:
+            # Whoever worked on it until now may be about to make a host of it: the time is looked at again.
+            if free and not each.needed and each.used < time.time() - RECENTLY:
+                gone = _remove(each, progress)
+                total, freed = total - gone, freed + gone
     return freed
 
 
@@ -110,10 +121,7 @@ def things() -> list[Cached]:
 
 def _cached(path: Path, needed: bool, *beside: Path) -> Cached:
     there = tuple(each for each in (path, *beside) if each.exists())
-    named_by = beside[0] if beside else path
-    # What somebody removes at this moment was used just now.
-    used = named_by.stat().st_mtime if named_by.exists() else time.time()
-    return Cached(there or (path,), used, needed)
+    return Cached(there or (path,), beside[0] if beside else path, needed)
 
 
 def _room(file: Path) -> int:
@@ -124,24 +132,23 @@ def _room(file: Path) -> int:
         return 0
 
 
-def _leftovers() -> Iterator[Cached]:
-    """What was being made by runs that do not run any more."""
+def _remove_leftovers(progress: Progress) -> int:
+    """Remove what was being made by runs that do not run any more; returns the bytes."""
+    freed = 0
     for folder in cache_dir().glob("*/.*.partial"):
-        lock = folder.with_name(f"{folder.name.removesuffix('.partial')}.lock")
-        if not _is_held(lock):
-            Machine(TEMPLATE, folder).kill()
-            yield Cached((folder,), 0.0, needed=False)
+        made = folder.with_name(folder.name[1:].removesuffix(".partial"))
+        with _nobody_works_on(made) as free:
+            if free:
+                Machine(TEMPLATE, folder).kill()
+                freed += _remove(Cached((folder,), folder, needed=False), progress)
+    return freed
 
 
-def _is_held(lock: Path) -> bool:
-    try:
-        with lock.open("rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+@contextmanager
+def _nobody_works_on(path: Path) -> Iterator[bool]:
+    """Whether no run makes or checks this at the moment; none does within the context then."""
+    with path.with_name(f".{path.name}.lock").open("a") as handle:
+        yield try_lock(handle.fileno())
 
 
 def _remove(cached: Cached, progress: Progress) -> int:

@@ -13,6 +13,7 @@ from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.prune import keep_within_bounds, limit_gib, prune, things
+from minetlab.sandbox.replace import PARTIAL, READY
 from minetlab.sandbox.spec import SandboxSpec
 
 MIB = b"x" * 2**20
@@ -73,7 +74,8 @@ def host(image: Path, booted: Path | None = None, folder: Path | None = None) ->
 
 
 def left(cache: Path) -> set[str]:
-    return {path.name for kind in ("images", "booted") for path in (cache / kind).iterdir()}
+    """All but the locks, which are never removed."""
+    return {path.name for kind in ("images", "booted") for path in (cache / kind).glob("[!.]*")}
 
 
 def test_what_was_not_used_for_longest_goes_first(cache: Path) -> None:
@@ -108,7 +110,7 @@ def test_what_a_checkpoint_stands_on_stays(cache: Path, tmp_path: Path) -> None:
     assert "below.qcow2" in left(cache)
 
 
-@pytest.mark.parametrize("folder", [".hv1.old", ".hv1.restored"])
+@pytest.mark.parametrize("folder", [".hv1.old", f".hv1.{PARTIAL}/hv1", f".hv1.0a1b2c3d.{READY}/hv1"])
 def test_what_a_host_stands_on_that_is_just_being_restored_stays(
     cache: Path, tmp_path: Path, folder: str
 ) -> None:
@@ -162,7 +164,7 @@ def test_the_toolbox_of_now_stays_and_others_go(cache: Path) -> None:
         (folder / "qemu").write_bytes(MIB)
         used(folder, 300)
     prune(print, limit=0)
-    assert [path.name for path in (cache / "toolbox").iterdir()] == [toolbox_folder().name]
+    assert [path.name for path in (cache / "toolbox").glob("[!.]*")] == [toolbox_folder().name]
 
 
 def test_what_a_killed_run_has_left_goes_and_what_is_being_made_stays(cache: Path) -> None:
@@ -174,6 +176,37 @@ def test_what_a_killed_run_has_left_goes_and_what_is_being_made_stays(cache: Pat
         prune(print)
     assert not (cache / "images" / ".killed.partial").exists()
     assert (cache / "images" / ".running.partial").exists()
+
+
+def test_what_a_killed_run_has_left_is_nobody_elses_while_it_goes(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cache / "images" / ".killed.partial").mkdir()
+    (cache / "images" / ".killed.lock").touch()
+
+    def remove(folder: Path, *, ignore_errors: bool) -> None:
+        with (cache / "images" / ".killed.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert ignore_errors
+        folder.rmdir()
+
+    monkeypatch.setattr("shutil.rmtree", remove)
+    prune(print)
+    assert not (cache / "images" / ".killed.partial").exists()
+
+
+def test_what_a_run_used_while_others_were_removed_stays(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image(cache, "older", 60)
+    old = image(cache, "old", 30)
+
+    def said(line: str) -> None:
+        if "older" in line:
+            used(old.with_name("old.qcow2.sha256"), 0)
+
+    prune(said, limit=0)
+    assert left(cache) == {"old.qcow2", "old.qcow2.sha256", "old.log"}
 
 
 def test_the_limit_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
