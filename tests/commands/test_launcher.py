@@ -202,3 +202,16 @@ def test_completion_asks_nobody_and_sets_nothing_up(checkout: Checkout) -> None:
     (checkout.folder / ".venv" / "bin" / "lab").unlink()
     done = checkout.run("root", _LAB_COMPLETE="complete_bash")
     assert (done.returncode, done.stdout, done.stderr, checkout.installed) == (0, "", "", [])
+
+
+@pytest.mark.parametrize("words", [("bench",), ("test", "--long"), ("test",)])
+def test_help_installs_nothing_that_only_the_work_itself_needs(
+    checkout: Checkout, words: tuple[str, ...]
+) -> None:
+    checkout.run("root", *words)
+    _, for_work = checkout.installed
+    (checkout.folder / "installed").unlink()
+    checkout.run("root", *words, "--help")
+    _, for_help = checkout.installed
+    assert " iproute2" in for_work
+    assert " iproute2" not in for_help
