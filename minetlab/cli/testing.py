@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minetlab import processors
+from minetlab.sandbox.lifecycle import available_memory
 
 OUTPUT = "MINETLAB_TEST_OUTPUT"
 """The variable that tells tests where to leave what is worth keeping."""
@@ -24,11 +25,10 @@ FAST_STAGES = {
     "units": [*PYTHON, "pytest", "-q", "-n", "auto", "--doctest-modules"],
 }
 COMMANDS = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/commands"]
-# Two labs side by side: each has a KVM host with one processor. A file's tests share its labs.
-SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-END_TO_END = [*PYTHON, "pytest", "-v", *SIDE_BY_SIDE, "tests/e2e"]
-
-
+# A file's tests share its labs.
+END_TO_END = [*PYTHON, "pytest", "-v", "--dist", "loadfile", "--no-loadscope-reorder", "tests/e2e"]
+LAB_MEMORY = 6144
+"""MiB that the hosts of a lab have in use, emulators included; 5.2 GiB were seen, of the course's."""
 PYTEST_STAGES = frozenset({"units", "commands", "end to end"})
 SLOWEST = 8
 """Files of tests that are named with the time that they took."""
@@ -41,7 +41,8 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     :param fast: leave out the stages that run whole commands, or need virtual hosts.
     :param long: with the scenarios that take too long for every change.
     """
-    end_to_end = END_TO_END if long else [*END_TO_END, "-m", "not long"]
+    workers = labs_side_by_side(len(os.sched_getaffinity(0)), available_memory())
+    end_to_end = [*END_TO_END, "-n", str(workers), *([] if long else ["-m", "not long"])]
     stages = FAST_STAGES if fast else FAST_STAGES | {"commands": COMMANDS, "end to end": end_to_end}
     output = output.resolve()
     output.mkdir(parents=True, exist_ok=True)
@@ -65,6 +66,18 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     console.print("The slowest files:", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
     console.print(f"What each test has shown: {output}", soft_wrap=True)
     return int(failed)
+
+
+def labs_side_by_side(processors: int, memory: int) -> int:
+    """How many files of end-to-end tests run at the same time: an emulated host keeps a processor busy.
+
+    :param processors: of this machine.
+    :param memory: MiB that are free.
+
+    >>> labs_side_by_side(2, 16384), labs_side_by_side(8, 32768), labs_side_by_side(4, 4096)
+    (2, 5, 1)
+    """
+    return max(1, min(processors, memory // LAB_MEMORY))
 
 
 def seconds_by_file(junit: Path) -> dict[str, float]:
