@@ -14,7 +14,7 @@ from minetlab.course.measurements import Load
 READY, END = "pret", "fin"
 """Words of ``tp/emulation/home/calcul.c``."""
 # Seconds. A machine that is emulated inside an emulated host needs minutes to boot.
-BOOT_LIMIT, ANSWER_LIMIT = 900.0, 300.0
+BOOT_LIMIT, ANSWER_LIMIT = 1800.0, 300.0
 LAST_WORDS = 5
 
 

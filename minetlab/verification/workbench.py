@@ -23,7 +23,7 @@ PROGRAM, ARM64_PROGRAM, ARM64_MACHINE = (
 )
 INITRD = "/usr/local/lib/machines/amd64/initrd"
 # As an account that may do nothing, and for so long that whatever happens to us, nothing stays behind.
-AS_NOBODY = "timeout 1800 setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs"
+AS_NOBODY = "timeout 3600 setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs"
 # Microseconds from the start of the kernel until systemd had started everything; org.freedesktop.systemd1(5).
 BOOTED = "systemctl show --property=FinishTimestampMonotonic --value"
 # The kernel of the machine that is emulated: the host's own. It is unpacked first, which takes an emulator

@@ -27,7 +27,7 @@ from tests.e2e.progress import Progress
 LAB = [sys.executable, "-m", "minetlab"]
 PYINFRA = [sys.executable, "-m", "pyinfra"]
 # Far above what any single command needs on two emulating cores; a hang still ends.
-LIMIT = 40 * 60
+LIMIT = 75 * 60
 # That a deploy with nothing to do sends to a host, however many students there are.
 MOST_COMMANDS = 40
 LONGEST_FIRST = ("test_course.py", "test_lab.py", "test_sandbox.py", "test_class.py")
