@@ -8,6 +8,7 @@ import time
 from minetlab.errors import LabError
 from minetlab.images.process import tail
 from minetlab.images.progress import Heartbeat, Progress
+from minetlab.sandbox import resume
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import ensure_identity
 from minetlab.sandbox.machine import Connection, Machine
@@ -18,6 +19,8 @@ START_LIMIT = 60
 """Seconds for QEMU to take commands; it does within one."""
 BOOT_LIMIT = 60.0
 """Seconds until SSH answers, times the accelerator's slowness; 5 and 20 s are usual for kvm and tcg."""
+KNOCK_ANYWAY = 10.0
+"""Seconds until a machine is knocked at whose agent says nothing; after that, each time twice as many."""
 
 
 def launch(machine: Machine, platform: Platform, *, incoming: bool = False) -> None:
@@ -61,25 +64,33 @@ def wait_for_ssh(
 ) -> Connection:
     """Wait until the machine's SSH server answers.
 
+    QEMU keeps whoever knocks too early until the machine takes all of them at once, and an sshd refuses the
+    address from which too many have left without a login (``PerSourcePenalties`` in sshd_config(5)). So the
+    guest agent is waited for first; one that says nothing is knocked at a few times anyway.
+
     :param new: whether nothing is lost if the machine ends: one that has just booted.
     :raises LabError: it does not in time, or the machine dies: carries the end of its console. A new one is
         ended; another one is left as it is.
     """
     limit = BOOT_LIMIT * accelerator.slowness
     heartbeat = Heartbeat("waiting for SSH", progress)
+    up, anyway = True, KNOCK_ANYWAY
     while heartbeat.elapsed < limit:
         if machine.pid is None:
             raise _failure(machine, "died while booting")
         if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
             raise _given_up(machine, "panicked", new)
         connection = machine.connection()
-        # Whoever knocks too early waits in vain; the slower the machine, the later its greeting.
-        if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
-            progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
-            for port in machine.record.forwards if machine.record else ():
-                machine.forward(port)
-            return connection
+        if up or heartbeat.elapsed > anyway:
+            anyway = max(anyway, 2 * heartbeat.elapsed)
+            # The slower the machine, the later its greeting.
+            if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
+                progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
+                for port in machine.record.forwards if machine.record else ():
+                    machine.forward(port)
+                return connection
         heartbeat.beat(f", {limit:.0f} s at most")
+        up = resume.answers(machine, accelerator)
         time.sleep(0.3)
     raise _given_up(machine, f"did not answer SSH within {limit:.0f} s", new)
 

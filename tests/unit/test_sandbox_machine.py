@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.errors import LabError
-from minetlab.sandbox import connection, launch, list_hosts, remove, spec_of, ssh_argv, stop
+from minetlab.sandbox import connection, launch, list_hosts, remove, resume, spec_of, ssh_argv, stop
 from minetlab.sandbox.accelerator import kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
 from minetlab.sandbox.launch import wait_for_ssh
@@ -153,6 +153,52 @@ def test_a_host_that_runs_and_does_not_answer_is_left_running(
     ):
         start("hv1", SandboxSpec(), print)
     assert made.pid == qemu.pid
+
+
+class Booting:
+    """Stands in for a machine's agent and SSH server.
+
+    :param silent: how many questions its agent leaves without an answer; SSH answers after these.
+    """
+
+    def __init__(self, silent: int) -> None:
+        self.silent, self.asked, self.knocks = silent, 0, list[int]()
+
+    def agent_answers(self, *_: object) -> bool:
+        self.asked += 1
+        return self.asked > self.silent
+
+    def ssh_answers(self, *_: object, **__: object) -> bool:
+        self.knocks.append(self.asked)
+        return self.asked > self.silent
+
+    def put_in_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resume, "answers", self.agent_answers)
+        monkeypatch.setattr(launch, "_ssh_answers", self.ssh_answers)
+        monkeypatch.setattr(launch, "BOOT_LIMIT", 0.5)
+        monkeypatch.setattr(launch, "KNOCK_ANYWAY", 0.5)
+
+
+def test_a_machine_that_boots_is_knocked_at_when_its_agent_is_there(
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An sshd refuses whoever has left fifteen times without a login."""
+    ensure_identity(made.folder, "hv1")
+    booting = Booting(silent=1)
+    booting.put_in_place(monkeypatch)
+    assert wait_for_ssh(made, TCG, print).port == 35271
+    assert booting.knocks == [0, 2]
+
+
+def test_a_machine_whose_agent_says_nothing_is_knocked_at_a_few_times(
+    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_identity(made.folder, "hv1")
+    booting = Booting(silent=1000)
+    booting.put_in_place(monkeypatch)
+    with pytest.raises(LabError, match="hv1 did not answer SSH within"):
+        wait_for_ssh(made, TCG, print)
+    assert 1 < len(booting.knocks) <= 4 < booting.asked
 
 
 def test_qmp_answers_and_refusals(machine: Machine, monitor: Monitor) -> None:
