@@ -68,16 +68,16 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     return int(failed)
 
 
-def labs_side_by_side(processors: int, memory: int) -> int:
+def labs_side_by_side(cores: int, memory: int) -> int:
     """How many files of end-to-end tests run at the same time: an emulated host keeps a processor busy.
 
-    :param processors: of this machine.
+    :param cores: processors of this machine that the tests may use.
     :param memory: MiB that are free.
 
     >>> labs_side_by_side(2, 16384), labs_side_by_side(8, 32768), labs_side_by_side(4, 4096)
     (2, 5, 1)
     """
-    return max(1, min(processors, memory // LAB_MEMORY))
+    return max(1, min(cores, memory // LAB_MEMORY))
 
 
 def seconds_by_file(junit: Path) -> dict[str, float]:

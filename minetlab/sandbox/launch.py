@@ -74,15 +74,15 @@ def wait_for_ssh(
     """
     limit = BOOT_LIMIT * accelerator.slowness
     heartbeat = Heartbeat("waiting for SSH", progress)
-    up, anyway = True, KNOCK_ANYWAY
+    agent_answers, knock_anyway_at = True, KNOCK_ANYWAY
     while heartbeat.elapsed < limit:
         if machine.pid is None:
             raise _failure(machine, "died while booting")
         if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
             raise _given_up(machine, "panicked", new)
         connection = machine.connection()
-        if up or heartbeat.elapsed > anyway:
-            anyway = max(anyway, 2 * heartbeat.elapsed)
+        if agent_answers or heartbeat.elapsed > knock_anyway_at:
+            knock_anyway_at = max(knock_anyway_at, 2 * heartbeat.elapsed)
             # The slower the machine, the later its greeting.
             if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
                 progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
@@ -90,7 +90,7 @@ def wait_for_ssh(
                     machine.forward(port)
                 return connection
         heartbeat.beat(f", {limit:.0f} s at most")
-        up = resume.answers(machine, accelerator)
+        agent_answers = resume.answers(machine, accelerator)
         time.sleep(0.3)
     raise _given_up(machine, f"did not answer SSH within {limit:.0f} s", new)
 

@@ -156,46 +156,49 @@ def test_a_host_that_runs_and_does_not_answer_is_left_running(
 
 
 class Booting:
-    """Stands in for a machine's agent and SSH server.
+    """Stands in for a machine's agent and SSH server; SSH answers once the agent does."""
 
-    :param silent: how many questions its agent leaves without an answer; SSH answers after these.
-    """
+    silent = 0
+    """How many questions the agent leaves without an answer."""
 
-    def __init__(self, silent: int) -> None:
-        self.silent, self.asked, self.knocks = silent, 0, list[int]()
+    def __init__(self) -> None:
+        self.asked, self.knocks = 0, list[int]()
 
     def agent_answers(self, *_: object) -> bool:
         self.asked += 1
         return self.asked > self.silent
 
     def ssh_answers(self, *_: object, **__: object) -> bool:
+        """Note how often the agent had been asked before this knock."""
         self.knocks.append(self.asked)
         return self.asked > self.silent
 
-    def put_in_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(resume, "answers", self.agent_answers)
-        monkeypatch.setattr(launch, "_ssh_answers", self.ssh_answers)
-        monkeypatch.setattr(launch, "BOOT_LIMIT", 0.5)
-        monkeypatch.setattr(launch, "KNOCK_ANYWAY", 0.5)
 
-
-def test_a_machine_that_boots_is_knocked_at_when_its_agent_is_there(
+@pytest.fixture
+def booting(
     made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An sshd refuses whoever has left fifteen times without a login."""
+) -> Booting:
+    """The machine, as it boots, with seconds to do so."""
     ensure_identity(made.folder, "hv1")
-    booting = Booting(silent=1)
-    booting.put_in_place(monkeypatch)
+    booting = Booting()
+    monkeypatch.setattr(resume, "answers", booting.agent_answers)
+    monkeypatch.setattr(launch, "_ssh_answers", booting.ssh_answers)
+    monkeypatch.setattr(launch, "BOOT_LIMIT", 0.5)
+    monkeypatch.setattr(launch, "KNOCK_ANYWAY", 0.5)
+    return booting
+
+
+def test_a_machine_that_boots_is_knocked_at_when_its_agent_is_there(made: Machine, booting: Booting) -> None:
+    """An sshd refuses whoever has left fifteen times without a login."""
+    booting.silent = 1
     assert wait_for_ssh(made, TCG, print).port == 35271
     assert booting.knocks == [0, 2]
 
 
 def test_a_machine_whose_agent_says_nothing_is_knocked_at_a_few_times(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    made: Machine, booting: Booting
 ) -> None:
-    ensure_identity(made.folder, "hv1")
-    booting = Booting(silent=1000)
-    booting.put_in_place(monkeypatch)
+    booting.silent = 1000
     with pytest.raises(LabError, match="hv1 did not answer SSH within"):
         wait_for_ssh(made, TCG, print)
     assert 1 < len(booting.knocks) <= 4 < booting.asked
