@@ -57,9 +57,12 @@ def test_the_parts_that_are_the_lab_s_own_measure_all_that_they_say(tmp_path, mo
         (load, verb) for load in ("2 guests", "2 containers") for verb in ("create", "remove")
     }
     assert {row["bound"] for row in kept["boots"]["rows"]} == {"automatic", "1"}
-    sizes = {(row["hosts"], row["students"]) for row in kept["scale"]["rows"]}
+    *cells, turn = kept["scale"]["rows"]
+    assert turn["few"] < turn["many"]
+    assert turn["growth"] > 0
+    sizes = {(row["hosts"], row["students"]) for row in cells}
     assert sizes == {(hosts, students) for hosts in (1, 2) for students in (1, 4)}
-    commands = [row["commands"] for row in kept["scale"]["rows"] if "commands" in row]
+    commands = [row["commands"] for row in cells if "commands" in row]
     assert len(commands) == len(sizes)
     assert max(commands) <= MOST_COMMANDS
     page = (tmp_path / "benchmarks.md").read_text()
