@@ -126,9 +126,9 @@ def _text(kept: Kept) -> str:
         [
             "## On the host alone (`creation`)\n",
             "How long a host is busy making machines and removing them: the one operation of the lab that "
-            "does it, beside libvirt's and Docker's APIs from eight threads. It looks at what there is first, "
-            "which they do not ([what that takes](decisions/machines-are-made-side-by-side.md)). The aim is a "
-            f"ratio of {AIM} at most.\n",
+            "does it, beside libvirt's and Docker's APIs from eight threads. It looks at what there is "
+            "first, which they do not ([what that takes](decisions/machines-are-made-side-by-side.md)). "
+            f"The aim is a ratio of {AIM} at most.\n",
             table(["", "", "the lab", "APIs", "ratio"], rows),
         ]
     )
