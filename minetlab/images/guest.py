@@ -5,7 +5,7 @@ What is done to it, and why: docs/decisions/guests-boot-in-two-steps.md.
 
 from collections.abc import Iterable
 
-from minetlab.images.recipe import SUITES, ImageRecipe, files_of
+from minetlab.images.recipe import NO_TIMER_CHECK, SUITES, ImageRecipe, files_of
 from minetlab.paths import TEMPLATES
 
 DISK_GIB = 3
@@ -74,7 +74,7 @@ _GENERATORS = (
 """Of units for hardware that no guest has, or that nobody asks for at its boot."""
 _KERNEL_ARGUMENTS = (
     # Each character on an emulated serial line is an exit to QEMU: only what is wrong is worth it.
-    "console=ttyS0 quiet",
+    f"console=ttyS0 quiet {NO_TIMER_CHECK}",
     # So is each look at the 255 PCI buses that it does not have, and there are sixteen thousand.
     "pci=lastbus=0",
     # The other processors join at the end (docs/decisions/guests-boot-on-one-processor.md), to a kernel that

@@ -14,6 +14,14 @@ Suite = Literal["bookworm", "trixie"]
 SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
 """Debian's releases, by major version."""
 
+NO_TIMER_CHECK = "no_timer_check"
+"""The kernel argument of every PC that may be emulated.
+
+Without it, the kernel waits some milliseconds for the timer's interrupts early in its boot, and panics if
+too few come ("IO-APIC + timer doesn't work!"), as they do on a host whose processors are busy. Under KVM
+it spares itself the check (``arch/x86/kernel/kvm.c``).
+"""
+
 
 class ImageFile(BaseModel):
     """A file to put into an image, owned by root.

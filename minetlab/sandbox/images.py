@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from minetlab.images.recipe import SUITES, ImageRecipe, files_of
+from minetlab.images.recipe import NO_TIMER_CHECK, SUITES, ImageRecipe, files_of
 from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.paths import TEMPLATES
 
@@ -26,7 +26,7 @@ _PACKAGES = (
 )
 # An emulated processor speculates on nothing, and each of its timers' interrupts takes guests a millisecond
 # (docs/decisions/emulated-hosts-are-lean.md).
-_KERNEL_ARGUMENTS = "console=ttyS0 mitigations=off highres=off nowatchdog audit=0"
+_KERNEL_ARGUMENTS = f"console=ttyS0 {NO_TIMER_CHECK} mitigations=off highres=off nowatchdog audit=0"
 _HOOKS = (
     "rm -f /etc/ssh/ssh_host_*",
     "systemctl enable minetlab-identity.service systemd-networkd.service",

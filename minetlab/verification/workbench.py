@@ -43,7 +43,7 @@ chmod 644 {file}
 EMULATED_PC = (
     "qemu-system-x86_64 -machine q35 -cpu max -accel tcg,tb-size=32 -m 96 -nodefaults -display none "
     "-serial stdio -no-reboot -kernel {folder}/linux -initrd {folder}/initrd "
-    "-append 'console=ttyS0 loglevel=0 panic=-1 cryptomgr.notests rdinit=/calcul-x86_64 -- -'"
+    "-append 'console=ttyS0 no_timer_check loglevel=0 panic=-1 cryptomgr.notests rdinit=/calcul-x86_64 -- -'"
 )
 
 

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.verification.workbench import KERNEL
+from minetlab.images.guest import guest_recipe
+from minetlab.images.recipe import NO_TIMER_CHECK, SUITES
+from minetlab.paths import PROJECT_ROOT, TEMPLATES
+from minetlab.sandbox.images import sandbox_recipe
+from minetlab.verification.workbench import EMULATED_PC, KERNEL
 
 ELF = b"\x7fELF" + b"kernel" * 1000
 SETUP_SECTORS = 27
@@ -49,3 +53,17 @@ def test_the_hosts_kernel_is_unpacked_where_that_works(
     subprocess.run(["sh", "-c", script], check=True, timeout=60)
     assert file.read_bytes() == started
     assert file.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(guest_recipe(debian).kernel_arguments for debian in SUITES),
+        *(sandbox_recipe(debian, "warm", 10).kernel_arguments for debian in SUITES),
+        EMULATED_PC,
+        (TEMPLATES / "libvirt/witness.xml.j2").read_text(),
+        (PROJECT_ROOT / "tp/vm/home/vm").read_text(),
+    ],
+)
+def test_a_pc_that_may_be_emulated_does_not_test_its_timer(arguments: str) -> None:
+    assert NO_TIMER_CHECK in arguments.split()
