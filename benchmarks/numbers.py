@@ -50,7 +50,7 @@ def spread(times: Iterable[float]) -> Spread | None:
 def number(value: float) -> str:
     """Three digits that matter.
 
-    >>> number(0.0234), number(1.5), number(123.4), number(1234.5)
-    ('0.023', '1.50', '123', '1234')
+    >>> number(0.0234), number(0.9), number(1.5), number(123.4), number(1234.5)
+    ('0.023', '0.90', '1.50', '123', '1234')
     """
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}" if value >= 1 else f"{value:.2g}"  # noqa: PLR2004
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}" if value >= 1 else f"{value:#.2g}"  # noqa: PLR2004

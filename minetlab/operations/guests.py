@@ -57,7 +57,7 @@ def running(
         yield failure(error)
         return
     desired = _specs(lab, settings, guests, base, kvm)
-    changes = compare(lab, desired, observed, (guest.name for guest in neighbours))
+    changes = compare(lab, desired, observed, (guest.name for guest in neighbours), base)
     if problem := observe.silence(observed) or _obstacle(changes, observed, kvm, require_kvm):
         yield failure(problem)
         return

@@ -89,11 +89,16 @@ class GuestChanges:
 
 
 def compare(
-    lab: str, specs: Iterable[GuestSpec], observed: LibvirtObserved, neighbours: Iterable[str] = ()
+    lab: str,
+    specs: Iterable[GuestSpec],
+    observed: LibvirtObserved,
+    neighbours: Iterable[str] = (),
+    base: str | None = None,
 ) -> GuestChanges:
     """Compare guests of one host, desired and observed.
 
     :param neighbours: guests that are planned as well, and none of these.
+    :param base: the base image of the host's settings, which stays for its first guest where it has none yet.
     """
     specs = tuple(specs)
     names = {spec.name for spec in specs}.union(neighbours)
@@ -124,7 +129,7 @@ def compare(
         start=tuple(
             spec for spec in specs if spec in restart or (spec.to_run and not observed.runs(spec.name))
         ),
-        discard=tuple(sorted(_unused(specs, observed.volumes))),
+        discard=tuple(sorted(_unused(specs, observed.volumes, base))),
         foreign=tuple(domain.name for domain in domains.values() if domain and not _owned(domain, lab)),
         clashes=tuple((spec.name, takers[spec.mac]) for spec in specs if spec.mac in takers),
         unplanned=tuple(sorted(domain.name for domain in unplanned)),
@@ -156,10 +161,10 @@ def _path(volume: Volume) -> str:
     return volume.backing or ""
 
 
-def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume]) -> Iterable[str]:
+def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
     """Seeds of planned guests that are not theirs any more, and base images that no volume refers to."""
     specs = tuple(specs)
-    used = {spec.seed for spec in specs} | {spec.base for spec in specs}
+    used = {base} | {spec.seed for spec in specs} | {spec.base for spec in specs}
     used |= {_path(volume).rpartition("/")[2] for volume in volumes.values()}
     for name in volumes:
         if name not in used and (BASE.fullmatch(name) or any(is_seed(name, spec.name) for spec in specs)):

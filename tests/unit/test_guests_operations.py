@@ -58,6 +58,11 @@ def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
     assert (len(run.commands), run.changed, run.failed) == (2, False, False)
 
 
+def test_a_host_without_guests_keeps_the_image_that_its_first_one_will_need() -> None:
+    run = running(answer(0), 0)
+    assert (run.changed, run.failed) == (False, False)
+
+
 def steps_of(thing: str) -> list[list[str]]:
     """What virsh is to do for a thing, beside others: the words of each command."""
     return [shlex.split(each) for each in thing.removeprefix("virsh ").split("; ")]
