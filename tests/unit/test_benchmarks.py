@@ -70,7 +70,7 @@ def test_tables_have_medians_quartiles_and_ratios_to_the_floor(found):
     assert "| minet-lab | 4.00 (3.50 … 4.50), × 2.00 |" in made
     # Fewer rounds than planned are said; and where the floor does not compete, there is no ratio.
     assert "| Ansible | 21.0 (20.0 … 22.0), × 10.5, n = 2 |" in made
-    assert "| minet-lab | 0.5 (0.5 … 0.5) |" in made
+    assert "| minet-lab | 0.50 (0.50 … 0.50) |" in made
     # Each table has only who was measured for it.
     making, nothing = made.split("### Making them")[1].split("### Nothing to do")
     assert "| kcli |" not in making
