@@ -4,6 +4,7 @@ The folders follow the XDG Base Directory specification; ``MINETLAB_CACHE`` and 
 """
 
 import os
+from functools import cache
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +23,11 @@ def state_dir() -> Path:
 
 def _folder(own: str, xdg: str, default: str) -> Path:
     chosen = os.environ.get(own)
-    path = Path(chosen) if chosen else Path(os.environ.get(xdg) or Path.home() / default) / "minet-lab"
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    return _made(Path(chosen) if chosen else Path(os.environ.get(xdg) or Path.home() / default) / "minet-lab")
+
+
+# A deploy asks for the folder of every student's keys.
+@cache
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder

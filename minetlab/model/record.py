@@ -2,6 +2,7 @@
 
 import csv
 import io
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address
 
 from minetlab.errors import LabError
@@ -45,6 +46,8 @@ class Record(Frozen):
         return written.getvalue()
 
 
+# Every host of a deploy reads the same.
+@lru_cache(maxsize=4)
 def parse_record(text: str, source: str) -> Record:
     """Read the record.
 

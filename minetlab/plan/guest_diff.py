@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from minetlab.plan.layout import is_seed, overlay
+from minetlab.plan.layout import guest_of_seed, overlay
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Volume
 
 BASE = re.compile(r"base-[0-9a-f]{12}\.qcow2")
@@ -164,8 +164,9 @@ def _path(volume: Volume) -> str:
 def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
     """Seeds of planned guests that are not theirs any more, and base images that no volume refers to."""
     specs = tuple(specs)
+    names = {spec.name for spec in specs}
     used = {base} | {spec.seed for spec in specs} | {spec.base for spec in specs}
     used |= {_path(volume).rpartition("/")[2] for volume in volumes.values()}
     for name in volumes:
-        if name not in used and (BASE.fullmatch(name) or any(is_seed(name, spec.name) for spec in specs)):
+        if name not in used and (BASE.fullmatch(name) or guest_of_seed(name) in names):
             yield name

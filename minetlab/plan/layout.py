@@ -76,6 +76,9 @@ class Layout:
         return f"{self.console(guest)}.before"
 
 
+_SEED = re.compile(r"(?P<guest>.+)-seed-[0-9a-f]{12}\.iso")
+
+
 def overlay(guest: str) -> str:
     """The volume that holds what the guest has written."""
     return f"{guest}.qcow2"
@@ -83,18 +86,15 @@ def overlay(guest: str) -> str:
 
 def seed_named(guest: str, digest: str) -> str:
     """The volume of a guest's seed, named after its content."""
-    return f"{_seeds(guest)}{digest[:12]}.iso"
+    return f"{guest}-seed-{digest[:12]}.iso"
 
 
-def is_seed(volume: str, guest: str) -> bool:
-    """Whether a volume is a seed of a guest's, of now or of before."""
-    return re.fullmatch(rf"{re.escape(_seeds(guest))}[0-9a-f]{{12}}\.iso", volume) is not None
+def guest_of_seed(volume: str) -> str | None:
+    """The guest whose seed a volume is, of now or of before; None: it is no seed."""
+    found = _SEED.fullmatch(volume)
+    return found["guest"] if found else None
 
 
 def is_volume_of(volume: str, guest: str) -> bool:
     """Whether a volume is a guest's own: its overlay, or a seed."""
-    return volume == overlay(guest) or is_seed(volume, guest)
-
-
-def _seeds(guest: str) -> str:
-    return f"{guest}-seed-"
+    return volume == overlay(guest) or guest_of_seed(volume) == guest

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
-from minetlab.plan.layout import is_seed, is_volume_of, overlay
+from minetlab.plan.layout import guest_of_seed, is_volume_of, overlay
 from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Network, Volume
 from minetlab.plan.network_diff import NetworkChanges, ReservationUpdate
 from minetlab.plan.network_diff import compare as compare_network
@@ -173,7 +173,7 @@ UP = STANDING.networks[LAB]
 
 
 def test_a_seed_is_no_others_overlay_however_they_are_called() -> None:
-    assert is_seed("minet-li-seed-0123456789ab.iso", "minet-li")
+    assert guest_of_seed("minet-li-seed-0123456789ab.iso") == "minet-li"
     assert not is_volume_of(overlay("minet-li-seed-x"), "minet-li")
     assert not is_volume_of("minet-li-seed-x-seed-0123456789ab.iso", "minet-li")
 
