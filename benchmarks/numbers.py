@@ -48,7 +48,7 @@ def spread(times: Iterable[float]) -> Spread | None:
 
 
 def number(value: float) -> str:
-    """Three digits that matter.
+    """Three digits that matter; two of a number below one.
 
     >>> number(0.0234), number(0.9), number(1.5), number(123.4), number(1234.5)
     ('0.023', '0.90', '1.50', '123', '1234')

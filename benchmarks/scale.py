@@ -28,7 +28,11 @@ CAMPUS = (50, 1000)
 
 
 class Growth(NamedTuple):
-    """On how many hosts a deploy of many students, with nothing to do, is compared with one of few."""
+    """Deploys with nothing to do that are compared: of many students and of few, on as many hosts.
+
+    :param on: how many hosts each of the two has.
+    :param few: students of one; ``many``: of the other.
+    """
 
     on: int
     few: int
@@ -60,7 +64,7 @@ def _rows(options: Options, progress: Progress) -> Iterator[Row]:
             for students in classes:
                 yield from _said(_cell(_Lab(hosts.only(*hosts[:count]), students), rounds), progress)
         growth, rounds = (QUICK_GROWTH, 1) if options.quick else (GROWTH, options.rounds or GROWTH_ROUNDS)
-        yield from _said(_grown(hosts, growth, rounds), progress)
+        yield from _said(_growth(hosts, growth, rounds), progress)
 
 
 def _said(rows: Iterator[Row], progress: Progress) -> Iterator[Row]:
@@ -78,7 +82,7 @@ def _cell(lab: "_Lab", rounds: int) -> Iterator[Row]:
     lab.remove()
 
 
-def _grown(hosts: NativeHosts, growth: Growth, rounds: int) -> Iterator[Row]:
+def _growth(hosts: NativeHosts, growth: Growth, rounds: int) -> Iterator[Row]:
     """Few and many students, in turns, on hosts of their own, as a machine's speed changes within minutes."""
     few = _Lab(hosts.only(*hosts[: growth.on]), growth.few)
     many = _Lab(hosts.only(*hosts[growth.on : 2 * growth.on]), growth.many)

@@ -26,7 +26,7 @@ def _folder(own: str, xdg: str, default: str) -> Path:
     return _made(Path(chosen) if chosen else Path(os.environ.get(xdg) or Path.home() / default) / "minet-lab")
 
 
-# A deploy asks for the folder of every student's keys.
+# Cached, as a deploy asks for the folder several times for each student.
 @cache
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

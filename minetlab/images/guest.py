@@ -74,7 +74,8 @@ _GENERATORS = (
 """Of units for hardware that no guest has, or that nobody asks for at its boot."""
 _KERNEL_ARGUMENTS = (
     # Each character on an emulated serial line is an exit to QEMU: only what is wrong is worth it.
-    f"console=ttyS0 quiet {NO_TIMER_CHECK}",
+    "console=ttyS0 quiet",
+    NO_TIMER_CHECK,
     # So is each look at the 255 PCI buses that it does not have, and there are sixteen thousand.
     "pci=lastbus=0",
     # The other processors join at the end (docs/decisions/guests-boot-on-one-processor.md), to a kernel that

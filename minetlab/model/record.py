@@ -46,7 +46,7 @@ class Record(Frozen):
         return written.getvalue()
 
 
-# Every host of a deploy reads the same.
+# A deploy reads the same file once for each of its hosts.
 @lru_cache(maxsize=4)
 def parse_record(text: str, source: str) -> Record:
     """Read the record.

@@ -98,7 +98,7 @@ def compare(
     """Compare guests of one host, desired and observed.
 
     :param neighbours: guests that are planned as well, and none of these.
-    :param base: the base image of the host's settings, which stays for its first guest where it has none yet.
+    :param base: the image of the host's settings: it is kept even while the host has no guests.
     """
     specs = tuple(specs)
     names = {spec.name for spec in specs}.union(neighbours)
@@ -162,7 +162,10 @@ def _path(volume: Volume) -> str:
 
 
 def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
-    """Seeds of planned guests that are not theirs any more, and base images that no volume refers to."""
+    """Seeds of planned guests that are not theirs any more, and base images that nobody refers to.
+
+    :param base: an image that is kept even if no guest has it.
+    """
     specs = tuple(specs)
     names = {spec.name for spec in specs}
     used = {base} | {spec.seed for spec in specs} | {spec.base for spec in specs}
