@@ -36,6 +36,8 @@ NEEDS_NATIVE_HOSTS = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif(not shutil.which("systemd-nspawn"), reason="needs Debian's systemd-container"),
 ]
+# Whoever reads what this process says may have been killed as well: a file takes it.
+REMOVE = 'cat; "$0" -m minetlab sandbox rm >"$1/removing.log" 2>&1 && rm -rf "$1"'
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),
     "container_hosts": ("ct1", observe.container_host),
@@ -214,8 +216,30 @@ def lab_in_sandbox(hosts: dict[str, object], students: int) -> Iterator[LabUnder
     """
     # Not pytest's tmp_path: the paths of Unix sockets in it must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
-    write_sandbox_lab(folder / "inventories", hosts, students)
-    under_test = LabUnderTest(folder, {**os.environ, "MINETLAB_STATE": str(folder / "state")})
-    yield under_test
-    under_test.lab("sandbox", "rm", check=False)
-    shutil.rmtree(folder)
+    environment = {**os.environ, "MINETLAB_STATE": str(folder / "state")}
+    with removed_in_the_end(folder, environment):
+        write_sandbox_lab(folder / "inventories", hosts, students)
+        yield LabUnderTest(folder, environment)
+
+
+@contextmanager
+def removed_in_the_end(folder: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Remove a lab's virtual hosts and its folder afterwards, also where this process is killed.
+
+    A process in a session of its own does it, which Ctrl-C does not reach, when our end of a pipe to it
+    closes. No command of the lab inherits that end.
+    """
+    remover = subprocess.Popen(
+        ["sh", "-c", REMOVE, sys.executable, folder],
+        env=environment,
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert remover.stdin
+    try:
+        yield
+    finally:
+        remover.stdin.close()
+        removed = remover.wait(timeout=LIMIT) == 0
+    assert removed, (folder / "removing.log").read_text()
