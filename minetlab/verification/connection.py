@@ -1,11 +1,14 @@
 """Testinfra connections to the machines of a lab: shared, bounded in time, and sparing with round trips."""
 
+import os
 import re
 import shlex
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -13,11 +16,16 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
-# Seconds. The longest single answer is a whole batch, from a guest that is emulated inside an emulated host;
-# what takes longer is run with a limit of its own.
 LIMIT = 600.0
-# A whole sheet: that of the TP on emulation boots three machines.
+"""Seconds for which a command may print nothing; one that is silent for longer has a limit of its own.
+
+The longest are whole batches, in a guest that is emulated inside an emulated host.
+"""
 SHEET_LIMIT = 3600.0
+"""The same for a sheet: that of the TP on emulation boots machines, on hosts where others do so as well."""
+LONGEST = 10
+"""How many times its limit a command may take that goes on printing."""
+BLOCK = 2**16
 # Prints what each command prints, then a line with $end and its status. It needs no further process: in an
 # emulated guest, thirty take a second.
 BATCH = """\
@@ -62,7 +70,10 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         self._failure: UnreachableError | None = None
 
     def run(self, command: str, *args: str, limit: float = LIMIT, **kwargs: Any) -> CommandResult:
-        """Run a command there, for so many seconds at most."""
+        """Run a command there.
+
+        :param limit: seconds for which it may print nothing.
+        """
         self._limit = limit
         return super().run(command, *args, **kwargs)
 
@@ -77,17 +88,17 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
     def run_local(self, command: str, *args: str) -> CommandResult:
         """Run ssh."""
         line = self.quote(command, *args)
-        try:
-            done = subprocess.run(
-                shlex.split(line),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._limit,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise self._unreachable(f"no answer within {self._limit:.0f} s") from None
-        return self.result(done.returncode, line.encode(), done.stdout, done.stderr)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            shlex.split(line), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        ) as process:
+            try:
+                printed, errors = _read_all(process, self._limit)
+            except TimeoutError as error:
+                raise self._unreachable(str(error)) from None
+            finally:
+                process.kill()  # it has ended, or is to
+        return self.result(process.returncode, line.encode(), printed, errors)
 
     def run_ssh(self, command: str) -> CommandResult:
         """Run a command there.
@@ -107,6 +118,37 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             f"{self.hostname} cannot be reached over SSH: {reason}\n  → {self.next_step}"
         )
         return self._failure
+
+
+def _read_all(process: subprocess.Popen[bytes], limit: float) -> tuple[bytes, bytes]:
+    """What a process prints and complains of, until it ends.
+
+    :param limit: seconds for which it may print nothing.
+    :raises TimeoutError: it printed nothing for longer, or went on for many times as long.
+    """
+    assert process.stdout  # noqa: S101 (for mypy: both are pipes)
+    assert process.stderr  # noqa: S101
+    read = {process.stdout: bytearray(), process.stderr: bytearray()}
+    deadline = monotonic() + LONGEST * limit
+    with DefaultSelector() as selector:
+        for stream in read:
+            selector.register(stream, EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(limit)
+            if not ready:
+                raise TimeoutError(f"no answer within {limit:.0f} s")
+            if monotonic() > deadline:
+                raise TimeoutError(f"not done within {LONGEST * limit:.0f} s")
+            for key, _ in ready:
+                if block := os.read(key.fd, BLOCK):
+                    read[key.fileobj] += block  # type: ignore[index]
+                else:
+                    selector.unregister(key.fileobj)
+    try:
+        process.wait(limit)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"no end within {limit:.0f} s") from None
+    return bytes(read[process.stdout]), bytes(read[process.stderr])
 
 
 class BatchingBackend(Utf8):

@@ -95,6 +95,20 @@ def test_a_machine_that_hangs_is_given_up_after_the_limit_of_the_command(tmp_pat
         host.run("true", limit=limit)
 
 
+def test_a_command_that_goes_on_printing_is_not_given_up_before_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nfor last; do :; done; exec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    host = connect(ssh_to(tmp_path, ""))
+    printed = host.run("for i in 1 2 3 4 5 6; do echo $i; echo $i >&2; sleep 0.5; done; exit 3", limit=2)
+    assert (printed.stdout, printed.stderr, printed.rc) == ("1\n2\n3\n4\n5\n6\n",) * 2 + (3,)
+    with pytest.raises(UnreachableError, match="not done within 5 s"):
+        host.run("while :; do echo; sleep 0.2; done", limit=0.5)
+
+
 def test_a_failing_command_names_machine_command_and_reason() -> None:
     host = connect(CountingBackend())
     with pytest.raises(AssertionError, match=r"local.*: `cat /sys/module/none/parameters/x` failed with 1"):
