@@ -17,14 +17,14 @@ from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
 LIMIT = 600.0
-"""Seconds for which a command may print nothing; one that is silent for longer has a limit of its own.
+"""A command that prints nothing for so many seconds is given up, unless it is run with another limit.
 
-The longest are whole batches, in a guest that is emulated inside an emulated host.
+Batches take longest, in a guest that is emulated inside an emulated host.
 """
 SHEET_LIMIT = 3600.0
-"""The same for a sheet: that of the TP on emulation boots machines, on hosts where others do so as well."""
-LONGEST = 10
-"""How many times its limit a command may take that goes on printing."""
+"""The same for a sheet: a command of the TP on emulation boots a machine, while others boot theirs."""
+LIMITS_IN_ALL = 10
+"""A command that goes on printing is given up after so many times its limit."""
 BLOCK = 2**16
 # Prints what each command prints, then a line with $end and its status. It needs no further process: in an
 # emulated guest, thirty take a second.
@@ -97,7 +97,7 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             except TimeoutError as error:
                 raise self._unreachable(str(error)) from None
             finally:
-                process.kill()  # it has ended, or is to
+                process.kill()  # does nothing to one that has ended
         return self.result(process.returncode, line.encode(), printed, errors)
 
     def run_ssh(self, command: str) -> CommandResult:
@@ -121,7 +121,7 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
 
 
 def _read_all(process: subprocess.Popen[bytes], limit: float) -> tuple[bytes, bytes]:
-    """What a process prints and complains of, until it ends.
+    """Wait until a process ends; returns its standard output and its standard error.
 
     :param limit: seconds for which it may print nothing.
     :raises TimeoutError: it printed nothing for longer, or went on for many times as long.
@@ -129,7 +129,7 @@ def _read_all(process: subprocess.Popen[bytes], limit: float) -> tuple[bytes, by
     assert process.stdout  # noqa: S101 (for mypy: both are pipes)
     assert process.stderr  # noqa: S101
     read = {process.stdout: bytearray(), process.stderr: bytearray()}
-    deadline = monotonic() + LONGEST * limit
+    deadline = monotonic() + LIMITS_IN_ALL * limit
     with DefaultSelector() as selector:
         for stream in read:
             selector.register(stream, EVENT_READ)
@@ -138,7 +138,7 @@ def _read_all(process: subprocess.Popen[bytes], limit: float) -> tuple[bytes, by
             if not ready:
                 raise TimeoutError(f"no answer within {limit:.0f} s")
             if monotonic() > deadline:
-                raise TimeoutError(f"not done within {LONGEST * limit:.0f} s")
+                raise TimeoutError(f"not done within {LIMITS_IN_ALL * limit:.0f} s")
             for key, _ in ready:
                 if block := os.read(key.fd, BLOCK):
                     read[key.fileobj] += block  # type: ignore[index]

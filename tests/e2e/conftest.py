@@ -36,7 +36,7 @@ NEEDS_NATIVE_HOSTS = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif(not shutil.which("systemd-nspawn"), reason="needs Debian's systemd-container"),
 ]
-# Whoever reads what this process says may have been killed as well: a file takes it.
+# It writes to a file: whoever reads the output of the test run may have been killed with it.
 REMOVE = 'cat; "$0" -m minetlab sandbox rm >"$1/removing.log" 2>&1 && rm -rf "$1"'
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from minetlab.plan.layout import Layout
 from tests.e2e import observe
 from tests.e2e.conftest import MOST_COMMANDS, LabUnderTest, changed, lab_in_sandbox
 
@@ -131,7 +130,8 @@ def test_changed_spec_changes_exactly_that(lab: LabUnderTest, deployed: Deployed
     lab.set_group_data(*scenario.change)
     assert changed(lab.pyinfra("deploys/all.py", "--diff")) == [scenario.operation]
     if scenario.restarts:  # what its console showed before is set aside
-        standing["kvm_hosts"]["files"].append(Layout(lab.name).former_console(GUEST))
+        consoles = f"/var/lib/libvirt/images/minet-lab/{lab.name}/consoles"
+        standing["kvm_hosts"]["files"].append(f"{consoles}/{GUEST}.log.before")
         standing["kvm_hosts"]["files"].sort()
     assert lab.observe() == standing
     assert lab.in_machine(GUEST, "cat notes") == "my work\n"
