@@ -64,7 +64,7 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
         compress = ["-c", "-o", "compression_type=zstd", "-W", "-m", "4"]
         run_logged(
             toolbox.command("qemu-img", "convert", "-O", "qcow2", *compress, str(raw), str(disk)),
-            _log(recipe),
+            log_of(disk_file(recipe)),
             f"{recipe.name} image: compressing",
             progress,
             env=toolbox.env,
@@ -103,8 +103,9 @@ def _images() -> Path:
     return folder
 
 
-def _log(recipe: ImageRecipe) -> Path:
-    return _images() / f"{recipe.file_stem}.log"
+def log_of(image: Path) -> Path:
+    """Where the cache has the log of how an image was built, a disk or a root file system."""
+    return image.with_name(f"{image.name.removesuffix('.qcow2').removesuffix('.tar.gz')}.log")
 
 
 def _bootstrap(
@@ -119,7 +120,7 @@ def _bootstrap(
     progress(what)
     files = tar.with_name("files.tar")
     write_files(files, (*boot_files, *recipe.files))
-    log = _log(recipe)
+    log = log_of(rootfs_file(recipe))
     log.unlink(missing_ok=True)
     in_chroot = (f'--customize-hook=chroot "$1" sh -euc {shlex.quote(hook)}' for hook in recipe.hooks)
     options = [

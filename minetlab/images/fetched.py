@@ -3,12 +3,15 @@
 import hashlib
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from minetlab.errors import LabError
+from minetlab.files import refused
 from minetlab.images.cache import make_once, require_free_space
 from minetlab.images.progress import Heartbeat, Progress
 from minetlab.paths import cache_dir
@@ -94,7 +97,7 @@ def probe(image: FetchedImage) -> None:
         raise _unfetched(image, error) from error
 
 
-def _unfetched(image: FetchedImage, error: OSError) -> LabError:
+def _unfetched(image: FetchedImage, error: OSError | HTTPException) -> LabError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     return LabError(
         f"{image.url} cannot be fetched: {reason}", next_step="check the address and this machine's network"
@@ -113,13 +116,20 @@ def _download(image: FetchedImage, target: Path, what: str, progress: Progress) 
             require_free_space(target.parent, total / 2**30, what)
             while chunk := source.read(CHUNK):
                 digest.update(chunk)
-                file.write(chunk)
+                _write(file, chunk, target)
                 done += len(chunk)
                 heartbeat.beat(f": {done // 2**20} of {total // 2**20 or '?'} MiB")
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise _unfetched(image, error) from error
     if total and done != total:
         raise LabError(
             f"{image.url} ended after {done} of {total} bytes", next_step="run the same command again"
         )
     return digest.hexdigest()
+
+
+def _write(file: BinaryIO, chunk: bytes, path: Path) -> None:
+    try:
+        file.write(chunk)
+    except OSError as error:
+        raise refused(path, error) from error

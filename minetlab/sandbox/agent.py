@@ -30,6 +30,7 @@ def run(path: Path, program: str, *arguments: str, stdin: bytes = b"", limit: fl
     """
     latest = time.monotonic() + limit
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(limit)  # without one, it would wait for as long as another client talks
         connect(client, path)
         with cast(BinaryIO, client.makefile("rwb")) as stream:
             _synchronize(client, stream, latest)

@@ -11,6 +11,7 @@ from pathlib import Path
 from minetlab.errors import LabError
 from minetlab.files import try_lock
 from minetlab.images.cache import locked
+from minetlab.images.disk import log_of
 from minetlab.images.progress import Progress
 from minetlab.images.toolbox import toolbox_folder
 from minetlab.paths import cache_dir
@@ -113,7 +114,7 @@ def things() -> list[Cached]:
     folders = [each for each in cache.glob("booted/[!.]*") if each.is_dir()]
     tools = [each for each in cache.glob("toolbox/[!.]*") if each.is_dir()]
     return [
-        *(_cached(each, each in needed, Path(f"{each}.sha256"), each.with_suffix(".log")) for each in images),
+        *(_cached(each, each in needed, Path(f"{each}.sha256"), log_of(each)) for each in images),
         *(_cached(each, each in needed) for each in folders),
         *(_cached(each, each == toolbox_folder()) for each in tools),
     ]

@@ -1,5 +1,7 @@
 import hashlib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pydantic import ValidationError
@@ -51,6 +53,36 @@ def test_a_corrupt_cached_image_is_fetched_again(source: Path) -> None:
 def test_an_unreachable_address_is_named(source: Path) -> None:
     source.unlink()
     with pytest.raises(LabError, match=r"cannot be fetched.*No such file"):
+        fetch(image(source), print)
+
+
+class Cut(BaseHTTPRequestHandler):
+    """Says in its answer that pieces follow, and ends it in the middle of one."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"ff\r\nhalf")
+        self.close_connection = True
+
+
+def test_an_answer_that_ends_in_the_middle_is_an_error_of_the_address(source: Path) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Cut)
+    with server:
+        Thread(target=server.handle_request, daemon=True).start()
+        wanted = image(source).model_copy(update={"url": f"http://127.0.0.1:{server.server_port}/disk.qcow2"})
+        with pytest.raises(LabError, match="cannot be fetched: IncompleteRead"):
+            fetch(wanted, print)
+
+
+def test_a_full_disk_is_no_error_of_the_address(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 (fetch closes it)
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode="r": full if mode == "wb" else opened(path, mode))
+    with pytest.raises(LabError, match=r"cannot write .*: No space left on device"):
         fetch(image(source), print)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.sandbox import agent
+from minetlab.sandbox import agent, qmp
 
 Answer = Callable[[dict[str, object]], object]
 
@@ -110,3 +110,16 @@ def test_a_program_that_does_not_end_is_not_waited_for_for_ever(tmp_path: Path) 
     goes_on: Answer = lambda request: {"return": {"pid": 7, "exited": False}}  # noqa: E731
     with guest_agent(path, goes_on), pytest.raises(OSError, match="sleep has not ended after"):
         agent.run(path, "sleep", limit=0.5)
+
+
+def test_an_agent_that_has_no_room_for_us_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qmp, "LIMIT", 0.2)
+    path = tmp_path / "agent.sock"
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as first:
+        server.bind(str(path))
+        server.listen(0)
+        first.connect(str(path))
+        with pytest.raises(OSError):
+            agent.run(path, "/bin/true", limit=5)

@@ -89,6 +89,14 @@ def test_what_was_not_used_for_longest_goes_first(cache: Path) -> None:
     assert 2 * 2**20 <= freed < 3 * 2**20
 
 
+def test_the_log_of_a_root_file_system_goes_with_it(cache: Path) -> None:
+    tar = image(cache, "tp", 60)
+    for name in ("tp.qcow2", "tp.qcow2.sha256"):
+        (tar.parent / name).rename(tar.parent / name.replace("qcow2", "tar.gz"))
+    prune(print, limit=0)
+    assert left(cache) == set()
+
+
 def test_what_fits_stays(cache: Path) -> None:
     image(cache, "old", 300)
     assert prune(print, limit=1) == 0
