@@ -240,20 +240,22 @@ class Files(FactBase[dict[str, str]]):
         return {}
 
     def command(self, paths: tuple[str, ...], last: int | None = None) -> str:
-        """Print the files, each after a line with its path.
+        """Print the files, each after a line with its path; lines of a file have a blank before them.
 
         :param last: how many of the last lines; None: all.
         """
         show = "cat" if last is None else f"tail -n {last}"
-        return f'for f in {shlex.join(paths)}; do echo "@$f"; {show} "$f" 2>/dev/null; done; true'
+        # A console often ends within a line: the last sed script ends that.
+        lines = f"{show} \"$f\" 2>/dev/null | sed -e 's/^/ /' -e '$a\\'"
+        return f'for f in {shlex.join(paths)}; do echo "@$f"; {lines}; done; true'
 
     def process(self, output: list[str]) -> dict[str, str]:
         """Split the output at the paths."""
         files: dict[str, list[str]] = {}
         lines: list[str] = []
         for line in output:
-            if line.startswith("@/"):
+            if line.startswith("@"):
                 lines = files.setdefault(line[1:], [])
             else:
-                lines.append(line)
+                lines.append(line[1:])
         return {path: "\n".join(lines) + "\n" for path, lines in files.items() if lines}

@@ -37,8 +37,8 @@ def parse(output: Iterable[str]) -> Holder | None:
     lines = list(output)
     if "held" not in lines:
         return None
-    _, seconds, *said = lines
     try:
+        _, seconds, *said = lines
         return Holder(**{**json.loads(said[0]), "seconds": int(seconds)})
     except (ValueError, TypeError, IndexError):
         return Holder(run="", by="somebody", lab="?")

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
@@ -184,8 +185,10 @@ class BatchingBackend(Utf8):
         return process
 
     def together(self, commands: Iterable[str]) -> None:
-        """Have these commands fetched together too, once one of them is asked for."""
-        self._batches.append(tuple(commands))
+        """Have these commands fetched together too, once one of them is asked for; not those that were."""
+        known = {*self._outputs, *chain.from_iterable(self._batches)}
+        if batch := tuple(command for command in commands if command not in known):
+            self._batches.append(batch)
 
     def fetch(self) -> None:
         """Fetch every batch now; a machine that cannot be reached says so when it is asked."""

@@ -21,7 +21,7 @@ BOB = Holder(run="b0b", by="bob@laptop", lab="minet")
 def test_what_the_host_says_of_the_lock() -> None:
     assert parse([]) is None
     assert parse(["held", "125", BOB.line]) == Holder("b0b", "bob@laptop", "minet", 125)
-    for nothing in (["held", "1"], ["held", "1", ""], ["held", "1", "{}"], ["held", "", BOB.line]):
+    for nothing in (["held"], ["held", "1"], ["held", "1", ""], ["held", "1", "{}"], ["held", "", BOB.line]):
         assert parse(nothing) == Holder(run="", by="somebody", lab="?")
 
 

@@ -167,7 +167,7 @@ def test_a_changed_size_restarts_guests_and_says_so_first(
 def test_diff_shows_what_changes_in_the_xml(caplog: pytest.LogCaptureFixture) -> None:
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
     path = "/var/lib/libvirt/images/minet-lab/minet/specs/domain-minet-s0.xml"
-    kept = {"for f in": [f"@{path}", '  <memory unit="MiB">512</memory>']}
+    kept = {"for f in": [f"@{path}", '   <memory unit="MiB">512</memory>']}
     arguments: dict[str, Any] = {"settings": settings, "guests": guests(1), "require_kvm": False}
     responses = {**kept, STATE: answer(1), KVM: WORKING}
     with caplog.at_level("INFO"):
@@ -231,7 +231,7 @@ def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
 ) -> None:
     console = f"/var/lib/libvirt/images/minet-lab/{LAB}/consoles/minet-s1.log"
     run = ready(
-        {SSH: ADDRESSES[:1], FAILED: ["off minet-s1"], "tail -n": [f"@{console}", "No bootable device"]}
+        {SSH: ADDRESSES[:1], FAILED: ["off minet-s1"], "tail -n": [f"@{console}", " No bootable device"]}
     )
     assert run.failed
     assert "guests are not running: minet-s1" in caplog.text

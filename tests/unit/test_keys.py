@@ -1,4 +1,6 @@
 import stat
+import subprocess
+import sys
 
 from minetlab import keys
 from minetlab.model import Student
@@ -58,3 +60,39 @@ def test_a_replacement_that_was_interrupted_is_ended(tmp_path, monkeypatch):
     assert keys.student_key("course", "alice").public == new.public
     assert keys.student_key("course", "alice").private.read_text() == private
     assert keys.revoked_student_key("course", "alice") == old
+
+
+MAKE = """
+import subprocess, sys
+from minetlab import keys
+real = subprocess.run
+def run(command, **options):
+    print("made", flush=True)
+    return real(command, **options)
+subprocess.run = run
+print("ready", flush=True)
+sys.stdin.readline()
+print(keys.student_key("course", "alice").public)
+"""
+
+
+def test_two_runs_that_need_the_same_key_at_once_have_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for run in runs:
+        assert run.stdin and run.stdout and run.stdout.readline() == "ready\n"
+    for run in runs:
+        assert run.stdin
+        run.stdin.write("\n")
+        run.stdin.flush()
+    said = [run.communicate(timeout=60)[0].splitlines() for run in runs]
+    pair = keys.student_key("course", "alice")
+    of_private = subprocess.check_output(["ssh-keygen", "-y", "-f", pair.private], text=True).split()[:2]
+    assert pair.public.split()[:2] == of_private
+    assert {lines[-1] for lines in said} == {pair.public}
+    assert sum("made" in lines for lines in said) == 1

@@ -76,8 +76,22 @@ def test_unreadable_answers_fail_the_host(lines: list[str]) -> None:
 
 
 def test_files_are_split_at_their_paths() -> None:
-    files = Files().process(["@/a", "1", "2", "@/missing", "@/b", "@at the line's start"])
+    files = Files().process(["@/a", " 1", " 2", "@/missing", "@/b", " @at the line's start"])
     assert files == {"/a": "1\n2\n", "/b": "@at the line's start\n"}
+
+
+@pytest.mark.parametrize("last", [None, 2])
+def test_the_end_of_a_file_within_a_line_is_not_the_next_ones(tmp_path: Path, last: int | None) -> None:
+    consoles = {"a": "0\n1\nlogin: ", "b": "@/etc/passwd\n\n", "c": ""}
+    for name, text in consoles.items():
+        (tmp_path / name).write_text(text)
+    paths = {name: str(tmp_path / name) for name in (*consoles, "missing")}
+    command = Files().command(tuple(paths.values()), last)
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert Files().process(said.splitlines()) == {
+        paths["a"]: "0\n1\nlogin: \n" if last is None else "1\nlogin: \n",
+        paths["b"]: "@/etc/passwd\n\n",
+    }
 
 
 def test_addresses_that_answer_are_read() -> None:
