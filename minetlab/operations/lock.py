@@ -21,7 +21,7 @@ from pyinfra.context import ctx_state, host, state
 
 from minetlab.errors import LabError
 from minetlab.facts.lock import LockHolder
-from minetlab.operations import observe
+from minetlab.operations import failed_hosts, observe
 from minetlab.operations.commands import Commands, connector_arguments, fail, failure
 from minetlab.plan.lock import LOCK, Holder
 
@@ -46,6 +46,7 @@ def held(lab: str, path: str = LOCK) -> Commands:
 
     :param lab: what is deployed, for others to read.
     """
+    failed_hosts.watch(observe.this_host().state)  # every deploy takes the lock, or breaks it
     if state.is_executing and (problem := _taken(observe.this_host(), lab, path)):
         yield failure(problem)
         return
@@ -55,6 +56,7 @@ def held(lab: str, path: str = LOCK) -> Commands:
 @operation()
 def broken(path: str = LOCK) -> Commands:
     """Break the host's lock, whoever has it; their run does nothing more on this host."""
+    failed_hosts.watch(observe.this_host().state)
     holder = host.get_fact(LockHolder, path=path)
     if holder is None:
         host.noop("nobody holds the lock")

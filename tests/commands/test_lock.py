@@ -80,9 +80,11 @@ class Admins:
             (folder / name).write_text(text.format(path=str(self.lock)))
         self.folder = folder
 
-    def start(self, deploy: str = "deploy.py", work: bool = False) -> subprocess.Popen[str]:
+    def start(
+        self, deploy: str = "deploy.py", work: bool = False, options: tuple[str, ...] = ()
+    ) -> subprocess.Popen[str]:
         """Begin a run; one that works has the lock when this returns, and goes on when told so."""
-        command = [sys.executable, "-m", "pyinfra", "-y", "@local", str(self.folder / deploy)]
+        command = [sys.executable, "-m", "pyinfra", "-y", *options, "@local", str(self.folder / deploy)]
         run = subprocess.Popen(
             command,
             cwd=PROJECT_ROOT,
@@ -97,9 +99,9 @@ class Admins:
             time.sleep(0.1)
         return run
 
-    def run(self, deploy: str = "deploy.py") -> tuple[int, str]:
+    def run(self, deploy: str = "deploy.py", options: tuple[str, ...] = ()) -> tuple[int, str]:
         """One whole run: its exit status, and what it said."""
-        run = self.start(deploy)
+        run = self.start(deploy, options=options)
         output, _ = run.communicate(timeout=60)
         return run.returncode, output
 
@@ -135,8 +137,9 @@ def test_a_killed_run_leaves_no_lock(admins: Admins) -> None:
     assert admins.run()[0] == 0
 
 
-def test_a_run_whose_lock_is_broken_does_nothing_more(admins: Admins) -> None:
-    first = admins.start(work=True)
+@pytest.mark.parametrize("options", [(), ("--no-wait",)], ids=["waits", "no-wait"])
+def test_a_run_whose_lock_is_broken_does_nothing_more(admins: Admins, options: tuple[str, ...]) -> None:
+    first = admins.start(work=True, options=options)
     status, said = admins.run("unlock.py")
     assert status == 0
     assert "has been deploying" in said
@@ -145,4 +148,27 @@ def test_a_run_whose_lock_is_broken_does_nothing_more(admins: Admins) -> None:
     admins.go.touch()
     first.communicate(timeout=60)
     assert first.returncode == 1
+    assert not admins.done.exists()
+
+
+FAILING = """
+from pyinfra.operations import server
+from minetlab.operations import lock
+
+lock.held(name="Take the lock", lab="minet", path={path!r})
+server.shell(name="Ignore this", commands=["false"], _ignore_errors=True)
+server.shell(name="Fail", commands=["echo no room left >&2; exit 7"])
+server.shell(name="Work on", commands=["touch {path}.done"])
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--no-wait",)], ids=["waits", "no-wait"])
+def test_a_run_in_which_a_host_fails_has_failed_and_says_why_once(
+    admins: Admins, options: tuple[str, ...]
+) -> None:
+    (admins.folder / "failing.py").write_text(FAILING.format(path=str(admins.lock)))
+    status, said = admins.run("failing.py", options)
+    assert status == 1
+    assert said.count("no room left") == 1
+    assert "Traceback" not in said
     assert not admins.done.exists()
