@@ -23,11 +23,12 @@ from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from tests.e2e import observe
 from tests.e2e.progress import Progress
+from tests.e2e.slowness import slowness
 
 LAB = [sys.executable, "-m", "minetlab"]
 PYINFRA = [sys.executable, "-m", "pyinfra"]
 # Far above what any single command needs on two emulating cores; a hang still ends.
-LIMIT = 75 * 60
+LIMIT = 75 * 60 * slowness()
 # That a deploy with nothing to do sends to a host, however many students there are.
 MOST_COMMANDS = 40
 LONGEST_FIRST = ("test_course.py", "test_lab.py", "test_sandbox.py", "test_class.py")
@@ -139,7 +140,7 @@ class LabUnderTest:
         """Wait until a machine that boots answers SSH."""
         deadline = time.monotonic() + LIMIT
         while self.run(*LAB, "ssh", "-i", self.inventory, machine, "true", check=False).returncode:
-            assert time.monotonic() < deadline, f"{machine} does not answer after {LIMIT} s"
+            assert time.monotonic() < deadline, f"{machine} does not answer after {LIMIT:.0f} s"
             time.sleep(5)
 
     def machines(self) -> list[str]:
