@@ -73,12 +73,16 @@ It is written by the kernel's ``panic()``, initramfs-tools' shell, systemd's ``e
 kernel again where the root file system is damaged, as on a disk that was cut short.
 """
 
+REBOOTS = "Rebooting in [0-9]+ seconds"
+"""What a kernel says that panics and tries again, as those of our images do: also by ``panic()``."""
+
 _FAILED_BOOTS = """
 running=$({virsh} list --name) || exit 1
 for guest in {guests}; do
     if ! printf '%s\\n' "$running" | grep -Fqx "$guest"; then
         echo "off $guest"
-    elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {last_words}; then
+    elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {last_words} ||
+        [ "$(grep -Eac {reboots} {consoles}/"$guest".log 2>/dev/null)" -gt 1 ]; then
         echo "broken $guest"
     fi
 done
@@ -174,6 +178,7 @@ class FailedBoots(FactBase[dict[str, str]]):
             consoles=shlex.quote(Layout(lab).consoles),
             guests=shlex.join(guests),
             last_words=shlex.quote("|".join(LAST_WORDS)),
+            reboots=shlex.quote(REBOOTS),
         )
 
     def process(self, output: list[str]) -> dict[str, str]:

@@ -81,6 +81,9 @@ _KERNEL_ARGUMENTS = (
     # The other processors join at the end (docs/decisions/guests-boot-on-one-processor.md), to a kernel that
     # need not be patched for them.
     "maxcpus=1 noreplace-smp",
+    # A kernel that panics tries again after so many seconds: where QEMU emulates KVM, a panic is not always
+    # its own fault.
+    "panic=10",
     # Of Debian's list what is in use there: to hand systemd's BPF program to the kernel takes half a second.
     "lsm=landlock,lockdown,yama,apparmor",
 )

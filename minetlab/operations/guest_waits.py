@@ -25,7 +25,7 @@ WAIT_ON_HOST = 10
 """Seconds that a host waits until one of its guests answers, before it is asked what else became of them."""
 SHUTDOWN_LIMIT = 120
 """Seconds a guest may take to shut down before its power is cut."""
-CONSOLES, CONSOLE_LINES = 3, 20
+CONSOLES, CONSOLE_LINES = 3, 40
 """Guests whose console is shown where several do not come up, and lines of each."""
 ROOM = 30
 """Characters for names in a line of progress."""

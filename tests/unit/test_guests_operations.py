@@ -255,6 +255,10 @@ CONSOLES = {
     "minet-shell": "ALERT!  /dev/vda1 does not exist.  Dropping to a shell!\n(initramfs) ",
     "minet-emergency": 'You are in emergency mode. After logging in, type "journalctl -xb"',
     "minet-cut": "[   12.6] EXT4-fs error (device vda1): __ext4_find_entry:1647: inode #783",
+    "minet-again": (
+        panicked := "Kernel panic - not syncing: Fatal exception\n[ 318.2] Rebooting in 10 seconds..\n"
+    ),
+    "minet-twice": f"{panicked}Booting from Hard Disk...\n{panicked}" + "x" * 5000,
     "minet-recovered": "---[ end Kernel panic - not syncing ]---\n" + "of another boot, long ago\n" * 200,
 }
 
@@ -276,6 +280,7 @@ def test_a_guest_that_cannot_boot_is_known_by_its_console(tmp_path: Path) -> Non
         "minet-shell": "broken",
         "minet-emergency": "broken",
         "minet-cut": "broken",
+        "minet-twice": "broken",
     }
     virsh.write_text("#!/bin/sh\nexit 1")
     assert subprocess.run(asked, env={"PATH": path}, capture_output=True, check=False).returncode
