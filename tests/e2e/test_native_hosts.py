@@ -15,9 +15,11 @@ from minetlab.paths import PROJECT_ROOT
 from tests.e2e.conftest import NEEDS_NATIVE_HOSTS
 
 pytestmark = NEEDS_NATIVE_HOSTS
+# A shell has what it starts in the background ignore Ctrl-C, and the tests may have been.
 HOLD = """
-import sys, time
+import signal, time
 from benchmarks.native import native_hosts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with native_hosts(1, print) as hosts:
     print("up", hosts[0].name, hosts.folder, flush=True)
     time.sleep(600)
@@ -33,7 +35,9 @@ def state(tmp_path, monkeypatch):
 def left_of(name: str, folder: Path) -> list[str]:
     """What there still is of a native host, and of the folder and network that it was in."""
     interfaces = [path.name for path in Path("/sys/class/net").iterdir()]
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/minet-lab-native/{folder.name}")]
+    # Not Path.glob(), which fails where a group goes while it looks.
+    end = f"/minet-lab-native/{folder.name}"
+    groups = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(end)]
     processes = subprocess.run(["pgrep", "-f", "-a", name], capture_output=True, text=True, check=False)
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(folder) in line]
     return [
