@@ -82,7 +82,7 @@ for guest in {guests}; do
     if ! printf '%s\\n' "$running" | grep -Fqx "$guest"; then
         echo "off $guest"
     elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {last_words} ||
-        [ "$(grep -Eac {reboots} {consoles}/"$guest".log 2>/dev/null)" -gt 1 ]; then
+        [ "0$(grep -Eac {reboots} {consoles}/"$guest".log 2>/dev/null)" -gt 1 ]; then
         echo "broken $guest"
     fi
 done

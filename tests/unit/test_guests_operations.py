@@ -273,8 +273,9 @@ def test_a_guest_that_cannot_boot_is_known_by_its_console(tmp_path: Path) -> Non
     command = FailedBoots().command(LAB, tuple(CONSOLES)).replace(Layout(LAB).consoles, str(tmp_path))
     path = f"{tmp_path}:{os.environ['PATH']}"
     asked = ["sh", "-c", command]
-    lines = subprocess.run(asked, env={"PATH": path}, capture_output=True, text=True, check=True).stdout
-    assert FailedBoots().process(lines.splitlines()) == {
+    answer = subprocess.run(asked, env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert answer.stderr == ""
+    assert FailedBoots().process(answer.stdout.splitlines()) == {
         "minet-off": "off",
         "minet-panic": "broken",
         "minet-shell": "broken",
