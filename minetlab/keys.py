@@ -102,7 +102,7 @@ def key_pair(private: Path, comment: str) -> KeyPair:
 
 
 def _generate(private: Path, comment: str) -> None:
-    if private.exists():  # another run was quicker
+    if private.exists():  # another run was quicker, or another host of this one
         return
     new = private.with_name(f".{private.name}.{os.getpid()}")
     subprocess.run(

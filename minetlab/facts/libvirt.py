@@ -74,7 +74,7 @@ kernel again where the root file system is damaged, as on a disk that was cut sh
 """
 
 REBOOTS = "Rebooting in [0-9]+ seconds"
-"""What a kernel says that panics and tries again, as those of our images do: also by ``panic()``."""
+"""The line of a kernel that restarts after a panic, as those of our images do; also from ``panic()``."""
 
 _FAILED_BOOTS = """
 running=$({virsh} list --name) || exit 1
@@ -250,7 +250,7 @@ class Files(FactBase[dict[str, str]]):
         :param last: how many of the last lines; None: all.
         """
         show = "cat" if last is None else f"tail -n {last}"
-        # A console often ends within a line: the last sed script ends that.
+        # The last line of a console is often incomplete, as a login prompt is: the second script ends it.
         lines = f"{show} \"$f\" 2>/dev/null | sed -e 's/^/ /' -e '$a\\'"
         return f'for f in {shlex.join(paths)}; do echo "@$f"; {lines}; done; true'
 

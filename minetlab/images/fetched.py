@@ -3,10 +3,11 @@
 import hashlib
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
+from urllib.response import addinfourl
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -90,10 +91,22 @@ def probe(image: FetchedImage) -> None:
 
     :raises LabError: it would not.
     """
+    _open(image, PROBE_LIMIT).close()
+
+
+def _open(image: FetchedImage, limit: float) -> addinfourl:
     try:
-        with urllib.request.urlopen(image.url, timeout=PROBE_LIMIT):  # noqa: S310 (the pattern of url)
-            pass
-    except OSError as error:
+        response: addinfourl = urllib.request.urlopen(image.url, timeout=limit)  # noqa: S310 (the pattern of url)
+    except (OSError, HTTPException) as error:
+        raise _unfetched(image, error) from error
+    return response
+
+
+def _chunks(response: addinfourl, image: FetchedImage) -> Iterator[bytes]:
+    try:
+        while chunk := response.read(CHUNK):
+            yield chunk
+    except (OSError, HTTPException) as error:
         raise _unfetched(image, error) from error
 
 
@@ -110,26 +123,20 @@ def _download(image: FetchedImage, target: Path, what: str, progress: Progress) 
     heartbeat = Heartbeat(f"{what}: fetching", progress)
     done = 0
     progress(f"{what}: fetching")
+    response = _open(image, STALL_LIMIT)
+    total = int(response.headers.get("Content-Length") or 0)
     try:
-        with urllib.request.urlopen(image.url, timeout=STALL_LIMIT) as source, target.open("wb") as file:  # noqa: S310 (the pattern of url)
-            total = int(source.headers.get("Content-Length") or 0)
+        with response, target.open("wb") as file:
             require_free_space(target.parent, total / 2**30, what)
-            while chunk := source.read(CHUNK):
+            for chunk in _chunks(response, image):
                 digest.update(chunk)
-                _write(file, chunk, target)
+                file.write(chunk)
                 done += len(chunk)
                 heartbeat.beat(f": {done // 2**20} of {total // 2**20 or '?'} MiB")
-    except (OSError, HTTPException) as error:
-        raise _unfetched(image, error) from error
+    except OSError as error:
+        raise refused(target, error) from error
     if total and done != total:
         raise LabError(
             f"{image.url} ended after {done} of {total} bytes", next_step="run the same command again"
         )
     return digest.hexdigest()
-
-
-def _write(file: BinaryIO, chunk: bytes, path: Path) -> None:
-    try:
-        file.write(chunk)
-    except OSError as error:
-        raise refused(path, error) from error

@@ -185,7 +185,10 @@ class BatchingBackend(Utf8):
         return process
 
     def together(self, commands: Iterable[str]) -> None:
-        """Have these commands fetched together too, once one of them is asked for; not those that were."""
+        """Have these commands fetched together, too, once one of them is asked for.
+
+        Those that have been fetched, or are in another batch, are left out.
+        """
         known = {*self._outputs, *chain.from_iterable(self._batches)}
         if batch := tuple(command for command in commands if command not in known):
             self._batches.append(batch)

@@ -67,6 +67,15 @@ from minetlab.operations import lock
 
 lock.broken(name="Break it", path={path!r})
 """
+FAILING = """
+from pyinfra.operations import server
+from minetlab.operations import lock
+
+lock.held(name="Take the lock", lab="minet", path={path!r})
+server.shell(name="Ignore this", commands=["false"], _ignore_errors=True)
+server.shell(name="Fail", commands=["echo no room left >&2; exit 7"])
+server.shell(name="Work on", commands=["touch {path}.done"])
+"""
 
 
 class Admins:
@@ -76,7 +85,8 @@ class Admins:
         self.lock = folder / "lock"
         self.go = folder / "lock.go"
         self.done = folder / "lock.done"
-        for name, text in {"deploy.py": DEPLOY, "unlock.py": UNLOCK}.items():
+        deploys = {"deploy.py": DEPLOY, "unlock.py": UNLOCK, "failing.py": FAILING}
+        for name, text in deploys.items():
             (folder / name).write_text(text.format(path=str(self.lock)))
         self.folder = folder
 
@@ -151,22 +161,10 @@ def test_a_run_whose_lock_is_broken_does_nothing_more(admins: Admins, options: t
     assert not admins.done.exists()
 
 
-FAILING = """
-from pyinfra.operations import server
-from minetlab.operations import lock
-
-lock.held(name="Take the lock", lab="minet", path={path!r})
-server.shell(name="Ignore this", commands=["false"], _ignore_errors=True)
-server.shell(name="Fail", commands=["echo no room left >&2; exit 7"])
-server.shell(name="Work on", commands=["touch {path}.done"])
-"""
-
-
 @pytest.mark.parametrize("options", [(), ("--no-wait",)], ids=["waits", "no-wait"])
 def test_a_run_in_which_a_host_fails_has_failed_and_says_why_once(
     admins: Admins, options: tuple[str, ...]
 ) -> None:
-    (admins.folder / "failing.py").write_text(FAILING.format(path=str(admins.lock)))
     status, said = admins.run("failing.py", options)
     assert status == 1
     assert said.count("no room left") == 1

@@ -79,7 +79,7 @@ def test_an_answer_that_ends_in_the_middle_is_an_error_of_the_address(source: Pa
 
 
 def test_a_full_disk_is_no_error_of_the_address(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 (fetch closes it)
+    full = Path("/dev/full").open("wb")  # noqa: SIM115 (fetch closes it, which is where it notices)
     opened = Path.open
     monkeypatch.setattr(Path, "open", lambda path, mode="r": full if mode == "wb" else opened(path, mode))
     with pytest.raises(LabError, match=r"cannot write .*: No space left on device"):

@@ -393,14 +393,3 @@ def test_lab_up_says_where_the_site_is(tmp_path: Path, monkeypatch: pytest.Monke
     ]
     lab = LAB.model_copy(update={"container_hosts": (*LAB.container_hosts, *real)})
     assert sites(lab) == ["http://192.0.2.7:80/", "http://ct3:8080/"]
-
-
-@pytest.mark.parametrize("port", [None, 0, 80, 8080])
-def test_ports(port: int | None) -> None:
-    assert ContainerHostSettings(portal_port=port).portal_port == port
-
-
-@pytest.mark.parametrize("port", [-1, 20000, 65536])
-def test_ports_that_cannot_be(port: int) -> None:
-    with pytest.raises(ValueError, match="portal_port"):
-        ContainerHostSettings(portal_port=port)
