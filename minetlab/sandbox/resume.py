@@ -17,8 +17,11 @@ from minetlab.sandbox.machine import Machine
 SCRIPTS = TEMPLATES / "sandbox-agent"
 PREPARE = (SCRIPTS / "prepare.sh").read_text()
 RESUME = (SCRIPTS / "resume.sh").read_text()
-PREPARE_LIMIT, RESUME_LIMIT = 120.0, 30.0
-"""Seconds for each script, times the accelerator's slowness; some 20 and 3 are usual for tcg."""
+PREPARE_LIMIT, RESUME_LIMIT, CLOCKS_LIMIT = 120.0, 30.0, 12.0
+"""Seconds for each script, and for each of the two questions about guests' clocks within the second.
+
+Times the accelerator's slowness; some 20, 3 and 1 are usual for tcg.
+"""
 ANSWER_LIMIT = 2.0
 """Seconds for the agent to say that it is there, times the accelerator's slowness."""
 
@@ -63,8 +66,8 @@ def _resume(machine: Machine, accelerator: Accelerator, *arguments: str, stdin: 
     qmp.execute(machine.qmp_socket, "cont")
     limit = RESUME_LIMIT * accelerator.slowness
     agent.run(machine.agent_socket, "true", limit=limit)  # what it takes to answer is not in the time below
-    words = ("sh", "-c", RESUME, "resume.sh", f"{time.time():.3f}", *arguments)
-    agent.run(machine.agent_socket, *words, stdin=stdin, limit=limit)
+    words = ("sh", "-c", RESUME, "resume.sh", f"{time.time():.3f}", f"{CLOCKS_LIMIT * accelerator.slowness}")
+    agent.run(machine.agent_socket, *words, *arguments, stdin=stdin, limit=limit)
 
 
 def answers(machine: Machine, accelerator: Accelerator) -> bool:

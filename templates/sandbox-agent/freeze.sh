@@ -12,7 +12,7 @@ kill "$(cat $timer 2>/dev/null)" 2>/dev/null || true # of a run that was killed
 echo $$ >/run/minetlab-stopping.pid                  # resume.sh ends this if it is not done by then
 trap 'rm -f /run/minetlab-stopping.pid' EXIT
 programs() {
-    for process in $(find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} +); do
+    for process in $(find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} + 2>/dev/null); do
         if readlink "/proc/$process/exe" >/dev/null; then # a program, and no thread of the kernel
             echo "$process"
         fi

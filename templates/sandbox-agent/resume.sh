@@ -1,11 +1,13 @@
 #!/bin/sh
 # Run in a sandbox host as soon as a saved state of it goes on.
-# Arguments: the time, in seconds since 1970. Where the host is to become another one than that which was saved: `new`
-# and the inventory's groups that it is of; standard input is then a tar archive of who it is.
+# Arguments: the time, in seconds since 1970; the seconds that guests may take to have their clocks set. Where the host is
+# to become another one than that which was saved: `new` and the inventory's groups that it is of; standard input is then
+# a tar archive of who it is.
 set -eu
 
 date --utc --set="@$1" >/dev/null
-shift
+limit=$2
+shift 2
 
 # freeze.sh has had the guests stand still, or still does: the run that wanted it was interrupted.
 for process in /run/minetlab-stopping.pid /run/minetlab-stopped-for.pid; do
@@ -13,7 +15,7 @@ for process in /run/minetlab-stopping.pid /run/minetlab-stopped-for.pid; do
     rm -f $process
 done
 if [ -d /sys/fs/cgroup/machine.slice ]; then
-    find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} + | xargs -r kill -CONT 2>/dev/null || true
+    find /sys/fs/cgroup/machine.slice -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -CONT 2>/dev/null || true
 fi
 rm -f /run/minetlab-stopped
 
@@ -40,10 +42,11 @@ fi
 
 # Guests have slept as long as their host. libvirtd may have ended meanwhile, for want of anybody who asks it something.
 if ls /run/libvirt/qemu/*.pid >/dev/null 2>&1; then
-    running=$(timeout 20 virsh --quiet --connect qemu:///system list --name)
+    running=$(timeout "$limit" virsh --quiet --connect qemu:///system list --name)
     wrong=$(mktemp)
     for guest in $running; do
-        timeout 20 virsh --quiet --connect qemu:///system domtime "$guest" --now >/dev/null 2>&1 || echo "$guest" >>"$wrong" &
+        timeout "$limit" virsh --quiet --connect qemu:///system domtime "$guest" --now >/dev/null 2>&1 ||
+            echo "$guest" >>"$wrong" &
     done
     wait
     guests=$(xargs <"$wrong")

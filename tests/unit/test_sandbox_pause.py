@@ -128,7 +128,7 @@ def test_guests_whose_clock_cannot_be_set_are_named(
     guest = tmp_path / "libvirt" / "qemu" / "minet-alice.pid"
     guest.parent.mkdir(parents=True)
     guest.touch()
-    words = ["sh", "-c", placed_in(tmp_path, RESUME), "resume.sh", "0"]
+    words = ["sh", "-c", placed_in(tmp_path, RESUME), "resume.sh", "0", "20"]
     done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == bool(silent)
     named = done.stderr.removeprefix("the clocks of these guests are not set: ").split()
@@ -148,7 +148,7 @@ def test_guests_that_were_being_stopped_go_on_whoever_was_interrupted(
         group.mkdir()
         (group / "cgroup.procs").write_text(f"{guest.pid}\n")
         (tmp_path / "minetlab-stopping.pid").write_text(f"{freezing.pid}\n")
-        words = ["sh", "-c", placed_in(tmp_path, RESUME), "resume.sh", "0"]
+        words = ["sh", "-c", placed_in(tmp_path, RESUME), "resume.sh", "0", "20"]
         subprocess.run(words, check=True, timeout=60)
         assert freezing.wait(10) == -signal.SIGTERM
         assert "(stopped)" not in Path(f"/proc/{guest.pid}/status").read_text()
