@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,10 @@ NEEDS_NATIVE_HOSTS = [
 ]
 # It writes to a file: whoever reads the output of the test run may have been killed with it.
 REMOVE = 'cat; "$0" -m minetlab sandbox rm >"$1/removing.log" 2>&1 && rm -rf "$1"'
+CONSOLES = (
+    "date --utc; find /var/lib/libvirt/images/minet-lab -path '*/consoles/*'"
+    r" -printf '\n%TT %p\n' -exec tail -n 25 {} \;"
+)
 LOOKS = {
     "kvm_hosts": ("hv1", observe.kvm_host),
     "container_hosts": ("ct1", observe.container_host),
@@ -58,6 +62,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return item.get_closest_marker("long") is not None, place.get(item.path.name, len(place))
 
     items.sort(key=order)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a test that failed say what its guests' consoles showed last: a panic is told nowhere else."""
+    report = yield
+    if report.failed:
+        fixtures = getattr(item, "funcargs", {}).values()
+        for lab in {id(lab): lab for lab in fixtures if isinstance(lab, LabUnderTest)}.values():
+            report.sections.append((f"Ends of the consoles of {lab.folder}", lab.consoles()))
+    return report
 
 
 @dataclass
@@ -142,6 +157,17 @@ class LabUnderTest:
         while self.run(*LAB, "ssh", "-i", self.inventory, machine, "true", check=False).returncode:
             assert time.monotonic() < deadline, f"{machine} does not answer after {LIMIT:.0f} s"
             time.sleep(5)
+
+    def consoles(self) -> str:
+        """The last lines of each guest's console, as far as its host answers."""
+        command: list[str | Path] = ["ssh", "-F", self.ssh_config, "-o", "BatchMode=yes", "hv1", CONSOLES]
+        try:
+            shown = subprocess.run(
+                command, capture_output=True, timeout=120 * slowness(), check=False, stdin=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired:
+            return "the host does not answer"
+        return (shown.stdout + shown.stderr).decode(errors="replace")
 
     def machines(self) -> list[str]:
         """The names of all hosts, guests and containers of the lab."""
