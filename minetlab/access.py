@@ -6,6 +6,7 @@ Options are those of ssh_config(5), where the first value that is found for an o
 
 import os
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,10 @@ FOR_ALL = {
     "ControlMaster": "auto",
     "ControlPersist": "60",
 }
+# A guest that is emulated inside an emulated host has been silent for more than a minute, on a busy machine.
+FOR_EMULATED = {"ServerAliveCountMax": "20"}
+LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
+"""What it means that ssh has failed and says nothing, as it does where ServerAliveCountMax is reached."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,22 @@ def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
     return path
 
 
+def end_shared_connections(lab: str, machines: Iterable[str]) -> None:
+    """End the shared connections to machines that are not what they were.
+
+    A guest that has gone back to a snapshot knows nothing of them: whoever used one would wait until
+    ssh gives it up.
+
+    :param machines: their aliases; one without a shared connection is passed over.
+    """
+    config = config_path(lab)
+    if not config.exists():
+        return
+    for machine in machines:
+        command = ["ssh", "-F", str(config), "-O", "exit", "--", machine]
+        subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
 def render(blocks: Iterable[Block], sockets: Path) -> str:
     """The configuration's text.
 
@@ -138,7 +159,7 @@ def render(blocks: Iterable[Block], sockets: Path) -> str:
     lines = ["# Written by minet-lab at each use: changes are lost."]
     for block in blocks:
         lines += ["", f"Host {block.alias}"]
-        options = {**block.options, **FOR_ALL, "ControlPath": f"{_file(sockets)}/%C"}
+        options = {**FOR_ALL, **block.options, "ControlPath": f"{_file(sockets)}/%C"}
         lines += [f"    {option} {word(option, value)}" for option, value in options.items()]
         if block.own_configuration:
             # With -F, ssh reads neither of them by itself.
@@ -186,6 +207,7 @@ def inner_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Blo
         "HostKeyAlias": machine.name,
         "UserKnownHostsFile": _file(known_hosts),
         "StrictHostKeyChecking": "yes",
+        **(FOR_EMULATED if machine.host.startswith(SANDBOX) else {}),
     }
     return Block(machine.name, options)
 
@@ -212,6 +234,7 @@ def _sandbox_block(name: str) -> Block | None:
             "IdentitiesOnly": "yes",
             "UserKnownHostsFile": _file(reached.known_hosts),
             "StrictHostKeyChecking": "yes",
+            **FOR_EMULATED,
         },
     )
 

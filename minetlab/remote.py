@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from minetlab.access import alias_of, ssh_command
+from minetlab.access import LOST, alias_of, ssh_command
 from minetlab.plan import Container, Guest
 
 Machine = Guest | Container
@@ -83,7 +83,7 @@ def problem_of(status: int, said: str, limit: float) -> str:
     :param said: what it printed.
     """
     if status == UNREACHABLE:
-        return f"no answer: {last_line(said) or 'ssh ended with 255'}"
+        return f"no answer: {last_line(said) or LOST}"
     if status == NOT_IN_TIME:
         return f"not done within {limit:g} s"
     return f"exit status {status}" if status else ""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from minetlab import inventory
+from minetlab.access import end_shared_connections
 from minetlab.cli import deploy, verify
 from minetlab.plan import allocate
 
@@ -13,8 +14,11 @@ def change(inventory_file: Path, what: str, logins: list[str]) -> bool:
     :raises LabError: one of them is not in the roster; nothing has been touched then.
     """
     lab = inventory.load(inventory.read(inventory_file))
-    inventory.of_students(lab, allocate(lab), logins)
-    return deploy.run(inventory_file, f"deploys/{what}.py", {inventory.CHOSEN: ",".join(logins)})
+    chosen = inventory.of_students(lab, allocate(lab), logins)
+    done = deploy.run(inventory_file, f"deploys/{what}.py", {inventory.CHOSEN: ",".join(logins)})
+    names = [guest.name for guest in chosen.guests] + [each.name for each in chosen.containers]
+    end_shared_connections(lab.name, names)
+    return done
 
 
 def change_and_verify(inventory_file: Path, what: str, logins: list[str]) -> bool:

@@ -1,18 +1,19 @@
 """Operations on the machines of some students, which leave those of all others alone."""
 
 import re
+import shlex
 import time
 from collections.abc import Iterable
 from functools import partial
 
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab.errors import LabError
 from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, failure
+from minetlab.operations.commands import Commands, attempt, failure
 from minetlab.operations.docker import unanswered
 from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
@@ -94,6 +95,7 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
         return
     for name in sorted(names):
         yield virsh("snapshot-revert", name, had[name][-1], "--running")
+        yield FunctionCommand(attempt, (_set_clock(name), []), {})
 
 
 def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObserved) -> Commands:
@@ -125,6 +127,16 @@ def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], dict[
 def _taken(snapshot: str) -> int:
     """When one of ours was taken; 0 for that of an older version, which does not say."""
     return int(snapshot.partition("-")[2] or 0)
+
+
+def _set_clock(guest: str) -> StringCommand:
+    """Have a guest take its host's time: its own goes on from when the snapshot was taken."""
+    problem = f"{guest} has its snapshot's time, as its guest agent does not answer: set it there, with date"
+    return StringCommand(
+        "for _ in 1 2 3; do timeout 60",
+        virsh("domtime", guest, "--now"),
+        f">/dev/null 2>&1 && exit; sleep 1; done; echo {shlex.quote(problem)} >&2; exit 1",
+    )
 
 
 def _not_running(guests: list[Guest]) -> LabError:

@@ -17,6 +17,8 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
+from minetlab.access import LOST
+
 LIMIT = 600.0
 """A command that prints nothing for so many seconds is given up, unless it is run with another limit.
 
@@ -112,7 +114,7 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             return super().run_ssh(command)
         except RuntimeError as error:
             said = [line for line in error.args[0].stderr.splitlines() if line.strip()]
-            raise self._unreachable(said[-1] if said else "ssh ended with 255") from None
+            raise self._unreachable(said[-1] if said else LOST) from None
 
     def _unreachable(self, reason: str) -> UnreachableError:
         self._failure = UnreachableError(

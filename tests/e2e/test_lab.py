@@ -1,6 +1,7 @@
 """The main job, as an administrator lives through it: each step on the lab as it was deployed."""
 
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +153,8 @@ def test_a_student_goes_back_to_a_snapshot_and_then_gets_new_machines(
     lab.in_machine(GUEST, "echo after >notes; sync")
     lab.lab("revert", "--inventory", lab.inventory, "alice")
     assert lab.in_machine(GUEST, "cat notes") == "before\n"
+    asked = time.time()
+    assert asked - 2 < float(lab.in_machine(GUEST, "date +%s")) < time.time() + 2, "the snapshot's time"
     lab.in_machine(CONTAINER, "echo after >~/notes")
     lab.lab("reset", "--inventory", lab.inventory, "alice")
     assert "notes" not in lab.in_machine(GUEST, "ls") + lab.in_machine(CONTAINER, "ls")

@@ -11,10 +11,11 @@ import pytest
 from minetlab import access, specs
 from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
-from minetlab.keys import lab_key, student_key
+from minetlab.keys import key_pair, lab_key, student_key
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.specs import seed
+from tests.unit.ssh_server import SshServer
 
 REAL = "hv1.example.org"
 
@@ -114,6 +115,40 @@ def test_a_host_is_reached_as_pyinfra_reaches_it(state: Path) -> None:
     seen = as_ssh_reads(write(host), "hv1")
     assert (seen["hostname"], seen["port"], seen["user"]) == ("192.0.2.7", "2222", "admin")
     assert seen["identityfile"] in {"/keys/50%% sure", "/keys/50% sure"}
+
+
+def test_emulated_machines_may_be_silent_for_longer(state: Path) -> None:
+    """A real host and its guests are given up after a minute."""
+    config = write(kvm_host())
+    assert as_ssh_reads(config, "course-alice")["serveralivecountmax"] == "4"
+    with_sandbox = access.inner_block(allocate(lab_of("@sandbox/hv1")).guests[0], Path("key"), Path("known"))
+    config.write_text(access.render([with_sandbox], Path("/run/x")))
+    assert as_ssh_reads(config, "course-alice")["serveralivecountmax"] == "20"
+
+
+def test_shared_connections_end_and_others_are_passed_over(state: Path, tmp_path: Path) -> None:
+    host_key, key = key_pair(tmp_path / "host", "hv1"), lab_key("course")
+    server = SshServer("admin", str(host_key.private), key.public)
+    options = {
+        "ssh_hostname": "127.0.0.1",
+        "ssh_port": server.port,
+        "ssh_user": "admin",
+        "ssh_key": key.private,
+        "ssh_known_hosts_file": tmp_path / "known",
+    }
+    config = write(kvm_host("hv1", **options))
+    access.end_shared_connections("another-lab", ["hv1"])  # has no configuration yet
+
+    def shared() -> bool:
+        return not subprocess.run(["ssh", "-F", config, "-O", "check", "hv1"], check=False).returncode
+
+    try:
+        subprocess.run(["ssh", "-F", config, "-N", "-f", "hv1"], check=True, timeout=60)
+        assert shared()
+        access.end_shared_connections("course", ["course-alice", "hv1"])
+        assert not shared()
+    finally:
+        server.close()
 
 
 def test_what_a_host_leaves_open_comes_from_the_users_own_configuration() -> None:

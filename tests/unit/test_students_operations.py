@@ -1,6 +1,7 @@
 """Operations on some students' machines: what they do to those, and that they do nothing to the others."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from minetlab.model import ContainerLimits
 from minetlab.operations import docker, students
 from minetlab.operations import guests as guest_operations
-from tests.unit.fake_host import Run, run_operation
+from tests.unit.fake_host import Run, run_by_a_host, run_operation
 from tests.unit.guests import LAB, SETTINGS, answer, guests
 from tests.unit.test_docker_operations import CONTAINERS, container_lines
 from tests.unit.test_docker_operations import STATE as DOCKER
@@ -22,7 +23,7 @@ ONE = ALL[:1]
 NEIGHBOURS = {guest.name for guest in ALL[1:]}
 
 
-def run(operation: Any, responses: dict[str, list[str]], **arguments: Any) -> Run:
+def run(operation: Any, responses: dict[str, Any], **arguments: Any) -> Run:
     return run_operation(operation, {**responses, KVM: WORKING}, lab=LAB, **arguments)
 
 
@@ -123,8 +124,36 @@ def test_a_guest_goes_back_to_its_snapshot() -> None:
     lines = ["@minet-s0", "lab", "lab-1700000000", "lab-999999999", "later"]
     for there, name in ((lines, "lab-1700000000"), (["@minet-s0", "lab"], "lab")):
         result = run(students.revert, {STATE: answer(3), SNAPSHOTS: there}, guests=ONE)
-        (reverted,) = result.commands[2:]
+        reverted, clock = result.commands[2:]
         assert reverted.endswith(f"snapshot-revert minet-s0 {name} --running")
+        assert "domtime minet-s0 --now" in clock
+
+
+def test_a_clock_that_cannot_be_set_is_said_and_the_next_guest_goes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    silent = {"success": False, "stderr": ["minet-s0 has its snapshot's time"]}
+    responses: dict[str, Any] = {
+        "domtime minet-s0": silent,
+        STATE: answer(3),
+        SNAPSHOTS: ["@minet-s0", "lab-1", "", "@minet-s1", "lab-1"],
+    }
+    result = run(students.revert, responses, guests=ALL[:2])
+    assert not result.failed
+    assert len([command for command in result.commands if "snapshot-revert" in command]) == 2
+    assert "minet-s0 has its snapshot's time" in caplog.text
+
+
+def test_a_guest_is_asked_again_to_set_its_clock(tmp_path: Path) -> None:
+    """The agent of one answers at the second question; that of the other, which has none, never."""
+    unanswered = "echo 'error: Guest agent is not responding' >&2; exit 1"
+    late = f"[ -e {tmp_path}/asked ] && exit; touch {tmp_path}/asked; {unanswered}"
+    assert run_by_a_host(students._set_clock("minet-s0"), late, tmp_path).returncode == 0
+    never = run_by_a_host(students._set_clock("minet-s1"), unanswered, tmp_path)
+    assert (never.returncode, never.stdout) == (1, "")
+    assert never.stderr.splitlines() == [
+        "minet-s1 has its snapshot's time, as its guest agent does not answer: set it there, with date"
+    ]
 
 
 def test_without_a_snapshot_nothing_is_reverted_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
