@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -48,8 +49,8 @@ FOR_ALL = {
     "ControlMaster": "auto",
     "ControlPersist": "60",
 }
-# A guest that is emulated inside an emulated host has been silent for more than a minute, on a busy machine.
-FOR_EMULATED = {"ServerAliveCountMax": "20"}
+# A guest that is emulated inside an emulated host can be silent for more than a minute.
+FOR_SANDBOX = {"ServerAliveCountMax": "20"}
 LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
 """What it means that ssh has failed and says nothing, as it does where ServerAliveCountMax is reached."""
 
@@ -148,7 +149,8 @@ def end_shared_connections(lab: str, machines: Iterable[str]) -> None:
         return
     for machine in machines:
         command = ["ssh", "-F", str(config), "-O", "exit", "--", machine]
-        subprocess.run(command, capture_output=True, timeout=60, check=False)
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(command, capture_output=True, timeout=60, check=False)
 
 
 def render(blocks: Iterable[Block], sockets: Path) -> str:
@@ -207,7 +209,7 @@ def inner_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Blo
         "HostKeyAlias": machine.name,
         "UserKnownHostsFile": _file(known_hosts),
         "StrictHostKeyChecking": "yes",
-        **(FOR_EMULATED if machine.host.startswith(SANDBOX) else {}),
+        **(FOR_SANDBOX if machine.host.startswith(SANDBOX) else {}),
     }
     return Block(machine.name, options)
 
@@ -234,7 +236,7 @@ def _sandbox_block(name: str) -> Block | None:
             "IdentitiesOnly": "yes",
             "UserKnownHostsFile": _file(reached.known_hosts),
             "StrictHostKeyChecking": "yes",
-            **FOR_EMULATED,
+            **FOR_SANDBOX,
         },
     )
 

@@ -18,9 +18,9 @@ SCRIPTS = TEMPLATES / "sandbox-agent"
 PREPARE = (SCRIPTS / "prepare.sh").read_text()
 RESUME = (SCRIPTS / "resume.sh").read_text()
 PREPARE_LIMIT, RESUME_LIMIT, CLOCKS_LIMIT = 120.0, 30.0, 12.0
-"""Seconds for each script, and for each of the two questions about guests' clocks within the second.
+"""Seconds for prepare.sh, for resume.sh, and for each of the two virsh commands that resume.sh waits for.
 
-Times the accelerator's slowness; some 20, 3 and 1 are usual for tcg.
+They are multiplied by the accelerator's slowness; some 20, 3 and 1 are usual for tcg.
 """
 ANSWER_LIMIT = 2.0
 """Seconds for the agent to say that it is there, times the accelerator's slowness."""

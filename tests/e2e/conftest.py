@@ -160,7 +160,7 @@ class LabUnderTest:
 
     def consoles(self) -> str:
         """The last lines of each guest's console, as far as its host answers."""
-        command: list[str | Path] = ["ssh", "-F", self.ssh_config, "-o", "BatchMode=yes", "hv1", CONSOLES]
+        command = access.ssh_command(self.ssh_config, "hv1", CONSOLES)
         try:
             shown = subprocess.run(
                 command, capture_output=True, timeout=120 * slowness(), check=False, stdin=subprocess.DEVNULL
