@@ -1,5 +1,6 @@
 """The TPs that are done in guests: reading their folders, and the guest image that has them."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from minetlab.course.sheet import steps
 from minetlab.errors import LabError
 from minetlab.images.guest import guest_recipe
 from minetlab.model import DebianImage
+from minetlab.paths import TEMPLATES
 from minetlab.tp_images import FOLDER
 
 VM = 'kvm = true\npackages = ["qemu-system-x86"]\n'
@@ -92,6 +94,59 @@ def test_docker_comes_with_its_images_and_does_not_run_at_the_boot(debian: int) 
     for unit in ("docker.service", "containerd.service", "apparmor.service"):
         assert unit in text.partition("systemctl disable ")[2].partition(";")[0]
     assert "systemctl enable docker.socket" in text
+    (unit_file,) = [file for file in recipe.files if "containerd.service.d" in file.path]
+    assert "TimeoutStartSec=infinity" in unit_file.content
+
+
+@pytest.fixture
+def docker_program(tmp_path: Path) -> Path:
+    """The guests' ``docker``, which knows one image and calls a program of the test as Docker."""
+    for folder in ("images", "imported"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "images" / "conteneur.instructions").write_text("CMD sh\n")
+    (tmp_path / "images" / "conteneur.tar.zst").write_bytes(b"")
+    (tmp_path / "imported" / ".lock").touch()
+    program = tmp_path / "docker"
+    text = (TEMPLATES / "guest-docker/usr/local/bin/docker").read_text()
+    for there, here in (
+        ("/usr/bin/docker", f"{tmp_path}/real-docker"),
+        ("/usr/local/share/tp-images", f"{tmp_path}/images"),
+        ("/var/lib/tp-images", f"{tmp_path}/imported"),
+        ("start_limit=15m", "start_limit=1s"),
+    ):
+        assert there in text
+        text = text.replace(there, here)
+    program.write_text(text)
+    program.chmod(0o755)
+    return program
+
+
+def real_docker(program: Path, script: str) -> None:
+    real = program.parent / "real-docker"
+    real.write_text(f'#!/bin/sh\necho "$@" >>{program.parent}/calls\n{script}\n')
+    real.chmod(0o755)
+
+
+def test_a_docker_that_does_not_start_is_said_and_not_waited_for_for_ever(docker_program: Path) -> None:
+    real_docker(docker_program, "sleep 60")
+    done = subprocess.run(
+        [docker_program, "run", "conteneur"], check=False, capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 1
+    assert "Docker ne démarre pas" in done.stderr
+    assert (docker_program.parent / "calls").read_text() == "version\n"
+
+
+def test_an_image_is_imported_before_the_first_command_that_names_it(docker_program: Path) -> None:
+    real_docker(docker_program, "cat >/dev/null")
+    for _ in range(2):
+        subprocess.run([docker_program, "run", "conteneur"], check=True, input=b"", timeout=50)
+    assert (docker_program.parent / "calls").read_text().splitlines() == [
+        "version",
+        "import --change=CMD sh - conteneur",
+        "run conteneur",
+        "run conteneur",
+    ]
 
 
 def test_an_unknown_tp_names_the_known_ones(tmp_path: Path) -> None:
