@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minetlab import processors
+from minetlab.sandbox import list_hosts
 from minetlab.sandbox.lifecycle import available_memory
 
 OUTPUT = "MINETLAB_TEST_OUTPUT"
@@ -48,6 +49,8 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     output.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, OUTPUT: str(output)}
     console = Console()
+    if not fast:
+        _name_what_slows(console)
     table = Table("stage", "result", "seconds", "processors busy")
     files: dict[str, float] = {}
     failed = False
@@ -66,6 +69,15 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     console.print("The slowest files:", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
     console.print(f"What each test has shown: {output}", soft_wrap=True)
     return int(failed)
+
+
+def _name_what_slows(console: Console) -> None:
+    """Say which hosts of the user's own labs compute meanwhile."""
+    if running := ", ".join(host.name for host in list_hosts() if host.pid):
+        console.print(
+            f"Running: {running}. This slows the end-to-end tests; ./lab sandbox stop suspends them.",
+            soft_wrap=True,
+        )
 
 
 def labs_side_by_side(cores: int, memory: int) -> int:

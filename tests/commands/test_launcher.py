@@ -196,6 +196,12 @@ def test_only_all_of_the_tests_want_a_browser(
     assert (" chromium" in checkout.installed[-1]) is browser
 
 
+@pytest.mark.parametrize("words", [("test",), ("test", "--fast")])
+def test_tests_unpack_kernels(checkout: Checkout, words: tuple[str, ...]) -> None:
+    assert checkout.run("root", *words).returncode == 0
+    assert " xz-utils" in checkout.installed[-1]
+
+
 def test_completion_asks_nobody_and_sets_nothing_up(checkout: Checkout) -> None:
     done = checkout.run("root", _LAB_COMPLETE="complete_bash")
     assert (done.returncode, done.stdout, checkout.installed) == (0, "lab \n", [])

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from minetlab.paths import PROJECT_ROOT
+
 SSHD_CONFIG = """\
 Include /etc/ssh/sshd_config.d/*.conf
 HostKey /etc/ssh/host_key
@@ -40,7 +42,11 @@ for each in passwd group login.defs nsswitch.conf pam.d security skel ld.so.cach
     cp --recursive --no-dereference "/etc/$each" "$1/etc" || true # who is not root cannot read all of it
 done
 mount --bind "$1/etc" /etc
+mkdir "$1/project"
+mount --bind "$2" "$1/project"
 for folder in /run /home /var/lib /var/log /usr/local/bin; do mount -t tmpfs -o mode=755 none $folder; done
+# A clone below /home, and where the tests' environment is in it.
+[ -e "$2" ] || { mkdir -p "$2"; mount --bind "$1/project" "$2"; }
 sed -i 's|^root:.*|root:x:0:0:root:/home/root:/bin/sh|' /etc/passwd
 mkdir -m 700 /home/root
 [ ! -e /usr/bin/virsh ] || mount --bind /dev/null /usr/bin/virsh
@@ -109,7 +115,7 @@ def private_host(folder: Path) -> Iterator[PrivateHost]:
         (folder / name).write_text(content)
     apart = [*as_root, "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     process = subprocess.Popen(
-        ["unshare", *apart, "sh", "-c", START, "sh", folder], env={**os.environ, "PATH": PATH}
+        ["unshare", *apart, "sh", "-c", START, "sh", folder, PROJECT_ROOT], env={**os.environ, "PATH": PATH}
     )
     try:
         log = folder / "sshd.log"

@@ -13,10 +13,13 @@ import typer.main
 from minetlab.cli.app import app
 
 # What typer shows help with (rich looks whether attr is there), what it reads a command's options with,
-# and beginnings of what each start of Python imports.
+# and beginnings of what each start of Python imports (Debian's own has a sitecustomize).
 TO_SHOW = {"typer", "rich", "attr", "markdown_it", "mdurl", "pygments", "annotated_doc", "shellingham"}
 TO_READ = {"pydantic", "pydantic_core", "annotated_types", "typing_inspection", "typing_extensions"}
-TO_START = ("__main__", "_distutils_hack", "__editable__", "_sysconfigdata", "minetlab")
+TO_START = (
+    *("__main__", "_distutils_hack", "__editable__", "_sysconfigdata", "sitecustomize", "usercustomize"),
+    "minetlab",
+)
 # Of ours, the declarations and what is in them.
 OURS = {
     "minetlab",
