@@ -8,6 +8,7 @@ starts for them is witnessed, with its arguments.
 import base64
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -154,6 +155,13 @@ def test_cards_and_export_show_no_key_and_no_password(
     assert not [file for file in written if any(trace in file.read_bytes() for trace in hashes)]
 
 
+def files_with(host: PrivateHost, text: str) -> list[str]:
+    """The host's own files that have this text: the clone may lie below its /home, too."""
+    look = f"find /etc /home /run /var/lib /usr/local/bin -path {shlex.quote(str(PROJECT_ROOT))} -prune"
+    grep = f"xargs --null grep -lF {shlex.quote(text)}"
+    return host.prints(f"{look} -o -type f -print0 | {grep}; true").splitlines()
+
+
 def test_a_deploy_and_a_rotation_show_no_key_and_no_password(
     command: Command, lab: Lab, host: PrivateHost, witness: Path, tmp_path: Path
 ) -> None:
@@ -182,14 +190,14 @@ def test_a_deploy_and_a_rotation_show_no_key_and_no_password(
     assert shown(said + witnessed(witness, "ssh", "ssh-keygen", Path(sys.executable).name), known) == []
     assert exposed(tmp_path, known) == []
     # The containers' own keys are on the host, and nobody but their owner reads them, or gets that far.
-    found = host.prints("grep -rlF 'PRIVATE KEY' /etc /home /run /var/lib /usr/local/bin").splitlines()
+    found = files_with(host, "PRIVATE KEY")
     folder = "/var/lib/minet-lab/minet/access"
     assert f"{folder}/minet-alice-processus/host_key" in found
     assert {Path(file).name for file in found} == {"host_key"}
     modes = host.prints(f"stat -c %a {' '.join(found)} {folder}").split()
     assert set(modes) == {"400", "600", "700"}
     # So are the hashes, which only the web server reads, www-data; passwords are not there at all.
-    found = host.prints("grep -rlF '$2b$' /etc /home /run /var/lib /usr/local/bin").splitlines()
+    found = files_with(host, "$2b$")
     users = {f"{folder}/minet-portal/{name}" for name in ("eleves", "formateur")}
     assert set(found) == users
     assert set(host.prints(f"stat -c '%a %u' {' '.join(users)}").splitlines()) == {"400 33"}
