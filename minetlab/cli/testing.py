@@ -72,7 +72,7 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
 
 
 def _name_what_slows(console: Console) -> None:
-    """Say which hosts of the user's own labs compute meanwhile."""
+    """Name the running sandbox hosts of the user: they slow the tests down."""
     if running := ", ".join(host.name for host in list_hosts() if host.pid):
         console.print(
             f"Running: {running}. This slows the end-to-end tests; ./lab sandbox stop suspends them.",

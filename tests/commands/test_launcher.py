@@ -197,7 +197,7 @@ def test_only_all_of_the_tests_want_a_browser(
 
 
 @pytest.mark.parametrize("words", [("test",), ("test", "--fast")])
-def test_tests_unpack_kernels(checkout: Checkout, words: tuple[str, ...]) -> None:
+def test_the_tests_want_xz(checkout: Checkout, words: tuple[str, ...]) -> None:
     assert checkout.run("root", *words).returncode == 0
     assert " xz-utils" in checkout.installed[-1]
 

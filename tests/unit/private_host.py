@@ -45,7 +45,7 @@ mount --bind "$1/etc" /etc
 mkdir "$1/project"
 mount --bind "$2" "$1/project"
 for folder in /run /home /var/lib /var/log /usr/local/bin; do mount -t tmpfs -o mode=755 none $folder; done
-# A clone below /home, and where the tests' environment is in it.
+# A clone below one of these folders stays visible, and with it the tests' environment.
 [ -e "$2" ] || { mkdir -p "$2"; mount --bind "$1/project" "$2"; }
 sed -i 's|^root:.*|root:x:0:0:root:/home/root:/bin/sh|' /etc/passwd
 mkdir -m 700 /home/root

@@ -1,6 +1,8 @@
 """The TPs that are done in guests: reading their folders, and the guest image that has them."""
 
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -128,13 +130,30 @@ def real_docker(program: Path, script: str) -> None:
 
 
 def test_a_docker_that_does_not_start_is_said_and_not_waited_for_for_ever(docker_program: Path) -> None:
-    real_docker(docker_program, "sleep 60")
+    real_docker(docker_program, "exec sleep 60")
     done = subprocess.run(
         [docker_program, "run", "conteneur"], check=False, capture_output=True, text=True, timeout=50
     )
     assert done.returncode == 1
     assert "Docker ne démarre pas" in done.stderr
     assert (docker_program.parent / "calls").read_text() == "version\n"
+
+
+def test_ctrl_c_ends_the_wait_for_docker(docker_program: Path) -> None:
+    docker_program.write_text(docker_program.read_text().replace("start_limit=1s", "start_limit=1m"))
+    real_docker(docker_program, "exec sleep 60")
+    terminal, ours = os.openpty()
+    with subprocess.Popen(
+        ["setsid", "--ctty", docker_program, "run", "conteneur"], stdin=ours, stdout=ours, stderr=ours
+    ) as waiting:
+        while not (docker_program.parent / "calls").exists():
+            assert waiting.poll() is None
+            time.sleep(0.01)
+        os.write(terminal, b"\x03")
+        waiting.wait(timeout=30)
+    assert waiting.returncode
+    os.close(terminal)
+    os.close(ours)
 
 
 def test_an_image_is_imported_before_the_first_command_that_names_it(docker_program: Path) -> None:
