@@ -6,9 +6,9 @@ from pathlib import Path
 from benchmarks import boot_storm, creation, lab_up, scale
 from benchmarks.compare.part import Comparison
 from benchmarks.part import FILE, FOLDER, Options, Part
-from minetlab.errors import LabError
-from minetlab.files import make_folder
 from minetlab.images import Progress
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder
 
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 PARTS: tuple[Part, ...] = (lab_up.PART, Comparison(), creation.PART, boot_storm.PART, scale.PART)

@@ -21,10 +21,10 @@ from benchmarks.native import native_hosts
 from benchmarks.native.lab import logins
 from benchmarks.numbers import spread
 from benchmarks.part import Options, Simple
-from minetlab.errors import LabError
-from minetlab.files import make_folder
 from minetlab.images import Progress
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder
+from minetlab.util.paths import PROJECT_ROOT
 
 OPERATIONS: dict[tuple[str, Verb], str] = {
     ("guests", "create"): "Run the students' guests",

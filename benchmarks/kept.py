@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minetlab.errors import LabError
-from minetlab.files import write_private
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.errors import LabError
+from minetlab.util.files import write_private
+from minetlab.util.paths import PROJECT_ROOT
 
 Row = dict[str, Any]
 """One measurement: what was measured, and what came of it, each by its name."""

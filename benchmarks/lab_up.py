@@ -18,9 +18,9 @@ from benchmarks.numbers import number, spread
 from benchmarks.part import FOLDER, Options, Simple
 from benchmarks.sandbox_lab import write_sandbox_lab
 from benchmarks.timeline import Span, figure, spans
-from minetlab.errors import LabError
 from minetlab.images import Progress
-from minetlab.paths import PROJECT_ROOT, state_dir
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT, state_dir
 
 LAB = [sys.executable, "-m", "minetlab"]
 SANDBOX = [*LAB, "sandbox"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 
 _COLUMNS = "login,name,email,ssh_key,group,language\n"
 _STUDENTS = (

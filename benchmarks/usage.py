@@ -14,8 +14,8 @@ from threading import Thread
 
 from benchmarks.kept import Row
 from benchmarks.native import NativeHosts
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 PEAK_EVERY = 0.02
 """Seconds between two looks at how much memory a process has had."""

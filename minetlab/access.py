@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Self
 
 from minetlab import inventory
-from minetlab.errors import LabError
-from minetlab.files import write_private
 from minetlab.inventory import InventoryHost
 from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.model import Lab
-from minetlab.paths import state_dir
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.tp_images import USER as TP_USER
+from minetlab.util.errors import LabError
+from minetlab.util.files import write_private
+from minetlab.util.paths import state_dir
 
 SANDBOX = "@sandbox/"
 SSH = "@ssh/"

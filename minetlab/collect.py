@@ -17,11 +17,11 @@ from typing import IO, cast
 
 from minetlab import remote
 from minetlab.access import ssh_command
-from minetlab.files import refused
-from minetlab.limits import MIB, Limits
 from minetlab.plan import Container
 from minetlab.remote import Machine
 from minetlab.tp_images import HOME
+from minetlab.util.files import refused
+from minetlab.util.limits import MIB, Limits
 
 MOST_WORDS = 10_000
 """Bytes of what a machine says beside what it sends."""

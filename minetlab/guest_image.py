@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from minetlab import guest_tps
-from minetlab.errors import LabError
 from minetlab.images import FetchedImage, Progress, build_disk, fetch
 from minetlab.images.cache import checksum_file
 from minetlab.model import DebianImage, GuestImage, UrlImage
+from minetlab.util.errors import LabError
 
 QCOW2_MAGIC = b"QFI\xfb"
 

@@ -14,7 +14,6 @@ from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
 from minetlab import reading, record
-from minetlab.errors import LabError
 from minetlab.model import (
     ContainerHost,
     ContainerHostSettings,
@@ -29,7 +28,8 @@ from minetlab.model import (
 from minetlab.model.base import Frozen
 from minetlab.plan import Plan, allocate
 from minetlab.plan.lookup import suggestion
-from minetlab.plan.naming import named
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 CHOSEN = "students"

@@ -5,9 +5,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.files import alone, write_private
 from minetlab.model import Student
-from minetlab.paths import state_dir
+from minetlab.util.files import alone, write_private
+from minetlab.util.paths import state_dir
 
 ADMIN = "lab"
 

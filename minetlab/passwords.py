@@ -6,9 +6,9 @@ from pathlib import Path
 
 import bcrypt
 
-from minetlab.errors import LabError
-from minetlab.files import alone, make_folder, write_private
-from minetlab.paths import state_dir
+from minetlab.util.errors import LabError
+from minetlab.util.files import alone, make_folder, write_private
+from minetlab.util.paths import state_dir
 
 INSTRUCTOR = "formateur"
 """The account's name; a student of that login is let in elsewhere, so the two never meet."""

@@ -9,12 +9,12 @@ from math import ceil
 from pathlib import Path
 
 from minetlab import access
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan.portal import STATUS_FILE, status_folder
 from minetlab.remote import UNREACHABLE, last_line
 from minetlab.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
+from minetlab.util.errors import LabError
 
 SAID: Mapping[str, tuple[str, str]] = {
     RUNNING: ("good", "en marche"),

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from minetlab.errors import LabError
-from minetlab.files import alone
 from minetlab.model import Record, decode, parse_record
+from minetlab.util.errors import LabError
+from minetlab.util.files import alone
 
 FILE = "allocation.csv"
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from minetlab.errors import LabError
-from minetlab.files import alone, rewrite
+from minetlab.util.errors import LabError
+from minetlab.util.files import alone, rewrite
 
 
 def change(path: Path, changed: Callable[[bytes], bytes]) -> None:

@@ -15,7 +15,7 @@ from minetlab.plan.layout import Layout, overlay, seed_named
 from minetlab.plan.libvirt_state import METADATA, Reservation
 from minetlab.plan.network_diff import NetworkSpec
 from minetlab.plan.seed import Seed
-from minetlab.render import render
+from minetlab.util.render import render
 
 
 def pool_xml(lab: str) -> str:

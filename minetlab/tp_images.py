@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from minetlab.errors import LabError
 from minetlab.images import SUITES, ImageFile, ImageRecipe
 from minetlab.images.recipe import files_of
 from minetlab.model.base import Frozen
 from minetlab.model.tp_image import HomeFile, TpImage
-from minetlab.paths import PROJECT_ROOT, TEMPLATES
 from minetlab.plan.tp_images import ImageSpec
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 
 FOLDER = PROJECT_ROOT / "tp"
 USER, UID, HOME, SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks.compare.rows import VERBS, Kind, Load, Verb
 from benchmarks.native import NativeHost, NativeHosts
-from minetlab.errors import LabError
-from minetlab.images.process import run
+from minetlab.util.errors import LabError
+from minetlab.util.process import run
 
 ON_HOST = "/opt/bench"
 """Where the files of ``on_host`` are on each host."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.compare.contestant import HERE
 from minetlab.images import Progress
 from minetlab.images.cache import locked
-from minetlab.images.process import at_the_latest_on_exit, run, run_logged
-from minetlab.paths import cache_dir
+from minetlab.util.paths import cache_dir
+from minetlab.util.process import at_the_latest_on_exit, run, run_logged
 
 _LOCK = HERE / "peers.lock"
 # Pure Python, for a host, whose Debian has what is compiled: PyYAML, Jinja, libvirt-python.

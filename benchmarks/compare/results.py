@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.compare.rows import VERBS, Kind, Load, Verb
 from benchmarks.kept import write
 from benchmarks.numbers import Spread, spread
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 
 @dataclass(frozen=True)

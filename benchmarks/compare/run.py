@@ -15,10 +15,10 @@ from benchmarks.compare.timing import settle, timed
 from benchmarks.kept import machine
 from benchmarks.native import NativeHosts, firmware_image, native_hosts
 from minetlab import tp_images
-from minetlab.errors import LabError
-from minetlab.files import make_folder
 from minetlab.images import Progress, build_rootfs
-from minetlab.images.process import run
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder
+from minetlab.util.process import run
 
 TP_IMAGE = "processus"
 HOST_PACKAGES = (

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import IO
 
 from benchmarks.compare.contestant import Command
-from minetlab import processors
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util import processors
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 LAST_WORDS = 1500
 """Characters of a failed command's output that are kept."""

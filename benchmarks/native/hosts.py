@@ -19,11 +19,11 @@ from benchmarks.native import keeper
 from benchmarks.native.machine import USER, Machine
 from benchmarks.native.root import native_root
 from minetlab import keys
-from minetlab.errors import LabError
-from minetlab.files import make_folder, write_private
-from minetlab.images.process import run, tail
-from minetlab.images.progress import Heartbeat, Progress
-from minetlab.paths import PROJECT_ROOT, state_dir
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder, write_private
+from minetlab.util.paths import PROJECT_ROOT, state_dir
+from minetlab.util.process import run, tail
+from minetlab.util.progress import Heartbeat, Progress
 
 BOOT_LIMIT = 180.0
 """Seconds that all of them may take to boot; alone, one takes three."""

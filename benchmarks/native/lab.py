@@ -9,13 +9,13 @@ from typing import Any
 
 from benchmarks.native.hosts import NativeHosts
 from benchmarks.native.machine import USER
-from minetlab.files import make_folder
 from minetlab.images import Progress
 from minetlab.images.cache import make_once
-from minetlab.images.process import run
 from minetlab.images.toolbox import ensure_toolbox
 from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS
-from minetlab.paths import cache_dir
+from minetlab.util.files import make_folder
+from minetlab.util.paths import cache_dir
+from minetlab.util.process import run
 
 # cli; hlt; and again: a guest whose firmware finds this to boot is done, and its emulator idles.
 _BOOT_RECORD = b"\xfa\xf4\xeb\xfc".ljust(510, b"\0") + b"\x55\xaa"

@@ -7,11 +7,11 @@ from pathlib import Path
 from minetlab import access
 from minetlab.cards.logins import Jump, Login
 from minetlab.cards.words import Language
-from minetlab.errors import LabError
-from minetlab.files import make_folder, write_private
 from minetlab.keys import student_key
 from minetlab.model import Student
-from minetlab.render import render
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder, write_private
+from minetlab.util.render import render
 
 CONFIG, KNOWN_HOSTS, KEY, README = "ssh_config", "known_hosts", "id_ed25519", "README.txt"
 

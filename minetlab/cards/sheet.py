@@ -9,9 +9,9 @@ from markupsafe import Markup, escape
 from minetlab.cards.folder import command, home_of
 from minetlab.cards.logins import Login
 from minetlab.cards.words import WORDS, Language, Words
-from minetlab.errors import LabError
 from minetlab.model import Student
-from minetlab.render import render
+from minetlab.util.errors import LabError
+from minetlab.util.render import render
 
 # Level M can be read though 15 % of it is damaged (ISO/IEC 18004): by a fold, or by coffee.
 ERROR_CORRECTION = "m"

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from minetlab.cli.app import app
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 __all__ = ["main"]
 

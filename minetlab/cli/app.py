@@ -13,7 +13,7 @@ from typer.main import get_group
 from minetlab.cards.words import Language
 from minetlab.cli import day, names
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 
 class _Sandbox(TyperGroup):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT, state_dir
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT, state_dir
 
 
 def run(

@@ -12,11 +12,11 @@ from minetlab.cards import sheet
 from minetlab.cards.folder import write_folder
 from minetlab.cards.logins import logins_of, reached
 from minetlab.cards.words import Language
-from minetlab.errors import LabError
-from minetlab.files import write_private
 from minetlab.model import Lab, Student
 from minetlab.plan.lookup import suggestion
-from minetlab.render import render
+from minetlab.util.errors import LabError
+from minetlab.util.files import write_private
+from minetlab.util.render import render
 
 URL = re.compile(r"https?://\S{1,500}")
 

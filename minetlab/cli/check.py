@@ -10,9 +10,9 @@ from rich.table import Table
 
 from minetlab.access import DescribedLab
 from minetlab.cli.options import typed
-from minetlab.errors import LabError
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import Preflight, preflight
+from minetlab.util.errors import LabError
 
 COLOURS = {
     Severity.OK: "green",

@@ -8,9 +8,9 @@ from rich import filesize
 from minetlab import inventory, reach, remote
 from minetlab.access import DescribedLab
 from minetlab.collect import Collected, Errand, collect
-from minetlab.errors import LabError
-from minetlab.files import make_folder
-from minetlab.limits import Limits
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder
+from minetlab.util.limits import Limits
 
 STUDENTS_AT_ONCE = 4
 

@@ -8,7 +8,7 @@ import typer
 from minetlab.cards.words import Language
 from minetlab.cli import names
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
-from minetlab.limits import MIB, Limits
+from minetlab.util.limits import MIB, Limits
 
 app = typer.Typer()
 

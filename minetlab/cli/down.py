@@ -7,8 +7,8 @@ from rich.console import Console
 from minetlab.access import DescribedLab
 from minetlab.cli import collect, deploy, students
 from minetlab.leftovers import leftovers
-from minetlab.limits import Limits
-from minetlab.plan.naming import named
+from minetlab.util.limits import Limits
+from minetlab.util.naming import named
 
 SHOWN = 12
 """Things of a host that are named; of more, there are so many."""

@@ -6,11 +6,11 @@ import typer
 
 from minetlab import inventory, reach, remote
 from minetlab.access import DescribedLab
-from minetlab.errors import LabError
 from minetlab.plan import Plan
 from minetlab.plan.lookup import suggestion
-from minetlab.plan.naming import named
 from minetlab.remote import Answer, Machine
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 
 def run(

@@ -6,9 +6,9 @@ import typer
 
 from minetlab.access import DescribedLab
 from minetlab.export import ansible, containerlab
-from minetlab.files import make_folder, write_private
 from minetlab.plan.topology import topology
 from minetlab.report.picture import svg
+from minetlab.util.files import make_folder, write_private
 
 SSH_CONFIG, ANSIBLE, JSON, PICTURE = "ssh_config", "ansible.yml", "topology.json", "topology.svg"
 

@@ -14,11 +14,11 @@ import typer
 from minetlab import inventory
 from minetlab.access import DescribedLab
 from minetlab.cli.sandbox import checkpoints_of, hosts_of, progress_of
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
-from minetlab.paths import PROJECT_ROOT, state_dir
 from minetlab.sandbox import checkpoint, list_hosts
 from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT, state_dir
 
 NAME = "lab-up"
 CODE = ("deploys", "minetlab", "templates", "tp")

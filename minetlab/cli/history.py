@@ -5,9 +5,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from minetlab.course.changes import Past, Run
-from minetlab.errors import LabError
-from minetlab.files import make_folder, write_private
-from minetlab.paths import state_dir
+from minetlab.util.errors import LabError
+from minetlab.util.files import make_folder, write_private
+from minetlab.util.paths import state_dir
 
 
 def path_of(lab: str, inventory: Path, *, everything: bool) -> Path:

@@ -10,12 +10,12 @@ import typer
 from minetlab import reach
 from minetlab.access import DescribedLab, alias_of
 from minetlab.cli.options import typed
-from minetlab.errors import LabError
 from minetlab.facts.libvirt import VIRSH, LibvirtState
 from minetlab.plan import Guest
 from minetlab.plan.lookup import alias_meant, guest_meant
 from minetlab.plan.off import start, why
 from minetlab.status import ask
+from minetlab.util.errors import LabError
 
 # virsh(1): --escape is telnet's ^] by default.
 HOW_TO_LEAVE = (

@@ -7,7 +7,7 @@ import typer
 
 from minetlab import reading
 from minetlab.cli.options import DEFAULT_INVENTORY
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 if TYPE_CHECKING:
     from minetlab.access import DescribedLab

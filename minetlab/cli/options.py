@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from minetlab import reading
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 
 def _begun(context: typer.Context, inventory: Path) -> Path:

@@ -10,11 +10,11 @@ from minetlab import inventory, record, roster
 from minetlab.cli import deploy, verify
 from minetlab.cli.options import typed
 from minetlab.cli.students import change
-from minetlab.errors import LabError
 from minetlab.model import Student, roster_edit
 from minetlab.model.student import SSH_KEY_TYPES
 from minetlab.plan import allocate
 from minetlab.plan.recording import without_student
+from minetlab.util.errors import LabError
 
 LONGEST_KEY = 20_000
 

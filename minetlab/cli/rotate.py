@@ -9,10 +9,10 @@ import typer
 from minetlab import access, inventory, keys, passwords, rotation
 from minetlab.cli import deploy
 from minetlab.cli.options import typed
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import Lab
 from minetlab.plan import Plan, allocate
+from minetlab.util.errors import LabError
 
 
 def run(inventory_file: Path, login: str) -> None:

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from minetlab import inventory
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
-from minetlab.errors import LabError
-from minetlab.paths import state_dir
 from minetlab.sandbox import HostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import Machine
+from minetlab.util.errors import LabError
+from minetlab.util.paths import state_dir
 
 app = typer.Typer()
 PREFIX = "@sandbox/"

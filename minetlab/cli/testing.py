@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 from rich.console import Console
 from rich.table import Table
 
-from minetlab import processors
 from minetlab.sandbox import list_hosts
 from minetlab.sandbox.lifecycle import available_memory
+from minetlab.util import processors
 
 OUTPUT = "MINETLAB_TEST_OUTPUT"
 """The variable that tells tests where to leave what is worth keeping."""

@@ -15,7 +15,7 @@ from minetlab.cli import history
 from minetlab.course.changes import Check, Outcome, Run
 from minetlab.course.evidence import Evidence, Observation, Verdict
 from minetlab.course.measurements import Costs, Series
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 from minetlab.verification.versions import Read, versions_of
 
 WORKERS = 4

@@ -2,8 +2,8 @@
 
 from minetlab.images.disk import build_disk, build_rootfs
 from minetlab.images.fetched import FetchedImage, fetch
-from minetlab.images.progress import Progress
 from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, RootfsArchive, Suite
+from minetlab.util.progress import Progress
 
 __all__ = [
     "SUITES",

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from minetlab import files
-from minetlab.errors import LabError
-from minetlab.images.process import at_the_latest_on_exit, run
-from minetlab.images.progress import Heartbeat, Progress
+from minetlab.util import files
+from minetlab.util.errors import LabError
+from minetlab.util.process import at_the_latest_on_exit, run
+from minetlab.util.progress import Heartbeat, Progress
 
 LOCK_LIMIT = 1800.0
 """Seconds to wait for another run: longer than any build takes on a slow line."""

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from minetlab.images.cache import make_once, require_free_space
 from minetlab.images.mmdebstrap import mmdebstrap
-from minetlab.images.process import run, run_logged
-from minetlab.images.progress import Progress
 from minetlab.images.recipe import ImageFile, ImageRecipe
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.paths import cache_dir
+from minetlab.util.paths import cache_dir
+from minetlab.util.process import run, run_logged
+from minetlab.util.progress import Progress
 
 SECTOR = 512
 PARTITION_START = 2**20

@@ -11,11 +11,11 @@ from urllib.response import addinfourl
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from minetlab.errors import LabError
-from minetlab.files import refused
 from minetlab.images.cache import make_once, require_free_space
-from minetlab.images.progress import Heartbeat, Progress
-from minetlab.paths import cache_dir
+from minetlab.util.errors import LabError
+from minetlab.util.files import refused
+from minetlab.util.paths import cache_dir
+from minetlab.util.progress import Heartbeat, Progress
 
 STALL_LIMIT = 60.0
 """Seconds without a byte after which a download is given up."""

@@ -6,7 +6,7 @@ What is done to it, and why: docs/decisions/guests-boot-in-two-steps.md.
 from collections.abc import Iterable
 
 from minetlab.images.recipe import NO_TIMER_CHECK, SUITES, ImageRecipe, files_of
-from minetlab.paths import TEMPLATES
+from minetlab.util.paths import TEMPLATES
 
 DISK_GIB = 3
 """Room for the packages; the guest grows the root file system to the disk that it really gets."""

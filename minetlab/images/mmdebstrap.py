@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from minetlab.errors import LabError
-from minetlab.images.process import run_logged
-from minetlab.images.progress import Progress
+from minetlab.util.errors import LabError
+from minetlab.util.process import run_logged
+from minetlab.util.progress import Progress
 
 
 def mmdebstrap(

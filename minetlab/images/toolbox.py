@@ -12,9 +12,9 @@ from pathlib import Path
 
 from minetlab.images.cache import locked, require_free_space
 from minetlab.images.mmdebstrap import mmdebstrap
-from minetlab.images.process import at_the_latest_on_exit, run
-from minetlab.images.progress import Progress
-from minetlab.paths import cache_dir
+from minetlab.util.paths import cache_dir
+from minetlab.util.process import at_the_latest_on_exit, run
+from minetlab.util.progress import Progress
 
 SUITE = "trixie"
 _BACKPORTS = f"{SUITE}-backports"

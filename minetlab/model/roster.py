@@ -4,9 +4,9 @@ import re
 
 from pydantic import ValidationError
 
-from minetlab.errors import LabError
 from minetlab.model.student import Student, derive_login
 from minetlab.model.table import Problem, Row, read_table, refusal
+from minetlab.util.errors import LabError
 
 COLUMNS = tuple(Student.model_fields)
 # The last is what an OpenSSH private key begins with in base64, should its first line have been left out.

@@ -4,10 +4,10 @@ import csv
 import io
 from collections.abc import Mapping
 
-from minetlab.errors import LabError
 from minetlab.model.roster import COLUMNS, fields_of, parse_roster
 from minetlab.model.student import Student
 from minetlab.model.table import Table, decode, read_table
+from minetlab.util.errors import LabError
 
 BOM = "\ufeff"
 

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 SEPARATORS = ",;\t"
 Lines = tuple[int, int]

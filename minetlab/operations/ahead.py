@@ -6,7 +6,7 @@ from gevent import spawn
 from gevent.lock import BoundedSemaphore
 from pyinfra.context import state
 
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 _turn = BoundedSemaphore(1)
 """One build at a time, whoever wants it: hosts of the sandbox need a processor as well."""

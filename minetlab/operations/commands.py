@@ -10,7 +10,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import state
 
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 Commands: TypeAlias = Generator[PyinfraCommand, None, None]
 

@@ -12,7 +12,6 @@ from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import tp_images
-from minetlab.errors import LabError
 from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.model import ContainerLimits
 from minetlab.model.settings import AddressPool
@@ -41,8 +40,9 @@ from minetlab.plan.daemon import (
     merged,
     pools_setting,
 )
-from minetlab.plan.naming import named
-from minetlab.render import render
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
+from minetlab.util.render import render
 
 START_LIMIT = 300
 """Seconds dockerd may take to come up; under emulation it takes some 20."""

@@ -9,15 +9,15 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import state as current
 
-from minetlab.errors import LabError
 from minetlab.facts.libvirt import ActiveDomains, FailedBoots, Files, SshAnswers
-from minetlab.images.progress import Heartbeat
 from minetlab.operations import observe
 from minetlab.operations.commands import attempt, fail
 from minetlab.operations.shell import virsh_side_by_side
 from minetlab.plan.boots import Boots, boot_limit
 from minetlab.plan.layout import Layout
-from minetlab.plan.naming import named
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
+from minetlab.util.progress import Heartbeat
 
 POLL_INTERVAL = 2.0
 """Seconds between two looks at the host, where it cannot be told to wait itself."""

@@ -10,7 +10,6 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
 from minetlab import guest_image, specs
-from minetlab.errors import LabError
 from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
 from minetlab.model import KvmHostSettings, Network
@@ -26,8 +25,9 @@ from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import IMAGES, Layout, overlay
 from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.plan.naming import named
 from minetlab.plan.off import SETTING
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 
 @operation()

@@ -7,7 +7,6 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab import specs
-from minetlab.errors import LabError
 from minetlab.facts.jump import JumpState
 from minetlab.model import Lab
 from minetlab.operations.commands import Commands, failure
@@ -25,6 +24,7 @@ from minetlab.plan.jump import (
     settings,
     settings_file,
 )
+from minetlab.util.errors import LabError
 
 # While sshd reads its configuration again it refuses connections, and the next of ours may follow at once.
 _ANSWERS = """\

@@ -5,13 +5,13 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab.errors import LabError
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import install_text
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import Layout
-from minetlab.render import render
+from minetlab.util.errors import LabError
+from minetlab.util.render import render
 
 DEVICE_LIMIT = 60
 """Seconds udev may take to make /dev/kvm once the module is loaded; some on an emulated host."""

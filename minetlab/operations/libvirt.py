@@ -10,7 +10,6 @@ from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import specs
-from minetlab.errors import LabError
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.model import Network
 from minetlab.operations import observe
@@ -20,6 +19,7 @@ from minetlab.plan import Guest
 from minetlab.plan.layout import ROOT, Layout
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Pool
 from minetlab.plan.network_diff import NetworkChanges, NetworkSpec, ReservationUpdate, compare
+from minetlab.util.errors import LabError
 
 
 @operation()

@@ -19,11 +19,11 @@ from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 from pyinfra.context import ctx_state, host, state
 
-from minetlab.errors import LabError
 from minetlab.facts.lock import LockHolder
 from minetlab.operations import failed_hosts, observe
 from minetlab.operations.commands import Commands, connector_arguments, fail, failure
 from minetlab.plan.lock import LOCK, Holder
+from minetlab.util.errors import LabError
 
 PATIENCE = 5
 """Seconds to wait for a lock: a run that has ended is noticed within :data:`PULSE`."""

@@ -9,7 +9,6 @@ from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 from pyinfra.context import ctx_host, host, state
 
-from minetlab.errors import LabError
 from minetlab.facts.docker import DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
@@ -17,6 +16,7 @@ from minetlab.operations.commands import Commands
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.util.errors import LabError
 
 T = TypeVar("T")
 

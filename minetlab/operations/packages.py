@@ -6,10 +6,10 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab.errors import LabError
 from minetlab.facts.packages import DebianPackages
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, failure
+from minetlab.util.errors import LabError
 
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--option=DPkg::Lock::Timeout=300")
 

@@ -5,7 +5,6 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab import specs
-from minetlab.errors import LabError
 from minetlab.facts.docker import AccessFiles, PortalSites
 from minetlab.model import Lab
 from minetlab.operations import observe
@@ -26,6 +25,7 @@ from minetlab.plan.portal import (
     users_folder,
 )
 from minetlab.portal import server, site
+from minetlab.util.errors import LabError
 
 
 @operation()

@@ -10,7 +10,6 @@ from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab.errors import LabError
 from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, attempt, failure
@@ -21,8 +20,9 @@ from minetlab.plan import Container, Guest
 from minetlab.plan.containers import access_folder
 from minetlab.plan.layout import Layout, is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.plan.naming import named
 from minetlab.plan.off import start, why
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 OURS = re.compile(r"lab(-\d+)?")
 """The names of our snapshots, with the time at which each was taken, in seconds since 1970."""

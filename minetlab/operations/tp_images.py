@@ -10,7 +10,6 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab import tp_images
-from minetlab.errors import LabError
 from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
@@ -19,6 +18,7 @@ from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import DockerObserved, superseded, uploads_folder
 from minetlab.plan.tp_images import ImageSpec
+from minetlab.util.errors import LabError
 
 ROOM_FACTOR = 7
 """Of the compressed file's size: itself, its files, three times as big, and as much again to work with."""

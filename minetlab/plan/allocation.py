@@ -11,10 +11,10 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeVar
 from uuid import UUID, uuid5
 
-from minetlab.errors import LabError
 from minetlab.model import ContainerHost, KvmHost, Lab, Placement, Student
 from minetlab.plan.places import Wish, settle, shortage
 from minetlab.plan.spread import hash_of, spread, without_room
+from minetlab.util.errors import LabError
 
 NAMESPACE = UUID("6b1f0f4e-2f2c-4a6e-9a52-6d1f4f1d7c11")
 # QEMU's and libvirt's own prefix, from the locally administered range.

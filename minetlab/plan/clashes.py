@@ -11,8 +11,8 @@ from minetlab.plan.daemon import MEND, SAME_POOLS, contested, foreign_pools
 from minetlab.plan.findings import GROUP_DATA, Finding, Subject
 from minetlab.plan.host_state import Route
 from minetlab.plan.layout import Layout
-from minetlab.plan.naming import named
 from minetlab.plan.portal import container_name
+from minetlab.util.naming import named
 
 # Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.
 DOCKERS = re.compile(r"docker0|br-[0-9a-f]{12}|dbr-.+")

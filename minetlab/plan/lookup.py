@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from minetlab.errors import LabError
 from minetlab.plan.allocation import Guest, Plan
+from minetlab.util.errors import LabError
 
 FEW = 8
 """As many names as one reads in an error message."""

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from minetlab.errors import LabError
 from minetlab.model import Record
 from minetlab.model.record import collision
 from minetlab.plan.spread import hash_of
+from minetlab.util.errors import LabError
 
 Place = tuple[str, int]
 """A host, and an address or a port there."""

@@ -2,9 +2,9 @@
 
 from operator import attrgetter
 
-from minetlab.errors import LabError
 from minetlab.model import Lab, Placement, Record
 from minetlab.plan.allocation import Plan, is_of
+from minetlab.util.errors import LabError
 
 
 def placements(plan: Plan) -> tuple[Placement, ...]:

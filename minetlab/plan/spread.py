@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from math import log
 
-from minetlab.errors import LabError
-from minetlab.plan.naming import named
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 Capacities = Mapping[str, int | None]
 """By host: how many students it has room for; None: any number."""

@@ -2,8 +2,8 @@
 
 from sphinx.application import Sphinx
 
-from minetlab.paths import TEMPLATES
 from minetlab.portal.lexer import SheetLexer
+from minetlab.util.paths import TEMPLATES
 
 language = "fr"
 extensions = ["myst_parser"]

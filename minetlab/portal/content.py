@@ -10,10 +10,10 @@ from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.jump import jump_account, leads_to_guests
 from minetlab.plan.topology import topology
 from minetlab.portal.sheets import Sheet
-from minetlab.render import render
 from minetlab.report.picture import svg
 from minetlab.report.words import counted, listed
 from minetlab.tp_images import USER
+from minetlab.util.render import render
 
 KEY = "~/.ssh/tp"
 SANDBOX = "sandbox"

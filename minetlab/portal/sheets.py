@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from minetlab.course.sheet import claims, steps
-from minetlab.errors import LabError
 from minetlab.model import Lab
 from minetlab.tp_images import FOLDER, IN_CONTAINERS
+from minetlab.util.errors import LabError
 
 Place = Literal["container", "guest"]
 _HEAD = re.compile(r"# TP — (.+)\n\n\*\*But :\*\* ((?:.+\n)+)")

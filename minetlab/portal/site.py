@@ -9,12 +9,12 @@ from pathlib import Path
 
 from minetlab.images import Progress
 from minetlab.images.cache import make_once
-from minetlab.images.process import run_logged
 from minetlab.model import Lab
-from minetlab.paths import TEMPLATES, cache_dir
 from minetlab.plan import Plan
 from minetlab.portal import content, sheets
 from minetlab.portal.sheets import Sheet
+from minetlab.util.paths import TEMPLATES, cache_dir
+from minetlab.util.process import run_logged
 
 FORMAT = 1
 """Raise it when the same content becomes another site."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from minetlab import guest_image, guest_tps, tp_images
 from minetlab.access import alias_of
-from minetlab.errors import LabError
 from minetlab.images import FetchedImage
 from minetlab.images.cache import checksum_file, require_free_space
 from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
@@ -15,11 +14,12 @@ from minetlab.images.mmdebstrap import mode
 from minetlab.model import DebianImage, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
 from minetlab.plan.findings import Finding, Severity
-from minetlab.plan.naming import named
 from minetlab.portal import server
 from minetlab.preflight.hosts import Look
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 HERE = "this machine"
 IMAGES = "images"

@@ -8,7 +8,6 @@ from pathlib import Path
 from pyinfra.api.exceptions import FactProcessError
 
 from minetlab import access, status
-from minetlab.errors import LabError
 from minetlab.facts.preflight import HostState
 from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.model import Lab
@@ -19,6 +18,7 @@ from minetlab.plan.preflight import findings, room
 from minetlab.remote import UNREACHABLE, last_line
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
+from minetlab.util.errors import LabError
 
 NO_WORD = "no word why"
 SYSTEM_MEMORY = 512

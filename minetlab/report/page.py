@@ -11,10 +11,10 @@ from markupsafe import Markup
 from minetlab.course.claims import Claim
 from minetlab.course.evidence import Evidence, Finding, Verdict, by_machine, findings, worst
 from minetlab.plan.topology import PlacedHost, Topology
-from minetlab.render import render
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.picture import svg
+from minetlab.util.render import render
 
 
 @dataclass(frozen=True)

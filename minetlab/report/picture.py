@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from minetlab.course.evidence import Verdict
 from minetlab.plan.topology import PlacedHost, PlacedMachine, PlacedNetwork, Topology
-from minetlab.render import render
 from minetlab.report.words import CONNECTORS, INSIDE, ROLES, WORDS, Word, counted
+from minetlab.util.render import render
 
 # Pixels. Two small hosts stand side by side; a host of a whole class takes the width for itself.
 WIDTH, HALF, GAP, PAD = 1260, 620, 14, 16

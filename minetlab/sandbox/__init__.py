@@ -3,12 +3,12 @@
 import sys
 from dataclasses import dataclass
 
-from minetlab.errors import LabError
 from minetlab.sandbox import replace
 from minetlab.sandbox.lifecycle import connect, remove, start, stop
 from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
 from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec, spec_of
+from minetlab.util.errors import LabError
 
 __all__ = [
     "Connection",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from minetlab.images.cache import locked
-from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox
+from minetlab.util.progress import Progress
 
 # All that QEMU can emulate, AMD-V included, but for what only costs time where nothing is real: page tables'
 # fifth level, guards that kernels pass at every entry, and instructions that copy byte by byte where they are

@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from minetlab.errors import LabError
 from minetlab.images.cache import checksum_file, is_intact, locked, sha256
-from minetlab.images.process import at_the_latest_on_exit
-from minetlab.images.progress import Heartbeat, Progress
-from minetlab.paths import cache_dir
 from minetlab.sandbox import resume
 from minetlab.sandbox.disk import make_overlay, recorded_sha256
 from minetlab.sandbox.in_use import in_use
@@ -23,6 +19,10 @@ from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import SavedMemory
+from minetlab.util.errors import LabError
+from minetlab.util.paths import cache_dir
+from minetlab.util.process import at_the_latest_on_exit
+from minetlab.util.progress import Heartbeat, Progress
 
 TEMPLATE = "template"
 """The name of the host that boots to become a booted image; no other host keeps it."""

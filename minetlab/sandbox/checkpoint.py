@@ -16,10 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from minetlab.errors import LabError
 from minetlab.images.cache import require_free_space
-from minetlab.images.process import run
-from minetlab.images.progress import Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.sandbox import replace, resume, trial
 from minetlab.sandbox.disk import broken_image
@@ -30,6 +27,9 @@ from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import checksum, suspended
+from minetlab.util.errors import LabError
+from minetlab.util.process import run
+from minetlab.util.progress import Progress
 
 MANIFEST = "checkpoint.json"
 KEPT = (DISK, RECORD, *IDENTITY)

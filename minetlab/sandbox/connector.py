@@ -10,12 +10,12 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import ConnectorData, SSHConnector, connector_data_meta
 from pyinfra.connectors.sshuserclient.client import get_host_keys
 
-from minetlab.errors import LabError
 from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.sandbox import Connection, spec_of, start
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
 from minetlab.ssh import tune_every_connection
+from minetlab.util.errors import LabError
 
 # pyinfra imports every connector at its start: this is early enough for hosts behind plain SSH, too.
 tune_every_connection()

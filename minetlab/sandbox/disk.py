@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from minetlab.images.cache import checksum_file, is_intact
-from minetlab.images.process import run
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox.machine import Record
+from minetlab.util.process import run
 
 
 def make_overlay(toolbox: Toolbox, disk: Path, backing: Path) -> None:

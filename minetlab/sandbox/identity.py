@@ -5,7 +5,7 @@ import tarfile
 import uuid
 from pathlib import Path
 
-from minetlab.images.process import run
+from minetlab.util.process import run
 
 CLIENT_KEY = "client_key"
 HOST_KEY = "host_key"

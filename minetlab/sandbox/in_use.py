@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from minetlab.paths import cache_dir, state_dir
 from minetlab.sandbox.machine import RECORD, Record, read_record
+from minetlab.util.paths import cache_dir, state_dir
 
 
 def register() -> None:

@@ -5,15 +5,15 @@ import socket
 import subprocess
 import time
 
-from minetlab.errors import LabError
-from minetlab.images.process import tail
-from minetlab.images.progress import Heartbeat, Progress
 from minetlab.sandbox import resume
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import ensure_identity
 from minetlab.sandbox.machine import Connection, Machine
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import AGENT_SOCKET, INCOMING, PID_FILE, QMP_SOCKET, qemu_arguments
+from minetlab.util.errors import LabError
+from minetlab.util.process import tail
+from minetlab.util.progress import Heartbeat, Progress
 
 START_LIMIT = 60
 """Seconds for QEMU to take commands; it does within one."""

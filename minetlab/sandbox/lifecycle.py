@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from minetlab.errors import LabError
 from minetlab.images import build_disk
 from minetlab.images.cache import require_free_space
-from minetlab.images.progress import Heartbeat, Progress
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.sandbox import in_use, prune, qmp, replace, resume, trial
 from minetlab.sandbox.accelerator import Accelerator, choose_accelerator
@@ -21,6 +19,8 @@ from minetlab.sandbox.machine import Connection, Machine, Record, sandbox_dir
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
+from minetlab.util.progress import Heartbeat, Progress
 
 SHUTDOWN_LIMIT = 60.0
 DISK_RESERVE_GIB = 4.0

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from minetlab.errors import LabError
 from minetlab.images.cache import locked
-from minetlab.images.progress import Progress
-from minetlab.paths import state_dir
 from minetlab.sandbox import qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS, pin_host_key
 from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.qemu import AGENT_SOCKET, CONSOLE, DISK, PID_FILE, QMP_SOCKET
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
+from minetlab.util.paths import state_dir
+from minetlab.util.progress import Progress
 
 USER = "root"
 RECORD = "machine.json"

@@ -5,11 +5,11 @@ guest of the machine: the guest may hang for ever afterwards, and QEMU itself re
 then (docs/decisions/hosts-resume.md).
 """
 
-from minetlab.errors import LabError
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.resume import SCRIPTS
+from minetlab.util.errors import LabError
 
 FREEZE = (SCRIPTS / "freeze.sh").read_text()
 LIMIT = 10.0

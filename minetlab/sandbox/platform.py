@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from minetlab.images.process import run
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox.accelerator import Accelerator, processor
 from minetlab.sandbox.qemu import hardware_arguments
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.process import run
 
 
 class Hardware(BaseModel):

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.errors import LabError
-from minetlab.files import try_lock
 from minetlab.images.cache import locked
 from minetlab.images.disk import log_of
-from minetlab.images.progress import Progress
 from minetlab.images.toolbox import toolbox_folder
-from minetlab.paths import cache_dir
 from minetlab.sandbox.booted import TEMPLATE
 from minetlab.sandbox.in_use import in_use
 from minetlab.sandbox.machine import Machine
+from minetlab.util.errors import LabError
+from minetlab.util.files import try_lock
+from minetlab.util.paths import cache_dir
+from minetlab.util.progress import Progress
 
 DEFAULT_LIMIT_GIB = 20
 RECENTLY = 3600.0

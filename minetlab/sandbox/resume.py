@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from minetlab.images.progress import Progress
-from minetlab.paths import TEMPLATES
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import identity_archive
 from minetlab.sandbox.machine import Machine
+from minetlab.util.paths import TEMPLATES
+from minetlab.util.progress import Progress
 
 SCRIPTS = TEMPLATES / "sandbox-agent"
 PREPARE = (SCRIPTS / "prepare.sh").read_text()

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from minetlab.errors import LabError
 from minetlab.images.cache import require_free_space
-from minetlab.images.process import run
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox import qmp
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Hardware, Platform
+from minetlab.util.errors import LabError
+from minetlab.util.process import run
 
 MEMORY = "memory"
 MANIFEST = "state.json"

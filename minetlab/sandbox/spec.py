@@ -2,9 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from minetlab.errors import LabError
 from minetlab.images import SUITES
 from minetlab.sandbox.images import Kind
+from minetlab.util.errors import LabError
 
 DATA_PREFIX = "sandbox_"
 

@@ -9,10 +9,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from minetlab.errors import LabError
 from minetlab.images.cache import locked, require_free_space
-from minetlab.images.process import at_the_latest_on_exit
-from minetlab.images.progress import Progress
 from minetlab.sandbox import agent, resume
 from minetlab.sandbox.disk import make_overlay, recorded_sha256
 from minetlab.sandbox.launch import launch, wait_for_ssh
@@ -20,6 +17,9 @@ from minetlab.sandbox.machine import Machine, sandbox_dir
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.resume import SCRIPTS
 from minetlab.sandbox.saved import SavedMemory
+from minetlab.util.errors import LabError
+from minetlab.util.process import at_the_latest_on_exit
+from minetlab.util.progress import Progress
 
 LIMIT = 660.0
 """Seconds for each step inside the host: a minute more than the scripts wait themselves."""

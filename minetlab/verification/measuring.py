@@ -7,12 +7,7 @@ from typing import Any, TypeVar
 from minetlab.course.measurements import Costs, Series
 from minetlab.plan import Container
 from minetlab.verification import snapshots, workbench
-from minetlab.verification.machines import (
-    ContainerHostMachine,
-    ContainerMachine,
-    GuestMachine,
-    KvmMachine,
-)
+from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine
 from minetlab.verification.modules import TRANSCRIPT
 from minetlab.verification.session import Session
 from minetlab.verification.snapshots import History

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from itertools import pairwise
 
-from minetlab.render import render
+from minetlab.util.render import render
 from minetlab.verification.machines import ContainerMachine, KvmMachine
 from minetlab.verification.modules import VIRSH, Reader
 from minetlab.verification.workbench import witness_folder

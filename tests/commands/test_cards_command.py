@@ -9,8 +9,8 @@ import pytest
 
 from minetlab import passwords
 from minetlab.cli import cards
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 
 @pytest.fixture

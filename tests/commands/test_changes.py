@@ -11,8 +11,8 @@ import pytest
 
 from minetlab.cli import changed, history, verify
 from minetlab.course.changes import Check, Outcome, Past, Run, changes
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 WHEN = datetime(2026, 11, 24, 18, 2, tzinfo=UTC)
 VERSIONS = {"hv1": {"QEMU": "10.0.8", "noyau": "6.12"}}

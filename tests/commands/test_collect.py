@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from minetlab import access
 from minetlab.cli import collect as cli
 from minetlab.collect import Collected, Errand, _Packing, collect
-from minetlab.errors import LabError
-from minetlab.limits import MIB, Limits
 from minetlab.plan import allocate
+from minetlab.util.errors import LabError
+from minetlab.util.limits import MIB, Limits
 from tests.unit.machines import ALL, NOT_RUN, home_of, lab_of, stand
 
 LIMITS = Limits(seconds=30, bytes=4 * MIB)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 
 LIMIT = 60
 PROMPT = "what next? "

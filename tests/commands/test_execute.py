@@ -8,8 +8,8 @@ import pytest
 
 from minetlab import remote
 from minetlab.cli import execute
-from minetlab.errors import LabError
 from minetlab.plan import allocate
+from minetlab.util.errors import LabError
 from tests.unit.machines import ALL, NOT_RUN, lab_of, stand, start_by_hand
 
 

@@ -13,14 +13,14 @@ import pytest
 from lxml import etree
 
 from minetlab.cli import export
-from minetlab.errors import LabError
 from minetlab.export.ansible import inventory
 from minetlab.export.containerlab import topology_json
 from minetlab.inventory import InventoryHost
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 HOSTILE = "{{ lookup('pipe', 'id') }} <b>\"'&é"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from minetlab import inventory, reading
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import BridgedNetwork, Record, UrlImage
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 BRIDGE = {
     "mode": "bridge",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 
 LIMIT = 30
 QUESTION = "Run it now? [y/N]"

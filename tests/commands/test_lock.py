@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from minetlab.operations import lock
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan.lock import Holder, parse
+from minetlab.util.paths import PROJECT_ROOT
 from tests.unit.fake_host import run_operation
 
 HELD, ASKED = "while echo held", "flock --nonblock"

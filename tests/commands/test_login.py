@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 from tests.unit.guests import answer
 
 # Says which machine it was to reach; of a host's libvirt, it says what is in a file, and fails without.

@@ -8,7 +8,6 @@ import pytest
 from minetlab import access, preflight, status
 from minetlab import inventory as inventory_module
 from minetlab.cli import check
-from minetlab.errors import LabError
 from minetlab.images import FetchedImage
 from minetlab.images.fetched import probe
 from minetlab.inventory import InventoryHost, load
@@ -16,6 +15,7 @@ from minetlab.plan import allocate
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import here
 from minetlab.preflight.hosts import look
+from minetlab.util.errors import LabError
 
 SSH = """#!/bin/sh
 # $6: the host, $7: the command line

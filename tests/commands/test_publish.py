@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from minetlab import publication
 from minetlab.access import DescribedLab
 from minetlab.cli import status
-from minetlab.errors import LabError
 from minetlab.plan.portal import status_folder
 from minetlab.status import MISSING, SILENT, MachineState
 from minetlab.status import states as states_of
+from minetlab.util.errors import LabError
 from tests.unit.machines import stand
 
 # Of Alice's container on each host; DockerState asks for containers, networks and images.

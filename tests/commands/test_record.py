@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minetlab import record
-from minetlab.errors import LabError
 from minetlab.model import Placement, Record, parse_record
 from minetlab.operations import record as operations
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 from tests.unit.fake_host import run_operation
 from tests.unit.test_stability import lab_of
 

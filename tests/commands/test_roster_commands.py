@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from minetlab.cli import roster, verify
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 ROSTER = "name;login;group\r\nAlice Exemple;alice;1\r\nBob Exemple;bob;2\r\n".encode("utf-8-sig")
 RECORD = """\

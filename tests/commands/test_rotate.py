@@ -11,16 +11,16 @@ import pytest
 from minetlab import keys, passwords, rotation, specs, status
 from minetlab.access import Block, render
 from minetlab.cli import rotate
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import access, jump
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file
 from minetlab.plan.layout import Layout
 from minetlab.plan.rotation import changed
 from minetlab.status import MachineState
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 from tests.commands.test_jump import Deployed
 from tests.unit.private_host import PrivateHost, private_host
 

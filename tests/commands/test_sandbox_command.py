@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from minetlab.cli import sandbox
-from minetlab.errors import LabError
 from minetlab.sandbox.machine import Machine
+from minetlab.util.errors import LabError
 
 
 def test_one_host_that_cannot_be_suspended_keeps_no_other_from_it(

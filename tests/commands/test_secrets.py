@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from minetlab import keys, passwords, specs
 from minetlab.model import KvmHostSettings, Lab
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.report.page import page
+from minetlab.util.paths import PROJECT_ROOT
 from tests.commands.test_rotate import Command, command, host, lab
 from tests.unit.evidence import about, evidence_of, recorded_shape
 from tests.unit.private_host import PrivateHost

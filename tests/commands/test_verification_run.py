@@ -15,7 +15,7 @@ from minetlab.cli import report
 from minetlab.cli import verify as cli
 from minetlab.course.claims import CLAIMS
 from minetlab.inventory import InventoryHost
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 from minetlab.verification.session import Session
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from benchmarks.sandbox_lab import write_sandbox_lab
 from minetlab import access, inventory
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
+from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e import observe
 from tests.e2e.progress import Progress
 from tests.e2e.slowness import slowness

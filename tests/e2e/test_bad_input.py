@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 
 LAB = [sys.executable, "-m", "minetlab"]
 PYINFRA = [sys.executable, "-m", "pyinfra", "-y"]

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from benchmarks.compare.contestants import FLOOR, LAB
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e.conftest import LAB as LAB_COMMAND
 from tests.e2e.conftest import MOST_COMMANDS, NEEDS_NATIVE_HOSTS
 

@@ -15,9 +15,9 @@ from minetlab import inventory
 from minetlab.cli.table import sites
 from minetlab.cli.testing import OUTPUT
 from minetlab.course.claims import CLAIMS
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
 from minetlab.portal.site import site_of
+from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e.browser import assert_report_is_good
 from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox
 from tests.e2e.test_lab import BOOT_ID

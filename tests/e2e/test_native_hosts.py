@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.native import native_hosts, write_lab
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e.conftest import NEEDS_NATIVE_HOSTS
 
 pytestmark = NEEDS_NATIVE_HOSTS

@@ -14,10 +14,10 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
 from minetlab.course.claims import BY_ID
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.plan.lookup import suggestion
-from minetlab.plan.naming import named
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 from minetlab.verification.connection import UnreachableError
 from minetlab.verification.machines import (
     ContainerHostMachine,

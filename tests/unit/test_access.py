@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from minetlab import access, specs
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.keys import key_pair, lab_key, student_key
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.specs import seed
+from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer
 
 REAL = "hv1.example.org"

@@ -7,12 +7,12 @@ import gevent
 import pytest
 
 from minetlab import tp_images
-from minetlab.errors import LabError
 from minetlab.guest_image import fetched
 from minetlab.images import ImageRecipe, Progress
 from minetlab.images.fetched import fetched_file
 from minetlab.operations import guest_images
 from minetlab.operations import tp_images as operations
+from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import LAB
 from tests.unit.test_guests_operations import EMPTY, image_at

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab.errors import LabError
 from minetlab.model import (
     ContainerHost,
     ContainerHostSettings,
@@ -17,6 +16,7 @@ from minetlab.model import (
 from minetlab.model.settings import PortRange
 from minetlab.model.student import RESERVED_LOGINS
 from minetlab.plan import allocate
+from minetlab.util.errors import LabError
 
 LOGINS = st.lists(st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True), unique=True, max_size=40).map(
     lambda logins: [login for login in logins if login not in RESERVED_LOGINS]

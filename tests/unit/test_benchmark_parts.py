@@ -12,8 +12,8 @@ from benchmarks.kept import Kept, Row
 from benchmarks.part import FILE, FOLDER, Options, Simple
 from benchmarks.timeline import LAB, Span, figure, spans
 from benchmarks.usage import PEAK_EVERY, used
-from minetlab.errors import LabError
 from minetlab.images import Progress
+from minetlab.util.errors import LabError
 
 SAID = """0.2 --> Connecting to hosts...
 5.2     [@sandbox/hv1] Connected

@@ -13,7 +13,7 @@ from benchmarks.compare.page import figures, section
 from benchmarks.compare.results import Entrant, Measurement, Results
 from benchmarks.compare.rows import Load, plan, turns
 from benchmarks.compare.timing import timed
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 NAMES = ("raw APIs", "minet-lab", "Ansible", "kcli")
 TEN = Load("guests", 10)

@@ -13,7 +13,6 @@ from minetlab import access
 from minetlab.cards.folder import write_folder
 from minetlab.cards.logins import Login, ReachedHost, logins_of, reached
 from minetlab.cards.words import Language
-from minetlab.errors import LabError
 from minetlab.inventory import InventoryHost
 from minetlab.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
 from minetlab.model import (
@@ -27,6 +26,7 @@ from minetlab.model import (
 )
 from minetlab.plan import allocate
 from minetlab.plan.jump import jump_account
+from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer
 from tests.unit.test_access import as_ssh_reads
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 
 GITLAB = ("vendor.gitlab-ci", PROJECT_ROOT / ".gitlab-ci.yml")
 GITHUB = ("vendor.github-workflows", PROJECT_ROOT / ".github" / "workflows" / "test.yml")

@@ -24,7 +24,7 @@ TO_START = (
 OURS = {
     "minetlab",
     *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
-    *(f"minetlab.{name}" for name in ("cards", "cards.words", "errors", "limits", "reading")),
+    *(f"minetlab.{name}" for name in ("cards", "cards.words", "reading", "util", "util.errors", "util.limits")),
 }
 SAID = """
 import json, sys

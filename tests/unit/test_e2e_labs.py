@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from minetlab.paths import PROJECT_ROOT
 from minetlab.sandbox.machine import Machine
+from minetlab.util.paths import PROJECT_ROOT
 from tests.unit.qemu import wait_for
 
 RUN = """

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import files
-from minetlab.errors import LabError
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util import files
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
 
 # As pyinfra runs an operation on its hosts: a greenlet each, one after the other until one waits.
 HOSTS_OF_ONE_RUN = """

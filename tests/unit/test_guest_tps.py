@@ -9,11 +9,11 @@ import pytest
 
 from minetlab import guest_image, guest_tps
 from minetlab.course.sheet import steps
-from minetlab.errors import LabError
 from minetlab.images.guest import guest_recipe
 from minetlab.model import DebianImage
-from minetlab.paths import TEMPLATES
 from minetlab.tp_images import FOLDER
+from minetlab.util.errors import LabError
+from minetlab.util.paths import TEMPLATES
 
 VM = 'kvm = true\npackages = ["qemu-system-x86"]\n'
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from minetlab.facts.libvirt import ActiveDomains, SshAnswers
-from minetlab.images import progress
 from minetlab.model import GuestSize
 from minetlab.operations import guest_waits
 from minetlab.operations import guests as operations
+from minetlab.util import progress
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import LAB, SETTINGS, answer, guests
 from tests.unit.test_guests_operations import FAILED, IDLE, KVM, RUNNING, SSH, STATE, WORKING, times

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.images.cache import checksum_file, locked, make_once, require_free_space
-from minetlab.images.process import run, run_logged, tail
+from minetlab.util.errors import LabError
+from minetlab.util.process import run, run_logged, tail
 
 
 def write(text: str) -> Callable[[Path, Path], object]:

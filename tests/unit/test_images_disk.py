@@ -11,7 +11,7 @@ from minetlab.images.disk import _boot_files, boot_record, write_files
 from minetlab.images.guest import guest_recipe
 from minetlab.images.recipe import files_of
 from minetlab.images.toolbox import Toolbox
-from minetlab.paths import TEMPLATES
+from minetlab.util.paths import TEMPLATES
 
 RECIPE = ImageRecipe(name="base", suite="trixie", packages=("zsh",))
 

@@ -6,8 +6,8 @@ from threading import Thread
 import pytest
 from pydantic import ValidationError
 
-from minetlab.errors import LabError
 from minetlab.images import FetchedImage, fetch
+from minetlab.util.errors import LabError
 
 CONTENT = b"a disk image"
 

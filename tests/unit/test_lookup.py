@@ -2,10 +2,10 @@
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import Plan, allocate
 from minetlab.plan.lookup import alias_meant, guest_meant
+from minetlab.util.errors import LabError
 
 HOSTS = {"hv1", "ct1"}
 

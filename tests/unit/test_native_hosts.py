@@ -8,7 +8,7 @@ import pytest
 from benchmarks.native import native_hosts
 from benchmarks.native.machine import Machine
 from minetlab import keys
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import bcrypt
 import pytest
 
 from minetlab import passwords
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 
 @pytest.fixture(autouse=True)

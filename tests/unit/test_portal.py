@@ -12,7 +12,6 @@ import pytest
 
 from minetlab import passwords, specs
 from minetlab.cli.table import sites
-from minetlab.errors import LabError
 from minetlab.facts.docker import DockerState
 from minetlab.model import (
     BridgedNetwork,
@@ -40,6 +39,7 @@ from minetlab.plan.portal import (
 from minetlab.portal import content, server, sheets, site
 from minetlab.portal.lexer import SheetLexer
 from minetlab.tp_images import FOLDER
+from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk alice@example.org"

@@ -30,8 +30,8 @@ from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import overlay
 from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Volume
 from minetlab.plan.lock import Holder
-from minetlab.plan.naming import named
 from minetlab.plan.preflight import findings, verdict
+from minetlab.util.naming import named
 
 NOW = 1_800_000_000.0
 GUESTS = 4

@@ -8,7 +8,7 @@ from testinfra.backend.local import LocalBackend
 from testinfra.host import Host
 
 from minetlab.course.measurements import LOADS
-from minetlab.paths import PROJECT_ROOT
+from minetlab.util.paths import PROJECT_ROOT
 from minetlab.verification import programs
 from minetlab.verification.connection import BatchingBackend
 from minetlab.verification.programs import Program, running, send

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from minetlab.errors import LabError
 from minetlab.model import decode, parse_roster
 from minetlab.model.roster_edit import added, removed
+from minetlab.util.errors import LabError
 
 CHLOE = {"name": "Chloé Lefèvre", "email": "chloe@example.org", "group": "Groupe 2"}
 WORDS = st.text(

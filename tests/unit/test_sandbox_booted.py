@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.images.cache import checksum_file, sha256
 from minetlab.sandbox import booted, trial
 from minetlab.sandbox.accelerator import Accelerator
@@ -15,6 +14,7 @@ from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
 
 
 class Here:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.images import Progress
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.accelerator import Accelerator
@@ -18,6 +17,7 @@ from minetlab.sandbox.checkpoint import (
 )
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
 
 
 def quiet(name: str) -> Progress:

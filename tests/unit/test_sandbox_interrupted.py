@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox import lifecycle, list_hosts, qmp, remove, resume
 from minetlab.sandbox.accelerator import Accelerator
@@ -17,6 +16,7 @@ from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.replace import all_at_once
 from minetlab.sandbox.saved import SavedMemory, suspended
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
 from tests.unit.qemu import TCG, Monitor
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.sandbox import connection, launch, list_hosts, remove, resume, spec_of, ssh_argv, stop
 from minetlab.sandbox.accelerator import kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
@@ -16,6 +15,7 @@ from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.qemu import qemu_arguments
 from minetlab.sandbox.qmp import execute, forward, forwarded_port
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
 from tests.unit.qemu import TCG, Monitor
 
 

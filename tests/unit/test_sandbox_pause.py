@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.machine import Machine
 from minetlab.sandbox.pause import FREEZE, pause
 from minetlab.sandbox.resume import RESUME
+from minetlab.util.errors import LabError
 
 TCG = Accelerator("tcg", "tried")
 

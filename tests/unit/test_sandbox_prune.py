@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.images.toolbox import toolbox_folder
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.in_use import register
@@ -15,6 +14,7 @@ from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.prune import keep_within_bounds, limit_gib, prune, things
 from minetlab.sandbox.replace import PARTIAL, READY
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
 
 MIB = b"x" * 2**20
 DAY = 86400.0

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.errors import LabError
 from minetlab.sandbox import qmp, saved
 from minetlab.sandbox.accelerator import Accelerator, processor
 from minetlab.sandbox.machine import Machine, Record
 from minetlab.sandbox.platform import Hardware
 from minetlab.sandbox.saved import MANIFEST, MEMORY, Manifest, SavedMemory, stamp
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.util.errors import LabError
 
 HARDWARE = Hardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
 IMAGE = "0" * 64

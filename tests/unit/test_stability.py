@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab.errors import LabError
 from minetlab.model import (
     ContainerHost,
     ContainerHostSettings,
@@ -22,6 +21,7 @@ from minetlab.model import (
 from minetlab.model.settings import PortRange
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.plan.recording import with_plan, without_gone
+from minetlab.util.errors import LabError
 
 # Few addresses and ports, so that nearly every preference collides.
 EVERYBODY = [f"s{number}" for number in range(12)]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from minetlab import tp_images
-from minetlab.errors import LabError
 from minetlab.operations import tp_images as operations
 from minetlab.plan.containers import ACCESS, SSH_PORT
+from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
 
 STATE = "docker container ls"

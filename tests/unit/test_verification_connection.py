@@ -8,13 +8,7 @@ from testinfra.backend.base import CommandResult
 from testinfra.backend.local import LocalBackend
 
 from minetlab.verification import connection
-from minetlab.verification.connection import (
-    BatchingBackend,
-    LabSshBackend,
-    UnreachableError,
-    Utf8,
-    connect,
-)
+from minetlab.verification.connection import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
 from minetlab.verification.modules import Kernel, capabilities
 
 

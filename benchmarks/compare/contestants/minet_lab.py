@@ -9,10 +9,10 @@ from benchmarks.compare.contestant import HERE, Command, Contestant
 from benchmarks.compare.rows import Kind, Load, Verb
 from benchmarks.native import write_lab
 from minetlab import inventory, specs
-from minetlab.images.process import run
 from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS
-from minetlab.paths import PROJECT_ROOT
 from minetlab.plan import allocate
+from minetlab.util.paths import PROJECT_ROOT
+from minetlab.util.process import run
 
 GROUPS: dict[Kind, tuple[str, ...]] = {
     "guests": (KVM_HOSTS,),

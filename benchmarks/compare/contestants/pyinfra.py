@@ -6,7 +6,7 @@ from benchmarks.compare.contestant import Command
 from benchmarks.compare.contestants.floor import Floor
 from benchmarks.compare.rows import Load, Verb
 from benchmarks.native import write_lab
-from minetlab.images.process import run
+from minetlab.util.process import run
 
 
 class Pyinfra(Floor):

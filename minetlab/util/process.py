@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from minetlab.errors import LabError
-from minetlab.images.progress import Heartbeat, Progress
+from minetlab.util.errors import LabError
+from minetlab.util.progress import Heartbeat, Progress
 
 TAIL_LINES = 20
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from minetlab.errors import LabError
+from minetlab.util.errors import LabError
 
 ALONE_LIMIT = 30.0
 """Seconds to wait for another run to have written a file."""

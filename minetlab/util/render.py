@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from minetlab.paths import TEMPLATES
+from minetlab.util.paths import TEMPLATES
 
 
 def render(template: str, **values: Any) -> str:

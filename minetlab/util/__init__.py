@@ -1,0 +1,1 @@
+"""What any part of the project may use, and what knows nothing of labs: files, processes, paths, errors."""
