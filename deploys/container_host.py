@@ -3,7 +3,7 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.model.packages import CONTAINER_HOST_PACKAGES
+from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.operations import docker, packages
 
 lab, _ = inventory.current()

@@ -3,7 +3,7 @@
 from pyinfra import host
 
 from minetlab import inventory
-from minetlab.model.packages import KVM_HOST_PACKAGES
+from minetlab.lab.packages import KVM_HOST_PACKAGES
 from minetlab.operations import kvm, libvirt, packages
 
 lab, plan = inventory.current()

@@ -20,9 +20,9 @@ from typing import Self
 from minetlab import inventory
 from minetlab.inventory import InventoryHost
 from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan import Container, Guest, Plan, allocate
-from minetlab.tp_images import USER as TP_USER
+from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.paths import state_dir

@@ -19,7 +19,7 @@ from minetlab import remote
 from minetlab.access import ssh_command
 from minetlab.plan import Container
 from minetlab.remote import Machine
-from minetlab.tp_images import HOME
+from minetlab.tp.tp_images import HOME
 from minetlab.util.files import refused
 from minetlab.util.limits import MIB, Limits
 

@@ -14,7 +14,7 @@ from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
 from minetlab import reading, record
-from minetlab.model import (
+from minetlab.lab import (
     ContainerHost,
     ContainerHostSettings,
     KvmHost,
@@ -25,7 +25,7 @@ from minetlab.model import (
     decode,
     parse_roster,
 )
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 from minetlab.plan import Plan, allocate
 from minetlab.plan.lookup import suggestion
 from minetlab.util.errors import LabError

@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.model import Student
+from minetlab.lab import Student
 from minetlab.util.files import alone, write_private
 from minetlab.util.paths import state_dir
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from minetlab import access
 from minetlab.inventory import InventoryHost
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan.portal import STATUS_FILE, status_folder
 from minetlab.remote import UNREACHABLE, last_line
 from minetlab.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from minetlab.model import Record, decode, parse_record
+from minetlab.lab import Record, decode, parse_record
 from minetlab.util.errors import LabError
 from minetlab.util.files import alone
 

@@ -9,7 +9,7 @@ from minetlab import status
 from minetlab.access import alias_of, ssh_command
 from minetlab.facts.libvirt import EmptyDisks
 from minetlab.inventory import InventoryHost
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan import Guest, Plan
 from minetlab.plan.off import start
 from minetlab.plan.rotation import changed

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid5
 
 from minetlab import keys, passwords
-from minetlab.model import GuestSize, Lab, Network
+from minetlab.lab import GuestSize, Lab, Network
 from minetlab.plan import Container, Guest, Plan, jump, portal
 from minetlab.plan.access import AccessFile
 from minetlab.plan.allocation import NAMESPACE

@@ -15,7 +15,7 @@ from minetlab import access
 from minetlab.facts.docker import DockerState
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved

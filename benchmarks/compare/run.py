@@ -14,8 +14,8 @@ from benchmarks.compare.rows import VERBS, Load, Plan, Verb, turns
 from benchmarks.compare.timing import settle, timed
 from benchmarks.kept import machine
 from benchmarks.native import NativeHosts, firmware_image, native_hosts
-from minetlab import tp_images
 from minetlab.images import Progress, build_rootfs
+from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder
 from minetlab.util.process import run

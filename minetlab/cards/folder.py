@@ -8,7 +8,7 @@ from minetlab import access
 from minetlab.cards.logins import Jump, Login
 from minetlab.cards.words import Language
 from minetlab.keys import student_key
-from minetlab.model import Student
+from minetlab.lab import Student
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.render import render

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from minetlab.cards.folder import command, home_of
 from minetlab.cards.logins import Login
 from minetlab.cards.words import WORDS, Language, Words
-from minetlab.model import Student
+from minetlab.lab import Student
 from minetlab.util.errors import LabError
 from minetlab.util.render import render
 

@@ -12,7 +12,7 @@ from minetlab.cards import sheet
 from minetlab.cards.folder import write_folder
 from minetlab.cards.logins import logins_of, reached
 from minetlab.cards.words import Language
-from minetlab.model import Lab, Student
+from minetlab.lab import Lab, Student
 from minetlab.plan.lookup import suggestion
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private

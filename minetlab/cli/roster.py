@@ -10,8 +10,8 @@ from minetlab import inventory, record, roster
 from minetlab.cli import deploy, verify
 from minetlab.cli.options import typed
 from minetlab.cli.students import change
-from minetlab.model import Student, roster_edit
-from minetlab.model.student import SSH_KEY_TYPES
+from minetlab.lab import Student, roster_edit
+from minetlab.lab.student import SSH_KEY_TYPES
 from minetlab.plan import allocate
 from minetlab.plan.recording import without_student
 from minetlab.util.errors import LabError

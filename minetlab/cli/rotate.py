@@ -10,7 +10,7 @@ from minetlab import access, inventory, keys, passwords, rotation
 from minetlab.cli import deploy
 from minetlab.cli.options import typed
 from minetlab.inventory import InventoryHost
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan import Plan, allocate
 from minetlab.util.errors import LabError
 

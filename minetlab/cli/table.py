@@ -12,7 +12,7 @@ from minetlab.access import DescribedLab
 from minetlab.cli.console import console_for
 from minetlab.cli.options import typed
 from minetlab.cli.verify import Verdicts
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.sandbox import forward, list_hosts
 from minetlab.status import RUNNING, MachineState, states
 from minetlab.util.errors import LabError

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 
 Outcome = Literal["passed", "failed", "skipped"]
 Kind = Literal["came", "went", "new failure", "recovered", "not shown now", "shown now", "checks", "version"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 
 Section = Literal["Prérequis hardware", "Noyau", "VM vs container", "VM", "CT"]
 Kind = Literal["kvm_host", "guest", "container_host", "container"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 from minetlab.course.claims import BY_ID, CLAIMS, Claim
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 
 Verdict = Literal["demonstrated", "not demonstrable", "not checked", "violated"]
 _FROM_BEST_TO_WORST: tuple[Verdict, ...] = get_args(Verdict)

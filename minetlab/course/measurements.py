@@ -3,7 +3,7 @@
 from statistics import median, quantiles
 from typing import Literal, get_args
 
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 
 Load = Literal["processeur", "noyau", "memoire"]
 """What ``tp/emulation/home/calcul.c`` measures: computing, system calls, and pages of memory."""

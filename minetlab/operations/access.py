@@ -14,7 +14,7 @@ from minetlab.operations.shell import fed
 from minetlab.plan import Container
 from minetlab.plan.access import AccessFile, archive, outdated
 from minetlab.plan.containers import access_folder
-from minetlab.tp_images import UID
+from minetlab.tp.tp_images import UID
 
 
 @operation()

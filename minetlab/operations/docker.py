@@ -11,10 +11,9 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
-from minetlab import tp_images
 from minetlab.facts.docker import SERVICE, DaemonConfig
-from minetlab.model import ContainerLimits
-from minetlab.model.settings import AddressPool
+from minetlab.lab import ContainerLimits
+from minetlab.lab.settings import AddressPool
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import side_by_side
@@ -40,6 +39,7 @@ from minetlab.plan.daemon import (
     merged,
     pools_setting,
 )
+from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from minetlab.util.naming import named
 from minetlab.util.render import render

@@ -7,12 +7,12 @@ from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab import guest_image
-from minetlab.model import GuestImage
+from minetlab.lab import GuestImage
 from minetlab.operations import ahead, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, virsh
 from minetlab.plan.layout import IMAGES, Layout
+from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 
 

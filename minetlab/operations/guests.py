@@ -9,10 +9,10 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from minetlab import guest_image, specs
+from minetlab import specs
 from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
-from minetlab.model import KvmHostSettings, Network
+from minetlab.lab import KvmHostSettings, Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, attempt, failure, none_failed
 from minetlab.operations.guest_waits import obstacle_to_readiness, start_in_turn, wait_until_off
@@ -26,6 +26,7 @@ from minetlab.plan.kvm_state import KvmObserved
 from minetlab.plan.layout import IMAGES, Layout, overlay
 from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.plan.off import SETTING
+from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 from minetlab.util.naming import named
 

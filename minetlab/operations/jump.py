@@ -8,7 +8,7 @@ from pyinfra.context import host
 
 from minetlab import specs
 from minetlab.facts.jump import JumpState
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, fed, install_text
 from minetlab.plan import Plan

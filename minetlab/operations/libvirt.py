@@ -11,7 +11,7 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab import specs
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
-from minetlab.model import Network
+from minetlab.lab import Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side

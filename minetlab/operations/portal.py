@@ -6,7 +6,7 @@ from pyinfra.context import host
 
 from minetlab import specs
 from minetlab.facts.docker import AccessFiles, PortalSites
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.operations import observe
 from minetlab.operations.access import written
 from minetlab.operations.commands import Commands, failure

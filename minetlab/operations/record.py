@@ -11,7 +11,7 @@ from pyinfra.api.state import State
 from pyinfra.context import host
 
 from minetlab import record
-from minetlab.model import Lab, Record
+from minetlab.lab import Lab, Record
 from minetlab.operations.commands import Commands, fail, failure
 from minetlab.plan import Plan
 from minetlab.plan.recording import unchanged, with_plan, without_gone

@@ -9,7 +9,6 @@ from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab import tp_images
 from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
@@ -18,6 +17,7 @@ from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.plan.containers import DockerObserved, superseded, uploads_folder
 from minetlab.plan.tp_images import ImageSpec
+from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 
 ROOM_FACTOR = 7

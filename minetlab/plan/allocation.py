@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeVar
 from uuid import UUID, uuid5
 
-from minetlab.model import ContainerHost, KvmHost, Lab, Placement, Student
+from minetlab.lab import ContainerHost, KvmHost, Lab, Placement, Student
 from minetlab.plan.places import Wish, settle, shortage
 from minetlab.plan.spread import hash_of, spread, without_room
 from minetlab.util.errors import LabError

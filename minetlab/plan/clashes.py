@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
-from minetlab.model import NatNetwork
+from minetlab.lab import NatNetwork
 from minetlab.plan.containers import ObservedContainer
 from minetlab.plan.daemon import MEND, SAME_POOLS, contested, foreign_pools
 from minetlab.plan.findings import GROUP_DATA, Finding, Subject

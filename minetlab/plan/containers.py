@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
-from minetlab.model import ContainerLimits
+from minetlab.lab import ContainerLimits
 from minetlab.plan.allocation import Container
 
 LAB_LABEL = "org.minet-lab.lab"

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from minetlab.model.settings import AddressPool
+from minetlab.lab.settings import AddressPool
 
 DAEMON_CONFIG = "/etc/docker/daemon.json"
 POOLS = "default-address-pools"

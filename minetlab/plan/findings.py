@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from minetlab.model import ContainerHostSettings, KvmHostSettings, Lab
+from minetlab.lab import ContainerHostSettings, KvmHostSettings, Lab
 from minetlab.plan.allocation import Container, Guest
 from minetlab.plan.host_state import HostObserved
 

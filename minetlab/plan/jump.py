@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from minetlab.model import BridgedNetwork, ContainerHost, KvmHost, Lab
+from minetlab.lab import BridgedNetwork, ContainerHost, KvmHost, Lab
 from minetlab.plan.allocation import Plan
 
 SSH_PORT = 22

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from minetlab.model import Record
-from minetlab.model.record import collision
+from minetlab.lab import Record
+from minetlab.lab.allocation import collision
 from minetlab.plan.spread import hash_of
 from minetlab.util.errors import LabError
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
+from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.plan.clashes import clashes
 from minetlab.plan.findings import GROUP_DATA, Finding, Subject
 from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM

@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from minetlab.model import Lab, Placement, Record
+from minetlab.lab import Lab, Placement, Record
 from minetlab.plan.allocation import Plan, is_of
 from minetlab.util.errors import LabError
 

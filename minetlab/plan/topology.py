@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from minetlab.model import BridgedNetwork, Lab
+from minetlab.lab import BridgedNetwork, Lab
 from minetlab.plan.allocation import Plan
 from minetlab.plan.layout import Layout
 

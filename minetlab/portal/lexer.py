@@ -1,4 +1,4 @@
-"""How ``console`` blocks are coloured: by the sheets' own grammar, see :mod:`minetlab.course.sheet`."""
+"""How ``console`` blocks are coloured: by the sheets' own grammar, see :mod:`minetlab.tp.sheet`."""
 
 import re
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 from pygments.lexer import RegexLexer, bygroups
 from pygments.token import Generic
 
-from minetlab.course.sheet import PROMPT
+from minetlab.tp.sheet import PROMPT
 
 
 class SheetLexer(RegexLexer):  # type: ignore[misc]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from minetlab.course.sheet import claims, steps
-from minetlab.model import Lab
-from minetlab.tp_images import FOLDER, IN_CONTAINERS
+from minetlab.lab import Lab
+from minetlab.tp.sheet import claims, steps
+from minetlab.tp.tp_images import FOLDER, IN_CONTAINERS
 from minetlab.util.errors import LabError
 
 Place = Literal["container", "guest"]

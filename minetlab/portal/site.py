@@ -9,7 +9,7 @@ from pathlib import Path
 
 from minetlab.images import Progress
 from minetlab.images.cache import make_once
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.portal import content, sheets
 from minetlab.portal.sheets import Sheet

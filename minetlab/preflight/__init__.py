@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minetlab.inventory import InventoryHost
-from minetlab.model import Lab
+from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity
 from minetlab.plan.preflight import verdict

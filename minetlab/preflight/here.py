@@ -4,20 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab import guest_image, guest_tps, tp_images
 from minetlab.access import alias_of
 from minetlab.images import FetchedImage
 from minetlab.images.cache import checksum_file, require_free_space
 from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
 from minetlab.images.fetched import fetched_file, probe
 from minetlab.images.mmdebstrap import mode
-from minetlab.model import DebianImage, Lab, UrlImage
+from minetlab.lab import DebianImage, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
 from minetlab.plan.findings import Finding, Severity
 from minetlab.portal import server
 from minetlab.preflight.hosts import Look
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
+from minetlab.tp import guest_image, guest_tps, tp_images
 from minetlab.util.errors import LabError
 from minetlab.util.naming import named
 

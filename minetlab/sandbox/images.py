@@ -3,7 +3,7 @@
 from typing import Literal
 
 from minetlab.images.recipe import NO_TIMER_CHECK, SUITES, ImageRecipe, files_of
-from minetlab.model.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
+from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.util.paths import TEMPLATES
 
 Kind = Literal["bare", "warm"]

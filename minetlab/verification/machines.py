@@ -7,7 +7,7 @@ from typing import Any
 
 from testinfra.host import Host
 
-from minetlab.model import ContainerHostSettings, KvmHostSettings
+from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.plan.containers import ACCESS
 from minetlab.plan.jump import jump_account, keys_file

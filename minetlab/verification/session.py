@@ -12,7 +12,7 @@ from minetlab import keys, specs
 from minetlab.access import SANDBOX, DescribedLab, alias_of
 from minetlab.inventory import InventoryHost
 from minetlab.portal.site import Site, site_of
-from minetlab.tp_images import SHELL
+from minetlab.tp.tp_images import SHELL
 from minetlab.verification import machines
 from minetlab.verification.connection import BatchingBackend, LabSshBackend, connect
 from minetlab.verification.machines import (

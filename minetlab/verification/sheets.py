@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from minetlab.course.sheet import Step, claims, outputs, script, steps
-from minetlab.tp_images import FOLDER
+from minetlab.tp.sheet import Step, claims, outputs, script, steps
+from minetlab.tp.tp_images import FOLDER
 from minetlab.verification.machines import ContainerMachine, GuestMachine
 from minetlab.verification.modules import TRANSCRIPT
 

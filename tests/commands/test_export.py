@@ -16,7 +16,7 @@ from minetlab.cli import export
 from minetlab.export.ansible import inventory
 from minetlab.export.containerlab import topology_json
 from minetlab.inventory import InventoryHost
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
 from minetlab.util.errors import LabError

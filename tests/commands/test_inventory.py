@@ -7,7 +7,7 @@ import pytest
 
 from minetlab import inventory, reading
 from minetlab.inventory import InventoryHost
-from minetlab.model import BridgedNetwork, Record, UrlImage
+from minetlab.lab import BridgedNetwork, Record, UrlImage
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
 from minetlab.util.errors import LabError

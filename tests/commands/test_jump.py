@@ -17,7 +17,7 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State
 
 from minetlab import keys
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
 from minetlab.plan.jump import authorized_keys, keys_file, settings_file, ways

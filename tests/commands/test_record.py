@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minetlab import record
-from minetlab.model import Placement, Record, parse_record
+from minetlab.lab import Placement, Record, parse_record
 from minetlab.operations import record as operations
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan

@@ -12,7 +12,7 @@ from minetlab import keys, passwords, rotation, specs, status
 from minetlab.access import Block, render
 from minetlab.cli import rotate
 from minetlab.inventory import InventoryHost
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import access, jump
 from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file

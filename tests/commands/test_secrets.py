@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from minetlab import keys, passwords, specs
-from minetlab.model import KvmHostSettings, Lab
+from minetlab.lab import KvmHostSettings, Lab
 from minetlab.plan import allocate
 from minetlab.report.page import page
 from minetlab.util.paths import PROJECT_ROOT

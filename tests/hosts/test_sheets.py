@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from minetlab import guest_tps
+from minetlab.tp import guest_tps
 from minetlab.verification.machines import ContainerMachine, GuestMachine
 from minetlab.verification.sheets import Sheet, not_as_the_sheet_says
 from tests.hosts.test_kvm_hosts import hardware_of

@@ -3,7 +3,7 @@
 import re
 from ipaddress import IPv4Network
 
-from minetlab.model import GuestSize, KvmHost, KvmHostSettings, Lab, NatNetwork, Student, UrlImage
+from minetlab.lab import GuestSize, KvmHost, KvmHostSettings, Lab, NatNetwork, Student, UrlImage
 from minetlab.plan import Guest, allocate
 from minetlab.plan.guest_diff import GuestSpec
 from minetlab.plan.layout import overlay

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.util.paths import PROJECT_ROOT
 
 # The machine's own files are below its folder; where there is none, it does not answer.

@@ -11,11 +11,11 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.plan.jump import authorized_keys, ways
 from minetlab.portal.site import site_of
-from minetlab.tp_images import SHELL
+from minetlab.tp.tp_images import SHELL
 from minetlab.verification.connection import connect
 from minetlab.verification.machines import (
     ContainerHostMachine,

@@ -11,7 +11,7 @@ import pytest
 from minetlab import access, specs
 from minetlab.inventory import InventoryHost
 from minetlab.keys import key_pair, lab_key, student_key
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.specs import seed
 from minetlab.util.errors import LabError

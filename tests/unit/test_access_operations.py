@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from minetlab import specs
-from minetlab.model import Student
+from minetlab.lab import Student
 from minetlab.operations import access
 from minetlab.plan import Container
 from minetlab.plan.access import archive, outdated

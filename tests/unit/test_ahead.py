@@ -6,12 +6,12 @@ from pathlib import Path
 import gevent
 import pytest
 
-from minetlab import tp_images
-from minetlab.guest_image import fetched
 from minetlab.images import ImageRecipe, Progress
 from minetlab.images.fetched import fetched_file
 from minetlab.operations import guest_images
 from minetlab.operations import tp_images as operations
+from minetlab.tp import tp_images
+from minetlab.tp.guest_image import fetched
 from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
 from tests.unit.guests import LAB

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab.model import (
+from minetlab.lab import (
     ContainerHost,
     ContainerHostSettings,
     KvmHost,
@@ -13,8 +13,8 @@ from minetlab.model import (
     NatNetwork,
     Student,
 )
-from minetlab.model.settings import PortRange
-from minetlab.model.student import RESERVED_LOGINS
+from minetlab.lab.settings import PortRange
+from minetlab.lab.student import RESERVED_LOGINS
 from minetlab.plan import allocate
 from minetlab.util.errors import LabError
 

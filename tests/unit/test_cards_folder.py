@@ -15,7 +15,7 @@ from minetlab.cards.logins import Login, ReachedHost, logins_of, reached
 from minetlab.cards.words import Language
 from minetlab.inventory import InventoryHost
 from minetlab.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
-from minetlab.model import (
+from minetlab.lab import (
     BridgedNetwork,
     ContainerHost,
     ContainerHostSettings,

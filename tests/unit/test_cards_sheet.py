@@ -16,7 +16,7 @@ from minetlab.cards.logins import Jump, Login, ReachedHost
 from minetlab.cards.sheet import Card
 from minetlab.cards.words import WORDS
 from minetlab.keys import key_pair, student_key
-from minetlab.model import Student
+from minetlab.lab import Student
 
 HOST = ReachedHost("hv1", "hv1.example.org", 22, ())
 MM = 72 / 25.4

@@ -24,7 +24,8 @@ TO_START = (
 OURS = {
     "minetlab",
     *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
-    *(f"minetlab.{name}" for name in ("cards", "cards.words", "reading", "util", "util.errors", "util.limits")),
+    *(f"minetlab.{name}" for name in ("cards", "cards.words", "reading")),
+    *(f"minetlab.util{name}" for name in ("", ".errors", ".limits")),
 }
 SAID = """
 import json, sys

@@ -12,7 +12,7 @@ import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
 from minetlab.course.claims import CLAIMS
 from minetlab.course.evidence import Evidence, Verdict, findings
-from minetlab.tp_images import FOLDER
+from minetlab.tp.tp_images import FOLDER
 from minetlab.verification.sheets import Sheet
 
 MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets, measurements)

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from minetlab.course.sheet import Step, claims, outputs, script, steps
+from minetlab.tp.sheet import Step, claims, outputs, script, steps
 
 SHEET = """# TP
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from minetlab.model import ContainerLimits, Student
+from minetlab.lab import ContainerLimits, Student
 from minetlab.plan import Container
 from minetlab.plan.containers import (
     ContainerChanges,

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from minetlab import tp_images
 from minetlab.facts.docker import DaemonConfig, DockerState
-from minetlab.model import ContainerLimits, Student
-from minetlab.model.packages import CONTAINER_HOST_PACKAGES
-from minetlab.model.settings import AddressPool
+from minetlab.lab import ContainerLimits, Student
+from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
+from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, portal
 from minetlab.operations import tp_images as tp_image_operations
 from minetlab.plan import Container
 from minetlab.plan.containers import DockerObserved, container_specs
 from minetlab.plan.daemon import DaemonState
+from minetlab.tp import tp_images
 from tests.unit.fake_host import Operation, Run, run_operation, run_operations
 
 STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import guest_image, guest_tps
-from minetlab.course.sheet import steps
 from minetlab.images.guest import guest_recipe
-from minetlab.model import DebianImage
-from minetlab.tp_images import FOLDER
+from minetlab.lab import DebianImage
+from minetlab.tp import guest_image, guest_tps
+from minetlab.tp.sheet import steps
+from minetlab.tp.tp_images import FOLDER
 from minetlab.util.errors import LabError
 from minetlab.util.paths import TEMPLATES
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from minetlab.facts.libvirt import ActiveDomains, SshAnswers
-from minetlab.model import GuestSize
+from minetlab.lab import GuestSize
 from minetlab.operations import guest_waits
 from minetlab.operations import guests as operations
 from minetlab.util import progress

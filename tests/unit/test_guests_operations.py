@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api.command import StringCommand
 
 from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
-from minetlab.model import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
+from minetlab.lab import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
 from minetlab.operations import guest_images
 from minetlab.operations import guests as operations
 from minetlab.plan import boots

@@ -13,7 +13,7 @@ from lxml import etree
 from pycdlib.dr import DirectoryRecord
 from pycdlib.pycdlib import PyCdlib
 
-from minetlab.model import BridgedNetwork, GuestSize, NatNetwork
+from minetlab.lab import BridgedNetwork, GuestSize, NatNetwork
 from minetlab.plan import Guest
 from minetlab.plan.seed import Seed
 from minetlab.specs import guest_spec, network_spec, pool_xml, seed

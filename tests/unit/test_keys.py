@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 from minetlab import keys
-from minetlab.model import Student
+from minetlab.lab import Student
 
 
 def test_a_key_is_made_once_and_only_its_owner_can_read_it(tmp_path, monkeypatch):

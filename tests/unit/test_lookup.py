@@ -2,7 +2,7 @@
 
 import pytest
 
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import Plan, allocate
 from minetlab.plan.lookup import alias_meant, guest_meant
 from minetlab.util.errors import LabError

@@ -13,7 +13,7 @@ import pytest
 from minetlab import passwords, specs
 from minetlab.cli.table import sites
 from minetlab.facts.docker import DockerState
-from minetlab.model import (
+from minetlab.lab import (
     BridgedNetwork,
     ContainerHost,
     ContainerHostSettings,
@@ -38,7 +38,7 @@ from minetlab.plan.portal import (
 )
 from minetlab.portal import content, server, sheets, site
 from minetlab.portal.lexer import SheetLexer
-from minetlab.tp_images import FOLDER
+from minetlab.tp.tp_images import FOLDER
 from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from minetlab.model import (
+from minetlab.lab import (
     BridgedNetwork,
     ContainerHost,
     ContainerHostSettings,
@@ -19,7 +19,7 @@ from minetlab.model import (
     Lab,
     Student,
 )
-from minetlab.model.settings import AddressPool, PortRange
+from minetlab.lab.settings import AddressPool, PortRange
 from minetlab.plan import allocate
 from minetlab.plan.containers import DockerObserved, ObservedContainer
 from minetlab.plan.daemon import DaemonState, pools_setting

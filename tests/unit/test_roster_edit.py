@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from minetlab.model import decode, parse_roster
-from minetlab.model.roster_edit import added, removed
+from minetlab.lab import decode, parse_roster
+from minetlab.lab.roster_edit import added, removed
 from minetlab.util.errors import LabError
 
 CHLOE = {"name": "Chloé Lefèvre", "email": "chloe@example.org", "group": "Groupe 2"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minetlab.model import ContainerHostSettings
+from minetlab.lab import ContainerHostSettings
 
 
 @pytest.mark.parametrize("port", [None, 0, 80, 8080])

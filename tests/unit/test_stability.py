@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab.model import (
+from minetlab.lab import (
     ContainerHost,
     ContainerHostSettings,
     KvmHost,
@@ -18,7 +18,7 @@ from minetlab.model import (
     Record,
     Student,
 )
-from minetlab.model.settings import PortRange
+from minetlab.lab.settings import PortRange
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.plan.recording import with_plan, without_gone
 from minetlab.util.errors import LabError

@@ -8,7 +8,7 @@ import pytest
 
 from minetlab import status
 from minetlab.inventory import InventoryHost
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, Lab, Student
 from minetlab.plan import allocate
 from minetlab.status import MISSING, SILENT, states
 from tests.unit.guests import LAB, SETTINGS, answer

@@ -4,8 +4,8 @@ import subprocess
 import pytest
 from pydantic import ValidationError
 
-from minetlab.model import Student
-from minetlab.model.student import derive_login
+from minetlab.lab import Student
+from minetlab.lab.student import derive_login
 
 BODY = "AAAAC3NzaC1lZDI1NTE5AAAAIJbL2fV0nEwVbXqf4oXQp0nbDq3xGkq1fYk0yXk2aBcD"
 

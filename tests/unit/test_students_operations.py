@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from minetlab.model import ContainerLimits
+from minetlab.lab import ContainerLimits
 from minetlab.operations import docker, students
 from minetlab.operations import guests as guest_operations
 from tests.unit.fake_host import Run, run_by_a_host, run_operation

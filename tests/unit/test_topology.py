@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from minetlab.access import alias_of
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.plan.topology import Topology, topology
 from minetlab.report.picture import HALF, WIDTH, svg

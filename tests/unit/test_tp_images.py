@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import tp_images
 from minetlab.operations import tp_images as operations
 from minetlab.plan.containers import ACCESS, SSH_PORT
+from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from minetlab import passwords, specs
 from minetlab.images import build_rootfs
 from minetlab.images.toolbox import Toolbox
-from minetlab.model import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.passwords import Account
 from minetlab.plan import allocate
 from minetlab.plan.portal import PORT, ROOT, STATUS_ROOT, USERS_ROOT

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 
 # The lab's bridge is "vbr-<lab>", and Linux cuts interface names at 15 characters (IFNAMSIZ, if.h).
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,9}$")]

@@ -6,11 +6,11 @@ from pathlib import Path
 from minetlab.images import ImageFile, ImageRecipe, RootfsArchive
 from minetlab.images.guest import guest_recipe
 from minetlab.images.recipe import files_of
-from minetlab.model.guest_tp import GuestTp
-from minetlab.model.packages import CONTAINER_HOST_PACKAGES
-from minetlab.tp_images import FOLDER, INSTRUCTIONS, Setting, home_files, read_folder
-from minetlab.tp_images import read as read_images
-from minetlab.tp_images import recipe as image_recipe
+from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
+from minetlab.tp.guest_toml import GuestTp
+from minetlab.tp.tp_images import FOLDER, INSTRUCTIONS, Setting, home_files, read_folder
+from minetlab.tp.tp_images import read as read_images
+from minetlab.tp.tp_images import recipe as image_recipe
 from minetlab.util.paths import TEMPLATES
 
 IN_GUESTS = Setting("guest_tps", "group_data/kvm_hosts.py", "guest.toml", "TP for guests")

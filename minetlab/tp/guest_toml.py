@@ -2,9 +2,9 @@
 
 from pydantic import field_validator
 
-from minetlab.model.base import Frozen
-from minetlab.model.settings import Slug
-from minetlab.model.tp_image import HomeFile, PackageName
+from minetlab.lab.base import Frozen
+from minetlab.lab.settings import Slug
+from minetlab.tp.image_toml import HomeFile, PackageName
 
 
 class GuestTp(Frozen):

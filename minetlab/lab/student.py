@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from pydantic import field_validator
 
-from minetlab.model.base import Frozen
+from minetlab.lab.base import Frozen
 
 # A login becomes a Linux user, a host name (RFC 1123) and part of domain names.
 LOGIN = re.compile(r"[a-z]([a-z0-9-]{0,29}[a-z0-9])?")

@@ -5,8 +5,8 @@ import io
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address
 
-from minetlab.model.base import Frozen
-from minetlab.model.table import Problem, Row, read_table, refusal
+from minetlab.lab.base import Frozen
+from minetlab.lab.table import Problem, Row, read_table, refusal
 from minetlab.util.errors import LabError
 
 COLUMNS = ("login", "machine", "host", "place")

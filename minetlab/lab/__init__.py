@@ -1,9 +1,9 @@
 """What a lab is: typed, validated, frozen. No I/O; every later step works from these objects only."""
 
-from minetlab.model.lab import ContainerHost, KvmHost, Lab
-from minetlab.model.record import Placement, Record, parse_record
-from minetlab.model.roster import parse_roster
-from minetlab.model.settings import (
+from minetlab.lab.allocation import Placement, Record, parse_record
+from minetlab.lab.lab import ContainerHost, KvmHost, Lab
+from minetlab.lab.roster import parse_roster
+from minetlab.lab.settings import (
     BridgedNetwork,
     ContainerHostSettings,
     ContainerLimits,
@@ -16,8 +16,8 @@ from minetlab.model.settings import (
     Network,
     UrlImage,
 )
-from minetlab.model.student import Student
-from minetlab.model.table import decode
+from minetlab.lab.student import Student
+from minetlab.lab.table import decode
 
 __all__ = [
     "BridgedNetwork",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from minetlab import guest_tps
 from minetlab.images import FetchedImage, Progress, build_disk, fetch
 from minetlab.images.cache import checksum_file
-from minetlab.model import DebianImage, GuestImage, UrlImage
+from minetlab.lab import DebianImage, GuestImage, UrlImage
+from minetlab.tp import guest_tps
 from minetlab.util.errors import LabError
 
 QCOW2_MAGIC = b"QFI\xfb"

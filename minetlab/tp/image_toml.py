@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from minetlab.model.base import Frozen
-from minetlab.model.settings import Slug
+from minetlab.lab.base import Frozen
+from minetlab.lab.settings import Slug
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
 

@@ -1,9 +1,9 @@
 """The lab: who takes part, on which hosts, with which settings."""
 
-from minetlab.model.base import Frozen
-from minetlab.model.record import Record
-from minetlab.model.settings import ContainerHostSettings, KvmHostSettings
-from minetlab.model.student import Student
+from minetlab.lab.allocation import Record
+from minetlab.lab.base import Frozen
+from minetlab.lab.settings import ContainerHostSettings, KvmHostSettings
+from minetlab.lab.student import Student
 
 
 class Host(Frozen):

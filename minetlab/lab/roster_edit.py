@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Mapping
 
-from minetlab.model.roster import COLUMNS, fields_of, parse_roster
-from minetlab.model.student import Student
-from minetlab.model.table import Table, decode, read_table
+from minetlab.lab.roster import COLUMNS, fields_of, parse_roster
+from minetlab.lab.student import Student
+from minetlab.lab.table import Table, decode, read_table
 from minetlab.util.errors import LabError
 
 BOM = "\ufeff"
@@ -19,7 +19,7 @@ def added(data: bytes, source: str, fields: Mapping[str, str]) -> tuple[bytes, S
     :param source: the file's name, for messages.
     :param fields: what is known of the student, by column.
     :raises LabError: the roster is wrong as it is, has no column for a field, or would be wrong with the
-        student; the message is that of :func:`minetlab.model.roster.parse_roster`.
+        student; the message is that of :func:`minetlab.lab.roster.parse_roster`.
     """
     text, table, students = _read(data, source)
     if lacking := [column for column in fields if column not in table.columns]:

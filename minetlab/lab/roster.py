@@ -4,8 +4,8 @@ import re
 
 from pydantic import ValidationError
 
-from minetlab.model.student import Student, derive_login
-from minetlab.model.table import Problem, Row, read_table, refusal
+from minetlab.lab.student import Student, derive_login
+from minetlab.lab.table import Problem, Row, read_table, refusal
 from minetlab.util.errors import LabError
 
 COLUMNS = tuple(Student.model_fields)
