@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from minetlab import inventory as inventories
+from minetlab.claims.changes import Kind, Past, changes
 from minetlab.cli import history, verify
-from minetlab.course.changes import Kind, Past, changes
 
 BAD: frozenset[Kind] = frozenset({"new failure", "not shown now", "went"})
 WHEN = "%A %d %B, %H:%M"

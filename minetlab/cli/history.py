@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from minetlab.course.changes import Past, Run
+from minetlab.claims.changes import Past, Run
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.paths import state_dir

@@ -47,7 +47,7 @@ def tps(context: typer.Context, incomplete: str) -> list[str]:
 
 def claims(incomplete: str) -> list[str]:
     """The claims of the course."""
-    from minetlab.course.claims import BY_ID
+    from minetlab.claims.claims import BY_ID
 
     return _beginning(incomplete, BY_ID)
 

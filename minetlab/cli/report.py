@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from minetlab import inventory as inventories
+from minetlab.claims.evidence import findings
 from minetlab.cli import verify
-from minetlab.course.evidence import findings
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
 from minetlab.report.page import About, page

@@ -11,10 +11,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from minetlab import inventory as inventories
+from minetlab.claims.changes import Check, Outcome, Run
+from minetlab.claims.evidence import Evidence, Observation, Verdict
+from minetlab.claims.measurements import Costs, Series
 from minetlab.cli import history
-from minetlab.course.changes import Check, Outcome, Run
-from minetlab.course.evidence import Evidence, Observation, Verdict
-from minetlab.course.measurements import Costs, Series
 from minetlab.util.paths import PROJECT_ROOT
 from minetlab.verification.versions import Read, versions_of
 

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from minetlab.course.measurements import LOADS, Cost, Costs, Environment, Load, Series, Spread
+from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Load, Series, Spread
 from minetlab.report.page import Figure, Table
 
 ENVIRONMENTS: Mapping[Environment, str] = {

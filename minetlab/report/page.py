@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from minetlab.course.claims import Claim
-from minetlab.course.evidence import Evidence, Finding, Verdict, by_machine, findings, worst
+from minetlab.claims.claims import Claim
+from minetlab.claims.evidence import Evidence, Finding, Verdict, by_machine, findings, worst
 from minetlab.plan.topology import PlacedHost, Topology
 from minetlab.report import words
 from minetlab.report.output import readable

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from minetlab.course.claims import Claim
-from minetlab.course.evidence import Verdict
+from minetlab.claims.claims import Claim
+from minetlab.claims.evidence import Verdict
 from minetlab.plan.off import SETTING
 
 MONTHS = (

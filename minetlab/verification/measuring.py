@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from minetlab.course.measurements import Costs, Series
+from minetlab.claims.measurements import Costs, Series
 from minetlab.plan import Container
 from minetlab.verification import snapshots, workbench
 from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine

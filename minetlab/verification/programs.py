@@ -9,7 +9,7 @@ from time import monotonic
 
 from testinfra.host import Host
 
-from minetlab.course.measurements import Load
+from minetlab.claims.measurements import Load
 
 READY, END = "pret", "fin"
 """Words of ``tp/emulation/home/calcul.c``."""

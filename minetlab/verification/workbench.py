@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from testinfra.host import Host
 
-from minetlab.course.measurements import LOADS, Cost, Costs, Environment, Sample, Series
+from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Sample, Series
 from minetlab.verification.machines import ContainerMachine, GuestMachine, KvmMachine
 from minetlab.verification.modules import TRANSCRIPT, Confinement, Docker, Libvirt, Qemu, Reader
 from minetlab.verification.programs import running, send

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.claims.changes import Check, Outcome, Past, Run, changes
 from minetlab.cli import changed, history, verify
-from minetlab.course.changes import Check, Outcome, Past, Run, changes
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from minetlab.claims.claims import CLAIMS
 from minetlab.cli import report
 from minetlab.cli import verify as cli
-from minetlab.course.claims import CLAIMS
 from minetlab.inventory import InventoryHost
 from minetlab.util.paths import PROJECT_ROOT
 from minetlab.verification.session import Session

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, expect, sync_playwright
 
-from minetlab.course.claims import CLAIMS
+from minetlab.claims.claims import CLAIMS
 from minetlab.passwords import Account
 
 CHROMIUM = "chromium"

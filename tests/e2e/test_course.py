@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from minetlab import inventory
+from minetlab.claims.claims import CLAIMS
 from minetlab.cli.table import sites
 from minetlab.cli.testing import OUTPUT
-from minetlab.course.claims import CLAIMS
 from minetlab.plan import allocate
 from minetlab.portal.site import site_of
 from minetlab.util.paths import PROJECT_ROOT

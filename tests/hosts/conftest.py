@@ -13,7 +13,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
-from minetlab.course.claims import BY_ID
+from minetlab.claims.claims import BY_ID
 from minetlab.inventory import InventoryHost
 from minetlab.plan.lookup import suggestion
 from minetlab.util.errors import LabError

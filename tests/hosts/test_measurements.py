@@ -6,7 +6,7 @@ Nothing else may run on the hosts meanwhile, and it takes minutes where they are
 
 import pytest
 
-from minetlab.course.measurements import EMULATED, Series
+from minetlab.claims.measurements import EMULATED, Series
 from minetlab.plan.off import why
 from minetlab.verification.machines import ContainerHostMachine, KvmMachine, Machine
 from minetlab.verification.measuring import Measuring

@@ -19,7 +19,7 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
 import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
-from minetlab.course.evidence import Evidence, Observation, Verdict
+from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.plan.topology import Topology, topology

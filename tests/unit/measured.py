@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from minetlab.course.measurements import LOADS, Cost, Costs, Sample, Series
+from minetlab.claims.measurements import LOADS, Cost, Costs, Sample, Series
 from minetlab.verification.snapshots import History
 
 

@@ -10,8 +10,8 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
 import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
-from minetlab.course.claims import CLAIMS
-from minetlab.course.evidence import Evidence, Verdict, findings
+from minetlab.claims.claims import CLAIMS
+from minetlab.claims.evidence import Evidence, Verdict, findings
 from minetlab.tp.tp_images import FOLDER
 from minetlab.verification.sheets import Sheet
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab.course.measurements import Environment, Sample, Series
+from minetlab.claims.measurements import Environment, Sample, Series
 from tests.unit.measured import series
 
 

@@ -7,7 +7,7 @@ import pytest
 from testinfra.backend.local import LocalBackend
 from testinfra.host import Host
 
-from minetlab.course.measurements import LOADS
+from minetlab.claims.measurements import LOADS
 from minetlab.util.paths import PROJECT_ROOT
 from minetlab.verification import programs
 from minetlab.verification.connection import BatchingBackend

@@ -10,9 +10,9 @@ import pytest
 from lxml import etree
 
 from benchmarks import kept
+from minetlab.claims.claims import CLAIMS
+from minetlab.claims.evidence import Evidence, Observation
 from minetlab.cli import report as report_command
-from minetlab.course.claims import CLAIMS
-from minetlab.course.evidence import Evidence, Observation
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.page import Figure, Table, page

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from minetlab.course.claims import BY_ID, CLAIMS, Claim
+from minetlab.claims.claims import BY_ID, CLAIMS, Claim
 from minetlab.lab.base import Frozen
 
 Verdict = Literal["demonstrated", "not demonstrable", "not checked", "violated"]
