@@ -1,1 +1,1 @@
-"""The course: what its practical work says, in a form that can be executed and compared."""
+"""What the course claims of the machines, as data; what was seen and measured of it, and what follows."""

@@ -10,9 +10,9 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from minetlab.cards.words import Language
 from minetlab.cli import day, names
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of
+from minetlab.handouts.words import Language
 from minetlab.util.errors import LabError
 
 

@@ -8,10 +8,10 @@ import typer
 
 from minetlab import passwords
 from minetlab.access import DescribedLab
-from minetlab.cards import sheet
-from minetlab.cards.folder import write_folder
-from minetlab.cards.logins import logins_of, reached
-from minetlab.cards.words import Language
+from minetlab.handouts import cards
+from minetlab.handouts.folder import write_folder
+from minetlab.handouts.logins import logins_of, reached
+from minetlab.handouts.words import Language
 from minetlab.lab import Lab, Student
 from minetlab.plan.lookup import suggestion
 from minetlab.util.errors import LabError
@@ -49,18 +49,18 @@ def run(
             next_step="name kvm_hosts or container_hosts in the inventory",
         )
     found = reached(described.ssh_config, [host for host in described.hosts if host.name in used])
-    cards = []
+    of_students = []
     for student in students:
         logins = logins_of(lab, plan, student, found)
         read = language or student.language
         password = passwords.student(lab.name, student.login).password if lab.site_hosts else None
         own = folder / student.login
         write_folder(own, lab.name, student, logins, read, portal=portal, password=password)
-        cards.append(sheet.Card(lab.name, student, logins, own.name, portal, password, read))
-    page = sheet.html(lab.name, cards, language or "fr")
+        of_students.append(cards.Card(lab.name, student, logins, own.name, portal, password, read))
+    page = cards.html(lab.name, of_students, language or "fr")
     name = f"cards-{login}" if login else "cards"
     write_private(folder / f"{name}.html", page)
-    write_private(folder / f"{name}.pdf", sheet.pdf(page))
+    write_private(folder / f"{name}.pdf", cards.pdf(page))
     secret = "each has its student's password for the TP site" if lab.site_hosts else "no secret is on a card"
     typer.echo(f"to print: {folder / name}.pdf (or .html); {secret}")
     typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from minetlab.cards.words import Language
 from minetlab.cli import names
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
+from minetlab.handouts.words import Language
 from minetlab.util.limits import MIB, Limits
 
 app = typer.Typer()

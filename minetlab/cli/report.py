@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from minetlab import inventory as inventories
+from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import findings
 from minetlab.cli import verify
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
 from minetlab.report.page import About, page
 from minetlab.util.paths import PROJECT_ROOT
-from minetlab.verification.versions import versions_of
 
 TOOLS = ("minet-lab", "pyinfra", "pytest-testinfra", "libvirt-python", "docker")
 

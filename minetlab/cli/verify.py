@@ -11,12 +11,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from minetlab import inventory as inventories
+from minetlab.checks.versions import Read, versions_of
 from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.claims.measurements import Costs, Series
 from minetlab.cli import history
 from minetlab.util.paths import PROJECT_ROOT
-from minetlab.verification.versions import Read, versions_of
 
 WORKERS = 4
 """Processes that check machines where sheets are typed, which takes minutes each."""

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from minetlab.checks.session import Session
 from minetlab.claims.claims import CLAIMS
 from minetlab.cli import report
 from minetlab.cli import verify as cli
 from minetlab.inventory import InventoryHost
 from minetlab.util.paths import PROJECT_ROOT
-from minetlab.verification.session import Session
 
 
 def verify(inventory: Path) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.cards.sheet import html
+from minetlab.handouts.cards import html
 from tests.e2e.browser import assert_cards_are_good
 from tests.unit.test_cards_sheet import class_of
 

@@ -13,13 +13,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab import inventory
-from minetlab.claims.claims import BY_ID
-from minetlab.inventory import InventoryHost
-from minetlab.plan.lookup import suggestion
-from minetlab.util.errors import LabError
-from minetlab.util.naming import named
-from minetlab.verification.connection import UnreachableError
-from minetlab.verification.machines import (
+from minetlab.checks.connection import UnreachableError
+from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
@@ -27,12 +22,17 @@ from minetlab.verification.machines import (
     KvmMachine,
     Machine,
 )
-from minetlab.verification.measuring import MEASURED, Measuring
-from minetlab.verification.modules import TRANSCRIPT
-from minetlab.verification.session import Session
-from minetlab.verification.sheets import Sheet
-from minetlab.verification.summary import not_shown
-from minetlab.verification.versions import COMMANDS as VERSION_COMMANDS
+from minetlab.checks.measuring import MEASURED, Measuring
+from minetlab.checks.modules import TRANSCRIPT
+from minetlab.checks.session import Session
+from minetlab.checks.sheets import Sheet
+from minetlab.checks.summary import not_shown
+from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
+from minetlab.claims.claims import BY_ID
+from minetlab.inventory import InventoryHost
+from minetlab.plan.lookup import suggestion
+from minetlab.util.errors import LabError
+from minetlab.util.naming import named
 
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 # Fixture to the kind of machine it gives.

@@ -1,8 +1,8 @@
 """Checks of a container host: dockerd runs, and with the lab's settings."""
 
+from minetlab.checks.machines import DOCKER_UNIT, ContainerHostMachine
+from minetlab.checks.modules import Docker, Units
 from minetlab.operations.docker import daemon_settings
-from minetlab.verification.machines import DOCKER_UNIT, ContainerHostMachine
-from minetlab.verification.modules import Docker, Units
 
 
 def test_dockerd_runs_now_and_at_boot(container_host: ContainerHostMachine) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from minetlab.checks.machines import CONTAINER_KEYS, CONTAINER_SSHD, FORK, ContainerMachine
+from minetlab.checks.modules import Confinement, Docker, Kernel, capabilities
 from minetlab.operations.docker import daemon_settings
-from minetlab.verification.machines import CONTAINER_KEYS, CONTAINER_SSHD, FORK, ContainerMachine
-from minetlab.verification.modules import Confinement, Docker, Kernel, capabilities
 from tests.hosts.test_guests import isolated_memories, opened_by_key, settings_without_passwords, tree_of
 
 MIB = 2**20

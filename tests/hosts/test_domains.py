@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from minetlab.verification.machines import GuestMachine
-from minetlab.verification.modules import Kernel, Libvirt, Qemu
+from minetlab.checks.machines import GuestMachine
+from minetlab.checks.modules import Kernel, Libvirt, Qemu
 from tests.hosts.test_kvm_hosts import hardware_of
 
 

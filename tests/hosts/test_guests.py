@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from minetlab.verification.machines import (
+from minetlab.checks.machines import (
     ADDRESSES,
     FORK,
     HOSTNAME,
@@ -21,7 +21,7 @@ from minetlab.verification.machines import (
     processes_with,
     reach_hardware_as,
 )
-from minetlab.verification.modules import Cpu, Kernel
+from minetlab.checks.modules import Cpu, Kernel
 from tests.hosts.test_kvm_hosts import hardware_of
 
 

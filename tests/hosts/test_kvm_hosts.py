@@ -2,15 +2,8 @@
 
 import pytest
 
-from minetlab.verification.machines import (
-    HARDWARE,
-    KVM_DEVICE,
-    LIBVIRT_UNITS,
-    QEMU_GROUPS,
-    Hardware,
-    KvmMachine,
-)
-from minetlab.verification.modules import Cpu, Kernel, Libvirt, Qemu, Units
+from minetlab.checks.machines import HARDWARE, KVM_DEVICE, LIBVIRT_UNITS, QEMU_GROUPS, Hardware, KvmMachine
+from minetlab.checks.modules import Cpu, Kernel, Libvirt, Qemu, Units
 
 
 def hardware_of(kvm_host: KvmMachine) -> Hardware:

@@ -6,10 +6,10 @@ Nothing else may run on the hosts meanwhile, and it takes minutes where they are
 
 import pytest
 
+from minetlab.checks.machines import ContainerHostMachine, KvmMachine, Machine
+from minetlab.checks.measuring import Measuring
 from minetlab.claims.measurements import EMULATED, Series
 from minetlab.plan.off import why
-from minetlab.verification.machines import ContainerHostMachine, KvmMachine, Machine
-from minetlab.verification.measuring import Measuring
 from tests.hosts.test_kvm_hosts import hardware_of
 
 pytestmark = pytest.mark.measurement

@@ -2,9 +2,9 @@
 
 import pytest
 
+from minetlab.checks.machines import ContainerHostMachine
+from minetlab.checks.modules import Docker
 from minetlab.plan.portal import container_name
-from minetlab.verification.machines import ContainerHostMachine
-from minetlab.verification.modules import Docker
 
 
 @pytest.mark.claim("C19")

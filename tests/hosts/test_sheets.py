@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from minetlab.checks.machines import ContainerMachine, GuestMachine
+from minetlab.checks.sheets import Sheet, not_as_the_sheet_says
 from minetlab.tp import guest_tps
-from minetlab.verification.machines import ContainerMachine, GuestMachine
-from minetlab.verification.sheets import Sheet, not_as_the_sheet_says
 from tests.hosts.test_kvm_hosts import hardware_of
 
 pytestmark = pytest.mark.sheet

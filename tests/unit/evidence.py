@@ -19,14 +19,14 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
 import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
+from minetlab.checks.modules import TRANSCRIPT, Cpu, Libvirt
+from minetlab.checks.sheets import Sheet
+from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.plan.topology import Topology, topology
 from minetlab.report.page import About
-from minetlab.verification.modules import TRANSCRIPT, Cpu, Libvirt
-from minetlab.verification.sheets import Sheet
-from minetlab.verification.versions import versions_of
 from tests.unit.measured import measured
 from tests.unit.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS, RecordedLab
 

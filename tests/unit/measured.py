@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from minetlab.checks.snapshots import History
 from minetlab.claims.measurements import LOADS, Cost, Costs, Sample, Series
-from minetlab.verification.snapshots import History
 
 
 def series(host: str, **ratios: float) -> Series:

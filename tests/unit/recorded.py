@@ -11,13 +11,8 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
-from minetlab.plan import allocate
-from minetlab.plan.jump import authorized_keys, ways
-from minetlab.portal.site import site_of
-from minetlab.tp.tp_images import SHELL
-from minetlab.verification.connection import connect
-from minetlab.verification.machines import (
+from minetlab.checks.connection import connect
+from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
@@ -25,9 +20,14 @@ from minetlab.verification.machines import (
     KvmMachine,
     Terminal,
 )
-from minetlab.verification.modules import Libvirt, Qemu
-from minetlab.verification.portal import Portal
-from minetlab.verification.sheets import Sheet
+from minetlab.checks.modules import Libvirt, Qemu
+from minetlab.checks.portal import Portal
+from minetlab.checks.sheets import Sheet
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.plan import allocate
+from minetlab.plan.jump import authorized_keys, ways
+from minetlab.portal.site import site_of
+from minetlab.tp.tp_images import SHELL
 
 TPS = ("vm", "conteneur")
 TP_IMAGES = ("processus", "isa", "emulation")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from minetlab import access
-from minetlab.cards.folder import write_folder
-from minetlab.cards.logins import Login, ReachedHost, logins_of, reached
-from minetlab.cards.words import Language
+from minetlab.handouts.folder import write_folder
+from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached
+from minetlab.handouts.words import Language
 from minetlab.inventory import InventoryHost
 from minetlab.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
 from minetlab.lab import (

@@ -11,10 +11,10 @@ import pytest
 import zxingcpp
 from lxml import html as parser
 
-from minetlab.cards import sheet
-from minetlab.cards.logins import Jump, Login, ReachedHost
-from minetlab.cards.sheet import Card
-from minetlab.cards.words import WORDS
+from minetlab.handouts import cards
+from minetlab.handouts.cards import Card
+from minetlab.handouts.logins import Jump, Login, ReachedHost
+from minetlab.handouts.words import WORDS
 from minetlab.keys import key_pair, student_key
 from minetlab.lab import Student
 
@@ -57,8 +57,8 @@ def class_of(students: int, images: tuple[str, ...] = ("isa", "processus")) -> l
     ]
 
 
-def pages(cards: list[Card]) -> pypdfium2.PdfDocument:
-    return pypdfium2.PdfDocument(sheet.pdf(sheet.html("minet", cards)))
+def pages(class_cards: list[Card]) -> pypdfium2.PdfDocument:
+    return pypdfium2.PdfDocument(cards.pdf(cards.html("minet", class_cards)))
 
 
 def text_of(page: pypdfium2.PdfPage) -> str:
@@ -114,13 +114,13 @@ def test_nothing_is_printed_where_printers_cannot() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_shown_as_they_are(name: str) -> None:
-    tree = parsed(sheet.html("minet", [card_of("alice", name)]))
+    tree = parsed(cards.html("minet", [card_of("alice", name)]))
     assert [each.text_content() for each in tree.iter("h2")] == [name]
     assert not list(tree.iter("script"))
 
 
 def test_the_page_needs_nothing_beside_it_and_the_browser_is_told_to_fetch_nothing() -> None:
-    text = sheet.html("minet", class_of(3))
+    text = cards.html("minet", class_of(3))
     tree = parsed(text)
     loaded = [each for each in tree.xpath("//@src | //@href") if not str(each).startswith(("data:", "#"))]
     assert loaded == []
@@ -139,7 +139,7 @@ def test_the_qr_code_leads_to_the_practical_works_site_where_there_is_one() -> N
     portal = "https://tp.example.org/?lab=minet&s=é"
     card = card_of("alice", "Alice", portal=portal)
     assert scanned(card) == [portal]
-    assert WORDS["fr"].scan_portal in sheet.html("minet", [card])
+    assert WORDS["fr"].scan_portal in cards.html("minet", [card])
 
 
 def test_without_a_site_it_is_a_machine_that_is_reached_directly() -> None:
@@ -153,9 +153,9 @@ def test_a_password_is_on_the_card_where_there_is_a_site_and_in_no_qr_code() -> 
         card = card_of("alice", "Alice", portal=portal)
         assert PASSWORD not in str(card)
         assert PASSWORD not in str(scanned(card))
-        said = " ".join(parsed(sheet.html("minet", [card])).text_content().split())
+        said = " ".join(parsed(cards.html("minet", [card])).text_content().split())
         assert words.site.format(login="alice", password=PASSWORD) in said
-    assert "mot de passe" not in sheet.html("minet", [card_of("alice", "Alice", password=None)])
+    assert "mot de passe" not in cards.html("minet", [card_of("alice", "Alice", password=None)])
 
 
 def test_a_student_without_machines_has_a_card_without_a_code() -> None:
@@ -166,7 +166,7 @@ def test_a_student_without_machines_has_a_card_without_a_code() -> None:
 
 def test_no_key_is_on_a_card() -> None:
     pair = student_key("minet", "alice")
-    text = sheet.html("minet", [card_of("alice", "Alice")])
+    text = cards.html("minet", [card_of("alice", "Alice")])
     for line in pair.private.read_text().splitlines():
         assert line not in text
     assert str(pair.private) not in text
@@ -176,10 +176,10 @@ def test_each_card_is_in_its_students_language_and_says_whose_key_it_is(tmp_path
     key = key_pair(tmp_path / "carol", comment="carol").public
     english = card_of("bob", "Bob", language="en")
     own = Card("minet", Student(login="carol", name="Carol", ssh_key=key), english.logins, "carol")
-    tree = parsed(sheet.html("minet", [card_of("alice", "Alice"), english, own]))
-    cards = tree.xpath("//article")
-    assert [card.get("lang") for card in cards] == ["fr", "en", "fr"]
-    said = [" ".join(card.text_content().split()) for card in cards]
+    tree = parsed(cards.html("minet", [card_of("alice", "Alice"), english, own]))
+    articles = tree.xpath("//article")
+    assert [card.get("lang") for card in articles] == ["fr", "en", "fr"]
+    said = [" ".join(card.text_content().split()) for card in articles]
     assert WORDS["fr"].new_key in said[0]
     assert WORDS["en"].new_key in said[1]
     assert WORDS["en"].course in said[1]
@@ -200,9 +200,9 @@ def test_a_machine_without_the_libraries_is_told_which() -> None:
         "import cffi\n"
         "def refuse(*_): raise OSError('no Pango')\n"
         "cffi.FFI.dlopen = refuse\n"
-        "from minetlab.cards import sheet\n"
-        "from minetlab.errors import LabError\n"
-        "try: sheet.pdf('<p>')\n"
+        "from minetlab.handouts import cards\n"
+        "from minetlab.util.errors import LabError\n"
+        "try: cards.pdf('<p>')\n"
         "except LabError as error: print(error)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -10,10 +10,10 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
 import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
+from minetlab.checks.sheets import Sheet
 from minetlab.claims.claims import CLAIMS
 from minetlab.claims.evidence import Evidence, Verdict, findings
 from minetlab.tp.tp_images import FOLDER
-from minetlab.verification.sheets import Sheet
 
 MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets, measurements)
 # What a check is run on, by the name of its argument.

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from minetlab.verification.measuring import Measuring
-from minetlab.verification.modules import Libvirt
-from minetlab.verification.session import Session
-from minetlab.verification.snapshots import History
+from minetlab.checks.measuring import Measuring
+from minetlab.checks.modules import Libvirt
+from minetlab.checks.session import Session
+from minetlab.checks.snapshots import History
 from tests.hosts import test_measurements as checks
 from tests.unit.measured import Measured, costs, measured, series
 from tests.unit.recorded import HV1, RecordedLab

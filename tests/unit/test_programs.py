@@ -7,12 +7,12 @@ import pytest
 from testinfra.backend.local import LocalBackend
 from testinfra.host import Host
 
+from minetlab.checks import programs
+from minetlab.checks.connection import BatchingBackend
+from minetlab.checks.programs import Program, running, send
+from minetlab.checks.snapshots import parsed
 from minetlab.claims.measurements import LOADS
 from minetlab.util.paths import PROJECT_ROOT
-from minetlab.verification import programs
-from minetlab.verification.connection import BatchingBackend
-from minetlab.verification.programs import Program, running, send
-from minetlab.verification.snapshots import parsed
 
 SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"
 

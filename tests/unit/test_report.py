@@ -10,14 +10,14 @@ import pytest
 from lxml import etree
 
 from benchmarks import kept
+from minetlab.checks.modules import Libvirt
+from minetlab.checks.versions import versions_of
 from minetlab.claims.claims import CLAIMS
 from minetlab.claims.evidence import Evidence, Observation
 from minetlab.cli import report as report_command
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.page import Figure, Table, page
-from minetlab.verification.modules import Libvirt
-from minetlab.verification.versions import versions_of
 from tests.unit.evidence import (
     about,
     evidence_of,

@@ -13,7 +13,7 @@ import tests.hosts.test_guests as guests
 import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_portal as portal
-from minetlab.verification.modules import Cpu, Libvirt
+from minetlab.checks.modules import Cpu, Libvirt
 from tests.unit.recorded import ALICE, HV1, RecordedLab
 from tests.unit.wrong_machines import CHAIN, WRONG, Check, container_sheet, conteneur_sheet, vm_sheet
 

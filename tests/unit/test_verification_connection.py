@@ -7,9 +7,9 @@ import pytest
 from testinfra.backend.base import CommandResult
 from testinfra.backend.local import LocalBackend
 
-from minetlab.verification import connection
-from minetlab.verification.connection import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
-from minetlab.verification.modules import Kernel, capabilities
+from minetlab.checks import connection
+from minetlab.checks.connection import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
+from minetlab.checks.modules import Kernel, capabilities
 
 
 class CountingBackend(Utf8, LocalBackend):  # type: ignore[misc]

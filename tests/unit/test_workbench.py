@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.checks.workbench import EMULATED_PC, KERNEL
 from minetlab.images.guest import guest_recipe
 from minetlab.images.recipe import NO_TIMER_CHECK, SUITES
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
-from minetlab.verification.workbench import EMULATED_PC, KERNEL
 
 ELF = b"\x7fELF" + b"kernel" * 1000
 SETUP_SECTORS = 27

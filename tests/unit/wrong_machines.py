@@ -11,9 +11,9 @@ import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
-from minetlab.verification import machines
-from minetlab.verification.machines import ContainerMachine, GuestMachine
-from minetlab.verification.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
+from minetlab.checks import machines
+from minetlab.checks.machines import ContainerMachine, GuestMachine
+from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
 from tests.unit.recorded import ALICE, CONTAINER, CT1, GUEST_SHEETS, HV1, SHEETS, RecordedLab
 
 Check = Callable[[Any], None]

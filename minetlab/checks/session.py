@@ -10,12 +10,9 @@ from testinfra.host import Host
 
 from minetlab import keys, specs
 from minetlab.access import SANDBOX, DescribedLab, alias_of
-from minetlab.inventory import InventoryHost
-from minetlab.portal.site import Site, site_of
-from minetlab.tp.tp_images import SHELL
-from minetlab.verification import machines
-from minetlab.verification.connection import BatchingBackend, LabSshBackend, connect
-from minetlab.verification.machines import (
+from minetlab.checks import machines
+from minetlab.checks.connection import BatchingBackend, LabSshBackend, connect
+from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
     GuestMachine,
@@ -24,7 +21,10 @@ from minetlab.verification.machines import (
     Machine,
     Terminal,
 )
-from minetlab.verification.portal import Portal
+from minetlab.checks.portal import Portal
+from minetlab.inventory import InventoryHost
+from minetlab.portal.site import Site, site_of
+from minetlab.tp.tp_images import SHELL
 
 INSIDE = frozenset({"guest", "container"})
 """Kinds of machines that are reached through their hosts."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from testinfra.host import Host
 
+from minetlab.checks.machines import ContainerMachine, GuestMachine, KvmMachine
+from minetlab.checks.modules import TRANSCRIPT, Confinement, Docker, Libvirt, Qemu, Reader
+from minetlab.checks.programs import running, send
 from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Sample, Series
-from minetlab.verification.machines import ContainerMachine, GuestMachine, KvmMachine
-from minetlab.verification.modules import TRANSCRIPT, Confinement, Docker, Libvirt, Qemu, Reader
-from minetlab.verification.programs import running, send
 
 TP = "emulation"
 TURNS = 5

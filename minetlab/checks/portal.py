@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from testinfra.host import Host
 
+from minetlab.checks.modules import Reader
 from minetlab.plan.portal import STATUS_FILE
 from minetlab.portal.site import Site
-from minetlab.verification.modules import Reader
 
 # Whom no user file knows, x:x. Only with a name given does the web server look into one.
 _STRANGER = " Authorization: Basic eDp4"

@@ -4,10 +4,10 @@ import shlex
 from dataclasses import dataclass
 from itertools import pairwise
 
+from minetlab.checks.machines import ContainerMachine, KvmMachine
+from minetlab.checks.modules import VIRSH, Reader
+from minetlab.checks.workbench import witness_folder
 from minetlab.util.render import render
-from minetlab.verification.machines import ContainerMachine, KvmMachine
-from minetlab.verification.modules import VIRSH, Reader
-from minetlab.verification.workbench import witness_folder
 
 # $VIRSH, $name: its machine. Prints what it counted; lines of words say what was done to it meanwhile.
 SCRIPT = """\

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import segno
 from markupsafe import Markup, escape
 
-from minetlab.cards.folder import command, home_of
-from minetlab.cards.logins import Login
-from minetlab.cards.words import WORDS, Language, Words
+from minetlab.handouts.folder import command, home_of
+from minetlab.handouts.logins import Login
+from minetlab.handouts.words import WORDS, Language, Words
 from minetlab.lab import Student
 from minetlab.util.errors import LabError
 from minetlab.util.render import render

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minetlab import access
-from minetlab.cards.logins import Jump, Login
-from minetlab.cards.words import Language
+from minetlab.handouts.logins import Jump, Login
+from minetlab.handouts.words import Language
 from minetlab.keys import student_key
 from minetlab.lab import Student
 from minetlab.util.errors import LabError

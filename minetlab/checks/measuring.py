@@ -4,13 +4,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from minetlab.checks import snapshots, workbench
+from minetlab.checks.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine
+from minetlab.checks.modules import TRANSCRIPT
+from minetlab.checks.session import Session
+from minetlab.checks.snapshots import History
 from minetlab.claims.measurements import Costs, Series
 from minetlab.plan import Container
-from minetlab.verification import snapshots, workbench
-from minetlab.verification.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine
-from minetlab.verification.modules import TRANSCRIPT
-from minetlab.verification.session import Session
-from minetlab.verification.snapshots import History
 
 # What has been measured and not yet been handed to the report.
 MEASURED: list[Series | Costs] = []

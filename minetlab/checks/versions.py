@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from minetlab.verification.modules import Docker, Kernel, Libvirt
+from minetlab.checks.modules import Docker, Kernel, Libvirt
 
 COMMANDS = (Kernel.RELEASE, Libvirt.VERSION, Docker.INFO)
 Read = tuple[str, str, str]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from minetlab.checks.machines import ContainerMachine, GuestMachine
+from minetlab.checks.modules import TRANSCRIPT
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
 from minetlab.tp.tp_images import FOLDER
-from minetlab.verification.machines import ContainerMachine, GuestMachine
-from minetlab.verification.modules import TRANSCRIPT
 
 
 @dataclass(frozen=True)
