@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import lock, record
 
 lab, plan = inventory.current()  # a wrong inventory is refused here, before anything is touched

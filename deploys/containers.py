@@ -2,7 +2,7 @@
 
 from pyinfra import host
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import access, docker, tp_images
 
 lab, plan = inventory.current()

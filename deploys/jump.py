@@ -1,6 +1,6 @@
 """The account of a host through which students reach their machines, where they have no other way to them."""
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import jump
 
 lab, plan = inventory.current()

@@ -4,7 +4,7 @@ Guests that run are not reached from their host: `lab rotate` changes those."""
 
 from pyinfra import host
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import access, guests, jump, lock, portal
 
 lab, plan = inventory.current()

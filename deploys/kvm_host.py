@@ -2,7 +2,7 @@
 
 from pyinfra import host
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.lab.packages import KVM_HOST_PACKAGES
 from minetlab.operations import kvm, libvirt, packages
 

@@ -2,7 +2,7 @@
 
 from pyinfra import host, local
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import access, docker, guests, lock
 
 lab, plan = inventory.current()

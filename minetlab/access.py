@@ -17,11 +17,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from minetlab import inventory
-from minetlab.inventory import InventoryHost
-from minetlab.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
+from minetlab.inventory import inventory
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Container, Guest, Plan, allocate
+from minetlab.secrets.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private

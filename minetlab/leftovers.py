@@ -7,7 +7,7 @@ from minetlab import access
 from minetlab.facts.docker import DockerState
 from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
-from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.jump import JumpObserved, jump_account, label
 from minetlab.plan.layout import is_volume_of

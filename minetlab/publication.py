@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 
 from minetlab import access
-from minetlab.inventory import InventoryHost
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan.portal import STATUS_FILE, status_folder
 from minetlab.remote import UNREACHABLE, last_line

@@ -8,7 +8,7 @@ from pathlib import Path
 from minetlab import status
 from minetlab.access import alias_of, ssh_command
 from minetlab.facts.libvirt import EmptyDisks
-from minetlab.inventory import InventoryHost
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Guest, Plan
 from minetlab.plan.off import start

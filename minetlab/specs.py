@@ -5,7 +5,6 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid5
 
-from minetlab import keys, passwords
 from minetlab.lab import GuestSize, Lab, Network
 from minetlab.plan import Container, Guest, Plan, jump, portal
 from minetlab.plan.access import AccessFile
@@ -15,6 +14,7 @@ from minetlab.plan.layout import Layout, overlay, seed_named
 from minetlab.plan.libvirt_state import METADATA, Reservation
 from minetlab.plan.network_diff import NetworkSpec
 from minetlab.plan.seed import Seed
+from minetlab.secrets import keys, passwords
 from minetlab.util.render import render
 
 

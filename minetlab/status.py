@@ -14,7 +14,7 @@ from pyinfra.api.facts import FactBase
 from minetlab import access
 from minetlab.facts.docker import DockerState
 from minetlab.facts.libvirt import LibvirtState
-from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.plan.containers import DockerObserved

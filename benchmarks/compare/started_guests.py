@@ -3,7 +3,7 @@
 from pyinfra import local
 from pyinfra.context import host
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import guests, lock, record
 
 lab, plan = inventory.current()

@@ -18,7 +18,7 @@ from typing import IO
 from benchmarks.native import keeper
 from benchmarks.native.machine import USER, Machine
 from benchmarks.native.root import native_root
-from minetlab import keys
+from minetlab.secrets import keys
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.paths import PROJECT_ROOT, state_dir

@@ -8,7 +8,7 @@ from typing import Any
 
 from testinfra.host import Host
 
-from minetlab import keys, specs
+from minetlab import specs
 from minetlab.access import SANDBOX, DescribedLab, alias_of
 from minetlab.checks import machines
 from minetlab.checks.connection import BatchingBackend, LabSshBackend, connect
@@ -22,8 +22,9 @@ from minetlab.checks.machines import (
     Terminal,
 )
 from minetlab.checks.portal import Portal
-from minetlab.inventory import InventoryHost
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.portal.site import Site, site_of
+from minetlab.secrets import keys
 from minetlab.tp.tp_images import SHELL
 
 INSIDE = frozenset({"guest", "container"})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import typer
 
-from minetlab import passwords
 from minetlab.access import DescribedLab
 from minetlab.handouts import cards
 from minetlab.handouts.folder import write_folder
@@ -14,6 +13,7 @@ from minetlab.handouts.logins import logins_of, reached
 from minetlab.handouts.words import Language
 from minetlab.lab import Lab, Student
 from minetlab.plan.lookup import suggestion
+from minetlab.secrets import passwords
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.render import render

@@ -5,9 +5,10 @@ from pathlib import Path
 import typer
 from rich import filesize
 
-from minetlab import inventory, reach, remote
+from minetlab import reach, remote
 from minetlab.access import DescribedLab
 from minetlab.collect import Collected, Errand, collect
+from minetlab.inventory import inventory
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder
 from minetlab.util.limits import Limits

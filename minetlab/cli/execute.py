@@ -4,8 +4,9 @@ from pathlib import Path
 
 import typer
 
-from minetlab import inventory, reach, remote
+from minetlab import reach, remote
 from minetlab.access import DescribedLab
+from minetlab.inventory import inventory
 from minetlab.plan import Plan
 from minetlab.plan.lookup import suggestion
 from minetlab.remote import Answer, Machine

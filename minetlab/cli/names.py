@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from minetlab import reading
 from minetlab.cli.options import DEFAULT_INVENTORY
+from minetlab.inventory import process
 from minetlab.util.errors import LabError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def claims(incomplete: str) -> list[str]:
 def _described(context: typer.Context) -> "DescribedLab | None":
     """The lab; None where it cannot be read: who completes a line is not told why."""
     inventory = context.params.get("inventory") or DEFAULT_INVENTORY
-    reading.begin(inventory)
+    process.begin(inventory)
     from minetlab.access import DescribedLab
 
     try:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from minetlab import inventory as inventories
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import findings
 from minetlab.cli import verify
+from minetlab.inventory import inventory as inventories
 from minetlab.plan import allocate
 from minetlab.plan.topology import topology
 from minetlab.report.page import About, page

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from minetlab import inventory, record, roster
 from minetlab.cli import deploy, verify
 from minetlab.cli.options import typed
 from minetlab.cli.students import change
+from minetlab.inventory import allocation_file, inventory, roster_file
 from minetlab.lab import Student, roster_edit
 from minetlab.lab.student import SSH_KEY_TYPES
 from minetlab.plan import allocate
@@ -38,7 +38,7 @@ def add(inventory_file: Path, fields: dict[str, str]) -> bool:
         added.append(student)
         return after
 
-    roster.change(path, changed)
+    roster_file.change(path, changed)
     (student,) = added
     typer.echo(f"{path}: {student.name} is in, as {student.login}; commit it with {lab.record.source}")
     green = deploy.run(inventory_file, "deploys/all.py")
@@ -72,8 +72,8 @@ def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
         again = typed(inventory_file, "remove", login)
         typer.echo(f"{login} stays in the roster, as not all of it could be removed: {again} goes on")
         return False
-    record.change(Path(lab.record.source), lambda there: without_student(there, lab, login))
-    roster.change(path, partial(roster_edit.removed, source=str(path), login=login))
+    allocation_file.change(Path(lab.record.source), lambda there: without_student(there, lab, login))
+    roster_file.change(path, partial(roster_edit.removed, source=str(path), login=login))
     typer.echo(f"{login} is out of {path} and {lab.record.source}: commit both")
     return True
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, inventory, keys, passwords, rotation
+from minetlab import access, rotation
 from minetlab.cli import deploy
 from minetlab.cli.options import typed
-from minetlab.inventory import InventoryHost
+from minetlab.inventory import inventory
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Plan, allocate
+from minetlab.secrets import keys, passwords
 from minetlab.util.errors import LabError
 
 

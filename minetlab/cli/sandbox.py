@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from minetlab import inventory
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
+from minetlab.inventory import inventory
 from minetlab.sandbox import HostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import Machine

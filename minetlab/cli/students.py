@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from minetlab import inventory
 from minetlab.access import end_shared_connections
 from minetlab.cli import deploy, verify
+from minetlab.inventory import inventory
 from minetlab.plan import allocate
 
 

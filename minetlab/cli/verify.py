@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from minetlab import inventory as inventories
 from minetlab.checks.versions import Read, versions_of
 from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.claims.measurements import Costs, Series
 from minetlab.cli import history
+from minetlab.inventory import inventory as inventories
 from minetlab.util.paths import PROJECT_ROOT
 
 WORKERS = 4

@@ -7,8 +7,8 @@ from pathlib import Path
 from minetlab import access
 from minetlab.handouts.logins import Jump, Login
 from minetlab.handouts.words import Language
-from minetlab.keys import student_key
 from minetlab.lab import Student
+from minetlab.secrets.keys import student_key
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.render import render

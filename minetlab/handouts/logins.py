@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minetlab import access
-from minetlab.inventory import InventoryHost
-from minetlab.keys import KeyPair, container_host_key, guest_host_key
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
+from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
 from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.naming import named

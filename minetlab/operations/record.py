@@ -10,7 +10,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.context import host
 
-from minetlab import record
+from minetlab.inventory import allocation_file
 from minetlab.lab import Lab, Record
 from minetlab.operations.commands import Commands, fail, failure
 from minetlab.plan import Plan
@@ -34,7 +34,7 @@ def forgotten(lab: Lab, plan: Plan) -> Commands:
 def _change(lab: Lab, changed: Callable[[Record], Record]) -> Commands:
     path = Path(lab.record.source)
     try:
-        there = record.read(path)
+        there = allocation_file.read(path)
         wanted = changed(there)
     except LabError as error:
         yield failure(error)
@@ -47,7 +47,7 @@ def _change(lab: Lab, changed: Callable[[Record], Record]) -> Commands:
 
 def _write(state: State, host: Host, path: Path, changed: Callable[[Record], Record]) -> bool:
     try:
-        record.change(path, changed)
+        allocation_file.change(path, changed)
     except LabError as error:
         return fail(state, host, error)
     host.log(f"{path} has changed: commit it with the roster")

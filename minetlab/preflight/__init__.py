@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.inventory import InventoryHost
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity

@@ -9,7 +9,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from minetlab import access, status
 from minetlab.facts.preflight import HostState
-from minetlab.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity, Subject

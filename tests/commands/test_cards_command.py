@@ -7,8 +7,8 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from minetlab import passwords
 from minetlab.cli import cards
+from minetlab.secrets import passwords
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from minetlab.cli import fresh
-from minetlab.keys import lab_key
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.checkpoint import MANIFEST, Manifest, UnusableCheckpointError
 from minetlab.sandbox.machine import Machine
+from minetlab.secrets.keys import lab_key
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import inventory, reading
-from minetlab.inventory import InventoryHost
+from minetlab.inventory import inventory, process
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import BridgedNetwork, Record, UrlImage
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
@@ -148,13 +148,13 @@ def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeyp
 
 
 def test_a_reading_that_has_begun_is_the_one_that_is_used(folder, monkeypatch):
-    reading.begin(folder / "lab.py")
+    process.begin(folder / "lab.py")
     monkeypatch.setattr("subprocess.Popen", None)  # calling it would be an error
     assert len(inventory.read(folder / "lab.py")) == 2
 
 
 def test_an_inventory_that_waits_for_something_is_named_and_ended(folder, monkeypatch):
-    monkeypatch.setattr(reading, "LIMIT", 1)
+    monkeypatch.setattr(process, "LIMIT", 1)
     pid = folder / "pid"
     (folder / "lab.py").write_text(WAITS.format(pid=str(pid)))
     with pytest.raises(LabError, match=r"cannot read the inventory .*lab\.py within 1 s"):
@@ -168,8 +168,8 @@ def test_a_reading_that_nobody_wants_ends_with_its_command(folder):
     program = f"""
 import time
 from pathlib import Path
-from minetlab import reading
-reading.begin(Path({str(folder / "lab.py")!r}))
+from minetlab.inventory import process
+process.begin(Path({str(folder / "lab.py")!r}))
 while not Path({str(pid)!r}).exists():
     time.sleep(0.05)
 """

@@ -16,12 +16,12 @@ from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import State
 
-from minetlab import keys
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
 from minetlab.plan.jump import authorized_keys, keys_file, settings_file, ways
 from minetlab.portal import content
+from minetlab.secrets import keys
 from tests.unit.fake_host import run_operation
 from tests.unit.private_host import PrivateHost, private_host
 

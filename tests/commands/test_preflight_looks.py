@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from minetlab import access, preflight, status
-from minetlab import inventory as inventory_module
 from minetlab.cli import check
 from minetlab.images import FetchedImage
 from minetlab.images.fetched import probe
-from minetlab.inventory import InventoryHost, load
+from minetlab.inventory import inventory as inventory_module
+from minetlab.inventory.inventory import InventoryHost, load
 from minetlab.plan import allocate
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import here

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab import record
+from minetlab.inventory import allocation_file
 from minetlab.lab import Placement, Record, parse_record
 from minetlab.operations import record as operations
 from minetlab.plan import allocate
@@ -36,7 +36,7 @@ def test_what_is_written_is_read(placements):
 
 
 def test_no_file_is_an_empty_record(tmp_path):
-    assert record.read(tmp_path / "allocation.csv").placements == ()
+    assert allocation_file.read(tmp_path / "allocation.csv").placements == ()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_wrong_line_is_named(text, said, tmp_path):
     file = tmp_path / "allocation.csv"
     file.write_text(text)
     with pytest.raises(LabError) as error:
-        record.read(file)
+        allocation_file.read(file)
     assert f"allocation.csv, {said}" in error.value.problem
     assert str(file) in error.value.next_step
 
@@ -64,9 +64,9 @@ def test_a_wrong_line_is_named(text, said, tmp_path):
 def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path):
     (tmp_path / "allocation.csv").mkdir()
     with pytest.raises(LabError, match=r"cannot read the record .*allocation\.csv"):
-        record.read(tmp_path / "allocation.csv")
+        allocation_file.read(tmp_path / "allocation.csv")
     with pytest.raises(LabError, match=r"cannot write the record .*allocation\.csv"):
-        record.change(tmp_path / "none" / "allocation.csv", lambda there: there)
+        allocation_file.change(tmp_path / "none" / "allocation.csv", lambda there: there)
 
 
 def test_runs_that_write_at_once_lose_nothing(tmp_path):
@@ -74,14 +74,14 @@ def test_runs_that_write_at_once_lose_nothing(tmp_path):
     add = """
 import sys
 from pathlib import Path
-from minetlab import record
-from minetlab.model import Placement
+from minetlab.inventory import allocation_file
+from minetlab.lab import Placement
 
 def add(number):
     new = Placement(login=sys.argv[2], machine=f"{sys.argv[2]}{number}", host="h", place=number)
     def more(there):
         return there.model_copy(update={"placements": (*there.placements, new)})
-    record.change(Path(sys.argv[1]), more)
+    allocation_file.change(Path(sys.argv[1]), more)
 
 for number in range(50):
     add(number)
@@ -90,7 +90,7 @@ for number in range(50):
         subprocess.Popen([sys.executable, "-c", add, file, login], cwd=PROJECT_ROOT) for login in ("a", "b")
     ]
     assert [run.wait(60) for run in runs] == [0, 0]
-    assert len(record.read(file).placements) == 100
+    assert len(allocation_file.read(file).placements) == 100
     assert [each.name for each in tmp_path.iterdir()] == ["allocation.csv"]
 
 
@@ -101,7 +101,7 @@ def lab(tmp_path):
 
 def at(lab, logins):
     """The lab a run later, with these students."""
-    return lab_of(logins, record=record.read(Path(lab.record.source)))
+    return lab_of(logins, record=allocation_file.read(Path(lab.record.source)))
 
 
 def keep(lab, **options):
@@ -111,20 +111,20 @@ def keep(lab, **options):
 def test_a_deploy_records_the_plan_once_without_a_command_to_the_host(lab):
     first = keep(lab)
     assert (first.changed, first.failed, first.commands) == (True, False, [])
-    there = record.read(Path(lab.record.source))
+    there = allocation_file.read(Path(lab.record.source))
     assert there == with_plan(lab.record, lab, allocate(lab))
     again = keep(at(lab, ["alice", "bob"]))
     assert (again.changed, again.failed) == (False, False)
-    assert record.read(Path(lab.record.source)) == there
+    assert allocation_file.read(Path(lab.record.source)) == there
 
 
 def test_hosts_that_are_deployed_side_by_side_record_the_same(lab):
     assert not keep(lab, hosts=8).failed
-    assert record.read(Path(lab.record.source)) == with_plan(lab.record, lab, allocate(lab))
+    assert allocation_file.read(Path(lab.record.source)) == with_plan(lab.record, lab, allocate(lab))
 
 
 DEPLOY = """
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.operations import record
 
 lab, plan = inventory.current()
@@ -175,7 +175,7 @@ def test_a_teardown_forgets_who_left_but_not_who_stays(lab):
     file.write_text(on_fake_host)
     result = run_operation(operations.forgotten, {}, lab=later, plan=allocate(later))
     assert (result.changed, result.failed) == (True, False)
-    left = {(each.machine, each.host) for each in record.read(file).placements}
+    left = {(each.machine, each.host) for each in allocation_file.read(file).placements}
     assert ("lab-bob", "@fake/ct1") not in left
     assert ("lab-bob-isa", "ct0") in left
     assert not run_operation(operations.forgotten, {}, lab=later, plan=allocate(later)).changed

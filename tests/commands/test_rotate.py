@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import keys, passwords, rotation, specs, status
+from minetlab import rotation, specs, status
 from minetlab.access import Block, render
 from minetlab.cli import rotate
-from minetlab.inventory import InventoryHost
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import access, jump
 from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file
 from minetlab.plan.layout import Layout
 from minetlab.plan.rotation import changed
+from minetlab.secrets import keys, passwords
 from minetlab.status import MachineState
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, HttpCredentials, Page, ViewportSize, expect, sync_playwright
 
 from minetlab.claims.claims import CLAIMS
-from minetlab.passwords import Account
+from minetlab.secrets.passwords import Account
 
 CHROMIUM = "chromium"
 # As root, which CI is, Chromium has no sandbox of its own. The rest keeps it from calling home.

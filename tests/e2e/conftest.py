@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from benchmarks.sandbox_lab import write_sandbox_lab
-from minetlab import access, inventory
+from minetlab import access
+from minetlab.inventory import inventory
 from minetlab.plan import allocate
 from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e import observe

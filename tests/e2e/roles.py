@@ -3,7 +3,7 @@
 from pyinfra.context import host
 from pyinfra.operations import systemd
 
-from minetlab import inventory
+from minetlab.inventory import inventory
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.operations import libvirt, packages
 

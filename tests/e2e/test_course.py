@@ -11,10 +11,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from minetlab import inventory
 from minetlab.claims.claims import CLAIMS
 from minetlab.cli.table import sites
 from minetlab.cli.testing import OUTPUT
+from minetlab.inventory import inventory
 from minetlab.plan import allocate
 from minetlab.portal.site import site_of
 from minetlab.util.paths import PROJECT_ROOT

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from minetlab import inventory
 from minetlab.checks.connection import UnreachableError
 from minetlab.checks.machines import (
     ContainerHostMachine,
@@ -29,7 +28,8 @@ from minetlab.checks.sheets import Sheet
 from minetlab.checks.summary import not_shown
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
-from minetlab.inventory import InventoryHost
+from minetlab.inventory import inventory
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.plan.lookup import suggestion
 from minetlab.util.errors import LabError
 from minetlab.util.naming import named

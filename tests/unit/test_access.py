@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from minetlab import access, specs
-from minetlab.inventory import InventoryHost
-from minetlab.keys import key_pair, lab_key, student_key
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
+from minetlab.secrets.keys import key_pair, lab_key, student_key
 from minetlab.specs import seed
 from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer

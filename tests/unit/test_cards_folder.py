@@ -13,8 +13,7 @@ from minetlab import access
 from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached
 from minetlab.handouts.words import Language
-from minetlab.inventory import InventoryHost
-from minetlab.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import (
     BridgedNetwork,
     ContainerHost,
@@ -26,6 +25,7 @@ from minetlab.lab import (
 )
 from minetlab.plan import allocate
 from minetlab.plan.jump import jump_account
+from minetlab.secrets.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
 from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer
 from tests.unit.test_access import as_ssh_reads

@@ -15,8 +15,8 @@ from minetlab.handouts import cards
 from minetlab.handouts.cards import Card
 from minetlab.handouts.logins import Jump, Login, ReachedHost
 from minetlab.handouts.words import WORDS
-from minetlab.keys import key_pair, student_key
 from minetlab.lab import Student
+from minetlab.secrets.keys import key_pair, student_key
 
 HOST = ReachedHost("hv1", "hv1.example.org", 22, ())
 MM = 72 / 25.4

@@ -24,7 +24,7 @@ TO_START = (
 OURS = {
     "minetlab",
     *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
-    *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "reading")),
+    *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.process")),
     *(f"minetlab.util{name}" for name in ("", ".errors", ".limits")),
 }
 SAID = """

@@ -16,7 +16,7 @@ from gevent import joinall, monkey, spawn
 monkey.patch_all()
 import sys
 from pathlib import Path
-from minetlab.files import alone
+from minetlab.util.files import alone
 
 def change(host):
     with alone(Path(sys.argv[1])):

@@ -2,8 +2,8 @@ import stat
 import subprocess
 import sys
 
-from minetlab import keys
 from minetlab.lab import Student
+from minetlab.secrets import keys
 
 
 def test_a_key_is_made_once_and_only_its_owner_can_read_it(tmp_path, monkeypatch):
@@ -64,7 +64,7 @@ def test_a_replacement_that_was_interrupted_is_ended(tmp_path, monkeypatch):
 
 MAKE = """
 import subprocess, sys
-from minetlab import keys
+from minetlab.secrets import keys
 real = subprocess.run
 def run(command, **options):
     print("made", flush=True)

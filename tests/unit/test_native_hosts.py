@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.native import native_hosts
 from benchmarks.native.machine import Machine
-from minetlab import keys
+from minetlab.secrets import keys
 from minetlab.util.errors import LabError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from minetlab import passwords
+from minetlab.secrets import passwords
 from minetlab.util.errors import LabError
 
 

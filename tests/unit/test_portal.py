@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import passwords, specs
+from minetlab import specs
 from minetlab.cli.table import sites
 from minetlab.facts.docker import DockerState
 from minetlab.lab import (
@@ -38,6 +38,7 @@ from minetlab.plan.portal import (
 )
 from minetlab.portal import content, server, sheets, site
 from minetlab.portal.lexer import SheetLexer
+from minetlab.secrets import passwords
 from minetlab.tp.tp_images import FOLDER
 from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minetlab import status
-from minetlab.inventory import InventoryHost
+from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, Lab, Student
 from minetlab.plan import allocate
 from minetlab.status import MISSING, SILENT, states

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
-from minetlab import reading, record
+from minetlab.inventory import allocation_file, process
 from minetlab.lab import (
     ContainerHost,
     ContainerHostSettings,
@@ -142,7 +142,7 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
             for host in hosts
             if CONTAINER_HOSTS in host.groups
         ),
-        record=record.read(roster.with_name(record.FILE)),
+        record=allocation_file.read(roster.with_name(allocation_file.FILE)),
     )
 
 
@@ -230,10 +230,10 @@ def read(inventory: Path) -> tuple[InventoryHost, ...]:
 def _read(inventory: Path, files: frozenset[tuple[Path, int, int]]) -> tuple[InventoryHost, ...]:
     """The same, of files as they are now."""
     try:
-        result = reading.result(inventory)
+        result = process.result(inventory)
     except subprocess.TimeoutExpired:
         raise LabError(
-            f"cannot read the inventory {inventory} within {reading.LIMIT:.0f} s",
+            f"cannot read the inventory {inventory} within {process.LIMIT:.0f} s",
             next_step="see what its files wait for: they are Python programs",
         ) from None
     if result.returncode != 0:
