@@ -7,7 +7,6 @@ from typing import Any
 
 from testinfra.host import Host
 
-from minetlab.checks.connection import SHEET_LIMIT, BatchingBackend
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 from minetlab.checks.portal import Portal
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
@@ -15,6 +14,7 @@ from minetlab.plan import Container, Guest
 from minetlab.plan.containers import ACCESS
 from minetlab.plan.jump import jump_account, keys_file
 from minetlab.plan.off import why
+from minetlab.ssh.backend import SHEET_LIMIT, BatchingBackend
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"

@@ -9,9 +9,7 @@ from typing import Any
 from testinfra.host import Host
 
 from minetlab import specs
-from minetlab.access import SANDBOX, DescribedLab, alias_of
 from minetlab.checks import machines
-from minetlab.checks.connection import BatchingBackend, LabSshBackend, connect
 from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
@@ -25,6 +23,8 @@ from minetlab.checks.portal import Portal
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.portal.site import Site, site_of
 from minetlab.secrets import keys
+from minetlab.ssh.backend import BatchingBackend, LabSshBackend, connect
+from minetlab.ssh.ssh_config import SANDBOX, DescribedLab, alias_of
 from minetlab.tp.tp_images import SHELL
 
 INSIDE = frozenset({"guest", "container"})

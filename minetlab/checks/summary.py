@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 
 def not_shown(reasons: Iterable[str]) -> Iterator[str]:

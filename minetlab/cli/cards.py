@@ -6,16 +6,16 @@ from pathlib import Path
 
 import typer
 
-from minetlab.access import DescribedLab
 from minetlab.handouts import cards
 from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import logins_of, reached
 from minetlab.handouts.words import Language
 from minetlab.lab import Lab, Student
-from minetlab.plan.lookup import suggestion
 from minetlab.secrets import passwords
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
+from minetlab.util.names import suggestion
 from minetlab.util.render import render
 
 URL = re.compile(r"https?://\S{1,500}")

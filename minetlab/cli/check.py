@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minetlab.access import DescribedLab
 from minetlab.cli.options import typed
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import Preflight, preflight
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 
 COLOURS = {

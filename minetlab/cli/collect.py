@@ -5,10 +5,11 @@ from pathlib import Path
 import typer
 from rich import filesize
 
-from minetlab import reach, remote
-from minetlab.access import DescribedLab
-from minetlab.collect import Collected, Errand, collect
 from minetlab.inventory import inventory
+from minetlab.machines import reach
+from minetlab.machines.collect import Collected, Errand, collect
+from minetlab.ssh import remote
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder
 from minetlab.util.limits import Limits

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from minetlab.access import DescribedLab
 from minetlab.cli import collect, deploy, students
-from minetlab.leftovers import leftovers
+from minetlab.machines.leftovers import leftovers
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.limits import Limits
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 SHOWN = 12
 """Things of a host that are named; of more, there are so many."""

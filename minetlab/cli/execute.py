@@ -4,14 +4,14 @@ from pathlib import Path
 
 import typer
 
-from minetlab import reach, remote
-from minetlab.access import DescribedLab
 from minetlab.inventory import inventory
+from minetlab.machines import reach
 from minetlab.plan import Plan
-from minetlab.plan.lookup import suggestion
-from minetlab.remote import Answer, Machine
+from minetlab.ssh import remote
+from minetlab.ssh.remote import Answer, Machine
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named, suggestion
 
 
 def run(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import typer
 
-from minetlab.access import DescribedLab
 from minetlab.export import ansible, containerlab
 from minetlab.plan.topology import topology
 from minetlab.report.picture import svg
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.files import make_folder, write_private
 
 SSH_CONFIG, ANSIBLE, JSON, PICTURE = "ssh_config", "ansible.yml", "topology.json", "topology.svg"

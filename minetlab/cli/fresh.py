@@ -11,12 +11,12 @@ from pathlib import Path
 
 import typer
 
-from minetlab.access import DescribedLab
 from minetlab.cli.sandbox import checkpoints_of, hosts_of, progress_of
 from minetlab.inventory import inventory
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.sandbox import checkpoint, list_hosts
 from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import typer
 
-from minetlab import reach
-from minetlab.access import DescribedLab, alias_of
 from minetlab.cli.options import typed
 from minetlab.facts.libvirt import VIRSH, LibvirtState
+from minetlab.machines import reach
+from minetlab.machines.lookup import alias_meant, guest_meant
+from minetlab.machines.status import ask
 from minetlab.plan import Guest
-from minetlab.plan.lookup import alias_meant, guest_meant
 from minetlab.plan.off import start, why
-from minetlab.status import ask
+from minetlab.ssh.ssh_config import DescribedLab, alias_of
 from minetlab.util.errors import LabError
 
 # virsh(1): --escape is telnet's ^] by default.

@@ -10,7 +10,7 @@ from minetlab.inventory import process
 from minetlab.util.errors import LabError
 
 if TYPE_CHECKING:
-    from minetlab.access import DescribedLab
+    from minetlab.ssh.ssh_config import DescribedLab
 
 
 def logins(context: typer.Context, incomplete: str) -> list[str]:
@@ -32,7 +32,7 @@ def machines(context: typer.Context, incomplete: str) -> list[str]:
     described = _described(context)
     if not described:
         return []
-    from minetlab.access import alias_of
+    from minetlab.ssh.ssh_config import alias_of
 
     hosts = (alias_of(host.name) for host in described.hosts)
     names = (machine.name for machine in described.plan.machines)
@@ -56,7 +56,7 @@ def _described(context: typer.Context) -> "DescribedLab | None":
     """The lab; None where it cannot be read: who completes a line is not told why."""
     inventory = context.params.get("inventory") or DEFAULT_INVENTORY
     process.begin(inventory)
-    from minetlab.access import DescribedLab
+    from minetlab.ssh.ssh_config import DescribedLab
 
     try:
         return DescribedLab.of(inventory)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import typer
 
-from minetlab import access, rotation
 from minetlab.cli import deploy
 from minetlab.cli.options import typed
 from minetlab.inventory import inventory
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
+from minetlab.machines import rotation
 from minetlab.plan import Plan, allocate
 from minetlab.secrets import keys, passwords
+from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 
 
@@ -80,7 +81,7 @@ class _Rotation:
         """Have every host know the student's keys and password of now, and their guests the keys."""
         used = {machine.host for machine in self.plan.machines}
         left = self.change_hosts(used | self.site_hosts)
-        config = access.write_config(self.lab, self.whole, self.hosts)
+        config = ssh_config.write_config(self.lab, self.whole, self.hosts)
         kvm = [host for host in self.hosts if host.name in used and inventory.KVM_HOSTS in host.groups]
         left += rotation.in_guests(self.lab, self.plan, kvm, config, add=add, drop=drop)
         self.finish(unfinished, left)
@@ -89,7 +90,7 @@ class _Rotation:
         """Have these hosts know them; what is left to do."""
         chosen = {inventory.CHOSEN: self.login}
         return [
-            f"{access.alias_of(host.name)} was not changed: see above"
+            f"{ssh_config.alias_of(host.name)} was not changed: see above"
             for host in self.hosts
             if host.name in names and not deploy.run(self.file, "deploys/keys.py", chosen, host=host.name)
         ]

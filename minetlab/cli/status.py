@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from minetlab import publication
-from minetlab.access import DescribedLab
 from minetlab.cli.console import console_for
+from minetlab.machines import publication
+from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
 from minetlab.plan.off import SETTING
-from minetlab.status import MISSING, RUNNING, SILENT, MachineState, states
+from minetlab.ssh.ssh_config import DescribedLab
 
 INTERVAL = 5.0
 """Seconds between two looks."""
@@ -27,7 +27,7 @@ def run(inventory_file: Path, *, as_json: bool = False, watch: bool = False, pub
     """Show every guest and container; whether each that is to run does, and all of them are planned.
 
     :param as_json: print a list of objects, one a machine, with the fields of
-        :class:`minetlab.status.MachineState`.
+        :class:`minetlab.machines.status.MachineState`.
     :param watch: show it again every few seconds, until it is interrupted.
     :param publish: have the TP site show it to the instructor; each time, if it is watched.
     :raises LabError: it cannot be published, as nobody serves the site.

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from minetlab.access import end_shared_connections
 from minetlab.cli import deploy, verify
 from minetlab.inventory import inventory
 from minetlab.plan import allocate
+from minetlab.ssh.ssh_config import end_shared_connections
 
 
 def change(inventory_file: Path, what: str, logins: list[str]) -> bool:

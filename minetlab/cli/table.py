@@ -7,14 +7,14 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from minetlab import access
-from minetlab.access import DescribedLab
 from minetlab.cli.console import console_for
 from minetlab.cli.options import typed
 from minetlab.cli.verify import Verdicts
 from minetlab.lab import Lab
+from minetlab.machines.status import RUNNING, MachineState, states
 from minetlab.sandbox import forward, list_hosts
-from minetlab.status import RUNNING, MachineState, states
+from minetlab.ssh import ssh_config
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 
 NOT_THERE = "—"
@@ -68,7 +68,7 @@ def sites(lab: Lab) -> list[str]:
         address, port = host.address, host.settings.portal_port
         if port and host.in_sandbox:
             try:
-                address, port = "127.0.0.1", forward(access.alias_of(host.name), port)
+                address, port = "127.0.0.1", forward(ssh_config.alias_of(host.name), port)
             except LabError:  # it does not run, which the deploy has said
                 continue
         urls.append(f"http://{address}:{port}/")
@@ -80,10 +80,10 @@ def _rows(
 ) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     lab, plan = described.lab, described.plan
-    sandbox = {f"{access.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
+    sandbox = {f"{ssh_config.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for name in sorted(names):
-        alias = access.alias_of(name)
+        alias = ssh_config.alias_of(name)
         rows.append((alias, alias, "", "", ssh(alias), sandbox.get(name, "")))
         for guest in plan.guests_on(name):
             login, there = ssh(guest.name), found[guest.name]

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from minetlab.access import alias_of
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.plan import Container, Guest, Plan
+from minetlab.ssh.ssh_config import alias_of
 
 HEADER = "# Written by `lab export`: changes are lost. Names are those of the SSH configuration beside it.\n"
 

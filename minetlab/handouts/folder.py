@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from minetlab import access
 from minetlab.handouts.logins import Jump, Login
 from minetlab.handouts.words import Language
 from minetlab.lab import Student
 from minetlab.secrets.keys import student_key
+from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.render import render
@@ -89,10 +89,11 @@ def _config(folder: Path, lab: str, student: Student, logins: Sequence[Login], j
         student=student,
         logins=logins,
         jumps=jumps,
-        machines=[login.machine for login in logins] + [access.word("Host", jump.alias) for jump in jumps],
+        machines=[login.machine for login in logins]
+        + [ssh_config.word("Host", jump.alias) for jump in jumps],
         keys=[f"{place}/{KEY}" for place in places] if student.ssh_key is None else [],
         known_hosts=[f"{place}/{KNOWN_HOSTS}" for place in places],
-        word=access.word,
+        word=ssh_config.word,
     )
 
 

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab import access
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
 from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
+from minetlab.ssh import ssh_config
 from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 LOOPBACK = "127.0.0.1"
 
@@ -79,13 +79,13 @@ def reached(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHo
     :raises LabError: naming the sandbox hosts that do not run, as those have no address.
     """
     hosts = tuple(hosts)
-    stopped = [access.alias_of(host.name) for host in hosts if access.host_block(host) is None]
+    stopped = [ssh_config.alias_of(host.name) for host in hosts if ssh_config.host_block(host) is None]
     if stopped:
         raise LabError(
             f"sandbox hosts that do not run have no address: {named(stopped)}",
             next_step="start them with ./lab up, and run this again",
         )
-    return {host.name: _reached(config, access.alias_of(host.name)) for host in hosts}
+    return {host.name: _reached(config, ssh_config.alias_of(host.name)) for host in hosts}
 
 
 def logins_of(lab: Lab, plan: Plan, student: Student, hosts: Mapping[str, ReachedHost]) -> tuple[Login, ...]:

@@ -27,9 +27,8 @@ from minetlab.lab import (
 )
 from minetlab.lab.base import Frozen
 from minetlab.plan import Plan, allocate
-from minetlab.plan.lookup import suggestion
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named, suggestion
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 CHOSEN = "students"

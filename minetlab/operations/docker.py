@@ -41,7 +41,7 @@ from minetlab.plan.daemon import (
 )
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 from minetlab.util.render import render
 
 START_LIMIT = 300

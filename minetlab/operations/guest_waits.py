@@ -16,7 +16,7 @@ from minetlab.operations.shell import virsh_side_by_side
 from minetlab.plan.boots import Boots, boot_limit
 from minetlab.plan.layout import Layout
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 from minetlab.util.progress import Heartbeat
 
 POLL_INTERVAL = 2.0

@@ -28,7 +28,7 @@ from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.plan.off import SETTING
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 
 @operation()

@@ -22,7 +22,7 @@ from minetlab.plan.layout import Layout, is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
 from minetlab.plan.off import start, why
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 OURS = re.compile(r"lab(-\d+)?")
 """The names of our snapshots, with the time at which each was taken, in seconds since 1970."""

@@ -12,7 +12,7 @@ from minetlab.plan.findings import GROUP_DATA, Finding, Subject
 from minetlab.plan.host_state import Route
 from minetlab.plan.layout import Layout
 from minetlab.plan.portal import container_name
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 # Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.
 DOCKERS = re.compile(r"docker0|br-[0-9a-f]{12}|dbr-.+")

@@ -9,7 +9,7 @@ from minetlab.plan.findings import GROUP_DATA, Finding, Subject
 from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM
 from minetlab.plan.layout import overlay
 from minetlab.plan.off import SETTING
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 MAX_SKEW = 30.0
 """Seconds that clocks may differ: apt and TLS bear more, and logs of two machines can still be compared."""

@@ -5,7 +5,7 @@ from hashlib import sha256
 from math import log
 
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 Capacities = Mapping[str, int | None]
 """By host: how many students it has room for; None: any number."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
+from minetlab.machines.status import on_each
 from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity
 from minetlab.plan.preflight import verdict
 from minetlab.preflight.here import this_machine
 from minetlab.preflight.hosts import look
-from minetlab.status import on_each
 
 __all__ = ["Preflight", "preflight"]
 

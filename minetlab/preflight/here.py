@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.access import alias_of
 from minetlab.images import FetchedImage
 from minetlab.images.cache import checksum_file, require_free_space
 from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
@@ -17,9 +16,10 @@ from minetlab.portal import server
 from minetlab.preflight.hosts import Look
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
+from minetlab.ssh.ssh_config import alias_of
 from minetlab.tp import guest_image, guest_tps, tp_images
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 HERE = "this machine"
 IMAGES = "images"

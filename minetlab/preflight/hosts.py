@@ -7,17 +7,18 @@ from pathlib import Path
 
 from pyinfra.api.exceptions import FactProcessError
 
-from minetlab import access, status
 from minetlab.facts.preflight import HostState
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
+from minetlab.machines import status
 from minetlab.plan import Plan
 from minetlab.plan.findings import Finding, Severity, Subject
 from minetlab.plan.host_state import HostObserved, System
 from minetlab.plan.preflight import findings, room
-from minetlab.remote import UNREACHABLE, last_line
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
+from minetlab.ssh import ssh_config
+from minetlab.ssh.remote import UNREACHABLE, last_line
 from minetlab.util.errors import LabError
 
 NO_WORD = "no word why"
@@ -43,8 +44,8 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
 
     :param config: the lab's SSH configuration.
     """
-    alias = access.alias_of(host.name)
-    if access.host_block(host) is None:
+    alias = ssh_config.alias_of(host.name)
+    if ssh_config.host_block(host) is None:
         return _not_booted(lab, plan, host)
     asked = time.time()
     try:
@@ -66,7 +67,7 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
 
 def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> Look:
     """What settings alone can tell: the deploy makes the host as they say."""
-    name = access.alias_of(host.name)
+    name = ssh_config.alias_of(host.name)
     try:
         spec = spec_of(
             name, **{field: host.data.get(f"{DATA_PREFIX}{field}") for field in SandboxSpec.model_fields}
@@ -90,7 +91,7 @@ def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) 
     name = host.name
     return Subject(
         lab=lab,
-        alias=access.alias_of(name),
+        alias=ssh_config.alias_of(name),
         observed=observed,
         guests=plan.guests_on(name),
         containers=plan.containers_on(name),

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minetlab import access
 from minetlab.cli import collect as cli
-from minetlab.collect import Collected, Errand, _Packing, collect
+from minetlab.machines.collect import Collected, Errand, _Packing, collect
 from minetlab.plan import allocate
+from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from minetlab.util.limits import MIB, Limits
 from tests.unit.machines import ALL, NOT_RUN, home_of, lab_of, stand
@@ -201,7 +201,7 @@ def test_of_a_connection_that_is_lost_the_whole_files_stay(folder: Path, cut: in
     whole = archive_of((member("a"), b"a" * 500), (member("b"), b"b" * 500))
     sends(folder, whole[:cut], status=255)
     came = of_alice(folder)
-    assert came.problems[0] == f"minet-alice: no answer: {access.LOST}"
+    assert came.problems[0] == f"minet-alice: no answer: {ssh_config.LOST}"
     files = [name for name in entries(came.path) if name.startswith("guest")] if came.path else []
     assert files == (["guest/a"] if cut >= 1024 else [])
     if files:

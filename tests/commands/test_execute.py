@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import remote
 from minetlab.cli import execute
 from minetlab.plan import allocate
+from minetlab.ssh import remote
 from minetlab.util.errors import LabError
 from tests.unit.machines import ALL, NOT_RUN, lab_of, stand, start_by_hand
 

@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-from minetlab import access, preflight, status
+from minetlab import preflight
 from minetlab.cli import check
 from minetlab.images import FetchedImage
 from minetlab.images.fetched import probe
 from minetlab.inventory import inventory as inventory_module
 from minetlab.inventory.inventory import InventoryHost, load
+from minetlab.machines import status
 from minetlab.plan import allocate
 from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import here
 from minetlab.preflight.hosts import look
+from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 
 SSH = """#!/bin/sh
@@ -51,7 +53,7 @@ def hosts(folder: Path, *names: str, group: str = "kvm_hosts", **data: Any) -> t
 def looked(inventory: tuple[InventoryHost, ...]) -> preflight.Preflight:
     lab = load(inventory)
     plan = allocate(lab)
-    return preflight.preflight(lab, plan, inventory, access.write_config(lab, plan, inventory))
+    return preflight.preflight(lab, plan, inventory, ssh_config.write_config(lab, plan, inventory))
 
 
 def of(found: preflight.Preflight, host: str, name: str) -> Finding:

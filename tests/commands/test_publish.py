@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minetlab import publication
-from minetlab.access import DescribedLab
 from minetlab.cli import status
+from minetlab.machines import publication
+from minetlab.machines.status import MISSING, SILENT, MachineState
+from minetlab.machines.status import states as states_of
 from minetlab.plan.portal import status_folder
-from minetlab.status import MISSING, SILENT, MachineState
-from minetlab.status import states as states_of
+from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from tests.unit.machines import stand
 

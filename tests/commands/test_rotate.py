@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import rotation, specs, status
-from minetlab.access import Block, render
+from minetlab import specs
 from minetlab.cli import rotate
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.machines import rotation, status
+from minetlab.machines.status import MachineState
 from minetlab.operations import access, jump
 from minetlab.plan import allocate
 from minetlab.plan.jump import keys_file
 from minetlab.plan.layout import Layout
 from minetlab.plan.rotation import changed
 from minetlab.secrets import keys, passwords
-from minetlab.status import MachineState
+from minetlab.ssh.ssh_config import Block, render
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 from tests.commands.test_jump import Deployed

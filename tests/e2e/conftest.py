@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from benchmarks.sandbox_lab import write_sandbox_lab
-from minetlab import access
 from minetlab.inventory import inventory
 from minetlab.plan import allocate
+from minetlab.ssh import ssh_config
 from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e import observe
 from tests.e2e.progress import Progress
@@ -161,7 +161,7 @@ class LabUnderTest:
 
     def consoles(self) -> str:
         """The last lines of each guest's console, as far as its host answers."""
-        command = access.ssh_command(self.ssh_config, "hv1", CONSOLES)
+        command = ssh_config.ssh_command(self.ssh_config, "hv1", CONSOLES)
         try:
             shown = subprocess.run(
                 command, capture_output=True, timeout=120 * slowness(), check=False, stdin=subprocess.DEVNULL
@@ -174,7 +174,7 @@ class LabUnderTest:
         """The names of all hosts, guests and containers of the lab."""
         hosts = inventory.read(self.inventory)
         plan = allocate(inventory.load(hosts))
-        names = [access.alias_of(host.name) for host in hosts]
+        names = [ssh_config.alias_of(host.name) for host in hosts]
         return names + [guest.name for guest in plan.guests] + [each.name for each in plan.containers]
 
     @property

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from minetlab.checks.connection import UnreachableError
 from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
@@ -30,9 +29,9 @@ from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
 from minetlab.inventory import inventory
 from minetlab.inventory.inventory import InventoryHost
-from minetlab.plan.lookup import suggestion
+from minetlab.ssh.backend import UnreachableError
 from minetlab.util.errors import LabError
-from minetlab.util.naming import named
+from minetlab.util.names import named, suggestion
 
 DEFAULT_INVENTORY = Path("inventories/lab.py")
 # Fixture to the kind of machine it gives.

@@ -11,7 +11,6 @@ from typing import Any
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from minetlab.checks.connection import connect
 from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
@@ -27,6 +26,7 @@ from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostS
 from minetlab.plan import allocate
 from minetlab.plan.jump import authorized_keys, ways
 from minetlab.portal.site import site_of
+from minetlab.ssh.backend import connect
 from minetlab.tp.tp_images import SHELL
 
 TPS = ("vm", "conteneur")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import access, specs
+from minetlab import specs
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.secrets.keys import key_pair, lab_key, student_key
 from minetlab.specs import seed
+from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer
 
@@ -31,7 +32,7 @@ def lab_of(*hosts: str) -> Lab:
 
 def write(*hosts: InventoryHost) -> Path:
     lab = lab_of(*(host.name for host in hosts if "kvm_hosts" in host.groups))
-    return access.write_config(lab, allocate(lab), hosts)
+    return ssh_config.write_config(lab, allocate(lab), hosts)
 
 
 def kvm_host(name: str = REAL, **data: object) -> InventoryHost:
@@ -121,8 +122,10 @@ def test_emulated_machines_may_be_silent_for_longer(state: Path) -> None:
     """A real host and its guests are given up after a minute."""
     config = write(kvm_host())
     assert as_ssh_reads(config, "course-alice")["serveralivecountmax"] == "4"
-    with_sandbox = access.inner_block(allocate(lab_of("@sandbox/hv1")).guests[0], Path("key"), Path("known"))
-    config.write_text(access.render([with_sandbox], Path("/run/x")))
+    with_sandbox = ssh_config.inner_block(
+        allocate(lab_of("@sandbox/hv1")).guests[0], Path("key"), Path("known")
+    )
+    config.write_text(ssh_config.render([with_sandbox], Path("/run/x")))
     assert as_ssh_reads(config, "course-alice")["serveralivecountmax"] == "20"
 
 
@@ -137,7 +140,7 @@ def test_shared_connections_end_and_others_are_passed_over(state: Path, tmp_path
         "ssh_known_hosts_file": tmp_path / "known",
     }
     config = write(kvm_host("hv1", **options))
-    access.end_shared_connections("another-lab", ["hv1"])  # has no configuration yet
+    ssh_config.end_shared_connections("another-lab", ["hv1"])  # has no configuration yet
 
     def shared() -> bool:
         return not subprocess.run(["ssh", "-F", config, "-O", "check", "hv1"], check=False).returncode
@@ -145,16 +148,16 @@ def test_shared_connections_end_and_others_are_passed_over(state: Path, tmp_path
     try:
         subprocess.run(["ssh", "-F", config, "-N", "-f", "hv1"], check=True, timeout=60)
         assert shared()
-        access.end_shared_connections("course", ["course-alice", "hv1"])
+        ssh_config.end_shared_connections("course", ["course-alice", "hv1"])
         assert not shared()
     finally:
         server.close()
 
 
 def test_what_a_host_leaves_open_comes_from_the_users_own_configuration() -> None:
-    block = access.host_block(kvm_host())
+    block = ssh_config.host_block(kvm_host())
     assert block
-    text = access.render([block], Path("/run/x"))
+    text = ssh_config.render([block], Path("/run/x"))
     assert "Include ~/.ssh/config" in text
     assert "HostName" not in text
 
@@ -207,4 +210,4 @@ def test_a_value_that_would_break_out_of_its_line_is_refused() -> None:
     ("name", "alias"), [("@sandbox/hv1", "hv1"), ("@ssh/hv1.example.org", REAL), (REAL, REAL)]
 )
 def test_alias(name: str, alias: str) -> None:
-    assert access.alias_of(name) == alias
+    assert ssh_config.alias_of(name) == alias

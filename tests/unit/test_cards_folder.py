@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from minetlab import access
 from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached
 from minetlab.handouts.words import Language
@@ -26,6 +25,7 @@ from minetlab.lab import (
 from minetlab.plan import allocate
 from minetlab.plan.jump import jump_account
 from minetlab.secrets.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
+from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer
 from tests.unit.test_access import as_ssh_reads
@@ -70,7 +70,7 @@ def logins(lab: Lab, student: Student = ALICE, **data: object) -> tuple[Login, .
         InventoryHost(lab.container_hosts[0].name, ("container_hosts",), data),
     ]
     plan = allocate(lab)
-    found = reached(access.write_config(lab, plan, hosts), hosts)
+    found = reached(ssh_config.write_config(lab, plan, hosts), hosts)
     return logins_of(lab, plan, student, found)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from minetlab.leftovers import containers_of, guests_of, of_docker, of_jump, of_libvirt
+from minetlab.machines.leftovers import containers_of, guests_of, of_docker, of_jump, of_libvirt
 from minetlab.plan.containers import DockerObserved, ObservedContainer, ObservedImage
 from minetlab.plan.jump import JumpObserved, label
 from minetlab.plan.libvirt_state import LibvirtObserved

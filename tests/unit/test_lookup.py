@@ -3,8 +3,8 @@
 import pytest
 
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.machines.lookup import alias_meant, guest_meant
 from minetlab.plan import Plan, allocate
-from minetlab.plan.lookup import alias_meant, guest_meant
 from minetlab.util.errors import LabError
 
 HOSTS = {"hv1", "ct1"}

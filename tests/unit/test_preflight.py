@@ -31,7 +31,7 @@ from minetlab.plan.layout import overlay
 from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Volume
 from minetlab.plan.lock import Holder
 from minetlab.plan.preflight import findings, verdict
-from minetlab.util.naming import named
+from minetlab.util.names import named
 
 NOW = 1_800_000_000.0
 GUESTS = 4

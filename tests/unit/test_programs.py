@@ -8,10 +8,10 @@ from testinfra.backend.local import LocalBackend
 from testinfra.host import Host
 
 from minetlab.checks import programs
-from minetlab.checks.connection import BatchingBackend
 from minetlab.checks.programs import Program, running, send
 from minetlab.checks.snapshots import parsed
 from minetlab.claims.measurements import LOADS
+from minetlab.ssh.backend import BatchingBackend
 from minetlab.util.paths import PROJECT_ROOT
 
 SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"

@@ -4,7 +4,7 @@ from typing import cast
 
 from pyinfra.connectors.ssh import SSHConnector
 
-from minetlab.ssh import tune, tune_every_connection
+from minetlab.sandbox.ssh_tuning import tune, tune_every_connection
 
 
 def connector_over(carrier):

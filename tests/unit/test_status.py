@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import status
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, Lab, Student
+from minetlab.machines import status
+from minetlab.machines.status import MISSING, SILENT, states
 from minetlab.plan import allocate
-from minetlab.status import MISSING, SILENT, states
 from tests.unit.guests import LAB, SETTINGS, answer
 
 STUDENTS = tuple(Student(login=f"s{each}", name=f"Élève {each}") for each in range(2))

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from minetlab.access import alias_of
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.plan.topology import Topology, topology
 from minetlab.report.picture import HALF, WIDTH, svg
+from minetlab.ssh.ssh_config import alias_of
 from tests.unit.evidence import recorded_shape, shape_of
 
 HOSTS = ["@sandbox/hv1", "hv2.example.org"]

@@ -7,9 +7,9 @@ import pytest
 from testinfra.backend.base import CommandResult
 from testinfra.backend.local import LocalBackend
 
-from minetlab.checks import connection
-from minetlab.checks.connection import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
 from minetlab.checks.modules import Kernel, capabilities
+from minetlab.ssh import backend
+from minetlab.ssh.backend import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
 
 
 class CountingBackend(Utf8, LocalBackend):  # type: ignore[misc]
@@ -101,7 +101,7 @@ def test_a_command_that_goes_on_printing_is_not_given_up_before_long(
     host = connect(ssh_to(tmp_path, ""))
     printed = host.run("for i in 1 2 3 4 5 6; do echo $i; echo $i >&2; sleep 1; done; exit 3", limit=5)
     assert (printed.stdout, printed.stderr, printed.rc) == ("1\n2\n3\n4\n5\n6\n",) * 2 + (3,)
-    monkeypatch.setattr(connection, "LIMITS_IN_ALL", 1)
+    monkeypatch.setattr(backend, "LIMITS_IN_ALL", 1)
     with pytest.raises(UnreachableError, match="not done within 2 s"):
         host.run("while :; do echo; sleep 0.1; done", limit=2)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from minetlab import publication
+from minetlab.machines import publication
+from minetlab.machines.status import MISSING, SILENT, MachineState
 from minetlab.plan import allocate
 from minetlab.plan.portal import STATUS_FILE, STATUS_ROOT, status_folder
 from minetlab.secrets.passwords import Account
-from minetlab.status import MISSING, SILENT, MachineState
 from tests.e2e.browser import PHONE, PROJECTOR, fits, is_accessible, opened, typed_by
 from tests.e2e.portal.conftest import CLASS
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from pathlib import Path
 
-from minetlab import access
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
+from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
 from minetlab.plan.portal import STATUS_FILE, status_folder
-from minetlab.remote import UNREACHABLE, last_line
-from minetlab.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
+from minetlab.ssh import ssh_config
+from minetlab.ssh.remote import UNREACHABLE, last_line
 from minetlab.util.errors import LabError
 
 SAID: Mapping[str, tuple[str, str]] = {
@@ -66,7 +66,7 @@ def publish(
     silent = {each.host for each in machines} - {each.host for each in machines if each.state != SILENT}
 
     def put(host: InventoryHost) -> str:
-        alias = access.alias_of(host.name)
+        alias = ssh_config.alias_of(host.name)
         line = command(lab, machines, time.monotonic() - looked)
         why = "no answer" if alias in silent else _failure(line, host, config)
         return f"{alias}: the status is not published: {why}" if why else ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 
-from minetlab import remote, status
-from minetlab.access import DescribedLab, alias_of
 from minetlab.facts.libvirt import ActiveDomains
+from minetlab.machines import status
 from minetlab.plan import Guest
 from minetlab.plan.off import start, why
-from minetlab.remote import Machine
+from minetlab.ssh import remote
+from minetlab.ssh.remote import Machine
+from minetlab.ssh.ssh_config import DescribedLab, alias_of
 
 
 def out_of_reach(described: DescribedLab, machines: Collection[Machine]) -> dict[str, str]:

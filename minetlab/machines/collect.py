@@ -15,10 +15,10 @@ from signal import SIGKILL
 from threading import Timer
 from typing import IO, cast
 
-from minetlab import remote
-from minetlab.access import ssh_command
 from minetlab.plan import Container
-from minetlab.remote import Machine
+from minetlab.ssh import remote
+from minetlab.ssh.remote import Machine
+from minetlab.ssh.ssh_config import ssh_command
 from minetlab.tp.tp_images import HOME
 from minetlab.util.files import refused
 from minetlab.util.limits import MIB, Limits

@@ -1,28 +1,10 @@
 """What an administrator means by a word: a machine's name or a student's login. No I/O."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 from minetlab.plan.allocation import Guest, Plan
 from minetlab.util.errors import LabError
-
-FEW = 8
-"""As many names as one reads in an error message."""
-
-
-def suggestion(words: Collection[str], known: Collection[str]) -> str:
-    """Which of the known ones were perhaps meant; all of them where they are few.
-
-    >>> suggestion(["alise"], ["alice", "bob"])
-    'choose one of: alice, bob'
-    """
-    if len(known) <= FEW:
-        return f"choose one of: {', '.join(sorted(known)) or '(there is none)'}"
-    near = [each for word in words for each in get_close_matches(word, sorted(known), n=3)]
-    if near:
-        return f"did you mean {' or '.join(dict.fromkeys(near))}? `lab status` lists all"
-    some = ", ".join(sorted(known)[:3])
-    return f"choose one of {len(known)}, such as {some}: `lab status` lists them"
+from minetlab.util.names import FEW, suggestion
 
 
 def alias_meant(word: str, plan: Plan, hosts: Collection[str]) -> str:

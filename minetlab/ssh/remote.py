@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from minetlab.access import LOST, alias_of, ssh_command
 from minetlab.plan import Container, Guest
+from minetlab.ssh.ssh_config import LOST, alias_of, ssh_command
 
 Machine = Guest | Container
 Item = TypeVar("Item")

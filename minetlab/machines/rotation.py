@@ -5,14 +5,14 @@ import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from minetlab import status
-from minetlab.access import alias_of, ssh_command
 from minetlab.facts.libvirt import EmptyDisks
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
+from minetlab.machines import status
 from minetlab.plan import Guest, Plan
 from minetlab.plan.off import start
 from minetlab.plan.rotation import changed
+from minetlab.ssh.ssh_config import alias_of, ssh_command
 
 FILE = "~/.ssh/authorized_keys"
 READ = f"test ! -e {FILE} || cat {FILE}"

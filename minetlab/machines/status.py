@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from minetlab import access
 from minetlab.facts.docker import DockerState
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
@@ -19,6 +18,7 @@ from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.libvirt_state import Domain, LibvirtObserved
+from minetlab.ssh import ssh_config
 
 Seen = TypeVar("Seen")
 
@@ -98,7 +98,7 @@ def run_there(command: str, host: InventoryHost, config: Path) -> subprocess.Com
     words = ["sh", "-c", command]
     line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
     return subprocess.run(
-        access.ssh_command(config, access.alias_of(host.name), line),
+        ssh_config.ssh_command(config, ssh_config.alias_of(host.name), line),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -117,7 +117,7 @@ def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[Mac
 def _guests(
     lab: Lab, plan: Plan, host: InventoryHost, observed: LibvirtObserved | None
 ) -> Iterator[MachineState]:
-    alias = access.alias_of(host.name)
+    alias = ssh_config.alias_of(host.name)
     there = {domain.name: domain for domain in observed.domains_of(lab.name)} if observed else {}
     planned = {guest.name: guest for guest in plan.guests_on(host.name)}
     for name in sorted(planned.keys() | there.keys()):
@@ -138,7 +138,7 @@ def _guests(
 def _containers(
     lab: Lab, plan: Plan, host: InventoryHost, observed: DockerObserved | None
 ) -> Iterator[MachineState]:
-    alias = access.alias_of(host.name)
+    alias = ssh_config.alias_of(host.name)
     containers = observed.containers if observed else {}
     there = {name: each for name, each in containers.items() if each.lab == lab.name and each.student}
     planned = {container.name: container for container in plan.containers_on(host.name)}

@@ -3,16 +3,16 @@
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from minetlab import access
 from minetlab.facts.docker import DockerState
 from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.machines.status import SILENT, ask, on_each
 from minetlab.plan.containers import DockerObserved
 from minetlab.plan.jump import JumpObserved, jump_account, label
 from minetlab.plan.layout import is_volume_of
 from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.status import SILENT, ask, on_each
+from minetlab.ssh import ssh_config
 
 
 def leftovers(
@@ -25,7 +25,7 @@ def leftovers(
     """
     hosts = tuple(hosts)
     found = on_each(hosts, lambda host: tuple(_on(lab, host, config, logins)))
-    return {access.alias_of(host.name): things for host, things in zip(hosts, found, strict=True)}
+    return {ssh_config.alias_of(host.name): things for host, things in zip(hosts, found, strict=True)}
 
 
 def of_libvirt(lab: str, observed: LibvirtObserved) -> Iterator[str]:

@@ -17,7 +17,7 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
-from minetlab.access import LOST
+from minetlab.ssh.ssh_config import LOST
 
 LIMIT = 600.0
 """A command that prints nothing for so many seconds is given up, unless it is run with another limit.

@@ -1,0 +1,1 @@
+"""The only way to a lab's machines: the SSH configuration, and commands run over it."""
