@@ -11,9 +11,9 @@ from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Q
 from minetlab.checks.portal import Portal
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
-from minetlab.plan.containers import ACCESS
-from minetlab.plan.jump import jump_account, keys_file
-from minetlab.plan.off import why
+from minetlab.resources.docker import ACCESS
+from minetlab.resources.guests_run import why
+from minetlab.resources.jump import jump_account, keys_file
 from minetlab.ssh.backend import SHEET_LIMIT, BatchingBackend
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")

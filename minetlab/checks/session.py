@@ -8,7 +8,6 @@ from typing import Any
 
 from testinfra.host import Host
 
-from minetlab import specs
 from minetlab.checks import machines
 from minetlab.checks.machines import (
     ContainerHostMachine,
@@ -22,6 +21,7 @@ from minetlab.checks.machines import (
 from minetlab.checks.portal import Portal
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.portal.site import Site, site_of
+from minetlab.resources import specs
 from minetlab.secrets import keys
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, connect
 from minetlab.ssh.ssh_config import SANDBOX, DescribedLab, alias_of

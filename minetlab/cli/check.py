@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from minetlab.cli.options import typed
-from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import Preflight, preflight
+from minetlab.preflight.findings import Finding, Severity
 from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 

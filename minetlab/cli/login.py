@@ -13,7 +13,7 @@ from minetlab.machines import reach
 from minetlab.machines.lookup import alias_meant, guest_meant
 from minetlab.machines.status import ask
 from minetlab.plan import Guest
-from minetlab.plan.off import start, why
+from minetlab.resources.guests_run import start, why
 from minetlab.ssh.ssh_config import DescribedLab, alias_of
 from minetlab.util.errors import LabError
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from minetlab.cli.console import console_for
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
-from minetlab.plan.off import SETTING
+from minetlab.resources.guests_run import SETTING
 from minetlab.ssh.ssh_config import DescribedLab
 
 INTERVAL = 5.0

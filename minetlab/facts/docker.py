@@ -8,7 +8,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from minetlab.plan.containers import (
+from minetlab.resources.docker import (
     FIELDS_LABEL,
     LAB_LABEL,
     SPEC_LABEL,
@@ -20,8 +20,8 @@ from minetlab.plan.containers import (
     lab_folder,
     uploads_folder,
 )
-from minetlab.plan.daemon import DAEMON_CONFIG, DaemonState
-from minetlab.plan.portal import sites_folder
+from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
+from minetlab.resources.portal import sites_folder
 
 SERVICE = "docker.service"
 

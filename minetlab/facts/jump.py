@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pyinfra.api.facts import FactBase
 
-from minetlab.plan.jump import JumpObserved, jump_account, keys_file, keys_folder, settings_file
+from minetlab.resources.jump import JumpObserved, jump_account, keys_file, keys_folder, settings_file
 
 
 class JumpState(FactBase[JumpObserved]):

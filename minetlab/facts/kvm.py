@@ -2,8 +2,8 @@
 
 from pyinfra.api.facts import FactBase
 
-from minetlab.plan.kvm_state import MODULES, KvmObserved
-from minetlab.plan.layout import Layout
+from minetlab.resources.kvm import MODULES, KvmObserved
+from minetlab.resources.layout import Layout
 
 # QEMU runs as libvirt-qemu, of the group kvm; before libvirt is installed, root stands in.
 _COMMAND = """

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from minetlab.plan.layout import IMAGES, Layout, overlay
-from minetlab.plan.libvirt_state import LibvirtObserved, parse
+from minetlab.resources.layout import IMAGES, Layout, overlay
+from minetlab.resources.libvirt import LibvirtObserved, parse
 
 SERVICES = ("libvirtd.service", "libvirtd.socket")
 VIRSH = "virsh -q -c qemu:///system"
@@ -99,7 +99,7 @@ class LibvirtState(FactBase[LibvirtObserved]):
         return LibvirtObserved()
 
     def command(self, lab: str) -> str:
-        """Print it in sections, for :func:`minetlab.plan.libvirt_state.parse`.
+        """Print it in sections, for :func:`minetlab.resources.libvirt.parse`.
 
         :param lab: the lab's name.
         """

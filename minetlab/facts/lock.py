@@ -4,7 +4,7 @@ import shlex
 
 from pyinfra.api.facts import FactBase
 
-from minetlab.plan.lock import LOCK, Holder, parse
+from minetlab.resources.lock import LOCK, Holder, parse
 
 # The first line of the file is the holding process, the second is who that is for. `flock` is what
 # tells: the file outlives its holder.

@@ -9,7 +9,7 @@ from pathlib import Path
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
-from minetlab.plan.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
+from minetlab.resources.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
 from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
 from minetlab.ssh import ssh_config
 from minetlab.tp.tp_images import USER as TP_USER

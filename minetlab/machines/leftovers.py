@@ -8,10 +8,10 @@ from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.machines.status import SILENT, ask, on_each
-from minetlab.plan.containers import DockerObserved
-from minetlab.plan.jump import JumpObserved, jump_account, label
-from minetlab.plan.layout import is_volume_of
-from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.resources.docker import DockerObserved
+from minetlab.resources.jump import JumpObserved, jump_account, label
+from minetlab.resources.layout import is_volume_of
+from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.ssh import ssh_config
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from minetlab.facts.libvirt import ActiveDomains
 from minetlab.machines import status
 from minetlab.plan import Guest
-from minetlab.plan.off import start, why
+from minetlab.resources.guests_run import start, why
 from minetlab.ssh import remote
 from minetlab.ssh.remote import Machine
 from minetlab.ssh.ssh_config import DescribedLab, alias_of

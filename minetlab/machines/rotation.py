@@ -10,8 +10,8 @@ from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Guest, Plan
-from minetlab.plan.off import start
-from minetlab.plan.rotation import changed
+from minetlab.resources.authorized_keys import changed
+from minetlab.resources.guests_run import start
 from minetlab.ssh.ssh_config import alias_of, ssh_command
 
 FILE = "~/.ssh/authorized_keys"

@@ -16,8 +16,8 @@ from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Plan
-from minetlab.plan.containers import DockerObserved
-from minetlab.plan.libvirt_state import Domain, LibvirtObserved
+from minetlab.resources.docker import DockerObserved
+from minetlab.resources.libvirt import Domain, LibvirtObserved
 from minetlab.ssh import ssh_config
 
 Seen = TypeVar("Seen")

@@ -6,14 +6,14 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab import specs
 from minetlab.facts.docker import AccessFiles
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands
 from minetlab.operations.shell import fed
 from minetlab.plan import Container
-from minetlab.plan.access import AccessFile, archive, outdated
-from minetlab.plan.containers import access_folder
+from minetlab.resources import specs
+from minetlab.resources.access import AccessFile, archive, outdated
+from minetlab.resources.docker import access_folder
 from minetlab.tp.tp_images import UID
 
 

@@ -18,7 +18,7 @@ from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
-from minetlab.plan.containers import (
+from minetlab.resources.docker import (
     LAB_LABEL,
     ContainerChanges,
     DockerObserved,
@@ -29,7 +29,7 @@ from minetlab.plan.containers import (
     lab_folder,
     uploads_folder,
 )
-from minetlab.plan.daemon import (
+from minetlab.resources.dockerd import (
     DAEMON_CONFIG,
     MEND,
     SAME_POOLS,

@@ -11,7 +11,7 @@ from minetlab.lab import GuestImage
 from minetlab.operations import ahead, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, virsh
-from minetlab.plan.layout import IMAGES, Layout
+from minetlab.resources.layout import IMAGES, Layout
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 

@@ -13,8 +13,8 @@ from minetlab.facts.libvirt import ActiveDomains, FailedBoots, Files, SshAnswers
 from minetlab.operations import observe
 from minetlab.operations.commands import attempt, fail
 from minetlab.operations.shell import virsh_side_by_side
-from minetlab.plan.boots import Boots, boot_limit
-from minetlab.plan.layout import Layout
+from minetlab.resources.boots import Boots, boot_limit
+from minetlab.resources.layout import Layout
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
 from minetlab.util.progress import Heartbeat

@@ -9,7 +9,6 @@ from pyinfra.api.command import FunctionCommand, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 
-from minetlab import specs
 from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
 from minetlab.lab import KvmHostSettings, Network
@@ -20,12 +19,13 @@ from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
 from minetlab.operations.shell import received, virsh, virsh_side_by_side
 from minetlab.plan import Guest
-from minetlab.plan.boots import Boots, boot_limit, boots_at_once
-from minetlab.plan.guest_diff import GuestChanges, GuestSpec, compare
-from minetlab.plan.kvm_state import KvmObserved
-from minetlab.plan.layout import IMAGES, Layout, overlay
-from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.plan.off import SETTING
+from minetlab.resources import specs
+from minetlab.resources.boots import Boots, boot_limit, boots_at_once
+from minetlab.resources.guests import GuestChanges, GuestSpec, compare
+from minetlab.resources.guests_run import SETTING
+from minetlab.resources.kvm import KvmObserved
+from minetlab.resources.layout import IMAGES, Layout, overlay
+from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 from minetlab.util.names import named

@@ -6,13 +6,13 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab import specs
 from minetlab.facts.jump import JumpState
 from minetlab.lab import Lab
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, fed, install_text
 from minetlab.plan import Plan
-from minetlab.plan.jump import (
+from minetlab.resources import specs
+from minetlab.resources.jump import (
     FOLDER,
     HOME,
     SHELL,

@@ -8,8 +8,8 @@ from pyinfra.context import host
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import install_text
-from minetlab.plan.kvm_state import KvmObserved
-from minetlab.plan.layout import Layout
+from minetlab.resources.kvm import KvmObserved
+from minetlab.resources.layout import Layout
 from minetlab.util.errors import LabError
 from minetlab.util.render import render
 

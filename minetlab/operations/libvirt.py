@@ -9,16 +9,16 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
-from minetlab import specs
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import Network
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
-from minetlab.plan.layout import ROOT, Layout
-from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Pool
-from minetlab.plan.network_diff import NetworkChanges, NetworkSpec, ReservationUpdate, compare
+from minetlab.resources import specs
+from minetlab.resources.layout import ROOT, Layout
+from minetlab.resources.libvirt import Domain, LibvirtObserved, Pool
+from minetlab.resources.network import NetworkChanges, NetworkSpec, ReservationUpdate, compare
 from minetlab.util.errors import LabError
 
 

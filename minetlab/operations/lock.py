@@ -22,7 +22,7 @@ from pyinfra.context import ctx_state, host, state
 from minetlab.facts.lock import LockHolder
 from minetlab.operations import failed_hosts, observe
 from minetlab.operations.commands import Commands, connector_arguments, fail, failure
-from minetlab.plan.lock import LOCK, Holder
+from minetlab.resources.lock import LOCK, Holder
 from minetlab.util.errors import LabError
 
 PATIENCE = 5

@@ -13,9 +13,9 @@ from minetlab.facts.docker import DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.operations.commands import Commands
-from minetlab.plan.containers import DockerObserved
-from minetlab.plan.kvm_state import KvmObserved
-from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.resources.docker import DockerObserved
+from minetlab.resources.kvm import KvmObserved
+from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.util.errors import LabError
 
 T = TypeVar("T")

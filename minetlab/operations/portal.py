@@ -4,7 +4,6 @@ from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab import specs
 from minetlab.facts.docker import AccessFiles, PortalSites
 from minetlab.lab import Lab
 from minetlab.operations import observe
@@ -14,8 +13,10 @@ from minetlab.operations.docker import running, unanswered
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
-from minetlab.plan.access import outdated
-from minetlab.plan.portal import (
+from minetlab.portal import server, site
+from minetlab.resources import specs
+from minetlab.resources.access import outdated
+from minetlab.resources.portal import (
     STATUS,
     UID,
     container_name,
@@ -24,7 +25,6 @@ from minetlab.plan.portal import (
     status_folder,
     users_folder,
 )
-from minetlab.portal import server, site
 from minetlab.util.errors import LabError
 
 

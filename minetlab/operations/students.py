@@ -17,10 +17,10 @@ from minetlab.operations.docker import unanswered
 from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
-from minetlab.plan.containers import access_folder
-from minetlab.plan.layout import Layout, is_volume_of
-from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.plan.off import start, why
+from minetlab.resources.docker import access_folder
+from minetlab.resources.guests_run import start, why
+from minetlab.resources.layout import Layout, is_volume_of
+from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
 

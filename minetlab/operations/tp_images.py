@@ -15,8 +15,8 @@ from minetlab.images.cache import checksum_file
 from minetlab.operations import ahead, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
-from minetlab.plan.containers import DockerObserved, superseded, uploads_folder
-from minetlab.plan.tp_images import ImageSpec
+from minetlab.resources.docker import DockerObserved, superseded, uploads_folder
+from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from minetlab.lab import BridgedNetwork, Lab
 from minetlab.plan.allocation import Plan
-from minetlab.plan.layout import Layout
+from minetlab.resources.layout import Layout
 
 Role = Literal["KVM", "Docker"]
 

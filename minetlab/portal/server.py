@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from minetlab.images import SUITES, ImageRecipe
 from minetlab.images.recipe import files_of
-from minetlab.plan.tp_images import ImageSpec
+from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.tp_images import STRIP
 from minetlab.util.paths import TEMPLATES
 

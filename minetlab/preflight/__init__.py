@@ -8,8 +8,8 @@ from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines.status import on_each
 from minetlab.plan import Plan
-from minetlab.plan.findings import Finding, Severity
-from minetlab.plan.preflight import verdict
+from minetlab.preflight.findings import Finding, Severity
+from minetlab.preflight.fitness import verdict
 from minetlab.preflight.here import this_machine
 from minetlab.preflight.hosts import look
 

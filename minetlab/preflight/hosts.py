@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pyinfra.api.exceptions import FactProcessError
 
-from minetlab.facts.preflight import HostState
+from minetlab.facts.host import HostState
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Plan
-from minetlab.plan.findings import Finding, Severity, Subject
-from minetlab.plan.host_state import HostObserved, System
-from minetlab.plan.preflight import findings, room
+from minetlab.preflight.findings import Finding, Severity, Subject
+from minetlab.preflight.fitness import findings, room
+from minetlab.resources.host import HostObserved, System
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config

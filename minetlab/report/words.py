@@ -6,7 +6,7 @@ from datetime import datetime
 
 from minetlab.claims.claims import Claim
 from minetlab.claims.evidence import Verdict
-from minetlab.plan.off import SETTING
+from minetlab.resources.guests_run import SETTING
 
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",

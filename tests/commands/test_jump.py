@@ -19,8 +19,8 @@ from pyinfra.api.state import State
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
-from minetlab.plan.jump import authorized_keys, keys_file, settings_file, ways
 from minetlab.portal import content
+from minetlab.resources.jump import authorized_keys, keys_file, settings_file, ways
 from minetlab.secrets import keys
 from tests.unit.fake_host import run_operation
 from tests.unit.private_host import PrivateHost, private_host

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.operations import lock
-from minetlab.plan.lock import Holder, parse
+from minetlab.resources.lock import Holder, parse
 from minetlab.util.paths import PROJECT_ROOT
 from tests.unit.fake_host import run_operation
 

@@ -13,8 +13,8 @@ from minetlab.inventory import inventory as inventory_module
 from minetlab.inventory.inventory import InventoryHost, load
 from minetlab.machines import status
 from minetlab.plan import allocate
-from minetlab.plan.findings import Finding, Severity
 from minetlab.preflight import here
+from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.hosts import look
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import specs
 from minetlab.cli import rotate
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
@@ -16,9 +15,10 @@ from minetlab.machines import rotation, status
 from minetlab.machines.status import MachineState
 from minetlab.operations import access, jump
 from minetlab.plan import allocate
-from minetlab.plan.jump import keys_file
-from minetlab.plan.layout import Layout
-from minetlab.plan.rotation import changed
+from minetlab.resources import specs
+from minetlab.resources.authorized_keys import changed
+from minetlab.resources.jump import keys_file
+from minetlab.resources.layout import Layout
 from minetlab.secrets import keys, passwords
 from minetlab.ssh.ssh_config import Block, render
 from minetlab.util.errors import LabError

@@ -19,10 +19,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
-from minetlab import specs
 from minetlab.lab import KvmHostSettings, Lab
 from minetlab.plan import allocate
 from minetlab.report.page import page
+from minetlab.resources import specs
 from minetlab.secrets import keys, passwords
 from minetlab.util.paths import PROJECT_ROOT
 from tests.commands.test_rotate import Command, command, host, lab

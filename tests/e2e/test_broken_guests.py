@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.native import NativeHosts, native_hosts, write_lab
-from minetlab.plan.layout import Layout, overlay
+from minetlab.resources.layout import Layout, overlay
 from tests.e2e.conftest import NEEDS_NATIVE_HOSTS, PYINFRA, LabUnderTest
 
 pytestmark = NEEDS_NATIVE_HOSTS

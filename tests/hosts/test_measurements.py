@@ -9,7 +9,7 @@ import pytest
 from minetlab.checks.machines import ContainerHostMachine, KvmMachine, Machine
 from minetlab.checks.measuring import Measuring
 from minetlab.claims.measurements import EMULATED, Series
-from minetlab.plan.off import why
+from minetlab.resources.guests_run import why
 from tests.hosts.test_kvm_hosts import hardware_of
 
 pytestmark = pytest.mark.measurement

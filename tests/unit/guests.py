@@ -5,11 +5,11 @@ from ipaddress import IPv4Network
 
 from minetlab.lab import GuestSize, KvmHost, KvmHostSettings, Lab, NatNetwork, Student, UrlImage
 from minetlab.plan import Guest, allocate
-from minetlab.plan.guest_diff import GuestSpec
-from minetlab.plan.layout import overlay
-from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Network, Pool, Volume
-from minetlab.plan.network_diff import NetworkSpec
-from minetlab.specs import guest_spec, network_spec, pool_xml
+from minetlab.resources.guests import GuestSpec
+from minetlab.resources.layout import overlay
+from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, Network, Pool, Volume
+from minetlab.resources.network import NetworkSpec
+from minetlab.resources.specs import guest_spec, network_spec, pool_xml
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhfkqxDFl9cDvI6UTPVzoqcAB1hPq8Mm8VTcQ0tYkX1"
 LAB, BASE = "minet", "base-0123456789ab.qcow2"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import specs
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
+from minetlab.resources import specs
+from minetlab.resources.specs import seed
 from minetlab.secrets.keys import key_pair, lab_key, student_key
-from minetlab.specs import seed
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from tests.unit.ssh_server import SshServer

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import specs
 from minetlab.lab import Student
 from minetlab.operations import access
 from minetlab.plan import Container
-from minetlab.plan.access import archive, outdated
+from minetlab.resources import specs
+from minetlab.resources.access import archive, outdated
 from tests.unit.fake_host import Run, run_operation
 
 STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(2))

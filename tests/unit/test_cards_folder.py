@@ -23,7 +23,7 @@ from minetlab.lab import (
     Student,
 )
 from minetlab.plan import allocate
-from minetlab.plan.jump import jump_account
+from minetlab.resources.jump import jump_account
 from minetlab.secrets.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError

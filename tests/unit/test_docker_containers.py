@@ -6,7 +6,7 @@ import pytest
 
 from minetlab.lab import ContainerLimits, Student
 from minetlab.plan import Container
-from minetlab.plan.containers import (
+from minetlab.resources.docker import (
     ContainerChanges,
     ContainerSpec,
     DockerObserved,

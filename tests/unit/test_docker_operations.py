@@ -13,8 +13,8 @@ from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, portal
 from minetlab.operations import tp_images as tp_image_operations
 from minetlab.plan import Container
-from minetlab.plan.containers import DockerObserved, container_specs
-from minetlab.plan.daemon import DaemonState
+from minetlab.resources.docker import DockerObserved, container_specs
+from minetlab.resources.dockerd import DaemonState
 from minetlab.tp import tp_images
 from tests.unit.fake_host import Operation, Run, run_operation, run_operations
 

@@ -9,7 +9,7 @@ from minetlab.facts.libvirt import SshAnswers
 from minetlab.operations import guest_waits, shell
 from minetlab.operations import guests as operations
 from minetlab.operations.commands import attempt
-from minetlab.plan.boots import Boots
+from minetlab.resources.boots import Boots
 from tests.unit.fake_host import run_operation
 from tests.unit.guests import LAB, SETTINGS, guests
 from tests.unit.test_guests_operations import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, steps_of, times

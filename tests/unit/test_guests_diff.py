@@ -5,11 +5,11 @@ from itertools import product
 
 import pytest
 
-from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
-from minetlab.plan.layout import guest_of_seed, is_volume_of, overlay
-from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Network, Volume
-from minetlab.plan.network_diff import NetworkChanges, ReservationUpdate
-from minetlab.plan.network_diff import compare as compare_network
+from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
+from minetlab.resources.layout import guest_of_seed, is_volume_of, overlay
+from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, Network, Volume
+from minetlab.resources.network import NetworkChanges, ReservationUpdate
+from minetlab.resources.network import compare as compare_network
 from tests.unit.guests import BASE, LAB, guest_specs, network, standing
 
 SPECS = guest_specs(3)

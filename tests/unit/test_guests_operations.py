@@ -15,8 +15,8 @@ from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
 from minetlab.lab import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
 from minetlab.operations import guest_images
 from minetlab.operations import guests as operations
-from minetlab.plan import boots
-from minetlab.plan.layout import Layout
+from minetlab.resources import boots
+from minetlab.resources.layout import Layout
 from tests.unit.fake_host import Run, run_by_a_host, run_operation
 from tests.unit.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
 

@@ -15,8 +15,8 @@ from pycdlib.pycdlib import PyCdlib
 
 from minetlab.lab import BridgedNetwork, GuestSize, NatNetwork
 from minetlab.plan import Guest
-from minetlab.plan.seed import Seed
-from minetlab.specs import guest_spec, network_spec, pool_xml, seed
+from minetlab.resources.seed import Seed
+from minetlab.resources.specs import guest_spec, network_spec, pool_xml, seed
 from tests.unit.guests import BASE, KEY, LAB, NETWORK, guest_specs, guests, network
 
 BRIDGED = BridgedNetwork(

@@ -4,7 +4,7 @@ import pytest
 
 from minetlab.facts.kvm import KvmModule
 from minetlab.operations import kvm
-from minetlab.plan.kvm_state import KvmObserved
+from minetlab.resources.kvm import KvmObserved
 from tests.unit.fake_host import Run, run_operation
 
 STATE = "/proc/cpuinfo"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from minetlab.machines.leftovers import containers_of, guests_of, of_docker, of_jump, of_libvirt
-from minetlab.plan.containers import DockerObserved, ObservedContainer, ObservedImage
-from minetlab.plan.jump import JumpObserved, label
-from minetlab.plan.libvirt_state import LibvirtObserved
+from minetlab.resources.docker import DockerObserved, ObservedContainer, ObservedImage
+from minetlab.resources.jump import JumpObserved, label
+from minetlab.resources.libvirt import LibvirtObserved
 from tests.unit.guests import LAB, standing
 
 CLEARED = LibvirtObserved(installed=True, answers=True)

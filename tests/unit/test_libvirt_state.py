@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from minetlab.facts.libvirt import Files, LibvirtState, SshAnswers
-from minetlab.plan.libvirt_state import Label, LibvirtObserved, Pool, Reservation, parse
+from minetlab.resources.libvirt import Label, LibvirtObserved, Pool, Reservation, parse
 
 CAPTURED = (Path(__file__).parent / "data" / "libvirt_state.txt").read_text().splitlines()
 DISKS = "/var/lib/libvirt/images/minet-lab/scratch/disks"

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from minetlab import specs
 from minetlab.cli.table import sites
 from minetlab.facts.docker import DockerState
 from minetlab.lab import (
@@ -24,8 +23,11 @@ from minetlab.lab import (
 )
 from minetlab.operations import portal as operations
 from minetlab.plan import allocate
-from minetlab.plan.containers import compare
-from minetlab.plan.portal import (
+from minetlab.portal import content, server, sheets, site
+from minetlab.portal.lexer import SheetLexer
+from minetlab.resources import specs
+from minetlab.resources.docker import compare
+from minetlab.resources.portal import (
     INSTRUCTOR,
     PORT,
     ROOT,
@@ -36,8 +38,6 @@ from minetlab.plan.portal import (
     PortalSpec,
     portal_spec,
 )
-from minetlab.portal import content, server, sheets, site
-from minetlab.portal.lexer import SheetLexer
 from minetlab.secrets import passwords
 from minetlab.tp.tp_images import FOLDER
 from minetlab.util.errors import LabError

@@ -21,16 +21,16 @@ from minetlab.lab import (
 )
 from minetlab.lab.settings import AddressPool, PortRange
 from minetlab.plan import allocate
-from minetlab.plan.containers import DockerObserved, ObservedContainer
-from minetlab.plan.daemon import DaemonState, pools_setting
-from minetlab.plan.findings import Finding, Severity, Subject
-from minetlab.plan.guest_diff import OVERHEAD
-from minetlab.plan.host_state import HostObserved, Route, System, parse_system
-from minetlab.plan.kvm_state import KvmObserved
-from minetlab.plan.layout import overlay
-from minetlab.plan.libvirt_state import Domain, Label, LibvirtObserved, Volume
-from minetlab.plan.lock import Holder
-from minetlab.plan.preflight import findings, verdict
+from minetlab.preflight.findings import Finding, Severity, Subject
+from minetlab.preflight.fitness import findings, verdict
+from minetlab.resources.docker import DockerObserved, ObservedContainer
+from minetlab.resources.dockerd import DaemonState, pools_setting
+from minetlab.resources.guests import OVERHEAD
+from minetlab.resources.host import HostObserved, Route, System, parse_system
+from minetlab.resources.kvm import KvmObserved
+from minetlab.resources.layout import overlay
+from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, Volume
+from minetlab.resources.lock import Holder
 from minetlab.util.names import named
 
 NOW = 1_800_000_000.0

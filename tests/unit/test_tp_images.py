@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.operations import tp_images as operations
-from minetlab.plan.containers import ACCESS, SSH_PORT
+from minetlab.resources.docker import ACCESS, SSH_PORT
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation

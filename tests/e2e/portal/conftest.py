@@ -15,14 +15,14 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser
 
-from minetlab import specs
 from minetlab.images import build_rootfs
 from minetlab.images.toolbox import Toolbox
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.plan.portal import PORT, ROOT, STATUS_ROOT, USERS_ROOT
 from minetlab.portal import server
 from minetlab.portal.site import Site, build, site_of
+from minetlab.resources import specs
+from minetlab.resources.portal import PORT, ROOT, STATUS_ROOT, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import chromium

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
-from minetlab.plan.containers import DockerObserved
-from minetlab.plan.daemon import DaemonState
-from minetlab.plan.kvm_state import KvmObserved
-from minetlab.plan.libvirt_state import LibvirtObserved
-from minetlab.plan.lock import Holder
+from minetlab.resources.docker import DockerObserved
+from minetlab.resources.dockerd import DaemonState
+from minetlab.resources.kvm import KvmObserved
+from minetlab.resources.libvirt import LibvirtObserved
+from minetlab.resources.lock import Holder
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class HostObserved:
 
 
 def parse_system(output: Iterable[str]) -> System:
-    """Read what :class:`minetlab.facts.preflight.HostState` prints of the host itself: ``key value`` a line.
+    """Read what :class:`minetlab.facts.host.HostState` prints of the host itself: ``key value`` a line.
 
     :raises ValueError: they are not what that prints.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from minetlab.plan.libvirt_state import Network, Reservation
+from minetlab.resources.libvirt import Network, Reservation
 
 
 @dataclass(frozen=True)

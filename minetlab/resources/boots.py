@@ -5,7 +5,7 @@ Measured, and why: docs/decisions/guests-start-as-others-answer.md.
 
 from collections.abc import Collection, Mapping
 
-from minetlab.plan.kvm_state import KvmObserved
+from minetlab.resources.kvm import KvmObserved
 
 ON_KVM = 2
 """Guests that boot at once for each processor of a host with hardware virtualization: they wait for disks."""

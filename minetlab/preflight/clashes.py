@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
 from minetlab.lab import NatNetwork
-from minetlab.plan.containers import ObservedContainer
-from minetlab.plan.daemon import MEND, SAME_POOLS, contested, foreign_pools
-from minetlab.plan.findings import GROUP_DATA, Finding, Subject
-from minetlab.plan.host_state import Route
-from minetlab.plan.layout import Layout
-from minetlab.plan.portal import container_name
+from minetlab.preflight.findings import GROUP_DATA, Finding, Subject
+from minetlab.resources.docker import ObservedContainer
+from minetlab.resources.dockerd import MEND, SAME_POOLS, contested, foreign_pools
+from minetlab.resources.host import Route
+from minetlab.resources.layout import Layout
+from minetlab.resources.portal import container_name
 from minetlab.util.names import named
 
 # Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.

@@ -10,8 +10,8 @@ from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.facts.lock import LockHolder
-from minetlab.plan.host_state import HostObserved, parse_system
-from minetlab.plan.layout import IMAGES
+from minetlab.resources.host import HostObserved, parse_system
+from minetlab.resources.layout import IMAGES
 
 MARK = "@@"
 # df: of the first of these folders that is there.

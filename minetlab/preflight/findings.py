@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from minetlab.lab import ContainerHostSettings, KvmHostSettings, Lab
 from minetlab.plan.allocation import Container, Guest
-from minetlab.plan.host_state import HostObserved
+from minetlab.resources.host import HostObserved
 
 GROUP_DATA = "inventories/group_data"
 

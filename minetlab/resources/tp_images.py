@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from minetlab.plan.containers import LAB_LABEL, TP_IMAGE_LABEL
+from minetlab.resources.docker import LAB_LABEL, TP_IMAGE_LABEL
 
 
 @dataclass(frozen=True)

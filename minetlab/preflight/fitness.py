@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from math import ceil
 
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
-from minetlab.plan.clashes import clashes
-from minetlab.plan.findings import GROUP_DATA, Finding, Subject
-from minetlab.plan.guest_diff import OVERHEAD, OVERLAY_ROOM
-from minetlab.plan.layout import overlay
-from minetlab.plan.off import SETTING
+from minetlab.preflight.clashes import clashes
+from minetlab.preflight.findings import GROUP_DATA, Finding, Subject
+from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM
+from minetlab.resources.guests_run import SETTING
+from minetlab.resources.layout import overlay
 from minetlab.util.names import named
 
 MAX_SKEW = 30.0

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from minetlab.plan.layout import guest_of_seed, overlay
-from minetlab.plan.libvirt_state import Domain, LibvirtObserved, Volume
+from minetlab.resources.layout import guest_of_seed, overlay
+from minetlab.resources.libvirt import Domain, LibvirtObserved, Volume
 
 BASE = re.compile(r"base-[0-9a-f]{12}\.qcow2")
 OVERHEAD = 128

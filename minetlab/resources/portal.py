@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from minetlab.plan.containers import Spec, access_folder, confinement, lab_folder
+from minetlab.resources.docker import Spec, access_folder, confinement, lab_folder
 
 # Of the web server, inside: templates/portal/server/etc/minet-lab/nginx.conf.
 PORT, ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/portal", "/srv/status", "/srv/users"

@@ -6,14 +6,15 @@ from typing import Any
 from uuid import uuid5
 
 from minetlab.lab import GuestSize, Lab, Network
-from minetlab.plan import Container, Guest, Plan, jump, portal
-from minetlab.plan.access import AccessFile
+from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
-from minetlab.plan.guest_diff import GuestSpec
-from minetlab.plan.layout import Layout, overlay, seed_named
-from minetlab.plan.libvirt_state import METADATA, Reservation
-from minetlab.plan.network_diff import NetworkSpec
-from minetlab.plan.seed import Seed
+from minetlab.resources import jump, portal
+from minetlab.resources.access import AccessFile
+from minetlab.resources.guests import GuestSpec
+from minetlab.resources.layout import Layout, overlay, seed_named
+from minetlab.resources.libvirt import METADATA, Reservation
+from minetlab.resources.network import NetworkSpec
+from minetlab.resources.seed import Seed
 from minetlab.secrets import keys, passwords
 from minetlab.util.render import render
 
