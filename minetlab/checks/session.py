@@ -20,9 +20,9 @@ from minetlab.checks.machines import (
 )
 from minetlab.checks.portal import Portal
 from minetlab.inventory.inventory import InventoryHost
-from minetlab.portal.site import Site, site_of
 from minetlab.resources import specs
 from minetlab.secrets import keys
+from minetlab.site.build import Site, site_of
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, connect
 from minetlab.ssh.ssh_config import SANDBOX, DescribedLab, alias_of
 from minetlab.tp.tp_images import SHELL

@@ -13,7 +13,6 @@ from minetlab.operations.docker import running, unanswered
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
-from minetlab.portal import server, site
 from minetlab.resources import specs
 from minetlab.resources.access import outdated
 from minetlab.resources.portal import (
@@ -25,6 +24,7 @@ from minetlab.resources.portal import (
     status_folder,
     users_folder,
 )
+from minetlab.site import build, server
 from minetlab.util.errors import LabError
 
 
@@ -56,7 +56,7 @@ def _served(lab: Lab, plan: Plan, port: int) -> Commands:
     there = host.get_fact(PortalSites, lab=lab.name)
     known = host.get_fact(AccessFiles, lab=lab.name)
     try:
-        made = site.site_of(lab, plan)
+        made = build.site_of(lab, plan)
         if made.revision not in there:
             yield from _received(lab.name, made)
         let_in = specs.site_users(lab)
@@ -113,8 +113,8 @@ def absent(lab: str) -> Commands:
     yield from observe.changing(commands)
 
 
-def _received(lab: str, made: site.Site) -> Commands:
-    tar = site.build(made, host.log)
+def _received(lab: str, made: build.Site) -> Commands:
+    tar = build.build(made, host.log)
     folder = f"{sites_folder(lab)}/{made.revision}"
     uploaded, partial = f"{folder}.tar.gz", f"{folder}.partial"
     yield StringCommand("rm -rf", QuoteString(partial), "&& mkdir -p", QuoteString(partial))

@@ -11,11 +11,11 @@ from minetlab.images.fetched import fetched_file, probe
 from minetlab.images.mmdebstrap import mode
 from minetlab.lab import DebianImage, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
-from minetlab.portal import server
 from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.hosts import Look
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
+from minetlab.site import server
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.tp import guest_image, guest_tps, tp_images
 from minetlab.util.errors import LabError

@@ -19,9 +19,9 @@ from pyinfra.api.state import State
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
-from minetlab.portal import content
 from minetlab.resources.jump import authorized_keys, keys_file, settings_file, ways
 from minetlab.secrets import keys
+from minetlab.site import content
 from tests.unit.fake_host import run_operation
 from tests.unit.private_host import PrivateHost, private_host
 

@@ -16,7 +16,7 @@ from minetlab.cli.table import sites
 from minetlab.cli.testing import OUTPUT
 from minetlab.inventory import inventory
 from minetlab.plan import allocate
-from minetlab.portal.site import site_of
+from minetlab.site.build import site_of
 from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e.browser import assert_report_is_good
 from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox

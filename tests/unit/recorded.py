@@ -24,8 +24,8 @@ from minetlab.checks.portal import Portal
 from minetlab.checks.sheets import Sheet
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.portal.site import site_of
 from minetlab.resources.jump import authorized_keys, ways
+from minetlab.site.build import site_of
 from minetlab.ssh.backend import connect
 from minetlab.tp.tp_images import SHELL
 

@@ -23,8 +23,6 @@ from minetlab.lab import (
 )
 from minetlab.operations import portal as operations
 from minetlab.plan import allocate
-from minetlab.portal import content, server, sheets, site
-from minetlab.portal.lexer import SheetLexer
 from minetlab.resources import specs
 from minetlab.resources.docker import compare
 from minetlab.resources.portal import (
@@ -39,6 +37,8 @@ from minetlab.resources.portal import (
     portal_spec,
 )
 from minetlab.secrets import passwords
+from minetlab.site import build, content, server, sheets
+from minetlab.site.lexer import SheetLexer
 from minetlab.tp.tp_images import FOLDER
 from minetlab.util.errors import LabError
 from tests.unit.fake_host import Run, run_operation
@@ -74,7 +74,7 @@ BRIDGED = BridgedNetwork.model_validate(
     }
 )
 LAB = lab_of()
-SITE = site.site_of(LAB, allocate(LAB))
+SITE = build.site_of(LAB, allocate(LAB))
 
 
 def pages(lab: Lab) -> dict[str, str]:
@@ -155,10 +155,10 @@ def test_names_are_escaped() -> None:
 
 
 def test_revision_follows_the_content_and_nothing_else() -> None:
-    assert site.site_of(LAB, allocate(LAB)).revision == SITE.revision
+    assert build.site_of(LAB, allocate(LAB)).revision == SITE.revision
     late = lab_of(*LAB.students, Student(login="zoe", name="Zoé"))
     changed = {**SITE.pages, "tp/isa.md": f"{SITE.pages['tp/isa.md']}\nEt voilà.\n"}
-    others = (site.site_of(late, allocate(late)), replace(SITE, pages=changed), replace(SITE, project="TP"))
+    others = (build.site_of(late, allocate(late)), replace(SITE, pages=changed), replace(SITE, project="TP"))
     assert len({SITE.revision, *(other.revision for other in others)}) == 4
 
 
@@ -168,7 +168,7 @@ def test_it_is_built_the_same_each_time_with_nothing_from_elsewhere(
     tars = []
     for run in ("1", "2"):
         monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / run))
-        tars.append(site.build(SITE, lambda line: None))
+        tars.append(build.build(SITE, lambda line: None))
     assert tars[0].read_bytes() == tars[1].read_bytes()
     archive = tarfile.open(tars[0])  # noqa: SIM115 (what is in it is read below)
     files = {member.name: archive.extractfile(member) for member in archive}
@@ -187,7 +187,7 @@ def test_what_sphinx_refuses_is_said_and_not_kept(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path))
     broken = replace(SITE, pages={**SITE.pages, "index.md": "# TP\n\n[où](nulle-part.md)\n"})
     with pytest.raises(LabError, match=r"nulle-part"):
-        site.build(broken, lambda line: None)
+        build.build(broken, lambda line: None)
     assert not list(tmp_path.glob("portal/*.tar.gz"))
 
 
@@ -252,7 +252,7 @@ def serve(
     tar = tmp_path / f"{SITE.revision}.tar.gz"
     tar.write_bytes(b"")
     tar.with_name(f"{tar.name}.sha256").write_text(f"{'0' * 64}  {tar.name}\n")
-    monkeypatch.setattr(site, "build", lambda made, progress: tar)  # built for real above
+    monkeypatch.setattr(build, "build", lambda made, progress: tar)  # built for real above
     responses = {STATE: observed, SITES: there, USERS: users() if known is None else known}
     return run_operation(operations.served, responses, lab=LAB, plan=allocate(LAB), port=8080)
 

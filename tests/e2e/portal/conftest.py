@@ -19,12 +19,12 @@ from minetlab.images import build_rootfs
 from minetlab.images.toolbox import Toolbox
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.portal import server
-from minetlab.portal.site import Site, build, site_of
 from minetlab.resources import specs
 from minetlab.resources.portal import PORT, ROOT, STATUS_ROOT, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
+from minetlab.site import server
+from minetlab.site.build import Site, build, site_of
 from tests.e2e.browser import chromium
 
 SHEET = "tp/conteneur.html"

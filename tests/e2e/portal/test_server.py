@@ -11,8 +11,8 @@ import pytest
 
 from minetlab.checks.machines import ContainerHostMachine
 from minetlab.checks.portal import Portal
-from minetlab.portal.site import Site
 from minetlab.resources.portal import ROOT, STATUS_FILE, USERS_ROOT
+from minetlab.site.build import Site
 from tests.e2e.portal.conftest import SHEET, ask
 from tests.hosts.test_portal import test_every_sheet_is_there as every_sheet_is_there
 from tests.hosts.test_portal import test_students_see_their_own_machines_only as students_see_their_own

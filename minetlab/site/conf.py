@@ -2,7 +2,7 @@
 
 from sphinx.application import Sphinx
 
-from minetlab.portal.lexer import SheetLexer
+from minetlab.site.lexer import SheetLexer
 from minetlab.util.paths import TEMPLATES
 
 language = "fr"

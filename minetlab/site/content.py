@@ -8,10 +8,10 @@ from markupsafe import Markup
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.topology import topology
-from minetlab.portal.sheets import Sheet
 from minetlab.report.picture import svg
 from minetlab.report.words import counted, listed
 from minetlab.resources.jump import jump_account, leads_to_guests
+from minetlab.site.sheets import Sheet
 from minetlab.tp.tp_images import USER
 from minetlab.util.render import render
 

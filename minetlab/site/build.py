@@ -11,8 +11,8 @@ from minetlab.images import Progress
 from minetlab.images.cache import make_once
 from minetlab.lab import Lab
 from minetlab.plan import Plan
-from minetlab.portal import content, sheets
-from minetlab.portal.sheets import Sheet
+from minetlab.site import content, sheets
+from minetlab.site.sheets import Sheet
 from minetlab.util.paths import TEMPLATES, cache_dir
 from minetlab.util.process import run_logged
 
