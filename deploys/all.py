@@ -3,13 +3,13 @@
 from pyinfra import host, local
 
 from minetlab.inventory import inventory
-from minetlab.operations import lock, record
+from minetlab.operations import allocation_file, lock
 
 lab, plan = inventory.current()  # a wrong inventory is refused here, before anything is touched
 
 lock.held(name="Take the host's lock", lab=lab.name)
 
-record.kept(name="Record who has what", lab=lab, plan=plan)
+allocation_file.kept(name="Record who has what", lab=lab, plan=plan)
 
 local.include("deploys/images.py")
 

@@ -5,7 +5,7 @@ Guests that run are not reached from their host: `lab rotate` changes those."""
 from pyinfra import host
 
 from minetlab.inventory import inventory
-from minetlab.operations import access, guests, jump, lock, portal
+from minetlab.operations import access, guests, jump, lock, site
 
 lab, plan = inventory.current()
 chosen = inventory.chosen()
@@ -26,6 +26,6 @@ if inventory.CONTAINER_HOSTS in host.groups:
         lab=lab.name,
         containers=chosen.containers_on(host.name),
     )
-    portal.users(name="Let the students into the TP site", lab=lab)
+    site.users(name="Let the students into the TP site", lab=lab)
 
 jump.only(name="Let the students through to their machines", lab=lab, plan=plan)

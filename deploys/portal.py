@@ -3,13 +3,13 @@
 from pyinfra import host
 
 from minetlab.inventory import inventory
-from minetlab.operations import portal
+from minetlab.operations import site
 
 lab, plan = inventory.current()
 port = lab.container_host(host.name).settings.portal_port
 
 if port:
-    portal.image(name="Import the web server of the TP site", lab=lab.name)
-    portal.served(name="Serve the TP site", lab=lab, plan=plan, port=port)
+    site.image(name="Import the web server of the TP site", lab=lab.name)
+    site.served(name="Serve the TP site", lab=lab, plan=plan, port=port)
 else:
-    portal.absent(name="Serve no TP site", lab=lab.name)
+    site.absent(name="Serve no TP site", lab=lab.name)

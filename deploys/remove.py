@@ -3,7 +3,7 @@
 from pyinfra import host
 
 from minetlab.inventory import inventory
-from minetlab.operations import jump, lock, portal, students
+from minetlab.operations import jump, lock, site, students
 
 lab, _ = inventory.current()
 chosen = inventory.chosen()
@@ -21,4 +21,4 @@ if inventory.CONTAINER_HOSTS in host.groups:
     students.containers_absent(
         name="Remove the students' containers", lab=lab.name, containers=chosen.containers_on(host.name)
     )
-    portal.users(name="Let them into the TP site no more", lab=others)
+    site.users(name="Let them into the TP site no more", lab=others)

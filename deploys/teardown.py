@@ -3,7 +3,7 @@
 from pyinfra import host
 
 from minetlab.inventory import inventory
-from minetlab.operations import docker, jump, libvirt, lock, record
+from minetlab.operations import allocation_file, docker, jump, libvirt, lock
 
 lab, plan = inventory.current()
 
@@ -16,4 +16,4 @@ if inventory.KVM_HOSTS in host.groups:
 if inventory.CONTAINER_HOSTS in host.groups:
     docker.absent(name="Remove the lab's containers, images and network", lab=lab.name)
 
-record.forgotten(name="Forget what students who left had", lab=lab, plan=plan)
+allocation_file.forgotten(name="Forget what students who left had", lab=lab, plan=plan)

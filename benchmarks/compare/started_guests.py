@@ -4,13 +4,13 @@ from pyinfra import local
 from pyinfra.context import host
 
 from minetlab.inventory import inventory
-from minetlab.operations import guests, lock, record
+from minetlab.operations import allocation_file, guests, lock
 
 lab, plan = inventory.current()
 settings = lab.kvm_host(host.name).settings
 
 lock.held(name="Take the host's lock", lab=lab.name)
-record.kept(name="Record who has what", lab=lab, plan=plan)
+allocation_file.kept(name="Record who has what", lab=lab, plan=plan)
 local.include("deploys/images.py")
 local.include("deploys/kvm_host.py")
 local.include("deploys/guest_images.py")

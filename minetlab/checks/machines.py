@@ -8,7 +8,7 @@ from typing import Any
 from testinfra.host import Host
 
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
-from minetlab.checks.portal import Portal
+from minetlab.checks.site import Portal
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS

@@ -18,7 +18,7 @@ from minetlab.checks.machines import (
     Machine,
     Terminal,
 )
-from minetlab.checks.portal import Portal
+from minetlab.checks.site import Portal
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.resources import specs
 from minetlab.secrets import keys

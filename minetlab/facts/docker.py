@@ -21,7 +21,7 @@ from minetlab.resources.docker import (
     uploads_folder,
 )
 from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
-from minetlab.resources.portal import sites_folder
+from minetlab.resources.site import sites_folder
 
 SERVICE = "docker.service"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
-from minetlab.resources.portal import STATUS_FILE, status_folder
+from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
 from minetlab.ssh.remote import UNREACHABLE, last_line
 from minetlab.util.errors import LabError

@@ -11,7 +11,7 @@ from minetlab.resources.docker import ObservedContainer
 from minetlab.resources.dockerd import MEND, SAME_POOLS, contested, foreign_pools
 from minetlab.resources.host import Route
 from minetlab.resources.layout import Layout
-from minetlab.resources.portal import container_name
+from minetlab.resources.site import container_name
 from minetlab.util.names import named
 
 # Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.

@@ -8,7 +8,7 @@ from uuid import uuid5
 from minetlab.lab import GuestSize, Lab, Network
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
-from minetlab.resources import jump, portal
+from minetlab.resources import jump, site
 from minetlab.resources.access import AccessFile
 from minetlab.resources.guests import GuestSpec
 from minetlab.resources.layout import Layout, overlay, seed_named
@@ -156,8 +156,8 @@ def site_users(lab: Lab) -> dict[str, AccessFile]:
     """Who is let into the lab's site, with hashes of passwords: by path below the lab's folder for keys."""
     logins = sorted(student.login for student in lab.students)
     students = (passwords.student(lab.name, login).line for login in logins)
-    files = {portal.STUDENTS: "".join(students), portal.INSTRUCTOR: passwords.instructor(lab.name).line}
-    folder = portal.container_name(lab.name)
+    files = {site.STUDENTS: "".join(students), site.INSTRUCTOR: passwords.instructor(lab.name).line}
+    folder = site.container_name(lab.name)
     return {f"{folder}/{name}": AccessFile(text.encode(), 0o400) for name, text in files.items()}
 
 

@@ -15,7 +15,7 @@ from minetlab.cli import status
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, SILENT, MachineState
 from minetlab.machines.status import states as states_of
-from minetlab.resources.portal import status_folder
+from minetlab.resources.site import status_folder
 from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from tests.unit.machines import stand

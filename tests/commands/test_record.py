@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minetlab.inventory import allocation_file
 from minetlab.lab import Placement, Record, parse_record
-from minetlab.operations import record as operations
+from minetlab.operations import allocation_file as operations
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
 from minetlab.util.errors import LabError
@@ -125,7 +125,7 @@ def test_hosts_that_are_deployed_side_by_side_record_the_same(lab):
 
 DEPLOY = """
 from minetlab.inventory import inventory
-from minetlab.operations import record
+from minetlab.operations import allocation_file
 
 lab, plan = inventory.current()
 record.kept(name="Record who has what", lab=lab, plan=plan)

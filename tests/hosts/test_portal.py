@@ -4,7 +4,7 @@ import pytest
 
 from minetlab.checks.machines import ContainerHostMachine
 from minetlab.checks.modules import Docker
-from minetlab.resources.portal import container_name
+from minetlab.resources.site import container_name
 
 
 @pytest.mark.claim("C19")

@@ -20,8 +20,8 @@ from minetlab.checks.machines import (
     Terminal,
 )
 from minetlab.checks.modules import Libvirt, Qemu
-from minetlab.checks.portal import Portal
 from minetlab.checks.sheets import Sheet
+from minetlab.checks.site import Portal
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.resources.jump import authorized_keys, ways

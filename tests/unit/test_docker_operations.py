@@ -10,7 +10,7 @@ from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.lab import ContainerLimits, Student
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.lab.settings import AddressPool
-from minetlab.operations import docker, packages, portal
+from minetlab.operations import docker, packages, site
 from minetlab.operations import tp_images as tp_image_operations
 from minetlab.plan import Container
 from minetlab.resources.docker import DockerObserved, container_specs
@@ -82,7 +82,7 @@ def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, An
         (docker.daemon, {"lab": "minet", "address_pools": POOLS}),
         (docker.service, {"lab": "minet"}),
         (tp_image_operations.present, {"lab": "minet", "names": names}),
-        (portal.absent, {"lab": "minet"}),
+        (site.absent, {"lab": "minet"}),
         (docker.containers, {"lab": "minet", "containers": CONTAINERS, "limits": LIMITS}),
         (tp_image_operations.only_used, {"lab": "minet", "names": names}),
     ]

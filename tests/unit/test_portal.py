@@ -21,11 +21,11 @@ from minetlab.lab import (
     Lab,
     Student,
 )
-from minetlab.operations import portal as operations
+from minetlab.operations import site as operations
 from minetlab.plan import allocate
 from minetlab.resources import specs
 from minetlab.resources.docker import compare
-from minetlab.resources.portal import (
+from minetlab.resources.site import (
     INSTRUCTOR,
     PORT,
     ROOT,

@@ -20,7 +20,7 @@ from minetlab.images.toolbox import Toolbox
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.resources import specs
-from minetlab.resources.portal import PORT, ROOT, STATUS_ROOT, USERS_ROOT
+from minetlab.resources.site import PORT, ROOT, STATUS_ROOT, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from minetlab.site import server

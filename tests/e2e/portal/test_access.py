@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
 
 from minetlab.plan import allocate
-from minetlab.resources.portal import ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
+from minetlab.resources.site import ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, opened, typed_by

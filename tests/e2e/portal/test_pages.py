@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from minetlab.plan import allocate
-from minetlab.resources.portal import ROOT
+from minetlab.resources.site import ROOT
 from minetlab.secrets.passwords import Account
 from minetlab.site.build import Site
 from tests.e2e.browser import PHONE, PROJECTOR, first_key_leads_to, fits, is_accessible, opened

@@ -10,8 +10,8 @@ from urllib.request import Request
 import pytest
 
 from minetlab.checks.machines import ContainerHostMachine
-from minetlab.checks.portal import Portal
-from minetlab.resources.portal import ROOT, STATUS_FILE, USERS_ROOT
+from minetlab.checks.site import Portal
+from minetlab.resources.site import ROOT, STATUS_FILE, USERS_ROOT
 from minetlab.site.build import Site
 from tests.e2e.portal.conftest import SHEET, ask
 from tests.hosts.test_portal import test_every_sheet_is_there as every_sheet_is_there

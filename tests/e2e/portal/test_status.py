@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, SILENT, MachineState
 from minetlab.plan import allocate
-from minetlab.resources.portal import STATUS_FILE, STATUS_ROOT, status_folder
+from minetlab.resources.site import STATUS_FILE, STATUS_ROOT, status_folder
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, fits, is_accessible, opened, typed_by
 from tests.e2e.portal.conftest import CLASS

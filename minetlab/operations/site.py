@@ -15,7 +15,7 @@ from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
 from minetlab.resources import specs
 from minetlab.resources.access import outdated
-from minetlab.resources.portal import (
+from minetlab.resources.site import (
     STATUS,
     UID,
     container_name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from testinfra.host import Host
 
 from minetlab.checks.modules import Reader
-from minetlab.resources.portal import STATUS_FILE
+from minetlab.resources.site import STATUS_FILE
 from minetlab.site.build import Site
 
 # Whom no user file knows, x:x. Only with a name given does the web server look into one.
