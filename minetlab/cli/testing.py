@@ -25,12 +25,12 @@ FAST_STAGES = {
     "imports": ["lint-imports"],
     "units": [*PYTHON, "pytest", "-q", "-n", "auto", "--doctest-modules"],
 }
-COMMANDS = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/commands"]
+INTEGRATION = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/integration"]
 # A file's tests share its labs.
 END_TO_END = [*PYTHON, "pytest", "-v", "--dist", "loadfile", "--no-loadscope-reorder", "tests/e2e"]
 LAB_MEMORY = 6144
 """MiB that the hosts of a lab have in use, emulators included; 5.2 GiB were seen, of the course's."""
-PYTEST_STAGES = frozenset({"units", "commands", "end to end"})
+PYTEST_STAGES = frozenset({"units", "integration", "end to end"})
 SLOWEST = 8
 """Files of tests that are named with the time that they took."""
 
@@ -44,7 +44,7 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     """
     workers = labs_side_by_side(len(os.sched_getaffinity(0)), available_memory())
     end_to_end = [*END_TO_END, "-n", str(workers), *([] if long else ["-m", "not long"])]
-    stages = FAST_STAGES if fast else FAST_STAGES | {"commands": COMMANDS, "end to end": end_to_end}
+    stages = FAST_STAGES if fast else FAST_STAGES | {"integration": INTEGRATION, "end to end": end_to_end}
     output = output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, OUTPUT: str(output)}

@@ -6,7 +6,7 @@ import pytest
 
 from minetlab.report.page import Figure, Table, page
 from tests.e2e.browser import assert_report_is_good
-from tests.unit.evidence import (
+from tests.support.evidence import (
     about,
     evidence_of,
     evidence_of_all_verdicts,
@@ -14,7 +14,7 @@ from tests.unit.evidence import (
     shape_of,
     spread,
 )
-from tests.unit.recorded import CT1, HV1, RecordedLab
+from tests.support.recorded import CT1, HV1, RecordedLab
 
 PLOT = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 1"><rect width="3" height="1" fill="navy"/></svg>'

@@ -5,7 +5,7 @@ import tempfile
 
 from hypothesis import settings
 
-from tests.unit.qemu import machine, made, monitor, qemu
+from tests.support.qemu import machine, made, monitor, qemu
 
 __all__ = ["machine", "made", "monitor", "qemu"]
 

@@ -16,7 +16,7 @@ from minetlab.site.build import Site
 from tests.e2e.portal.conftest import SHEET, ask
 from tests.hosts.test_portal import test_every_sheet_is_there as every_sheet_is_there
 from tests.hosts.test_portal import test_students_see_their_own_machines_only as students_see_their_own
-from tests.unit.recorded import RecordedLab
+from tests.support.recorded import RecordedLab
 
 
 def test_the_server_gives_pages_and_nothing_else(served: str, site: Site) -> None:

@@ -1,0 +1,298 @@
+"""``lab collect``: home directories, by a real tar, and whatever a student may send in place of one."""
+
+import io
+import os
+import socket
+import stat
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minetlab.cli import collect as cli
+from minetlab.machines.collect import Collected, Errand, _Packing, collect
+from minetlab.plan import allocate
+from minetlab.ssh import ssh_config
+from minetlab.util.errors import LabError
+from minetlab.util.limits import MIB, Limits
+from tests.support.machines import ALL, NOT_RUN, home_of, lab_of, stand
+
+LIMITS = Limits(seconds=30, bytes=4 * MIB)
+MACHINES = allocate(lab_of("alice")).machines
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return stand(tmp_path, monkeypatch, *ALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, inventory: Path) -> Path:
+    folder = tmp_path / "collected"
+    folder.mkdir()
+    return folder
+
+
+def of_alice(folder: Path, limits: Limits = LIMITS, *, out_of_reach: tuple[str, ...] = ()) -> Collected:
+    away = dict.fromkeys(out_of_reach, "away")
+    return collect("alice", MACHINES, Errand(Path("ssh_config"), away, folder, limits))
+
+
+def entries(path: Path | None) -> dict[str, tarfile.TarInfo]:
+    assert path is not None
+    with tarfile.open(path) as archive:
+        return {each.name: each for each in archive}
+
+
+def content(path: Path | None, name: str) -> bytes:
+    assert path is not None
+    with tarfile.open(path) as archive:
+        file = archive.extractfile(name)
+        assert file is not None
+        return file.read()
+
+
+def sends(folder: Path, made: bytes, status: int = 0) -> None:
+    """Have every machine's tar send this: a student is root there, and may put anything in its place."""
+    (folder.parent / "made.tar").write_bytes(made)
+    tar = folder.parent / "bin" / "tar"
+    tar.write_text(f"#!/bin/sh\ncat '{folder.parent}/made.tar'\nexit {status}\n")
+    tar.chmod(0o755)
+
+
+def test_all_of_both_homes_is_in_one_archive_that_nobody_else_reads(folder: Path, tmp_path: Path) -> None:
+    home = home_of(tmp_path, "minet-alice")
+    (home / "rendu").mkdir()
+    (home / "rendu" / "réponse à 1.txt").write_text("42")
+    (home / os.fsdecode(b"latin-\xe9")).write_text("x")
+    (home / "same").hardlink_to(home / "rendu" / "réponse à 1.txt")
+    (home / "setuid").write_text("x")
+    (home / "setuid").chmod(0o4755)
+    (home_of(tmp_path, "minet-alice-processus") / ".zsh_history").write_text("ls")
+    came = of_alice(folder)
+    assert (came.problems, came.path) == ((), folder / "alice.tar.gz")
+    assert content(came.path, "guest/rendu/réponse à 1.txt") == content(came.path, "guest/same") == b"42"
+    assert content(came.path, "processus/.zsh_history") == b"ls"
+    found = entries(came.path)
+    assert os.fsdecode(b"guest/latin-\xe9") in found
+    assert stat.filemode(found["guest/setuid"].mode) == "?rwxr-xr-x"
+    assert stat.S_IMODE((folder / "alice.tar.gz").stat().st_mode) == 0o600
+    assert came.size == (folder / "alice.tar.gz").stat().st_size
+    assert [each.name for each in folder.iterdir()] == ["alice.tar.gz"]
+
+
+def test_links_are_not_followed_and_sockets_and_pipes_are_not_there(folder: Path, tmp_path: Path) -> None:
+    home = home_of(tmp_path, "minet-alice")
+    (home / "out").symlink_to("/etc")
+    with socket.socket(socket.AF_UNIX) as bound:
+        os.chdir(home)
+        bound.bind("socket")
+    os.chdir(tmp_path)
+    came = of_alice(folder)
+    assert came.problems == ()
+    found = entries(came.path)
+    assert found["guest/out"].issym()
+    assert set(found) == {"guest", "guest/out", "processus"}
+    os.mkfifo(home / "pipe")
+    came = of_alice(folder)
+    assert came.problems == ("minet-alice: pipe is left out: it is a device or a pipe",)
+    assert set(entries(came.path)) == {"guest", "guest/out", "processus"}
+
+
+def test_holes_are_not_sent_and_what_is_too_large_is_left_out(folder: Path, tmp_path: Path) -> None:
+    home = home_of(tmp_path, "minet-alice")
+    with (home / "disk.img").open("wb") as file:
+        file.truncate(2**40)
+    with (home / "small.img").open("wb") as file:
+        file.truncate(MIB)
+        file.seek(500_000)
+        file.write(b"data")
+    (home / "z").write_text("also")
+    came = of_alice(folder)
+    assert came.problems == ("minet-alice: disk.img is left out: its 1048576 MiB are too many",)
+    assert content(came.path, "guest/small.img")[500_000:500_004] == b"data"
+    assert len(content(came.path, "guest/small.img")) == MIB
+    assert content(came.path, "guest/z") == b"also"
+
+
+def test_what_came_stays_where_a_machine_does_not_answer(folder: Path, tmp_path: Path) -> None:
+    (home_of(tmp_path, "minet-alice-processus") / "work").write_text("42")
+    (tmp_path / "machines" / "minet-alice").rename(tmp_path / "gone")
+    came = of_alice(folder)
+    assert came.path == folder / "alice.partial.tar.gz"
+    assert came.problems == (
+        "minet-alice: no answer: ssh: connect to host minet-alice port 22: No route to host",
+    )
+    assert set(entries(came.path)) == {"processus", "processus/work"}
+    (tmp_path / "gone").rename(tmp_path / "machines" / "minet-alice")
+    assert of_alice(folder).path == folder / "alice.tar.gz"
+    assert [each.name for each in folder.iterdir()] == ["alice.tar.gz"]
+
+
+def test_a_whole_archive_is_not_replaced_by_less(folder: Path) -> None:
+    of_alice(folder)
+    before = (folder / "alice.tar.gz").read_bytes()
+    names = tuple(machine.name for machine in MACHINES)
+    assert of_alice(folder, out_of_reach=names[:1]).path == folder / "alice.partial.tar.gz"
+    nothing = of_alice(folder, out_of_reach=names)
+    assert nothing.path is None
+    assert nothing.problems == tuple(f"{name}: away" for name in names)
+    assert (folder / "alice.tar.gz").read_bytes() == before
+    assert {each.name for each in folder.iterdir()} == {"alice.tar.gz", "alice.partial.tar.gz"}
+
+
+def test_a_home_that_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
+    home_of(tmp_path, "minet-alice").rmdir()
+    (problem,) = of_alice(folder).problems
+    assert problem.startswith("minet-alice: tar: ")
+    assert "No such file or directory" in problem
+
+
+def archive_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for member, data in members:
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return written.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, link
+    return made
+
+
+def test_nothing_that_a_student_sends_gets_out_of_their_folder(folder: Path) -> None:
+    out = "is left out: it is outside of the home directory"
+    sends(
+        folder,
+        archive_of(
+            (member("../bob/work"), b"x"),
+            (member("/etc/passwd"), b"x"),
+            (member("way", tarfile.SYMTYPE, "/etc"), b""),
+            (member("way/passwd"), b"x"),
+            (member("other", tarfile.LNKTYPE, "../../etc/shadow"), b""),
+            (member("null", tarfile.CHRTYPE), b""),
+            (member("\033[2Jred"), b"x"),
+            (member("fine"), b"x"),
+        ),
+    )
+    came = of_alice(folder)
+    assert [each for each in came.problems if each.startswith("minet-alice:")] == [
+        f"minet-alice: ../bob/work {out}",
+        f"minet-alice: /etc/passwd {out}",
+        f"minet-alice: way/passwd {out}",
+        "minet-alice: other is left out: it is another name of a file that is not there",
+        "minet-alice: null is left out: it is a device or a pipe",
+    ]
+    assert {each for each in entries(came.path) if each.startswith("guest")} == {
+        "guest/way",
+        "guest/\033[2Jred",
+        "guest/fine",
+    }
+
+
+@pytest.mark.parametrize("cut", [300, 512, 700, 1024, 1500, 1536])
+def test_of_a_connection_that_is_lost_the_whole_files_stay(folder: Path, cut: int) -> None:
+    whole = archive_of((member("a"), b"a" * 500), (member("b"), b"b" * 500))
+    sends(folder, whole[:cut], status=255)
+    came = of_alice(folder)
+    assert came.problems[0] == f"minet-alice: no answer: {ssh_config.LOST}"
+    files = [name for name in entries(came.path) if name.startswith("guest")] if came.path else []
+    assert files == (["guest/a"] if cut >= 1024 else [])
+    if files:
+        assert content(came.path, "guest/a") == b"a" * 500
+
+
+def test_a_machine_that_sends_without_end_is_stopped(folder: Path) -> None:
+    tar = folder.parent / "bin" / "tar"
+    tar.write_text("#!/bin/sh\nexec cat /dev/zero\n")
+    tar.chmod(0o755)
+    came = of_alice(folder)
+    assert came.path is None
+    assert came.problems[0] == "minet-alice: more than 4 MiB: the rest did not come"
+    (folder.parent / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    came = of_alice(folder, Limits(seconds=0.3, bytes=MIB))
+    assert came.problems[0] == "minet-alice: not done within 0.3 s: the rest did not come"
+
+
+def test_everybody_is_collected_and_what_is_missing_is_said(
+    inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "output"
+    assert cli.run(inventory, output, None, LIMITS)
+    said = capsys.readouterr().out
+    assert "[1/2] " in said
+    size = (output / "alice.tar.gz").stat().st_size
+    assert f"alice: {output}/alice.tar.gz, {size} bytes" in said
+    assert f"bob: {output}/bob.tar.gz" in said
+    assert stat.S_IMODE(output.stat().st_mode) == 0o700
+    (tmp_path / "machines" / "hv1").rename(tmp_path / "gone")
+    assert not cli.run(inventory, output, ["bob"], LIMITS)
+    said = capsys.readouterr().out
+    assert f"[1/1] bob: {output}/bob.partial.tar.gz" in said
+    assert "minet-bob: no answer of its host hv1: ssh: connect to host hv1 port 22" in said
+    assert "not all came of 1 of 1 students; what did come stays" in said
+
+
+def test_a_guest_that_is_off_on_purpose_is_said_and_the_rest_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory = stand(tmp_path, monkeypatch, *(set(ALL) - {"minet-alice"}), hosts=NOT_RUN)
+    output = tmp_path / "output"
+    assert not cli.run(inventory, output, ["alice"], LIMITS)
+    said = capsys.readouterr().out
+    assert "minet-alice: off, as guests_run is False on hv1 → on hv1: virsh start NAME" in said
+    assert set(entries(output / "alice.partial.tar.gz")) == {"processus", "isa", "emulation"}
+
+
+def test_what_cannot_be_is_refused(inventory: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="not in the roster: eve"):
+        cli.run(inventory, tmp_path / "output", ["eve"], LIMITS)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match="cannot write"):
+        cli.run(inventory, tmp_path / "file", None, LIMITS)
+
+
+@pytest.fixture(scope="module")
+def real_archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a real tar sends: a file with holes, one with two names, a long name."""
+    home = tmp_path_factory.mktemp("home")
+    with (home / "holes").open("wb") as file:
+        for each in range(8):
+            file.seek(each * 100_000)
+            file.write(b"data")
+    (home / ("long" * 40)).write_text("x")
+    (home / "same").hardlink_to(home / "holes")
+    tar = ["tar", "--create", "--format=gnu", "--sparse", f"--directory={home}", "."]
+    return subprocess.run(tar, check=True, capture_output=True).stdout
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_bytes_come_the_archive_can_be_read(
+    real_archive: bytes, tmp_path: Path, data: st.DataObject
+) -> None:
+    headers = [at for at in range(0, len(real_archive), 512) if real_archive[at + 257 : at + 262] == b"ustar"]
+    spoilt = bytearray(real_archive)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.sampled_from(headers))
+        spoilt[at + data.draw(st.integers(0, 511))] = data.draw(st.integers(0, 255))
+        header = bytes(spoilt[at : at + 512])
+        total = sum(header[:148]) + 8 * 32 + sum(header[156:])
+        spoilt[at + 148 : at + 156] = b"%06o\0 " % total  # so that what is wrong is not only that
+    written = tmp_path / "spoilt.tar.gz"
+    with tarfile.open(written, "w:gz") as archive:
+        errand = Errand(Path(), {}, tmp_path, LIMITS)
+        list(_Packing(archive, "guest", errand).add_all(io.BytesIO(bytes(spoilt))))
+    with tarfile.open(written) as archive:
+        for each in archive:
+            assert each.name.partition("/")[0] == "guest"
+            if each.isreg():
+                file = archive.extractfile(each)
+                assert file is not None
+                assert len(file.read()) == each.size

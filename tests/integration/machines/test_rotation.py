@@ -1,0 +1,332 @@
+"""``lab rotate``: the old key opens what it opened until the new one opens everything, and then nothing."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from minetlab.cli import rotate
+from minetlab.inventory.inventory import InventoryHost
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.machines import rotation, status
+from minetlab.machines.status import MachineState
+from minetlab.operations import access, jump
+from minetlab.plan import allocate
+from minetlab.resources import specs
+from minetlab.resources.authorized_keys import changed
+from minetlab.resources.jump import keys_file
+from minetlab.resources.layout import Layout
+from minetlab.secrets import keys, passwords
+from minetlab.ssh.ssh_config import Block, render
+from minetlab.util.errors import LabError
+from minetlab.util.paths import PROJECT_ROOT
+from tests.integration.operations.test_jump import Deployed
+from tests.support.private_host import PrivateHost, private_host
+
+OLD, NEW, OWN = "ssh-ed25519 AAAAOLD a@lab", "ssh-ed25519 AAAANEW a@lab", "ssh-rsa AAAAOWN my laptop"
+HOST = "hv1"
+
+
+def test_what_else_opens_the_account_stays() -> None:
+    there = f"# mine\n{OWN}\n{OLD}\n"
+    both = changed(there, [NEW], [])
+    assert both == f"# mine\n{OWN}\n{OLD}\n{NEW}\n"
+    assert changed(both, [NEW], []) == both
+    assert changed(both, [NEW], [OLD]) == f"# mine\n{OWN}\n{NEW}\n"
+    assert changed("", [NEW], [OLD]) == f"{NEW}\n"
+
+
+def test_a_key_is_known_whatever_stands_around_it() -> None:
+    assert changed('no-pty,command="true" ssh-ed25519 AAAAOLD other\n', [], [OLD]) == ""
+    assert changed("ssh-ed25519 AAAANEW other comment", [NEW], []) == "ssh-ed25519 AAAANEW other comment\n"
+    assert changed("# ssh-ed25519 AAAANEW", [NEW], []) == f"# ssh-ed25519 AAAANEW\n{NEW}\n"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+    return Lab(
+        name="minet",
+        students=tuple(Student(login=login, name=login.title()) for login in ("alice", "bob")),
+        kvm_hosts=(KvmHost(name=HOST, settings=KvmHostSettings()),),
+        container_hosts=(ContainerHost(name=HOST, settings=ContainerHostSettings()),),
+    )
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[PrivateHost]:
+    folder = tmp_path / "host"
+    folder.mkdir()
+    with private_host(folder) as host:
+        yield host
+
+
+class Guest:
+    """Alice's guest: a private host with her account, and the lab's own."""
+
+    def __init__(self, lab: Lab, host: PrivateHost, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lab, self.host, self.state = lab, host, "running"
+        host.add_account("lab", keys.lab_key("minet").public, root=True)
+        host.add_account("alice", OLD, OWN)
+        # The tests' machine has no way into the host's network: its ssh runs in there.
+        ssh = folder / "bin" / "ssh"
+        ssh.parent.mkdir()
+        ssh.write_text(f'#!/bin/sh\nexec {host.shell} -c \'exec ssh "$@"\' ssh "$@"\n')
+        ssh.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{ssh.parent}:/usr/bin:/bin")
+        monkeypatch.setattr(status, "states", self._states)
+        options = {
+            "HostName": "10.77.0.20",
+            "User": "lab",
+            "IdentityFile": str(keys.lab_key("minet").private),
+            "UserKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "no",
+        }
+        self.config = folder / "ssh_config"
+        self.config.write_text(render([Block("minet-alice", options)], Path("/run")))
+
+    def _states(self, *_: object) -> tuple[MachineState, ...]:
+        states = {"minet-alice": self.state, "minet-bob": "shut off"}
+        return tuple(MachineState(HOST, name, "guest", "", state) for name, state in states.items())
+
+    def change(self, add: list[str], drop: list[str]) -> list[str]:
+        plan = allocate(self.lab).of({"alice"})
+        return rotation.in_guests(self.lab, plan, [], self.config, add=add, drop=drop)
+
+    @property
+    def authorized(self) -> list[str]:
+        return self.host.prints("cat /home/alice/.ssh/authorized_keys").splitlines()
+
+
+@pytest.fixture
+def guest(lab: Lab, host: PrivateHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guest:
+    return Guest(lab, host, tmp_path, monkeypatch)
+
+
+def test_a_running_guest_gets_the_new_key_and_loses_the_old_one(guest: Guest) -> None:
+    assert guest.change([NEW], []) == []
+    assert guest.authorized == [OLD, OWN, NEW]
+    assert guest.change([NEW], [OLD]) == []
+    assert guest.authorized == [OWN, NEW]
+    assert guest.host.prints("stat -c '%U %a' /home/alice/.ssh/authorized_keys") == "alice 600\n"
+    assert guest.host.prints("ls -A /home/alice/.ssh") == "authorized_keys\n"
+
+
+def test_a_student_without_the_file_gets_it(guest: Guest) -> None:
+    guest.host.prints("rm -r /home/alice/.ssh")
+    assert guest.change([NEW], [OLD]) == []
+    assert guest.authorized == [NEW]
+
+
+def test_what_is_in_a_comment_is_not_run(guest: Guest) -> None:
+    hostile = (
+        "ssh-ed25519 AAAANEW '; touch /home/alice/gone; $(touch /home/alice/gone)`touch /home/alice/gone`"
+    )
+    assert guest.change([hostile], []) == []
+    assert guest.authorized == [OLD, OWN, hostile]
+    assert guest.host.prints("ls /home/alice") == ""
+
+
+def test_what_arrives_in_part_only_is_not_put_in_place(guest: Guest) -> None:
+    (alice,) = allocate(guest.lab).of({"alice"}).guests
+    assert rotation._as_student(guest.config, alice, rotation._write(f"{NEW}\n"), NEW[:5]) is None
+    assert guest.authorized == [OLD, OWN]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("shut off", ["minet-alice is shut off"]),
+        (status.SILENT, ["minet-alice: its host does not answer"]),
+        (status.MISSING, []),
+    ],
+)
+def test_a_guest_that_cannot_be_changed_is_left_to_do(guest: Guest, state: str, said: list[str]) -> None:
+    guest.state = state
+    assert guest.change([NEW], [OLD]) == said
+    assert guest.authorized == [OLD, OWN]
+
+
+def test_a_guest_that_does_not_answer_is_left_to_do(guest: Guest) -> None:
+    guest.host.prints("echo 'DenyUsers lab' >/etc/ssh/sshd_config.d/deny.conf; kill -HUP 1; sleep 0.5")
+    assert guest.change([NEW], [OLD]) == ["minet-alice does not answer SSH"]
+
+
+# What qemu-img 11.1 says of an overlay as it is made, and of one that something was written to.
+NEW_DISK = '{"image-end-offset": 262144, "total-clusters": 131072, "check-errors": 0, "format": "qcow2"}'
+USED_DISK = NEW_DISK.replace("0, ", '0, "allocated-clusters": 1, ')
+
+
+@pytest.mark.parametrize(
+    ("run", "disk", "left"),
+    [
+        (True, NEW_DISK, []),
+        (False, NEW_DISK, []),
+        (True, USED_DISK, ["minet-alice is shut off"]),
+        (
+            False,
+            USED_DISK,
+            [
+                "minet-alice is shut off (on hv1: virsh start minet-alice; "
+                "or set guests_run = True for hv1, then lab up)"
+            ],
+        ),
+        (True, None, ["minet-alice is shut off"]),
+    ],
+)
+def test_a_guest_that_was_never_on_takes_the_keys_of_its_seed(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, run: bool, disk: str | None, left: list[str]
+) -> None:
+    programs = {
+        "ssh": 'for last; do :; done; exec sh -c "$last"',
+        "qemu-img": f"[ $3 = {Layout('minet').disk('minet-alice.qcow2')} ] && cat {tmp_path}/disk",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    if disk:
+        (tmp_path / "disk").write_text(disk)
+    settings = KvmHostSettings(guests_run=run)
+    lab = lab.model_copy(update={"kvm_hosts": (KvmHost(name=HOST, settings=settings),)})
+    off = MachineState(HOST, "minet-alice", "guest", "alice", "shut off")
+    monkeypatch.setattr(status, "states", lambda *_: (off,))
+    hosts = [InventoryHost(HOST, ("kvm_hosts",), {})]
+    plan = allocate(lab).of({"alice"})
+    assert rotation.in_guests(lab, plan, hosts, tmp_path / "ssh_config", add=[NEW], drop=[OLD]) == left
+
+
+class Command:
+    """``lab rotate`` on a private host, which it reaches over SSH, with an inventory of its own."""
+
+    def __init__(self, lab: Lab, host: PrivateHost, folder: Path) -> None:
+        self.lab, self.host, self.folder = lab, host, folder
+        host.add_account("root", keys.lab_key("minet").public)
+        shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
+        data = {
+            "ssh_hostname": "127.0.0.1",
+            "ssh_user": "root",
+            "ssh_key": str(keys.lab_key("minet").private),
+            "ssh_known_hosts_file": str(folder / "known_hosts"),
+        }
+        self.inventory = folder / "inventories" / "lab.py"
+        self.inventory.write_text(f"kvm_hosts = [({HOST!r}, {data})]\ncontainer_hosts = kvm_hosts\n")
+        settings = folder / "inventories" / "group_data" / "all.py"
+        settings.write_text(f"lab_name = 'minet'\nroster = {str(folder / 'inventories/students.csv')!r}\n")
+        (folder / "inventories" / "students.csv").write_text("login,name\nalice,Alice\nbob,Bob\n")
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Run lab; its exit status, and all that it said."""
+        env = ("env", f"MINETLAB_STATE={self.folder / 'state'}", f"MINETLAB_CACHE={self.folder / 'cache'}")
+        command = (*env, sys.executable, *words, str(self.inventory))
+        result = self.host.run("sh", "-c", 'cd "$0" && exec "$@" 2>&1', str(PROJECT_ROOT), *command)
+        return result.returncode, result.stdout
+
+    def rotate(self, login: str = "alice") -> tuple[int, str]:
+        return self.run("-m", "minetlab", "rotate", login, "--inventory")
+
+    def serve(self, lab: Lab) -> None:
+        """Have what the web server of the TP site reads, as where it is served."""
+        for path, file in specs.site_users(lab).items():
+            there = f"/var/lib/minet-lab/minet/access/{path}"
+            line = shlex.quote(file.content.decode())
+            self.host.prints(f"mkdir -p $(dirname {there}) && printf %s {line} >{there}")
+
+    def let_in(self) -> str:
+        """The students whom the host's web server of the TP site knows."""
+        return self.host.prints("cat /var/lib/minet-lab/minet/access/minet-portal/eleves")
+
+    def opened_by(self, path: str) -> list[str]:
+        """The comments aside, the keys in a file."""
+        lines = self.host.prints(f"cat {path}").splitlines()
+        return [line.split()[line.split().index("ssh-ed25519") + 1] for line in lines]
+
+
+@pytest.fixture
+def command(lab: Lab, host: PrivateHost, tmp_path: Path) -> Command:
+    return Command(lab, host, tmp_path)
+
+
+def body(public: str) -> str:
+    return public.split()[1]
+
+
+def test_hosts_take_the_new_key_and_forget_the_old_one(command: Command, lab: Lab) -> None:
+    jump_keys = keys_file("minet")
+    container = "/var/lib/minet-lab/minet/access/minet-alice-processus/authorized_keys"
+    old, bobs = (body(keys.student_key("minet", login).public) for login in ("alice", "bob"))
+    admin = body(keys.lab_key("minet").public)
+    local = Deployed(command.host)
+    here = lab.model_copy(update={"kvm_hosts": (KvmHost(name="@local", settings=KvmHostSettings()),)})
+    local.does(jump.account, lab=here, plan=allocate(here))
+    local.does(access.keys, lab="minet", containers=allocate(lab).containers)
+    command.serve(lab)
+    assert command.opened_by(jump_keys) == [old, bobs]
+    password, bobs_password = (passwords.student("minet", login) for login in ("alice", "bob"))
+    assert command.let_in() == f"{password.line}{bobs_password.line}"
+
+    # The host is down: nothing is lost, and what is begun is gone on with.
+    command.host.prints("sed -i '1i Port 2022' /etc/ssh/sshd_config; kill -HUP 1; sleep 0.5")
+    failed, said = command.rotate()
+    assert failed == 1
+    assert "alice's old key is still in use: hv1 was not changed" in said
+    assert f"./lab rotate -i {command.inventory} alice" in said
+    assert "Traceback" not in said
+    new = body(keys.next_student_key("minet", "alice").public)
+    assert body(keys.student_key("minet", "alice").public) == old
+    assert command.let_in() == f"{password.line}{bobs_password.line}"
+
+    command.host.prints("sed -i 1d /etc/ssh/sshd_config; kill -HUP 1; sleep 0.5")
+    failed, said = command.rotate()
+    assert (failed, "the old one opens nothing any more" in said) == (0, True), said
+    assert "alice has a new key and a new password for the TP site" in said
+    assert passwords.student("minet", "alice").password != password.password
+    assert command.let_in() == f"{passwords.student('minet', 'alice').line}{bobs_password.line}"
+    assert body(keys.student_key("minet", "alice").public) == new
+    assert command.opened_by(jump_keys) == [new, bobs]
+    assert command.opened_by(container) == [new, admin]
+    assert keys.revoked_student_key("minet", "alice") is None
+
+
+def test_both_keys_open_everything_while_one_replaces_the_other(command: Command, lab: Lab) -> None:
+    keys.student_key("minet", "alice")
+    keys.next_student_key("minet", "alice")
+    both = [body(each) for each in keys.student_public_keys("minet", lab.students[0])]
+    Deployed(command.host).does(access.keys, lab="minet", containers=allocate(lab).containers)
+    opened = command.opened_by("/var/lib/minet-lab/minet/access/minet-alice-processus/authorized_keys")
+    assert opened[:2] == both
+    assert len(set(opened)) == 3
+
+
+def test_a_key_of_the_students_own_is_theirs_to_replace(command: Command, lab: Lab) -> None:
+    own = keys.student_key("other", "bob").public
+    command.inventory.with_name("students.csv").write_text(f"login,name,ssh_key\nalice,Alice,{own}\n")
+    old = passwords.student("minet", "alice").password
+    command.serve(lab)
+    failed, said = command.rotate()
+    assert (failed, "alice has a new password for the TP site; their key is their own" in said) == (
+        0,
+        True,
+    ), said
+    assert passwords.student("minet", "alice").password != old
+    assert command.let_in() == passwords.student("minet", "alice").line
+
+
+def test_where_there_is_no_site_either_there_is_nothing_to_replace(command: Command) -> None:
+    own = keys.student_key("other", "bob").public
+    command.inventory.with_name("students.csv").write_text(f"login,name,ssh_key\nalice,Alice,{own}\n")
+    with command.inventory.with_name("group_data").joinpath("all.py").open("a") as settings:
+        settings.write("portal_port = None\n")
+    (command.inventory.with_name("group_data") / "container_hosts.py").write_text("")
+    with pytest.raises(LabError, match="alice has a key of their own in the roster"):
+        rotate.run(command.inventory, "alice")
+    assert not (command.folder / "state" / "labs" / "minet" / "keys" / "students").exists()
+
+
+def test_who_is_not_in_the_roster_is_said(command: Command) -> None:
+    with pytest.raises(LabError, match="not in the roster: carol"):
+        rotate.run(command.inventory, "carol")

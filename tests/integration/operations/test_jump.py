@@ -1,0 +1,337 @@
+"""The account through which students reach their machines: made by the deploy, and tried by a real ssh."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import State
+
+from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.operations import jump
+from minetlab.plan import Plan, allocate
+from minetlab.resources.jump import authorized_keys, keys_file, settings_file, ways
+from minetlab.secrets import keys
+from minetlab.site import content
+from tests.support.fake_host import run_operation
+from tests.support.private_host import PrivateHost, private_host
+
+ACCOUNT = "minet-jump"
+OPTIONS = (
+    *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO"),
+    *("-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-F", "none"),
+)
+BANNER = "SSH-2.0-"
+# As on a slow host: sshd executes itself anew to read its configuration, and listens again only after that.
+SLOW_SSHD = """
+cp /usr/sbin/sshd /run/sshd/sshd
+printf '#!/bin/sh\\n[ "$1" != -D ] || sleep 1\\nexec /run/sshd/sshd "$@"\\n' >/run/sshd/slow
+chmod 755 /run/sshd/slow
+mount --bind /run/sshd/slow /usr/sbin/sshd
+"""
+
+
+def lab_of(*logins: str, host: str = "@local", network: dict[str, Any] | None = None) -> Lab:
+    """A lab whose hosts are this one; containers are reached through it where it is of the sandbox."""
+    kvm = KvmHostSettings.model_validate({"guest_network": network} if network else {})
+    return Lab(
+        name="minet",
+        students=tuple(Student(login=login, name=login.title()) for login in logins),
+        kvm_hosts=(KvmHost(name=host, settings=kvm),),
+        container_hosts=(ContainerHost(name=host, settings=ContainerHostSettings()),),
+    )
+
+
+class Deployed:
+    """A private host that pyinfra deploys to."""
+
+    def __init__(self, host: PrivateHost) -> None:
+        self.host = host
+
+    def does(self, operation: Callable[..., Any], **arguments: Any) -> bool:
+        """Run an operation as pyinfra does; whether it has changed anything."""
+        data = {"_shell_executable": str(self.host.shell)}
+        state = State(Inventory((["@local"], {}), override_data=data), Config())  # type: ignore[no-untyped-call]
+        connect_all(state)
+        meta = add_op(state, operation, **arguments)[state.inventory.get_host("@local")]
+        run_ops(state)
+        return bool(meta.did_change())
+
+    def ssh(self, login: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Connect to the account with a student's key."""
+        key = str(keys.student_key("minet", login).private)
+        return self.host.run("timeout", "10", "ssh", *OPTIONS, "-i", key, *words)
+
+    def forwards(self, login: str, target: str) -> bool:
+        """Whether a student gets there, that is, an sshd answers."""
+        return BANNER in self.ssh(login, "-W", target, f"{ACCOUNT}@127.0.0.1").stdout
+
+    def state(self) -> str:
+        """All that can be left behind."""
+        return self.host.prints(
+            "cat /etc/passwd /etc/group /etc/shadow /etc/gshadow; find /etc/ssh | sort; sshd -T | sort"
+        )
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return lab_of("alice", "bob")
+
+
+@pytest.fixture(scope="module")
+def plan(lab: Lab) -> Plan:
+    return allocate(lab)
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, lab: Lab, plan: Plan) -> Iterator[Deployed]:
+    """A host with the account of two students."""
+    with private_host(tmp_path_factory.mktemp("host")) as host:
+        deployed = Deployed(host)
+        assert deployed.does(jump.account, lab=lab, plan=plan)
+        yield deployed
+
+
+@pytest.fixture(scope="module")
+def address(plan: Plan) -> dict[str, str]:
+    return {guest.student.login: str(guest.address.ip) for guest in plan.guests}
+
+
+def test_a_second_deploy_changes_nothing(deployed: Deployed, lab: Lab, plan: Plan) -> None:
+    assert not deployed.does(jump.account, lab=lab, plan=plan)
+
+
+def test_the_host_takes_connections_right_after(tmp_path: Path, lab: Lab, plan: Plan) -> None:
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        host.prints(SLOW_SSHD)
+        deployed.does(jump.account, lab=lab, plan=plan)
+        assert deployed.forwards("alice", f"{plan.guests[0].address.ip}:22")
+        deployed.does(jump.absent, lab="minet")
+        assert "Permission denied" in deployed.ssh("alice", "-N", f"{ACCOUNT}@127.0.0.1").stderr
+
+
+def test_everybody_reaches_their_own_guest(deployed: Deployed, address: dict[str, str]) -> None:
+    for login in ("alice", "bob"):
+        assert deployed.forwards(login, f"{address[login]}:22")
+
+
+def test_the_login_that_the_site_shows_works(deployed: Deployed) -> None:
+    lab = lab_of("alice", "bob", host="127.0.0.1")
+    shown = content.pages(lab, allocate(lab), ())["moi-alice.md"]
+    (command,) = re.findall("(ssh -i [^<]* alice@[^<]*)<", unescape(shown))
+    pair = keys.student_key("minet", "alice")
+    deployed.host.add_account("alice", pair.public)
+    deployed.host.prints(f"mkdir -p ~/.ssh && cp {pair.private} ~/.ssh/tp")
+    deployed.host.prints("echo StrictHostKeyChecking no >/etc/ssh/ssh_config")
+    assert deployed.host.prints(f"{command} id --user --name") == "alice\n"
+
+
+@pytest.mark.parametrize("port", [22, 80])
+def test_nobody_reaches_anything_else(deployed: Deployed, address: dict[str, str], port: int) -> None:
+    for target in (address["bob"], "127.0.0.1", "localhost", "10.77.0.1", "[::1]"):
+        assert not deployed.forwards("alice", f"{target}:{port}")
+    assert not deployed.forwards("alice", f"{address['alice']}:80")
+    assert not deployed.forwards("bob", f"{address['alice']}:22")
+
+
+def test_a_key_of_somebody_else_opens_nothing(deployed: Deployed, address: dict[str, str]) -> None:
+    assert not deployed.forwards("carol", f"{address['alice']}:22")
+    assert "Permission denied" in deployed.ssh("carol", "-N", f"{ACCOUNT}@127.0.0.1").stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (f"{ACCOUNT}@127.0.0.1",),
+        ("-tt", f"{ACCOUNT}@127.0.0.1"),
+        (f"{ACCOUNT}@127.0.0.1", "id"),
+        ("-s", f"{ACCOUNT}@127.0.0.1", "sftp"),
+        ("-A", f"{ACCOUNT}@127.0.0.1", "id"),
+        ("-X", f"{ACCOUNT}@127.0.0.1", "id"),
+    ],
+    ids=["shell", "terminal", "command", "sftp", "agent", "x11"],
+)
+def test_no_session_is_opened(deployed: Deployed, words: tuple[str, ...]) -> None:
+    result = deployed.ssh("alice", *words)
+    assert result.returncode == 255, result.stdout
+    assert "open failed" in result.stderr or "closed" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [("-R", "127.0.0.1:2022:127.0.0.1:22"), ("-R", "2022"), ("-R", "/run/minet:127.0.0.1:22"), ("-w", "0:0")],
+    ids=["port", "socks", "socket", "tunnel"],
+)
+def test_nothing_is_forwarded_back(deployed: Deployed, forward: tuple[str, str]) -> None:
+    result = deployed.ssh("alice", "-N", "-o", "ExitOnForwardFailure=yes", *forward, f"{ACCOUNT}@127.0.0.1")
+    assert result.returncode == 255
+    assert "listen" in result.stderr.lower() or "tun" in result.stderr.lower()
+
+
+def test_sockets_of_the_host_are_out_of_reach(deployed: Deployed) -> None:
+    """As libvirt's, which everybody on the host may connect to."""
+    socket = "perl -MIO::Socket::UNIX -e"
+    deployed.host.prints(
+        f'{socket} \'$s = IO::Socket::UNIX->new(Local => "/run/open", Listen => 1); chmod 0666, "/run/open";'
+        'alarm 20; while ($c = $s->accept) { print $c "reached\n"; close $c }\' >/dev/null 2>&1 &'
+    )
+    key = keys.student_key("minet", "alice").private
+    read = f"{socket} 'print IO::Socket::UNIX->new(Peer => $ARGV[0])->getline'"
+    ssh = f"timeout 2 ssh {' '.join(OPTIONS)} -i {key} -N -L /run/local:/run/open {ACCOUNT}@127.0.0.1"
+    result = deployed.host.run("sh", "-c", f"{ssh} & sleep 1; {read} /run/open; {read} /run/local; wait")
+    assert result.stdout == "reached\n"
+    assert "open failed" in result.stderr
+
+
+def test_a_password_opens_nothing(deployed: Deployed) -> None:
+    result = deployed.host.run(
+        *("ssh", *OPTIONS, "-o", "PubkeyAuthentication=no", "-v", f"{ACCOUNT}@127.0.0.1", "id")
+    )
+    assert "Permission denied (publickey)" in result.stderr
+    assert deployed.host.prints(f"getent shadow {ACCOUNT}").split(":")[1] == "*"
+
+
+def test_the_keys_are_roots(deployed: Deployed) -> None:
+    path = keys_file("minet")
+    assert deployed.host.prints(f"stat -c '%U %a' {path}") == "root 644\n"
+    parents = deployed.host.prints(f"stat -c '%U %a' {path.rpartition('/')[0]} /etc/ssh/minet-lab")
+    assert parents == "root 755\nroot 755\n"
+
+
+def test_who_is_removed_gets_through_no_more(
+    deployed: Deployed, lab: Lab, plan: Plan, address: dict[str, str]
+) -> None:
+    assert deployed.does(jump.only, lab=lab, plan=plan.of({"bob"}))
+    assert not deployed.does(jump.only, lab=lab, plan=plan.of({"bob"}))
+    assert not deployed.forwards("alice", f"{address['alice']}:22")
+    assert deployed.forwards("bob", f"{address['bob']}:22")
+    assert deployed.does(jump.account, lab=lab, plan=plan)
+    assert deployed.forwards("alice", f"{address['alice']}:22")
+
+
+def test_what_somebody_has_changed_is_put_right(
+    deployed: Deployed, lab: Lab, plan: Plan, address: dict[str, str]
+) -> None:
+    spoilt = (
+        f"echo >>{keys_file('minet')}",
+        f"sed -i s/local/yes/ {settings_file('minet')}",
+        f"usermod --shell /bin/sh {ACCOUNT}",
+        f"touch -d '1 hour' {settings_file('minet')}",
+    )
+    for script in spoilt:
+        deployed.host.prints(script)
+        assert deployed.does(jump.account, lab=lab, plan=plan), script
+        deployed.host.prints(f"touch -d '1 hour ago' {settings_file('minet')}")
+        assert not deployed.does(jump.account, lab=lab, plan=plan), script
+    assert deployed.forwards("alice", f"{address['alice']}:22")
+
+
+def test_teardown_leaves_what_was_there_before_connections_or_not(
+    tmp_path: Path, lab: Lab, plan: Plan, address: dict[str, str]
+) -> None:
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        before = deployed.state()
+        deployed.does(jump.account, lab=lab, plan=plan)
+        assert deployed.state() != before
+        key = keys.student_key("minet", "alice").private
+        host.prints(
+            f"ssh {' '.join(OPTIONS)} -i {key} -f -N -L 2222:{address['alice']}:22 {ACCOUNT}@127.0.0.1"
+            " >/dev/null 2>&1; timeout 10 sh -c 'until pgrep -u minet-jump; do sleep 0.1; done'"
+        )
+        assert deployed.does(jump.absent, lab="minet")
+        assert deployed.state() == before
+        assert not deployed.does(jump.absent, lab="minet")
+
+
+def test_the_last_to_be_removed_takes_the_account_along(tmp_path: Path, lab: Lab, plan: Plan) -> None:
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        before = deployed.state()
+        deployed.does(jump.account, lab=lab, plan=plan)
+        assert deployed.does(jump.only, lab=lab, plan=plan.of(set()))
+        assert deployed.state() == before
+
+
+def test_an_account_of_somebody_else_is_left_alone(tmp_path: Path, lab: Lab, plan: Plan) -> None:
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        host.prints(f"useradd --comment 'Mine' {ACCOUNT}")
+        before = deployed.state()
+        with pytest.raises(PyinfraError):
+            deployed.does(jump.account, lab=lab, plan=plan)
+        assert not deployed.does(jump.absent, lab="minet")
+        assert deployed.state() == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    ["echo Nonsense yes >>/etc/ssh/sshd_config", "sed -i /Include/d /etc/ssh/sshd_config"],
+    ids=["broken", "without-drop-ins"],
+)
+def test_an_sshd_that_does_not_heed_it_is_left_as_it_was(
+    tmp_path: Path, lab: Lab, plan: Plan, spoil: str
+) -> None:
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        host.prints(spoil)
+        with pytest.raises(PyinfraError):
+            deployed.does(jump.account, lab=lab, plan=plan)
+        assert host.prints("ls /etc/ssh/sshd_config.d; test -e /run/systemctl || echo not reloaded") == (
+            "not reloaded\n"
+        )
+
+
+def test_a_bridge_needs_no_account_and_a_change_to_one_removes_it(
+    tmp_path: Path, lab: Lab, plan: Plan
+) -> None:
+    bridge = {
+        "mode": "bridge",
+        "subnet": "10.0.0.0/24",
+        "bridge": "br0",
+        "gateway": "10.0.0.1",
+        "nameservers": ["10.0.0.1"],
+    }
+    bridged = lab_of("alice", "bob", network=bridge)
+    assert ways(bridged, allocate(bridged), "@local") == {}
+    with private_host(tmp_path) as host:
+        deployed = Deployed(host)
+        assert not deployed.does(jump.account, lab=bridged, plan=allocate(bridged))
+        before = deployed.state()
+        deployed.does(jump.account, lab=lab, plan=plan)
+        assert deployed.does(jump.account, lab=bridged, plan=allocate(bridged))
+        assert deployed.state() == before
+
+
+def test_in_the_sandbox_it_leads_to_the_containers_as_well() -> None:
+    lab = lab_of("alice", host="@sandbox/hv1")
+    plan = allocate(lab)
+    (guest,), (container,) = plan.guests, plan.containers
+    assert ways(lab, plan, "@sandbox/hv1") == {
+        "alice": (f"{guest.address.ip}:22", f"127.0.0.1:{container.ssh_port}")
+    }
+    assert ways(lab, plan, "@sandbox/other") == {}
+
+
+def test_a_key_of_two_students_leads_to_what_both_have() -> None:
+    key = "ssh-ed25519 AAAA"
+    lines = authorized_keys({"bob": ("b:22",), "alice": ("a:22",)}, {"bob": (f"{key} x",), "alice": (key,)})
+    assert lines == (f'restrict,port-forwarding,permitopen="a:22",permitopen="b:22" {key} alice,bob\n')
+
+
+@pytest.mark.parametrize("students", [1, 40])
+def test_the_number_of_commands_does_not_grow_with_students(students: int) -> None:
+    many = lab_of(*(f"s{number}" for number in range(students)), host="@fake/ct1")
+    run = run_operation(jump.account, {}, lab=many, plan=allocate(many))
+    assert len(run.commands) == 4

@@ -1,0 +1,46 @@
+"""A sheet whose commands print something else violates the claims that those show."""
+
+import pytest
+
+from tests.hosts import test_sheets as sheets
+from tests.support.recorded import ALICE, CONTAINER, GUEST_SHEETS, SHEETS, RecordedLab
+
+# A sheet, a claim that it then violates, what it prints, and instead; and another that it still shows.
+CLAIMED = [
+    # binfmt_misc has been told how to run it.
+    ("isa", "C01", "\x1e42xec format error42\n", "\x1eBonjour ! 20 + 22 = 42\n", "C02"),
+    ("isa", "C01", "x86_64\n\x1eBonjour", "aarch64\n\x1eBonjour", "C03"),
+    ("isa", "C02", "e0800001", "8d 04 37", "C01"),
+    ("isa", "C03", "bonjour-x86_64: OK", "bonjour-x86_64: FAILED", "C02"),
+    ("emulation", "C10", "aarch64", "x86_64", None),
+    ("emulation", "C10", "ppc64le", "x86_64", None),
+    ("processus", "C04", "───test.sh(42)───pstree", "───pstree", "C05"),
+    ("processus", "C04", "docker-init(1)───sshd", "sshd", "C05"),
+    ("processus", "C05", "valeur 2", "valeur 1", "C04"),
+    ("vm", "C13", "sorties : 42\nsorties", "sorties", "C15"),
+    ("vm", "C15", "Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir", "C17"),
+    ("vm", "C17", "\x1e2\n", "\x1e0\n", "C15"),
+    ("conteneur", "C08", "le même noyau", "", "C09"),
+    ("conteneur", "C09", "\x1eboite\n\x1e", "\x1e\x1e", "C08"),
+]
+
+
+@pytest.mark.parametrize(("tp", "claim", "old", "new", "other"), CLAIMED)
+def test_a_sheet_that_prints_something_else_violates_the_claim_it_shows_and_no_other(
+    tp: str, claim: str, old: str, new: str, other: str | None
+) -> None:
+    lab = RecordedLab()
+
+    def shows(claim: str) -> None:
+        if tp in GUEST_SHEETS:
+            sheets.test_guest_shows(lab.guest, tp, claim)
+        else:
+            sheets.test_container_shows(lab.container, tp, claim)
+
+    shows(claim)
+    command = (GUEST_SHEETS | SHEETS)[tp]
+    lab.spoil(ALICE if tp in GUEST_SHEETS else CONTAINER, command, old, new)
+    with pytest.raises(AssertionError, match=rf"{tp}/fiche\.md, line"):
+        shows(claim)
+    if other:
+        shows(other)

@@ -1,0 +1,84 @@
+"""Images that hosts lack are built while those are provisioned, on hosts that answer from a script."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+import pytest
+
+from minetlab.images import ImageRecipe, Progress
+from minetlab.images.fetched import fetched_file
+from minetlab.operations import guest_images
+from minetlab.operations import tp_images as operations
+from minetlab.tp import tp_images
+from minetlab.tp.guest_image import fetched
+from minetlab.util.errors import LabError
+from tests.support.fake_host import Run, run_operation
+from tests.support.guests import LAB
+from tests.unit.operations.test_guests import EMPTY, image_at
+from tests.unit.operations.test_guests import STATE as LIBVIRT
+from tests.unit.tp.test_tp_images import STATE as DOCKER
+from tests.unit.tp.test_tp_images import image_line
+
+NAMES = ("processus", "isa", "emulation")
+LIMIT = 60.0
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The images that were built, in order: the real ones take a minute each."""
+    names: list[str] = []
+
+    def build(recipe: ImageRecipe, progress: Progress) -> None:
+        names.append(recipe.name)
+        if recipe.name == "tp-isa":
+            raise LabError("no mirror", next_step="see the network")
+
+    monkeypatch.setattr(operations, "build_rootfs", build)
+    return names
+
+
+def begun(*there: str) -> Run:
+    images = [image_line(tp_images.references(LAB, [name])[name]) for name in there]
+    return run_operation(operations.begun, {DOCKER: images}, lab=LAB, names=NAMES)
+
+
+def test_what_the_host_lacks_is_begun_once_in_the_order_it_is_wanted(built: list[str]) -> None:
+    run = begun("isa")
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    until(lambda: len(built) == 2)
+    assert built == ["tp-processus", "tp-emulation"]
+
+
+def test_nothing_is_begun_where_all_is_there(built: list[str]) -> None:
+    assert not begun(*NAMES).failed
+    gevent.sleep(0.01)
+    assert built == []
+
+
+def test_what_cannot_be_built_is_left_to_the_operation_that_needs_it(built: list[str]) -> None:
+    assert not begun().failed
+    until(lambda: "tp-isa" in built)
+    assert begun("processus", "isa").failed is False, "the next one has its turn"
+    until(lambda: built[-1] == "tp-emulation")
+
+
+def test_a_tp_that_there_is_not_is_no_failure_yet() -> None:
+    run = run_operation(operations.begun, {DOCKER: []}, lab=LAB, names=("unix",))
+    assert (run.changed, run.failed) == (False, False)
+
+
+def test_a_guest_image_is_in_the_cache_before_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
+    image = image_at(tmp_path, b"QFI\xfb and the rest")
+    run = run_operation(guest_images.begun, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=())
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    until(fetched_file(fetched(image)).exists)
+
+
+def until(done: Callable[[], bool]) -> None:
+    with gevent.Timeout(LIMIT):
+        while not done():
+            gevent.sleep(0.01)

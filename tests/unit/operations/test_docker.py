@@ -1,0 +1,282 @@
+"""The operations on dockerd, on a host that answers from a script."""
+
+import json
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from minetlab.facts.docker import DaemonConfig, DockerState
+from minetlab.lab import ContainerLimits, Student
+from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
+from minetlab.lab.settings import AddressPool
+from minetlab.operations import docker, packages, site
+from minetlab.operations import tp_images as tp_image_operations
+from minetlab.plan import Container
+from minetlab.resources.docker import DockerObserved, container_specs
+from minetlab.resources.dockerd import DaemonState
+from minetlab.tp import tp_images
+from tests.support.fake_host import Operation, Run, run_operation, run_operations
+
+STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
+POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
+LIMITS = ContainerLimits(memory=256, pids=128)
+STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
+CONTAINERS = tuple(
+    Container(f"minet-{each.login}-processus", each, "ct1", "processus", 20000 + number)
+    for number, each in enumerate(STUDENTS)
+)
+IMAGES = tp_images.references("minet", ["processus"])
+SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
+BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
+SERVICE: dict[str, object] = {"kind": "service"}
+NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
+
+
+def answer(*lines: dict[str, object]) -> dict[str, list[str]]:
+    return {STATE: [json.dumps(line) for line in (BRIDGE, *lines)]}
+
+
+def container_lines(state: str = "running") -> list[dict[str, object]]:
+    return [
+        {
+            "kind": "container",
+            "name": spec.name,
+            "state": state,
+            "lab": "minet",
+            "student": spec.student,
+            "spec": spec.digest,
+            "fields": spec.fields,
+        }
+        for spec in SPECS
+    ]
+
+
+def image_lines() -> list[dict[str, object]]:
+    repository, tag = IMAGES["processus"].split(":")
+    return [{"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag}]
+
+
+def run_containers(responses: dict[str, list[str]], limits: ContainerLimits = LIMITS) -> Run:
+    return run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS, limits=limits)
+
+
+def test_containers_are_created() -> None:
+    run = run_containers(answer())
+    assert len(run.sent("docker run --detach")) == len(CONTAINERS)
+    assert run.round_trips == 3
+    assert f"--label=org.minet-lab.spec={SPECS[0].digest}" in run.sent("docker run")[0]
+
+
+def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
+    run = run_containers(answer(NETWORK, *container_lines()))
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, Any]]], dict[str, list[str]]]:
+    """What a deploy does to a container host that stands as specified, and what that answers."""
+    names = ("processus",)
+    operations: list[tuple[Operation, dict[str, Any]]] = [
+        (tp_image_operations.begun, {"lab": "minet", "names": names}),
+        (packages.installed, {"packages": CONTAINER_HOST_PACKAGES}),
+        (docker.daemon, {"lab": "minet", "address_pools": POOLS}),
+        (docker.service, {"lab": "minet"}),
+        (tp_image_operations.present, {"lab": "minet", "names": names}),
+        (site.absent, {"lab": "minet"}),
+        (docker.containers, {"lab": "minet", "containers": CONTAINERS, "limits": LIMITS}),
+        (tp_image_operations.only_used, {"lab": "minet", "names": names}),
+    ]
+    up = [SERVICE] if service else []
+    return operations, {
+        **answer(*up, NETWORK, *container_lines(), *image_lines()),
+        **configured("read"),
+        PACKAGES: ["debian 13", *(f"installed {name}" for name in CONTAINER_HOST_PACKAGES[13])],
+    }
+
+
+def test_a_deploy_with_nothing_to_do_asks_dockerd_once() -> None:
+    run = run_operations(*whole_host())
+    assert (run.changed, run.failed) == (False, False)
+    assert sum(STATE in command for command in run.commands) == 1
+
+
+def test_dockerd_is_asked_again_after_something_has_changed() -> None:
+    run = run_operations(*whole_host(service=False))
+    asked = [number for number, command in enumerate(run.commands) if STATE in command]
+    (enabled,) = (
+        number for number, command in enumerate(run.commands) if "systemctl enable --now" in command
+    )
+    assert len(asked) == 2
+    assert asked[0] < enabled < asked[1]
+
+
+def test_dockerd_that_runs_and_is_enabled_is_left_alone() -> None:
+    run = run_operation(docker.service, answer(SERVICE), lab="minet")
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+def test_stopped_containers_start_in_one_command() -> None:
+    run = run_containers(answer(NETWORK, *container_lines("exited")))
+    assert len(run.commands) == 2
+    assert run.sent("docker container start minet-s0-processus")
+
+
+def test_changed_limit_recreates() -> None:
+    run = run_containers(answer(NETWORK, *container_lines()), ContainerLimits(memory=300, pids=128))
+    (anew,) = run.sent("docker container rm --force --volumes minet-s0-processus && docker run --detach ")
+    assert "--memory=300m" in anew
+    assert (run.round_trips, len(run.commands)) == (2, 1 + len(CONTAINERS))
+
+
+def test_a_dead_daemon_fails_the_host_and_touches_nothing() -> None:
+    run = run_containers({STATE: ['{"kind":"silence"}']})
+    assert run.failed
+    assert len(run.commands) == 1
+
+
+def test_a_foreign_container_fails_the_host_and_is_left_alone() -> None:
+    lines = container_lines()
+    lines[0]["lab"] = ""
+    run = run_containers(answer(NETWORK, *lines))
+    assert run.failed
+    assert len(run.commands) == 1
+
+
+@pytest.mark.parametrize("owner", ["", "other"])
+def test_network_of_somebody_else_is_refused(owner: str) -> None:
+    run = run_containers(answer({**NETWORK, "lab": owner}))
+    assert (run.failed, len(run.commands)) == (True, 1)
+
+
+def test_network_is_created_first_with_the_labs_label() -> None:
+    _, command, *containers = run_containers(answer()).commands
+    assert command.startswith("docker network create ")
+    assert "--label=org.minet-lab.lab=minet" in command
+    assert "name=dbr-minet" in command
+    assert len(containers) == len(CONTAINERS)
+
+
+def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
+    strangers: list[dict[str, object]] = [
+        {"kind": "container", "name": "web", "state": "running", "lab": ""},
+        {"kind": "network", "name": "other", "lab": "other"},
+    ]
+    folder: dict[str, object] = {"kind": "folder"}
+    lines = [*container_lines(), NETWORK, *image_lines(), folder, *strangers]
+    commands = run_operation(docker.absent, answer(*lines), lab="minet").commands[1:]
+    names = " ".join(sorted(spec.name for spec in SPECS))
+    assert commands == [
+        f"docker container rm --force --volumes {names}",
+        "docker network rm minet",
+        f"docker image rm {IMAGES['processus']}",
+        "rm -rf /var/lib/minet-lab/minet && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab",
+    ]
+
+
+def test_absent_of_nothing_is_a_no_op() -> None:
+    run = run_operation(docker.absent, answer(), lab="minet")
+    assert (len(run.commands), run.changed) == (1, False)
+
+
+def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:
+    assert not run_operation(docker.absent, {}, lab="minet").failed
+    assert run_operation(docker.absent, {STATE: ['{"kind":"silence"}']}, lab="minet").failed
+
+
+def test_daemon_is_configured_validated_then_restarted() -> None:
+    run = run_operation(docker.daemon, {}, lab="minet", address_pools=POOLS)
+    validate, restart = run.commands[-2:]
+    assert validate.index("--validate --config-file") < validate.index("mv --force")
+    assert "systemctl restart docker.service" in restart
+
+
+def configured(freshness: str, **changes: object) -> dict[str, list[str]]:
+    settings = {**docker.daemon_settings(POOLS), **changes}
+    return {CONFIG: [freshness, *json.dumps(settings, indent=1).splitlines()]}
+
+
+def test_configured_daemon_is_left_alone_with_the_administrators_own_settings() -> None:
+    run = run_operation(docker.daemon, configured("read", mtu=1400), lab="minet", address_pools=POOLS)
+    assert (len(run.commands), run.changed) == (1, False)
+
+
+def test_daemon_that_has_not_read_its_configuration_is_restarted() -> None:
+    run = run_operation(docker.daemon, configured("stale"), lab="minet", address_pools=POOLS)
+    assert len(run.commands) == 2
+
+
+def test_changed_setting_is_put_in_place() -> None:
+    changed = configured("read", **{"live-restore": False})
+    assert len(run_operation(docker.daemon, changed, lab="minet", address_pools=POOLS).commands) > 2
+
+
+THEIRS = [{"base": "10.202.0.0/16", "size": 24}]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"kind": "network", "name": "other", "lab": "other"},
+        {"kind": "container", "name": "other-a", "state": "exited", "lab": "other"},
+    ],
+)
+def test_address_pools_of_another_lab_that_is_there_are_left_alone(theirs: dict[str, object]) -> None:
+    there = configured("read", **{"default-address-pools": THEIRS})
+    run = run_operation(docker.daemon, {**there, **answer(theirs)}, lab="minet", address_pools=POOLS)
+    assert (run.failed, len(run.commands)) == (True, 2)
+
+
+def test_address_pools_of_a_lab_that_is_gone_or_of_this_one_are_replaced() -> None:
+    there = configured("read", **{"default-address-pools": THEIRS})
+    run = run_operation(docker.daemon, {**there, **answer(NETWORK)}, lab="minet", address_pools=POOLS)
+    assert not run.failed
+    assert "systemctl restart docker.service" in run.commands[-1]
+
+
+def test_another_lab_with_the_same_address_pools_is_not_even_asked_for() -> None:
+    other = answer({"kind": "network", "name": "other", "lab": "other"})
+    run = run_operation(docker.daemon, {**configured("read"), **other}, lab="minet", address_pools=POOLS)
+    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+
+
+@pytest.mark.parametrize("broken", ["{oops", "[]", ""])
+def test_broken_configuration_of_somebody_fails_the_host(broken: str) -> None:
+    run = run_operation(docker.daemon, {CONFIG: ["read", broken]}, lab="minet", address_pools=POOLS)
+    assert (run.failed, len(run.commands)) == (True, 1)
+    assert DaemonConfig().process([]) == DaemonState()
+    assert DaemonConfig().process(["stale", "{}"]) == DaemonState({}, stale=True)
+
+
+@pytest.mark.parametrize("lines", [["oops"], ['{"kind":"volume"}'], ['{"kind":"network"}'], ["{}"]])
+def test_unreadable_answer_fails_the_host(lines: list[str]) -> None:
+    assert run_containers({STATE: lines}).failed
+
+
+def test_state_of_a_host_is_read() -> None:
+    lines = [json.dumps(line) for line in (*container_lines(), NETWORK, *image_lines())]
+    state = DockerState().process(lines)
+    assert isinstance(state, DockerObserved)
+    assert state.containers_of("minet") == tuple(sorted(spec.name for spec in SPECS))
+    assert state.images[0].reference == IMAGES["processus"]
+    assert (state.networks, state.uploads) == ({"minet": "minet"}, False)
+
+
+@pytest.mark.parametrize(
+    ("lines", "commands"),
+    [
+        (["debian 13", *(f"installed {name}" for name in CONTAINER_HOST_PACKAGES[13])], 1),
+        (["debian 13", "installed docker.io", "config-files apparmor"], 3),
+        (["debian 12", *(f"installed {name}" for name in CONTAINER_HOST_PACKAGES[12])], 1),
+    ],
+)
+def test_only_missing_packages_are_installed(lines: list[str], commands: int) -> None:
+    run = run_operation(packages.installed, {PACKAGES: lines}, packages=CONTAINER_HOST_PACKAGES)
+    assert len(run.commands) == commands
+    assert not run.failed
+    assert all(command.endswith("apparmor docker-cli pigz") for command in run.commands[2:])
+
+
+def test_other_systems_are_refused() -> None:
+    assert run_operation(
+        packages.installed, {PACKAGES: ["ubuntu 24.04"]}, packages=CONTAINER_HOST_PACKAGES
+    ).failed
