@@ -20,7 +20,7 @@ from minetlab.checks.machines import (
 )
 from minetlab.checks.site import Portal
 from minetlab.inventory.inventory import InventoryHost
-from minetlab.resources import specs
+from minetlab.operations import specs
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, connect

@@ -5,8 +5,8 @@ from pathlib import Path
 import typer
 
 from minetlab.export import ansible, containerlab
-from minetlab.plan.topology import topology
 from minetlab.report.picture import svg
+from minetlab.report.topology import topology
 from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.files import make_folder, write_private
 

@@ -13,8 +13,8 @@ from minetlab.claims.evidence import findings
 from minetlab.cli import verify
 from minetlab.inventory import inventory as inventories
 from minetlab.plan import allocate
-from minetlab.plan.topology import topology
 from minetlab.report.page import About, page
+from minetlab.report.topology import topology
 from minetlab.util.paths import PROJECT_ROOT
 
 TOOLS = ("minet-lab", "pyinfra", "pytest-testinfra", "libvirt-python", "docker")

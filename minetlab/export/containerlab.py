@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from minetlab.plan import Container, Guest, Plan
-from minetlab.plan.topology import PlacedHost, PlacedNetwork, Role, Topology
+from minetlab.report.topology import PlacedHost, PlacedNetwork, Role, Topology
 from minetlab.resources.docker import LAB_LABEL, SSH_PORT, STUDENT_LABEL, TP_IMAGE_LABEL
 
 PREFIX = "org.minet-lab."

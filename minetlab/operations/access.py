@@ -7,11 +7,10 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab.facts.docker import AccessFiles
-from minetlab.operations import observe
+from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands
 from minetlab.operations.shell import fed
 from minetlab.plan import Container
-from minetlab.resources import specs
 from minetlab.resources.access import AccessFile, archive, outdated
 from minetlab.resources.docker import access_folder
 from minetlab.tp.tp_images import UID

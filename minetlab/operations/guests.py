@@ -12,14 +12,13 @@ from pyinfra.context import host, state
 from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
 from minetlab.lab import KvmHostSettings, Network
-from minetlab.operations import observe
+from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands, announces, attempt, failure, none_failed
 from minetlab.operations.guest_waits import obstacle_to_readiness, start_in_turn, wait_until_off
 from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
 from minetlab.operations.shell import received, virsh, virsh_side_by_side
 from minetlab.plan import Guest
-from minetlab.resources import specs
 from minetlab.resources.boots import Boots, boot_limit, boots_at_once
 from minetlab.resources.guests import GuestChanges, GuestSpec, compare
 from minetlab.resources.guests_run import SETTING

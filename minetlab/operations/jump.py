@@ -8,10 +8,10 @@ from pyinfra.context import host
 
 from minetlab.facts.jump import JumpState
 from minetlab.lab import Lab
+from minetlab.operations import specs
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, fed, install_text
 from minetlab.plan import Plan
-from minetlab.resources import specs
 from minetlab.resources.jump import (
     FOLDER,
     HOME,

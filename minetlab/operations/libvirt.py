@@ -11,11 +11,10 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import Network
-from minetlab.operations import observe
+from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
-from minetlab.resources import specs
 from minetlab.resources.layout import ROOT, Layout
 from minetlab.resources.libvirt import Domain, LibvirtObserved, Pool
 from minetlab.resources.network import NetworkChanges, NetworkSpec, ReservationUpdate, compare

@@ -6,14 +6,13 @@ from pyinfra.context import host
 
 from minetlab.facts.docker import AccessFiles, PortalSites
 from minetlab.lab import Lab
-from minetlab.operations import observe
+from minetlab.operations import observe, specs
 from minetlab.operations.access import written
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import running, unanswered
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import arrived_whole, imported
 from minetlab.plan import Plan
-from minetlab.resources import specs
 from minetlab.resources.access import outdated
 from minetlab.resources.site import (
     STATUS,

@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from minetlab.claims.claims import Claim
 from minetlab.claims.evidence import Evidence, Finding, Verdict, by_machine, findings, worst
-from minetlab.plan.topology import PlacedHost, Topology
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.picture import svg
+from minetlab.report.topology import PlacedHost, Topology
 from minetlab.util.render import render
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from minetlab.claims.evidence import Verdict
-from minetlab.plan.topology import PlacedHost, PlacedMachine, PlacedNetwork, Topology
+from minetlab.report.topology import PlacedHost, PlacedMachine, PlacedNetwork, Topology
 from minetlab.report.words import CONNECTORS, INSIDE, ROLES, WORDS, Word, counted
 from minetlab.util.render import render
 

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
-from minetlab.plan.topology import topology
 from minetlab.report.picture import svg
+from minetlab.report.topology import topology
 from minetlab.report.words import counted, listed
 from minetlab.resources.jump import jump_account, leads_to_guests
 from minetlab.site.sheets import Sheet

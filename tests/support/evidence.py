@@ -25,8 +25,8 @@ from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.plan.topology import Topology, topology
 from minetlab.report.page import About
+from minetlab.report.topology import Topology, topology
 from tests.support.measured import measured
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS, RecordedLab
 

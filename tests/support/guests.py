@@ -4,12 +4,12 @@ import re
 from ipaddress import IPv4Network
 
 from minetlab.lab import GuestSize, KvmHost, KvmHostSettings, Lab, NatNetwork, Student, UrlImage
+from minetlab.operations.specs import guest_spec, network_spec, pool_xml
 from minetlab.plan import Guest, allocate
 from minetlab.resources.guests import GuestSpec
 from minetlab.resources.layout import overlay
 from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, Network, Pool, Volume
 from minetlab.resources.network import NetworkSpec
-from minetlab.resources.specs import guest_spec, network_spec, pool_xml
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhfkqxDFl9cDvI6UTPVzoqcAB1hPq8Mm8VTcQ0tYkX1"
 LAB, BASE = "minet", "base-0123456789ab.qcow2"

@@ -10,8 +10,8 @@ from benchmarks.compare.rows import Kind, Load, Verb
 from benchmarks.native import write_lab
 from minetlab.inventory import inventory
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS
+from minetlab.operations import specs
 from minetlab.plan import allocate
-from minetlab.resources import specs
 from minetlab.util.paths import PROJECT_ROOT
 from minetlab.util.process import run
 

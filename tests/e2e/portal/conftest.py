@@ -18,8 +18,8 @@ from playwright.sync_api import Browser
 from minetlab.images import build_rootfs
 from minetlab.images.toolbox import Toolbox
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.operations import specs
 from minetlab.plan import allocate
-from minetlab.resources import specs
 from minetlab.resources.site import PORT, ROOT, STATUS_ROOT, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account

@@ -18,7 +18,7 @@ from minetlab.export.containerlab import topology_json
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.plan.topology import topology
+from minetlab.report.topology import topology
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 

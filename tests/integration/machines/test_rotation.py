@@ -13,9 +13,8 @@ from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.machines import rotation, status
 from minetlab.machines.status import MachineState
-from minetlab.operations import access, jump
+from minetlab.operations import access, jump, specs
 from minetlab.plan import allocate
-from minetlab.resources import specs
 from minetlab.resources.authorized_keys import changed
 from minetlab.resources.jump import keys_file
 from minetlab.resources.layout import Layout

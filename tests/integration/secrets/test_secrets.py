@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 from minetlab.lab import KvmHostSettings, Lab
+from minetlab.operations import specs
 from minetlab.plan import allocate
 from minetlab.report.page import page
-from minetlab.resources import specs
 from minetlab.secrets import keys, passwords
 from minetlab.util.paths import PROJECT_ROOT
 from tests.integration.machines.test_rotation import Command, command, host, lab

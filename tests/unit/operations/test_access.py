@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from minetlab.lab import Student
-from minetlab.operations import access
+from minetlab.operations import access, specs
 from minetlab.plan import Container
-from minetlab.resources import specs
 from minetlab.resources.access import archive, outdated
 from tests.support.fake_host import Run, run_operation
 

@@ -22,8 +22,8 @@ from minetlab.lab import (
     Student,
 )
 from minetlab.operations import site as operations
+from minetlab.operations import specs
 from minetlab.plan import allocate
-from minetlab.resources import specs
 from minetlab.resources.docker import compare
 from minetlab.resources.site import (
     INSTRUCTOR,

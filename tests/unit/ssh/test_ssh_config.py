@@ -10,9 +10,9 @@ import pytest
 
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.operations import specs
+from minetlab.operations.specs import seed
 from minetlab.plan import allocate
-from minetlab.resources import specs
-from minetlab.resources.specs import seed
 from minetlab.secrets.keys import key_pair, lab_key, student_key
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError

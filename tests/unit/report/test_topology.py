@@ -7,8 +7,8 @@ from lxml import etree
 
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.plan.topology import Topology, topology
 from minetlab.report.picture import HALF, WIDTH, svg
+from minetlab.report.topology import Topology, topology
 from minetlab.ssh.ssh_config import alias_of
 from tests.support.evidence import recorded_shape, shape_of
 

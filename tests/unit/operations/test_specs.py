@@ -14,9 +14,9 @@ from pycdlib.dr import DirectoryRecord
 from pycdlib.pycdlib import PyCdlib
 
 from minetlab.lab import BridgedNetwork, GuestSize, NatNetwork
+from minetlab.operations.specs import guest_spec, network_spec, pool_xml, seed
 from minetlab.plan import Guest
 from minetlab.resources.seed import Seed
-from minetlab.resources.specs import guest_spec, network_spec, pool_xml, seed
 from tests.support.guests import BASE, KEY, LAB, NETWORK, guest_specs, guests, network
 
 BRIDGED = BridgedNetwork(
