@@ -19,7 +19,7 @@ if inventory.KVM_HOSTS in host.groups:
 if inventory.CONTAINER_HOSTS in host.groups:
     local.include("deploys/container_host.py")
     local.include("deploys/tp_images.py")
-    local.include("deploys/portal.py")
+    local.include("deploys/site.py")
     local.include("deploys/containers.py")
 
 local.include("deploys/jump.py")

@@ -8,7 +8,7 @@ Guests keep the image they were made from: after a `lab up` without this file, b
 _ALL = {
     "tp_images": ["processus", "isa", "emulation"],
     "guest_tps": ["vm", "conteneur"],
-    "portal_port": 8080,
+    "site_port": 8080,
 }
 
 kvm_hosts = [("@sandbox/hv1", _ALL)]

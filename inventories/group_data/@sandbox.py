@@ -4,4 +4,4 @@
 # rest of the practical work and its site are left to inventories/course.py.
 tp_images = ["processus"]
 guest_tps = []
-portal_port = None
+site_port = None

@@ -17,5 +17,5 @@ container = {"memory": 256, "pids": 128, "capabilities": []}
 ssh_ports = {"first": 20000, "last": 29999}
 
 # The TP site, for students and their instructor, on each container host; None: not there. For one host alone:
-# container_hosts = ["ct1.example.org", ("ct2.example.org", {"portal_port": None})]
-portal_port = 8080
+# container_hosts = ["ct1.example.org", ("ct2.example.org", {"site_port": None})]
+site_port = 8080

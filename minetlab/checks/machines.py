@@ -8,7 +8,7 @@ from typing import Any
 from testinfra.host import Host
 
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
-from minetlab.checks.site import Portal
+from minetlab.checks.site import ServedSite
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS
@@ -175,12 +175,12 @@ class GuestMachine(Machine):
 class ContainerHostMachine(Machine):
     """A container host with the lab's containers on it.
 
-    :param portal: the TP site that it serves; None: it serves none.
+    :param site: the TP site that it serves; None: it serves none.
     """
 
     lab: str
     settings: ContainerHostSettings
-    portal: Portal | None
+    site: ServedSite | None
 
 
 @dataclass(frozen=True)
@@ -286,11 +286,11 @@ CONTAINER_BATCHES = (
 )
 
 
-def container_host_batches(portal: Portal | None) -> Iterable[Iterable[str]]:
+def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
     """The same of a container host that serves this TP site."""
     return (
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
-        (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *((portal.command,) if portal else ())),
+        (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *((site.command,) if site else ())),
     )
 
 

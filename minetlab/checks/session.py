@@ -18,7 +18,7 @@ from minetlab.checks.machines import (
     Machine,
     Terminal,
 )
-from minetlab.checks.site import Portal
+from minetlab.checks.site import ServedSite
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.operations import specs
 from minetlab.secrets import keys
@@ -52,12 +52,12 @@ class Session(DescribedLab):
     def targets(self, kind: str) -> tuple[str, ...]:
         """The aliases of all machines of a kind.
 
-        :param kind: kvm_host, container_host, portal, jump_host, guest or container.
+        :param kind: kvm_host, container_host, site_host, jump_host, guest or container.
         """
         of_kind = {
             "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
             "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
-            "portal": (alias_of(host.name) for host in self.lab.site_hosts),
+            "site_host": (alias_of(host.name) for host in self.lab.site_hosts),
             "jump_host": (alias_of(each.name) for each in self.hosts if self._jump_keys(each.name)),
             "guest": (guest.name for guest in self.plan.guests),
             "container": (container.name for container in self.plan.containers),
@@ -128,11 +128,11 @@ class Session(DescribedLab):
 
     def _container_host(self, alias: str) -> ContainerHostMachine:
         host = next(each for each in self.lab.container_hosts if alias_of(each.name) == alias)
-        portal = Portal(port, self.site) if (port := host.settings.portal_port) else None
-        connected = self._connect_host(host.name, *machines.container_host_batches(portal))
-        return ContainerHostMachine(alias, connected, self.lab.name, host.settings, portal)
+        site = ServedSite(port, self.site) if (port := host.settings.site_port) else None
+        connected = self._connect_host(host.name, *machines.container_host_batches(site))
+        return ContainerHostMachine(alias, connected, self.lab.name, host.settings, site)
 
-    def _portal(self, alias: str) -> ContainerHostMachine:
+    def _site_host(self, alias: str) -> ContainerHostMachine:
         """The container host that serves it."""
         host: ContainerHostMachine = self.machine("container_host", alias)
         return host

@@ -21,7 +21,7 @@ for $request (@ARGV) {
   ($path, $header) = (split(" ", $request, 2), "Accept: */*");
   $site = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $port, Timeout => 10);
   $site or print("$!\\n"), next;
-  print $site "GET $path HTTP/1.0\\r\\nHost: portal\\r\\n$header\\r\\n\\r\\n";
+  print $site "GET $path HTTP/1.0\\r\\nHost: site\\r\\n$header\\r\\n\\r\\n";
   $. = 0; while (<$site>) { s/\\r//; print if $. == 1 or /name="revision"|<h1|href="tp\\// }
 }"""
 
@@ -49,7 +49,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Portal:
+class ServedSite:
     """A site, and the port of its host on which it is served."""
 
     port: int

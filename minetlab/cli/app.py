@@ -129,7 +129,7 @@ def cards_command(
     student: Annotated[
         str | None, typer.Option(help="Only this student's, by login.", autocompletion=names.logins)
     ] = None,
-    portal: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
+    site: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
     language: Annotated[
         Language | None, typer.Option(help="What all students read, whatever the roster says.")
     ] = None,
@@ -137,7 +137,7 @@ def cards_command(
     """Make a card a student to print (PDF and HTML), a folder for each, and the passwords for the TP site."""
     from minetlab.cli import cards
 
-    cards.run(inventory, output, student, portal, language)
+    cards.run(inventory, output, student, site, language)
 
 
 @app.command("export")

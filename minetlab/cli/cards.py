@@ -22,25 +22,25 @@ URL = re.compile(r"https?://\S{1,500}")
 
 
 def run(
-    inventory_file: Path, folder: Path, login: str | None, portal: str | None, language: Language | None
+    inventory_file: Path, folder: Path, login: str | None, site_url: str | None, language: Language | None
 ) -> None:
     """Write the cards as HTML and PDF, a folder a student, and what lets the instructor into the site.
 
     :param folder: where to; made if it is not there.
     :param login: of the only student whose card is wanted; None: everybody's.
-    :param portal: address of the practical work's site, for the QR codes; None: the lab's own, if students
+    :param site_url: address of the practical work's site, for the QR codes; None: the lab's own, if students
         can reach it.
     :param language: of everybody's card; None: each student's own.
     :raises LabError: nobody has that login, a sandbox host does not run, or the files cannot be written.
     """
-    if portal and not URL.fullmatch(portal):
+    if site_url and not URL.fullmatch(site_url):
         raise LabError(
-            f"{portal!r} is no address of a site",
-            next_step="give --portal one such as https://tp.example.org",
+            f"{site_url!r} is no address of a site",
+            next_step="give --site one such as https://tp.example.org",
         )
     described = DescribedLab.of(inventory_file)
     lab, plan = described.lab, described.plan
-    portal = portal or next(iter(_sites(lab)), None)
+    site_url = site_url or next(iter(_sites(lab)), None)
     students = _chosen(lab, login)
     used = {machine.host for machine in plan.machines if machine.student in students}
     if not used:
@@ -55,8 +55,8 @@ def run(
         read = language or student.language
         password = passwords.student(lab.name, student.login).password if lab.site_hosts else None
         own = folder / student.login
-        write_folder(own, lab.name, student, logins, read, portal=portal, password=password)
-        of_students.append(cards.Card(lab.name, student, logins, own.name, portal, password, read))
+        write_folder(own, lab.name, student, logins, read, site_url=site_url, password=password)
+        of_students.append(cards.Card(lab.name, student, logins, own.name, site_url, password, read))
     page = cards.html(lab.name, of_students, language or "fr")
     name = f"cards-{login}" if login else "cards"
     write_private(folder / f"{name}.html", page)
@@ -65,15 +65,15 @@ def run(
     typer.echo(f"to print: {folder / name}.pdf (or .html); {secret}")
     typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")
     if lab.site_hosts and login is None:
-        file = _instructors(folder, lab.name, portal)
+        file = _instructors(folder, lab.name, site_url)
         typer.echo(f"to keep: {file}, as it opens the instructor's page of the TP site")
 
 
-def _instructors(folder: Path, lab: str, portal: str | None) -> Path:
+def _instructors(folder: Path, lab: str, site_url: str | None) -> Path:
     """Write what lets the instructor into the site; no login has a dot, so it is no student's folder."""
     file = folder / f"{passwords.INSTRUCTOR}.txt"
     account = passwords.instructor(lab)
-    write_private(file, render("cards/formateur.txt.j2", lab=lab, portal=portal, account=account))
+    write_private(file, render("cards/formateur.txt.j2", lab=lab, site_url=site_url, account=account))
     return file
 
 
@@ -81,7 +81,7 @@ def _sites(lab: Lab) -> Iterator[str]:
     """Where the lab's container hosts serve the site; of those in the sandbox only this machine has a way."""
     for host in lab.site_hosts:
         if not host.in_sandbox:
-            yield f"http://{host.address}:{host.settings.portal_port}/"
+            yield f"http://{host.address}:{host.settings.site_port}/"
 
 
 def _chosen(lab: Lab, login: str | None) -> list[Student]:

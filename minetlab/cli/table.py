@@ -65,7 +65,7 @@ def sites(lab: Lab) -> list[str]:
     """The URLs of the TP site; that of a sandbox host leads there from this machine, and only from it."""
     urls = []
     for host in lab.site_hosts:
-        address, port = host.address, host.settings.portal_port
+        address, port = host.address, host.settings.site_port
         if port and host.in_sandbox:
             try:
                 address, port = "127.0.0.1", forward(ssh_config.alias_of(host.name), port)

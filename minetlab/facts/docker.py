@@ -94,7 +94,7 @@ class AccessFiles(FactBase[Mapping[str, str]]):
         }
 
 
-class PortalSites(FactBase[tuple[str, ...]]):
+class SiteFolders(FactBase[tuple[str, ...]]):
     """What is in the folder of a lab's TP site, by name: revisions, the status, and leftovers."""
 
     def command(self, lab: str) -> str:

@@ -22,7 +22,7 @@ class Card:
     """One student's card.
 
     :param folder: what the folder that goes with it is called.
-    :param portal: address of the practical work's site; None: students can reach none.
+    :param site_url: address of the practical work's site; None: students can reach none.
     :param password: the student's, for that site; None: the lab serves none.
     """
 
@@ -30,7 +30,7 @@ class Card:
     student: Student
     logins: tuple[Login, ...]
     folder: str
-    portal: str | None = None
+    site_url: str | None = None
     password: str | None = field(default=None, repr=False)
     language: Language = "fr"
 
@@ -42,8 +42,8 @@ class Card:
     @property
     def scanned(self) -> str | None:
         """What the QR code holds: docs/decisions/what-a-card-holds.md. None: the student has no machine."""
-        if self.portal or not self.logins:
-            return self.portal
+        if self.site_url or not self.logins:
+            return self.site_url
         return min(self.logins, key=lambda login: login.jump is not None).uri
 
     @property

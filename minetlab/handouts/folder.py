@@ -33,7 +33,7 @@ def write_folder(
     logins: Sequence[Login],
     language: Language,
     *,
-    portal: str | None = None,
+    site_url: str | None = None,
     password: str | None = None,
 ) -> None:
     """Write a student's folder, mode 0700, its files 0600; what was in them before is replaced.
@@ -41,7 +41,7 @@ def write_folder(
     The private key is in it where the lab generated the pair; who brought a key keeps theirs to themselves.
 
     :param folder: of this student alone. Its configuration works where the folder is, and at `home_of`.
-    :param portal: address of the practical work's site, where students can reach one.
+    :param site_url: address of the practical work's site, where students can reach one.
     :param password: the student's, for that site; None: the lab serves none.
     :raises LabError: the folder cannot be written, or its name is too much for ssh.
     """
@@ -58,7 +58,7 @@ def write_folder(
             student=student,
             commands=[command(lab, login.machine) for login in logins],
             first=logins[0].machine if logins else "",
-            portal=portal,
+            site_url=site_url,
             password=password,
         ),
     }

@@ -26,7 +26,7 @@ class Words:
     own_key: str
     new_key: str
     site: str
-    scan_portal: str
+    scan_site: str
     scan_machine: str
     title: str
     print_hint: str
@@ -43,7 +43,7 @@ WORDS: Mapping[Language, Words] = {
         own_key="Votre propre clé SSH ouvre ces machines.",
         new_key="La clé SSH qui ouvre ces machines est dans ce dossier : elle n'est qu'à vous.",
         site="Vos machines sur le site : login {login}, mot de passe {password}",
-        scan_portal="Les fiches du TP",
+        scan_site="Les fiches du TP",
         scan_machine="Pour un client SSH",
         title="Cartes d'accès",
         print_hint="Imprimer à 100 %, sur papier A4, puis couper le long des tirets.",
@@ -58,7 +58,7 @@ WORDS: Mapping[Language, Words] = {
         own_key="Your own SSH key opens these machines.",
         new_key="The SSH key that opens these machines is in that folder: it is yours alone.",
         site="Your machines on the site: login {login}, password {password}",
-        scan_portal="The practical work",
+        scan_site="The practical work",
         scan_machine="For an SSH client",
         title="Access cards",
         print_hint="Print at 100 %, on A4 paper, and cut along the dashes.",

@@ -41,6 +41,8 @@ KNOWN_DATA = frozenset(
 )
 # Data that belongs to pyinfra's connectors and global arguments, not to the lab.
 FOREIGN_DATA = re.compile(r"^(_|ssh_|sandbox_|fake_)")
+RENAMED = {"portal_port": "site_port"}
+"""Data that had another name, and its name now."""
 
 _ANOTHER_INVENTORY = "correct it, or name another one with --inventory"
 
@@ -184,7 +186,9 @@ def _refuse_unknown(host: InventoryHost) -> None:
         if key not in KNOWN_DATA and not FOREIGN_DATA.match(key):
             raise LabError(
                 _describe(host, (key,), "unknown group data"),
-                next_step=f"remove it, or use one of: {', '.join(sorted(KNOWN_DATA))}",
+                next_step=f"call it {RENAMED[key]}"
+                if key in RENAMED
+                else f"remove it, or use one of: {', '.join(sorted(KNOWN_DATA))}",
             )
 
 

@@ -55,7 +55,7 @@ class Lab(Frozen):
     @property
     def site_hosts(self) -> tuple[ContainerHost, ...]:
         """The hosts that serve the TP site."""
-        return tuple(host for host in self.container_hosts if host.settings.portal_port)
+        return tuple(host for host in self.container_hosts if host.settings.site_port)
 
     def kvm_host(self, name: str) -> KvmHost:
         """The KVM host that the inventory calls ``name``; KeyError where it has none."""

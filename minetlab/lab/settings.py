@@ -215,7 +215,7 @@ class ContainerHostSettings(Frozen):
 
     :param ssh_ports: on which the containers answer SSH, one each.
     :param capacity: how many students have their containers on it at most; None: any number.
-    :param portal_port: on which the TP site is served; 0 or None: it is not served there.
+    :param site_port: on which the TP site is served; 0 or None: it is not served there.
     """
 
     docker_address_pools: tuple[AddressPool, ...] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
@@ -223,13 +223,13 @@ class ContainerHostSettings(Frozen):
     container: ContainerLimits = ContainerLimits()
     ssh_ports: PortRange = PortRange()
     capacity: Capacity = None
-    portal_port: int | None = Field(default=8080, ge=0, le=65535)
+    site_port: int | None = Field(default=8080, ge=0, le=65535)
 
     tuples_from_lists = field_validator("docker_address_pools", "tp_images", mode="before")(
         lambda value: tuple(value) if isinstance(value, list) else value
     )
 
-    @field_validator("portal_port")
+    @field_validator("site_port")
     @classmethod
     def is_no_containers_port(cls, value: int | None, info: ValidationInfo) -> int | None:
         """Refuse a port that a student's container could get."""

@@ -43,7 +43,7 @@ def serving(lab: Lab, hosts: Iterable[InventoryHost]) -> tuple[InventoryHost, ..
     if not found:
         raise LabError(
             "no container host of the lab serves the TP site, so nobody would see the status",
-            next_step="set portal_port in inventories/group_data/container_hosts.py, or leave --publish out",
+            next_step="set site_port in inventories/group_data/container_hosts.py, or leave --publish out",
         )
     return found
 

@@ -1,10 +1,10 @@
-"""Operations on the portal: its web server and its site, made here, and the container that serves it."""
+"""Operations on the site: its web server and its site, made here, and the container that serves it."""
 
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from minetlab.facts.docker import AccessFiles, PortalSites
+from minetlab.facts.docker import AccessFiles, SiteFolders
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.access import written
@@ -18,10 +18,11 @@ from minetlab.resources.site import (
     STATUS,
     UID,
     container_name,
-    portal_spec,
+    site_spec,
     sites_folder,
     status_folder,
     users_folder,
+    web_servers,
 )
 from minetlab.site import build, server
 from minetlab.util.errors import LabError
@@ -52,7 +53,7 @@ def served(lab: Lab, plan: Plan, port: int) -> Commands:
 
 def _served(lab: Lab, plan: Plan, port: int) -> Commands:
     observed = observe.docker(lab.name)
-    there = host.get_fact(PortalSites, lab=lab.name)
+    there = host.get_fact(SiteFolders, lab=lab.name)
     known = host.get_fact(AccessFiles, lab=lab.name)
     try:
         made = build.site_of(lab, plan)
@@ -65,7 +66,10 @@ def _served(lab: Lab, plan: Plan, port: int) -> Commands:
     if STATUS not in there:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
     yield from written(lab.name, outdated(let_in, known), UID)
-    spec = portal_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
+    spec = site_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
+    if earlier := [each for each in web_servers(lab.name, observed) if each != spec.name]:
+        # It has the port.
+        yield StringCommand("docker container rm --force --volumes", *map(QuoteString, earlier))
     yield from running(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
     shown = {made.revision, STATUS}
@@ -100,11 +104,11 @@ def users(lab: Lab) -> Commands:
 @operation()
 def absent(lab: str) -> Commands:
     """Have no site on the host; what it took, image apart, goes."""
-    container = observe.docker(lab).containers.get(container_name(lab))
-    there = host.get_fact(PortalSites, lab=lab)
+    servers = web_servers(lab, observe.docker(lab))
+    there = host.get_fact(SiteFolders, lab=lab)
     commands = []
-    if container and container.lab == lab:
-        commands.append(StringCommand("docker container rm --force --volumes", QuoteString(container.name)))
+    if servers:
+        commands.append(StringCommand("docker container rm --force --volumes", *map(QuoteString, servers)))
     if there:
         commands.append(_removed(*(f"{sites_folder(lab)}/{name}" for name in there), users_folder(lab)))
     if not commands:

@@ -100,8 +100,8 @@ def _ports(subject: Subject) -> Iterator[Finding]:
     if not subject.container:
         return
     wanted = {each.ssh_port: each.name for each in subject.containers}
-    if subject.container.portal_port:
-        wanted[subject.container.portal_port] = container_name(subject.lab.name)
+    if subject.container.site_port:
+        wanted[subject.container.site_port] = container_name(subject.lab.name)
     if not wanted:
         return
     containers = subject.observed.docker.containers
@@ -113,7 +113,7 @@ def _ports(subject: Subject) -> Iterator[Finding]:
         yield subject.problem(
             "ports",
             f"taken: {named(clashing)}",
-            f"on {subject.alias}, ss -Hltnp shows by whom: free them, or change ssh_ports or portal_port in "
+            f"on {subject.alias}, ss -Hltnp shows by whom: free them, or change ssh_ports or site_port in "
             f"{GROUP_DATA}/container_hosts.py",
         )
     else:

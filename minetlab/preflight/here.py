@@ -114,7 +114,7 @@ def _needed(lab: Lab, looks: Iterable[Look]) -> Iterator[Needed]:
                 yield Needed(
                     alias, f"the TP image {image.name}", rootfs_file(tp_images.recipe(image)), in_docker=True
                 )
-        if container.settings.portal_port and server.spec(lab.name).reference not in there:
+        if container.settings.site_port and server.spec(lab.name).reference not in there:
             yield Needed(alias, "the TP site's web server", rootfs_file(server.recipe()), in_docker=True)
     for look in looks:
         if spec := look.to_boot:

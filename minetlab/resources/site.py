@@ -1,11 +1,11 @@
-"""The portal on a container host: what its container is called, may do, and serves. No I/O."""
+"""The site on a container host: what its container is called, may do, and serves. No I/O."""
 
 from dataclasses import dataclass
 
-from minetlab.resources.docker import Spec, access_folder, confinement, lab_folder
+from minetlab.resources.docker import DockerObserved, Spec, access_folder, confinement, lab_folder
 
-# Of the web server, inside: templates/portal/server/etc/minet-lab/nginx.conf.
-PORT, ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/portal", "/srv/status", "/srv/users"
+# Of the web server, inside: templates/site/server/etc/minet-lab/nginx.conf.
+PORT, ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/users"
 STUDENTS, INSTRUCTOR = "eleves", "formateur"
 """The files of who is let into the site: to their own machines, and to all."""
 UID = 33
@@ -18,13 +18,19 @@ STATUS = "status"
 
 
 def container_name(lab: str) -> str:
-    """The name of the portal's container; those of students have three parts."""
-    return f"{lab}-portal"
+    """The name of the site's container; those of students have three parts."""
+    return f"{lab}-site"
+
+
+def web_servers(lab: str, observed: DockerObserved) -> list[str]:
+    """The names of the lab's web servers that a host has, that of an earlier revision of this project too."""
+    names = (container_name(lab), f"{lab}-portal")
+    return [name for name in names if (there := observed.containers.get(name)) and there.lab == lab]
 
 
 def sites_folder(lab: str) -> str:
     """Where a host keeps the site that it serves: a folder a revision, beside what is being received."""
-    return f"{lab_folder(lab)}/portal"
+    return f"{lab_folder(lab)}/site"
 
 
 def status_folder(lab: str) -> str:
@@ -38,8 +44,8 @@ def users_folder(lab: str) -> str:
 
 
 @dataclass(frozen=True)
-class PortalSpec(Spec):
-    """The portal's container.
+class SiteSpec(Spec):
+    """The site's container.
 
     :param port: of the host, on which it answers HTTP.
     :param revision: of the site.
@@ -66,9 +72,9 @@ class PortalSpec(Spec):
         )
 
 
-def portal_spec(lab: str, image: str, port: int, revision: str) -> PortalSpec:
-    """The spec of a lab's portal.
+def site_spec(lab: str, image: str, port: int, revision: str) -> SiteSpec:
+    """The spec of a lab's site.
 
     :param image: reference of the web server's image.
     """
-    return PortalSpec(container_name(lab), image, lab, port, revision)
+    return SiteSpec(container_name(lab), image, lab, port, revision)

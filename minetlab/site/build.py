@@ -18,7 +18,7 @@ from minetlab.util.process import run_logged
 
 FORMAT = 1
 """Raise it when the same content becomes another site."""
-_THEME = TEMPLATES / "portal" / "theme"
+_THEME = TEMPLATES / "site" / "theme"
 # Its configuration, and what that has blocks coloured by.
 _CODE = tuple(Path(__file__).with_name(name) for name in ("conf.py", "lexer.py"))
 
@@ -63,7 +63,7 @@ def build(site: Site, progress: Progress) -> Path:
 
     :raises LabError: Sphinx finds fault with a page; carries what it says.
     """
-    folder = cache_dir() / "portal"
+    folder = cache_dir() / "site"
     folder.mkdir(exist_ok=True)
 
     def make(tar: Path, scratch: Path) -> None:
@@ -95,7 +95,7 @@ def write(site: Site, sources: Path, output: Path, log: Path, progress: Progress
 
 def _pack(folder: Path, tar: Path) -> None:
     """Pack what a browser asks for: pages, stylesheet, script. The same files make the same bytes."""
-    static = (folder / "_static" / name for name in ("etat.js", "portal.css"))
+    static = (folder / "_static" / name for name in ("etat.js", "site.css"))
     wanted = (*folder.rglob("*.html"), *static)
     with (
         gzip.GzipFile(tar, "wb", mtime=0) as compressed,

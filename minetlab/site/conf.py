@@ -1,4 +1,4 @@
-"""Sphinx's configuration for the portal; what differs from lab to lab comes by the command line."""
+"""Sphinx's configuration for the site; what differs from lab to lab comes by the command line."""
 
 from sphinx.application import Sphinx
 
@@ -9,7 +9,7 @@ language = "fr"
 extensions = ["myst_parser"]
 myst_heading_anchors = 2
 html_theme = "theme"
-html_theme_path = [str(TEMPLATES / "portal")]
+html_theme_path = [str(TEMPLATES / "site")]
 html_copy_source = False
 html_use_index = False
 html_permalinks = False

@@ -58,14 +58,14 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
     ]
     picture = Markup(svg(shape))  # noqa: S704 (its own template escapes it)
     return {
-        "index.md": render("portal/index.md.j2", **values),
-        "connexion.md": render("portal/connexion.md.j2", **values),
-        "refus.md": render("portal/refus.md.j2"),
+        "index.md": render("site/index.md.j2", **values),
+        "connexion.md": render("site/connexion.md.j2", **values),
+        "refus.md": render("site/refus.md.j2"),
         "formateur.md": render(
-            "portal/formateur.md.j2",
+            "site/formateur.md.j2",
             summary=listed(things),
             picture=picture,
-            table=render("portal/places.html.j2", topology=shape),
+            table=render("site/places.html.j2", topology=shape),
             **values,
         ),
         **{f"tp/{sheet.tp}.md": sheet.text for sheet in sheets},
@@ -75,8 +75,8 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
 
 
 def _machines(lab: Lab, plan: Plan, student: Student) -> str:
-    machines = render("portal/machines.html.j2", student=student, machines=_logins(lab, plan, student))
-    return render("portal/moi.md.j2", machines=machines)
+    machines = render("site/machines.html.j2", student=student, machines=_logins(lab, plan, student))
+    return render("site/moi.md.j2", machines=machines)
 
 
 def _logins(lab: Lab, plan: Plan, student: Student) -> list[Login]:

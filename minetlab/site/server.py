@@ -1,4 +1,4 @@
-"""The portal's web server: nginx from Debian, in an image made as TP images are, which holds no page."""
+"""The site's web server: nginx from Debian, in an image made as TP images are, which holds no page."""
 
 import json
 from hashlib import sha256
@@ -20,10 +20,10 @@ INSTRUCTIONS = (
 def recipe() -> ImageRecipe:
     """What the image's root file system is made of; its digest is the content hash."""
     return ImageRecipe(
-        name="portal",
+        name="site",
         suite=SUITES[DEBIAN],
         packages=("nginx",),
-        files=files_of(TEMPLATES / "portal" / "server"),
+        files=files_of(TEMPLATES / "site" / "server"),
         hooks=(STRIP,),
     )
 
@@ -31,4 +31,4 @@ def recipe() -> ImageRecipe:
 def spec(lab: str) -> ImageSpec:
     """The image as a container host of the lab knows it."""
     content = json.dumps([recipe().digest, INSTRUCTIONS])
-    return ImageSpec(lab, "portal", sha256(content.encode()).hexdigest(), INSTRUCTIONS)
+    return ImageSpec(lab, "site", sha256(content.encode()).hexdigest(), INSTRUCTIONS)

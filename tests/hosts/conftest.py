@@ -40,7 +40,7 @@ KINDS = {
     "domain": "guest",
     "guest": "guest",
     "container_host": "container_host",
-    "portal": "portal",
+    "site_host": "site_host",
     "jump_host": "jump_host",
     "container": "container",
 }
@@ -290,7 +290,7 @@ def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
 
 
 @pytest.fixture
-def portal(request: pytest.FixtureRequest) -> ContainerHostMachine:
+def site_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
     """A container host that serves the TP site."""
     machine: ContainerHostMachine = _machine(request)
     _contact(request, machine)

@@ -17,8 +17,8 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
-import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
+import tests.hosts.test_site as site
 from minetlab.checks.modules import TRANSCRIPT, Cpu, Libvirt
 from minetlab.checks.sheets import Sheet
 from minetlab.checks.versions import versions_of
@@ -30,7 +30,7 @@ from minetlab.report.topology import Topology, topology
 from tests.support.measured import measured
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS, RecordedLab
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets, measurements)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, site, sheets, measurements)
 FAMILY = '"CPU family:", "data": '
 SHEETS = {"container": TP_IMAGES, "guest": TPS}
 

@@ -21,7 +21,7 @@ from minetlab.checks.machines import (
 )
 from minetlab.checks.modules import Libvirt, Qemu
 from minetlab.checks.sheets import Sheet
-from minetlab.checks.site import Portal
+from minetlab.checks.site import ServedSite
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.resources.jump import authorized_keys, ways
@@ -45,16 +45,16 @@ def _as_the_sheet_says(tp: str) -> str:
     return "".join(f"\x1e{output}" for output in outputs) + "\x1e"
 
 
-def _as_the_site_answers(portal: Portal) -> str:
+def _as_the_site_answers(site: ServedSite) -> str:
     """What nginx answered, word for word, but for the site's own words: they change as sheets do."""
-    named = f'HTTP/1.1 200 OK\n<meta name="revision" content="{portal.site.revision}">\n'
-    sheets = portal.site.sheets
+    named = f'HTTP/1.1 200 OK\n<meta name="revision" content="{site.site.revision}">\n'
+    sheets = site.site.sheets
     links = (f'<li><p><a class="reference internal" href="{sheet.page}"><span>' for sheet in sheets)
     home = "".join(f"{line}\n" for line in ("<h1>Travaux pratiques</h1>", *links))
     titles = (f'<span id="tp--{sheet.tp}"></span><h1>TP — {sheet.title}</h1>\n' for sheet in sheets)
-    pages = zip(portal.paths, (home, *titles), strict=True)
+    pages = zip(site.paths, (home, *titles), strict=True)
     reasons = {401: "Unauthorized", 404: "Not Found"}
-    refused = (f"GET {each}\nHTTP/1.1 {code} {reasons[code]}\n" for each, code in portal.refused.items())
+    refused = (f"GET {each}\nHTTP/1.1 {code} {reasons[code]}\n" for each, code in site.refused.items())
     return "".join((*(f"GET {path}\n{named}{page}" for path, page in pages), *refused))
 
 
@@ -100,8 +100,8 @@ class RecordedLab:
             require_kvm=require_kvm,
         )
         self.plan = allocate(self.lab)
-        self._portal = Portal(8080, site_of(self.lab, self.plan))
-        self.answers[CT1][self._portal.command] = _as_the_site_answers(self._portal)
+        self._site = ServedSite(8080, site_of(self.lab, self.plan))
+        self.answers[CT1][self._site.command] = _as_the_site_answers(self._site)
 
     def spoil(self, machine: str, command: str, old: str, new: str | None) -> None:
         """Have a machine answer a command with ``new`` where it answered ``old``; None: the command fails."""
@@ -140,9 +140,9 @@ class RecordedLab:
     @property
     def container_host(self) -> ContainerHostMachine:
         settings = self.lab.container_hosts[0].settings
-        return ContainerHostMachine(CT1, self._host(CT1), "minet", settings, self._portal)
+        return ContainerHostMachine(CT1, self._host(CT1), "minet", settings, self._site)
 
-    portal = container_host
+    site_host = container_host
 
     @property
     def jump_host(self) -> JumpHostMachine:

@@ -9,8 +9,8 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
-import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
+import tests.hosts.test_site as site
 from minetlab.checks import machines
 from minetlab.checks.machines import ContainerMachine, GuestMachine
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
@@ -296,7 +296,7 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("minet-jump L", "minet-jump NP"),
         ("nologin", None),
     ],
-    (portal.test_every_sheet_is_there, CT1, SITE): [
+    (site.test_every_sheet_is_there, CT1, SITE): [
         ("GET /tp/isa.html\nHTTP/1.1 200 OK", "GET /tp/isa.html\nHTTP/1.1 404 Not Found"),
         ("GET /\nHTTP/1.1 200 OK", "GET /\nHTTP/1.1 403 Forbidden"),
         ("HTTP/1.1 200 OK", "Connection refused"),
@@ -306,7 +306,7 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ('href="tp/vm.html"', 'href="#"'),
         ("GET", None),
     ],
-    (portal.test_students_see_their_own_machines_only, CT1, SITE): [
+    (site.test_students_see_their_own_machines_only, CT1, SITE): [
         ("GET /moi\nHTTP/1.1 401 Unauthorized", "GET /moi\nHTTP/1.1 200 OK"),
         ("GET /formateur\nHTTP/1.1 401 Unauthorized", "GET /formateur\nHTTP/1.1 200 OK"),
         ("GET /etat.json\nHTTP/1.1 401 Unauthorized", "GET /etat.json\nHTTP/1.1 204 No Content"),
@@ -316,8 +316,8 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("HTTP/1.1 401 Unauthorized", "Connection refused"),
         ("GET", None),
     ],
-    (portal.test_web_server_runs_without_privileges, CT1, Docker.CONTAINERS): [
-        ("/minet-portal", "/minet-other"),
+    (site.test_web_server_runs_without_privileges, CT1, Docker.CONTAINERS): [
+        ("/minet-site", "/minet-other"),
         ('"running"', '"exited"'),
         ("unless-stopped", "no"),
         ("www-data", "root"),

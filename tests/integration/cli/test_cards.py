@@ -54,7 +54,7 @@ def test_everybody_gets_a_card_and_a_folder(
 def test_a_lab_without_a_site_has_no_passwords(
     tmp_path: Path, inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    inventory.write_text("container_hosts = [('ct1.example.org', {'portal_port': None})]\n")
+    inventory.write_text("container_hosts = [('ct1.example.org', {'site_port': None})]\n")
     cards.run(inventory, tmp_path / "cards", None, None, "fr")
     assert "formateur.txt" not in names(tmp_path / "cards")
     assert "no secret is on a card" in capsys.readouterr().out
@@ -84,9 +84,9 @@ def test_who_is_not_in_the_roster_is_said_before_anything_is_written(tmp_path: P
 
 
 def test_what_is_no_address_of_a_site_is_refused(tmp_path: Path, inventory: Path) -> None:
-    for portal in ("tp.example.org", "https://", "javascript:alert(1)", "https://a b"):
+    for site_url in ("tp.example.org", "https://", "javascript:alert(1)", "https://a b"):
         with pytest.raises(LabError, match="no address of a site"):
-            cards.run(inventory, tmp_path / "cards", None, portal, "fr")
+            cards.run(inventory, tmp_path / "cards", None, site_url, "fr")
 
 
 def test_a_class_without_students_is_said(tmp_path: Path, inventory: Path) -> None:

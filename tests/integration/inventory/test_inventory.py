@@ -57,6 +57,14 @@ def test_the_shipped_inventory_is_a_lab_of_two_students_on_two_sandbox_hosts(fol
     assert len(lab.students) == 2
 
 
+def test_data_that_has_another_name_now_says_which(folder):
+    with (folder / "group_data" / "container_hosts.py").open("a") as data:
+        data.write("portal_port = 80\n")
+    with pytest.raises(LabError, match="portal_port: unknown group data") as error:
+        inventory.load(inventory.read(folder / "lab.py"))
+    assert error.value.next_step == "call it site_port"
+
+
 def test_the_production_example_is_a_valid_inventory(folder):
     lab = inventory.load(inventory.read(folder / "production.example.py"))
     assert [host.name for host in lab.kvm_hosts] == ["hv1.example.org", "hv2.example.org"]

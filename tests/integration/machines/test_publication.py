@@ -142,7 +142,7 @@ def test_it_is_published_again_at_each_look(
 
 
 def test_nobody_serves_it(inventory: Path) -> None:
-    inventory.write_text(INVENTORY.replace("{", '{"portal_port": None, '))
+    inventory.write_text(INVENTORY.replace("{", '{"site_port": None, '))
     with pytest.raises(LabError, match="no container host of the lab serves the TP site"):
         status.run(inventory, publish=True)
 

@@ -237,7 +237,7 @@ class Command:
 
     def let_in(self) -> str:
         """The students whom the host's web server of the TP site knows."""
-        return self.host.prints("cat /var/lib/minet-lab/minet/access/minet-portal/eleves")
+        return self.host.prints("cat /var/lib/minet-lab/minet/access/minet-site/eleves")
 
     def opened_by(self, path: str) -> list[str]:
         """The comments aside, the keys in a file."""
@@ -319,7 +319,7 @@ def test_where_there_is_no_site_either_there_is_nothing_to_replace(command: Comm
     own = keys.student_key("other", "bob").public
     command.inventory.with_name("students.csv").write_text(f"login,name,ssh_key\nalice,Alice,{own}\n")
     with command.inventory.with_name("group_data").joinpath("all.py").open("a") as settings:
-        settings.write("portal_port = None\n")
+        settings.write("site_port = None\n")
     (command.inventory.with_name("group_data") / "container_hosts.py").write_text("")
     with pytest.raises(LabError, match="alice has a key of their own in the roster"):
         rotate.run(command.inventory, "alice")

@@ -29,7 +29,7 @@ hung) exec sleep 60 ;;
 *) eval "$7" ;;
 esac
 """
-DATA = {"lab_name": "minet", "portal_port": None, "tp_images": ["processus"], "guest": {"memory": 256}}
+DATA = {"lab_name": "minet", "site_port": None, "tp_images": ["processus"], "guest": {"memory": 256}}
 
 
 @pytest.fixture(autouse=True)

@@ -172,7 +172,7 @@ def test_a_deploy_and_a_rotation_show_no_key_and_no_password(
     specs.access("minet", allocated.containers)
     specs.site_users(lab)
     known = all_traces(tmp_path / "state")
-    served = "/var/lib/minet-lab/minet/access/minet-portal"
+    served = "/var/lib/minet-lab/minet/access/minet-site"
     host.prints(f"mkdir -p {served} && touch {served}/eleves {served}/formateur")
     chosen = ("--data", "students=alice,bob")
     deploy = (str(command.inventory), "deploys/keys.py")
@@ -199,7 +199,7 @@ def test_a_deploy_and_a_rotation_show_no_key_and_no_password(
     assert set(modes) == {"400", "600", "700"}
     # So are the hashes, which only the web server reads, www-data; passwords are not there at all.
     found = files_with(host, "$2b$")
-    users = {f"{folder}/minet-portal/{name}" for name in ("eleves", "formateur")}
+    users = {f"{folder}/minet-site/{name}" for name in ("eleves", "formateur")}
     assert set(found) == users
     assert set(host.prints(f"stat -c '%a %u' {' '.join(users)}").splitlines()) == {"400 33"}
     accounts = (passwords.student("minet", "alice"), passwords.student("minet", "bob"))

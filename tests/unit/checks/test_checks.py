@@ -12,7 +12,7 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
-import tests.hosts.test_portal as portal
+import tests.hosts.test_site as site
 from minetlab.checks.modules import Cpu, Libvirt
 from tests.support.recorded import ALICE, HV1, RecordedLab
 from tests.support.wrong_machines import CHAIN, WRONG, Check, container_sheet, conteneur_sheet, vm_sheet
@@ -30,7 +30,7 @@ def checks_of(*modules: ModuleType) -> list[Check]:
 
 
 CHECKS = [
-    *checks_of(kvm_hosts, domains, guests, container_hosts, containers, portal, jump),
+    *checks_of(kvm_hosts, domains, guests, container_hosts, containers, site, jump),
     *(container_sheet, vm_sheet, conteneur_sheet),
 ]
 

@@ -8,16 +8,16 @@ import tests.hosts.test_domains as domains
 import tests.hosts.test_guests as guests
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
-import tests.hosts.test_portal as portal
 import tests.hosts.test_sheets as sheets
+import tests.hosts.test_site as site
 from minetlab.checks.sheets import Sheet
 from minetlab.claims.claims import CLAIMS
 from minetlab.claims.evidence import Evidence, Verdict, findings
 from minetlab.tp.tp_images import FOLDER
 
-MODULES = (kvm_hosts, domains, guests, container_hosts, containers, portal, sheets, measurements)
+MODULES = (kvm_hosts, domains, guests, container_hosts, containers, site, sheets, measurements)
 # What a check is run on, by the name of its argument.
-KINDS = {"domain": "guest", "portal": "container_host"}
+KINDS = {"domain": "guest", "site_host": "container_host"}
 
 
 def proofs() -> set[tuple[str, str]]:

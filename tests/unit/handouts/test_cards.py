@@ -46,7 +46,7 @@ def card_of(login: str, name: str, images: tuple[str, ...] = ("isa", "processus"
         )
         for number, image in enumerate(images)
     ]
-    site = {"portal": "http://ct1.example.org:8080/", "password": PASSWORD}
+    site = {"site_url": "http://ct1.example.org:8080/", "password": PASSWORD}
     return Card("minet", Student(login=login, name=name), (guest, *containers), login, **{**site, **changes})
 
 
@@ -136,21 +136,21 @@ def scanned(card: Card) -> list[str]:
 
 
 def test_the_qr_code_leads_to_the_practical_works_site_where_there_is_one() -> None:
-    portal = "https://tp.example.org/?lab=minet&s=é"
-    card = card_of("alice", "Alice", portal=portal)
-    assert scanned(card) == [portal]
-    assert WORDS["fr"].scan_portal in cards.html("minet", [card])
+    site_url = "https://tp.example.org/?lab=minet&s=é"
+    card = card_of("alice", "Alice", site_url=site_url)
+    assert scanned(card) == [site_url]
+    assert WORDS["fr"].scan_site in cards.html("minet", [card])
 
 
 def test_without_a_site_it_is_a_machine_that_is_reached_directly() -> None:
-    assert scanned(card_of("alice", "Alice", portal=None)) == ["ssh://etudiant@ct1.example.org:20000"]
-    assert scanned(card_of("alice", "Alice", (), portal=None)) == ["ssh://alice@10.77.0.178"]
+    assert scanned(card_of("alice", "Alice", site_url=None)) == ["ssh://etudiant@ct1.example.org:20000"]
+    assert scanned(card_of("alice", "Alice", (), site_url=None)) == ["ssh://alice@10.77.0.178"]
 
 
 def test_a_password_is_on_the_card_where_there_is_a_site_and_in_no_qr_code() -> None:
     words = WORDS["fr"]
-    for portal in ("https://tp.example.org", None):
-        card = card_of("alice", "Alice", portal=portal)
+    for site_url in ("https://tp.example.org", None):
+        card = card_of("alice", "Alice", site_url=site_url)
         assert PASSWORD not in str(card)
         assert PASSWORD not in str(scanned(card))
         said = " ".join(parsed(cards.html("minet", [card])).text_content().split())

@@ -7,10 +7,10 @@ from minetlab.lab import ContainerHostSettings
 
 @pytest.mark.parametrize("port", [None, 0, 80, 8080])
 def test_ports(port: int | None) -> None:
-    assert ContainerHostSettings(portal_port=port).portal_port == port
+    assert ContainerHostSettings(site_port=port).site_port == port
 
 
 @pytest.mark.parametrize("port", [-1, 20000, 65536])
 def test_ports_that_cannot_be(port: int) -> None:
-    with pytest.raises(ValueError, match="portal_port"):
-        ContainerHostSettings(portal_port=port)
+    with pytest.raises(ValueError, match="site_port"):
+        ContainerHostSettings(site_port=port)

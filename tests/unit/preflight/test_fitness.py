@@ -156,7 +156,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, Severity, str]] = {
     "broken settings": (
         {"daemon": DaemonState(fault="/etc/docker/daemon.json is not JSON: x")}, "dockerd", P, "is not JSON",
     ),
-    "ports": ({"ports": frozenset({PORT, 8080})}, "ports", P, rf"8080 \(minet-portal\).*{PORT} \(minet-s"),
+    "ports": ({"ports": frozenset({PORT, 8080})}, "ports", P, rf"8080 \(minet-site\).*{PORT} \(minet-s"),
     "port of another lab": (
         {"docker": container("other-x", "other", ssh_port=PORT)}, "ports", P, f"{PORT} .* by other-x",
     ),
@@ -200,7 +200,7 @@ def test_the_labs_own_network_and_ports_are_no_clash() -> None:
     ]
     assert not bad(subject(routes=(own, *docker)))
     assert not bad(subject(ports=frozenset({PORT}), docker=container("minet-x", "minet", ssh_port=PORT)))
-    assert not bad(subject(ports=frozenset({8080}), docker=container("minet-portal", "minet", port=8080)))
+    assert not bad(subject(ports=frozenset({8080}), docker=container("minet-site", "minet", port=8080)))
     spoilt = DockerObserved(containers={"x": ObservedContainer("x", "running", "other", fields="spoilt")})
     assert not bad(subject(docker=spoilt))
 

@@ -33,8 +33,8 @@ from minetlab.resources.site import (
     STATUS_ROOT,
     STUDENTS,
     USERS_ROOT,
-    PortalSpec,
-    portal_spec,
+    SiteSpec,
+    site_spec,
 )
 from minetlab.secrets import passwords
 from minetlab.site import build, content, server, sheets
@@ -45,7 +45,7 @@ from tests.support.fake_host import Run, run_operation
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk alice@example.org"
 SCRIPT = '<script src="_static/etat.js" defer></script>'
-STATE, SITES = "docker container ls", "ls -A /var/lib/minet-lab/minet/portal"
+STATE, SITES = "docker container ls", "ls -A /var/lib/minet-lab/minet/site"
 USERS = "cd /var/lib/minet-lab/minet/access"
 NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
 
@@ -188,7 +188,7 @@ def test_what_sphinx_refuses_is_said_and_not_kept(tmp_path: Path, monkeypatch: p
     broken = replace(SITE, pages={**SITE.pages, "index.md": "# TP\n\n[où](nulle-part.md)\n"})
     with pytest.raises(LabError, match=r"nulle-part"):
         build.build(broken, lambda line: None)
-    assert not list(tmp_path.glob("portal/*.tar.gz"))
+    assert not list(tmp_path.glob("site/*.tar.gz"))
 
 
 def test_commands_are_told_from_output() -> None:
@@ -217,11 +217,11 @@ def test_server_listens_and_finds_its_pages_where_the_container_has_them() -> No
     assert f'"{config.path}"' in server.INSTRUCTIONS[1]
 
 
-def spec(port: int = 8080, revision: str = SITE.revision) -> PortalSpec:
-    return portal_spec("minet", server.spec("minet").reference, port, revision)
+def spec(port: int = 8080, revision: str = SITE.revision) -> SiteSpec:
+    return site_spec("minet", server.spec("minet").reference, port, revision)
 
 
-def state(running: PortalSpec | None, **changed: str) -> list[str]:
+def state(running: SiteSpec | None, **changed: str) -> list[str]:
     repository, tag = server.spec("minet").reference.split(":")
     lines: list[dict[str, str]] = [NETWORK]
     lines += [{"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag}]
@@ -260,9 +260,9 @@ def serve(
 def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> None:
     options = set(spec().options())
     assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} < options
-    mount = f"source=/var/lib/minet-lab/minet/portal/{SITE.revision},target={ROOT},readonly"
-    status = f"source=/var/lib/minet-lab/minet/portal/status,target={STATUS_ROOT},readonly"
-    users = f"source=/var/lib/minet-lab/minet/access/minet-portal,target={USERS_ROOT},readonly"
+    mount = f"source=/var/lib/minet-lab/minet/site/{SITE.revision},target={ROOT},readonly"
+    status = f"source=/var/lib/minet-lab/minet/site/status,target={STATUS_ROOT},readonly"
+    users = f"source=/var/lib/minet-lab/minet/access/minet-site,target={USERS_ROOT},readonly"
     mounts = {f"--mount=type=bind,{each}" for each in (mount, status, users)}
     assert {"--publish=8080:8080", *mounts} < options
 
@@ -276,32 +276,43 @@ def test_a_changed_sheet_changes_the_site_and_removes_the_old_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run = serve(state(spec(revision="old")), ["old", "older.partial", "status"], monkeypatch, tmp_path)
-    folder = "/var/lib/minet-lab/minet/portal"
+    folder = "/var/lib/minet-lab/minet/site"
     *_, unpack, anew, clean = run.commands
     remove, create = anew.split(" && ")
     assert unpack.startswith(f"echo '{'0' * 64}  {folder}/{SITE.revision}.tar.gz' | sha256sum --check")
     assert unpack.endswith(f"mv -T {folder}/{SITE.revision}.partial {folder}/{SITE.revision}")
-    assert remove == "docker container rm --force --volumes minet-portal"
-    assert create.startswith("docker run --detach --restart=unless-stopped --name=minet-portal ")
+    assert remove == "docker container rm --force --volumes minet-site"
+    assert create.startswith("docker run --detach --restart=unless-stopped --name=minet-site ")
     assert clean == f"rm -rf {folder}/old {folder}/older.partial"
+
+
+def test_the_web_server_of_an_earlier_revision_gives_its_port_to_todays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    earlier = state(spec(), name="minet-portal")
+    *_, remove, create = serve(earlier, [SITE.revision, "status"], monkeypatch, tmp_path).commands
+    assert remove == "docker container rm --force --volumes minet-portal"
+    assert create.startswith("docker run --detach --restart=unless-stopped --name=minet-site ")
+    run = run_operation(operations.absent, {STATE: earlier, SITES: []}, lab="minet")
+    assert run.commands[-1] == remove
 
 
 def test_a_site_that_somebody_removed_is_received_again_and_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run = serve(state(spec()), ["status"], monkeypatch, tmp_path)
-    assert run.commands[-1] == "docker container restart minet-portal"
+    assert run.commands[-1] == "docker container restart minet-site"
 
 
 def test_the_statuss_folder_is_there_before_what_shows_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    made = "install --directory --mode=0755 /var/lib/minet-lab/minet/portal/status"
+    made = "install --directory --mode=0755 /var/lib/minet-lab/minet/site/status"
     *_, first, second = serve(state(None), [SITE.revision], monkeypatch, tmp_path).commands
     assert first == made
     assert second.startswith("docker run --detach ")
     *_, first, second = serve(state(spec()), [SITE.revision], monkeypatch, tmp_path).commands
-    assert (first, second) == (made, "docker container restart minet-portal")
+    assert (first, second) == (made, "docker container restart minet-site")
 
 
 def test_another_port_is_another_container_with_the_same_site(
@@ -337,18 +348,18 @@ def test_users_are_there_before_what_reads_them(monkeypatch: pytest.MonkeyPatch,
     assert first == ENTER
     assert last.startswith("docker run --detach ")
     *first, last = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path, []).commands[3:]
-    assert (first, last) == (ENTER, "docker container restart minet-portal")
+    assert (first, last) == (ENTER, "docker container restart minet-site")
 
 
 def test_hosts_hold_hashes_which_nginx_can_check_and_no_password() -> None:
     lab = lab_of(Student(login="zoe", name="Zoé"), Student(login="bob", name="Bob", ssh_key=KEY))
     files = {path: file.content.decode() for path, file in specs.site_users(lab).items()}
-    assert files.keys() == {f"minet-portal/{STUDENTS}", f"minet-portal/{INSTRUCTOR}"}
-    assert [line.partition(":")[0] for line in files[f"minet-portal/{STUDENTS}"].splitlines()] == [
+    assert files.keys() == {f"minet-site/{STUDENTS}", f"minet-site/{INSTRUCTOR}"}
+    assert [line.partition(":")[0] for line in files[f"minet-site/{STUDENTS}"].splitlines()] == [
         "bob",
         "zoe",
     ]
-    assert files[f"minet-portal/{INSTRUCTOR}"] == passwords.instructor("minet").line
+    assert files[f"minet-site/{INSTRUCTOR}"] == passwords.instructor("minet").line
     accounts = (passwords.student("minet", "zoe"), passwords.instructor("minet"))
     assert not [each for each in accounts if each.password in "".join(files.values())]
     assert {file.mode for file in specs.site_users(lab).values()} == {0o400}
@@ -364,24 +375,24 @@ def test_image_is_imported_once() -> None:
     assert (len(run.commands), run.changed) == (1, False)
 
 
-def test_no_portal_leaves_nothing_but_the_image() -> None:
+def test_no_site_leaves_nothing_but_the_image() -> None:
     there = [SITE.revision, "status"]
     run = run_operation(operations.absent, {STATE: state(spec()), SITES: there}, lab="minet")
-    folder = "/var/lib/minet-lab/minet/portal"
+    folder = "/var/lib/minet-lab/minet/site"
     assert run.commands[2:] == [
-        "docker container rm --force --volumes minet-portal",
-        f"rm -rf {folder}/{SITE.revision} {folder}/status /var/lib/minet-lab/minet/access/minet-portal",
+        "docker container rm --force --volumes minet-site",
+        f"rm -rf {folder}/{SITE.revision} {folder}/status /var/lib/minet-lab/minet/access/minet-site",
     ]
     run = run_operation(operations.absent, {STATE: state(None), SITES: []}, lab="minet")
     assert (len(run.commands), run.changed) == (2, False)
 
 
-def test_no_portal_spares_somebody_elses_container() -> None:
+def test_no_site_spares_somebody_elses_container() -> None:
     observed = {STATE: state(spec(), lab="other"), SITES: []}
     assert not run_operation(operations.absent, observed, lab="minet").changed
 
 
-def test_portal_is_no_container_of_a_student_who_left() -> None:
+def test_site_is_no_container_of_a_student_who_left() -> None:
     observed = DockerState().process(state(spec()))
     assert compare("minet", [], observed.containers).unplanned == ()
 
@@ -389,7 +400,7 @@ def test_portal_is_no_container_of_a_student_who_left() -> None:
 def test_lab_up_says_where_the_site_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))  # so there is no sandbox host
     real = [
-        ContainerHost(name=name, hostname=hostname, settings=ContainerHostSettings(portal_port=port))
+        ContainerHost(name=name, hostname=hostname, settings=ContainerHostSettings(site_port=port))
         for name, hostname, port in (("ct2", "192.0.2.7", 80), ("ct3", None, 8080), ("ct4", None, None))
     ]
     lab = LAB.model_copy(update={"container_hosts": (*LAB.container_hosts, *real)})

@@ -65,7 +65,7 @@ def site() -> Site:
 @pytest.fixture(scope="package")
 def root(site: Site, state: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The web server's root file system, with the site where its container has it."""
-    root = tmp_path_factory.mktemp("portal")
+    root = tmp_path_factory.mktemp("site")
     with tarfile.open(build_rootfs(server.recipe(), print)) as archive:
         archive.extractall(root, filter=lambda member, _: member if not member.isdev() else None)  # noqa: S202 (ours)
     with tarfile.open(build(site, print)) as archive:

@@ -6,7 +6,7 @@ from minetlab.inventory import inventory
 from minetlab.operations import site
 
 lab, plan = inventory.current()
-port = lab.container_host(host.name).settings.portal_port
+port = lab.container_host(host.name).settings.site_port
 
 if port:
     site.image(name="Import the web server of the TP site", lab=lab.name)

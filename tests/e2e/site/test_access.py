@@ -15,7 +15,7 @@ from minetlab.resources.site import ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, opened, typed_by
-from tests.e2e.portal.conftest import CLASS, ask
+from tests.e2e.site.conftest import CLASS, ask
 
 
 @pytest.mark.parametrize("screen", [PHONE, PROJECTOR])

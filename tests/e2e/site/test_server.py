@@ -10,12 +10,12 @@ from urllib.request import Request
 import pytest
 
 from minetlab.checks.machines import ContainerHostMachine
-from minetlab.checks.site import Portal
+from minetlab.checks.site import ServedSite
 from minetlab.resources.site import ROOT, STATUS_FILE, USERS_ROOT
 from minetlab.site.build import Site
-from tests.e2e.portal.conftest import SHEET, ask
-from tests.hosts.test_portal import test_every_sheet_is_there as every_sheet_is_there
-from tests.hosts.test_portal import test_students_see_their_own_machines_only as students_see_their_own
+from tests.e2e.site.conftest import SHEET, ask
+from tests.hosts.test_site import test_every_sheet_is_there as every_sheet_is_there
+from tests.hosts.test_site import test_students_see_their_own_machines_only as students_see_their_own
 from tests.support.recorded import RecordedLab
 
 
@@ -41,14 +41,14 @@ def test_the_server_gives_pages_and_nothing_else(served: str, site: Site) -> Non
 def test_the_verification_finds_every_sheet_and_misses_one(served: str, site: Site, root: Path) -> None:
     """The check of tests/hosts, against this very server."""
     lab = RecordedLab()
-    portal = Portal(int(served.rstrip("/").rpartition(":")[2]), site)
+    checked = ServedSite(int(served.rstrip("/").rpartition(":")[2]), site)
 
     def check(of_the_site: Callable[[ContainerHostMachine], None] = every_sheet_is_there) -> None:
         machine = lab.container_host
-        machine.host.backend.inner.answers[portal.command] = subprocess.run(
-            ["sh", "-c", portal.command], check=True, capture_output=True, text=True
+        machine.host.backend.inner.answers[checked.command] = subprocess.run(
+            ["sh", "-c", checked.command], check=True, capture_output=True, text=True
         ).stdout
-        of_the_site(type(machine)(machine.name, machine.host, "minet", machine.settings, portal))
+        of_the_site(type(machine)(machine.name, machine.host, "minet", machine.settings, checked))
 
     check()
     check(students_see_their_own)

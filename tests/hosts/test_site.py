@@ -8,48 +8,48 @@ from minetlab.resources.site import container_name
 
 
 @pytest.mark.claim("C19")
-def test_every_sheet_is_there(portal: ContainerHostMachine) -> None:
+def test_every_sheet_is_there(site_host: ContainerHostMachine) -> None:
     """On the port that students use: every sheet, as it was verified, and a home page that leads to all."""
-    assert portal.portal is not None
-    site = portal.portal.site
+    assert site_host.site is not None
+    site = site_host.site.site
     titles = {"/": None} | {f"/{sheet.page}": f"TP — {sheet.title}" for sheet in site.sheets}
-    answered = portal.portal.pages(portal.host)
+    answered = site_host.site.pages(site_host.host)
     wrong = []
     for path, title in titles.items():
         page = answered[path]
         if page.code != 200:
-            wrong.append(portal.differs(path, "HTTP status 200", page.status))
+            wrong.append(site_host.differs(path, "HTTP status 200", page.status))
             continue
         if title and page.title != title:
-            wrong.append(portal.differs(f"title of {path}", title, page.title or "none"))
+            wrong.append(site_host.differs(f"title of {path}", title, page.title or "none"))
         if page.revision != site.revision:
-            wrong.append(portal.differs(f"revision of {path}", site.revision, page.revision or "none"))
+            wrong.append(site_host.differs(f"revision of {path}", site.revision, page.revision or "none"))
     if answered["/"].code == 200:
         linked, sheets = answered["/"].sheets, {sheet.page for sheet in site.sheets}
         missing = sorted(sheets - linked)
         if missing:
-            wrong.append(portal.differs("sheets that / leads to", "all", f"all but {', '.join(missing)}"))
+            wrong.append(site_host.differs("sheets that / leads to", "all", f"all but {', '.join(missing)}"))
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.claim("C19")
-def test_students_see_their_own_machines_only(portal: ContainerHostMachine) -> None:
+def test_students_see_their_own_machines_only(site_host: ContainerHostMachine) -> None:
     """Without a password, or with a wrong one, nobody sees a student's page, or the instructor's."""
-    assert portal.portal is not None
-    answered = portal.portal.pages(portal.host)
+    assert site_host.site is not None
+    answered = site_host.site.pages(site_host.host)
     wrong = [
-        portal.differs(request, f"HTTP status {code}", answered[request].status)
-        for request, code in portal.portal.refused.items()
+        site_host.differs(request, f"HTTP status {code}", answered[request].status)
+        for request, code in site_host.site.refused.items()
         if answered[request].code != code
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_web_server_runs_without_privileges(portal: ContainerHostMachine) -> None:
+def test_web_server_runs_without_privileges(site_host: ContainerHostMachine) -> None:
     """It runs, will after a reboot, is not root, and can write nowhere but in memory."""
-    name = container_name(portal.lab)
-    found = Docker.on(portal.host).containers()
-    assert name in found, f"{portal.name}: {name}: no such container\n  → run the deploy"
+    name = container_name(site_host.lab)
+    found = Docker.on(site_host.host).containers()
+    assert name in found, f"{site_host.name}: {name}: no such container\n  → run the deploy"
     details, host = found[name], found[name]["HostConfig"]
     planned = {
         "state": ("running", details["State"]["Status"]),
@@ -62,7 +62,7 @@ def test_web_server_runs_without_privileges(portal: ContainerHostMachine) -> Non
         "security options": (["no-new-privileges"], host["SecurityOpt"]),
     }
     wrong = [
-        portal.differs(f"{name}: {thing}", expected, observed)
+        site_host.differs(f"{name}: {thing}", expected, observed)
         for thing, (expected, observed) in planned.items()
         if observed != expected
     ]
