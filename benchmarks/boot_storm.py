@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.compare.timing import settle
-from benchmarks.kept import Kept, Row
+from benchmarks.kept import Kept, KeptRow
 from benchmarks.markdown import table
 from benchmarks.native import native_hosts, write_lab
 from benchmarks.native.lab import logins
@@ -53,7 +53,7 @@ def _measured(
                 deployed(hosts, file, "deploys/remove.py", "--data", f"students={','.join(logins(guests))}")
 
 
-def _rows(options: Options, progress: Progress) -> Iterator[Row]:
+def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
     guests, bounds = (2, (AUTOMATIC, "1")) if options.quick else (GUESTS, BOUNDS)
     rounds = options.rounds or (1 if options.quick else ROUNDS)
     for bound, took in _measured(guests, bounds, rounds, options.seed, progress):

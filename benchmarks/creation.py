@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from benchmarks.compare.contestant import ON_HOST, Arena
 from benchmarks.compare.contestants.floor import Floor
 from benchmarks.compare.contestants.minet_lab import MinetLab
-from benchmarks.compare.rows import FULL_CYCLES, QUICK_CYCLES, Load, Verb
+from benchmarks.compare.rows import FULL_CYCLES, QUICK_CYCLES, HostLoad, Verb
 from benchmarks.compare.run import HOST_PACKAGES, check, prepare_host
 from benchmarks.compare.timing import settle, timed
-from benchmarks.kept import Kept, Row
+from benchmarks.kept import Kept, KeptRow
 from benchmarks.markdown import table
 from benchmarks.native import native_hosts
 from benchmarks.native.lab import logins
@@ -39,10 +39,10 @@ LIMIT = 1200.0
 """Seconds that the making of all machines of a load may take."""
 
 
-class Lab(MinetLab):
+class TimedLab(MinetLab):
     """The lab, timed an operation at a time."""
 
-    def seconds(self, verb: Verb, load: Load) -> float:
+    def seconds(self, verb: Verb, load: HostLoad) -> float:
         """What the operation that makes or removes the machines takes on the host."""
         command = self.command(verb, load)
         words = command.words
@@ -71,8 +71,8 @@ def _between(lines: list[tuple[float, str]], operation: str) -> float:
 
 
 def _measured(
-    loads: Sequence[Load], rounds: int, seed: int, progress: Progress
-) -> Iterator[tuple[Load, Verb, float, float]]:
+    loads: Sequence[HostLoad], rounds: int, seed: int, progress: Progress
+) -> Iterator[tuple[HostLoad, Verb, float, float]]:
     """Every load, by the lab and by the APIs, in turns: seconds of both."""
     order = random.Random(seed)  # noqa: S311 (nobody is to be kept from guessing it)
     with native_hosts(2, progress, HOST_PACKAGES) as hosts:
@@ -82,7 +82,7 @@ def _measured(
             make_folder(folder)
             arenas.append(Arena(host, hosts, folder, None))
             prepare_host(arenas[-1], progress)
-        lab, floor = Lab(arenas[0]), Floor(arenas[1])
+        lab, floor = TimedLab(arenas[0]), Floor(arenas[1])
         for each in (lab, floor):
             each.prepare()
         for load in loads:
@@ -94,7 +94,7 @@ def _measured(
                         settle()
                         took[contestant.name, verb] = (
                             contestant.seconds(verb, load)
-                            if isinstance(contestant, Lab)
+                            if isinstance(contestant, TimedLab)
                             else timed(contestant.command(verb, load), LIMIT)
                         )
                         check(contestant.arena, load, there=verb == "create")
@@ -103,7 +103,7 @@ def _measured(
                     yield load, verb, took[lab.name, verb], took[floor.name, verb]
 
 
-def _rows(options: Options, progress: Progress) -> Iterator[Row]:
+def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
     loads = QUICK_CYCLES if options.quick else FULL_CYCLES
     rounds = options.rounds or (1 if options.quick else ROUNDS)
     for load, verb, lab, floor in _measured(loads, rounds, options.seed, progress):

@@ -13,7 +13,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.paths import PROJECT_ROOT
 
-Row = dict[str, Any]
+KeptRow = dict[str, Any]
 """One measurement: what was measured, and what came of it, each by its name."""
 
 
@@ -26,7 +26,7 @@ class Kept:
     """
 
     machine: dict[str, str]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[KeptRow] = field(default_factory=list)
     whole: bool = False
 
     def save(self, file: Path) -> None:
@@ -47,7 +47,7 @@ class Kept:
         return list(dict.fromkeys(row[name] for row in self.rows if name in row))
 
 
-def write(file: Path, measured: Row) -> None:
+def write(file: Path, measured: KeptRow) -> None:
     """Write measurements as JSON, in one step, for everybody to read."""
     write_private(file, f"{json.dumps(measured, indent=1)}\n")
     file.chmod(0o644)
@@ -66,7 +66,7 @@ def load(file: Path) -> Kept:
         ) from error
 
 
-def keep(rows: Iterable[Row], file: Path, *, resume: bool) -> Kept:
+def keep(rows: Iterable[KeptRow], file: Path, *, resume: bool) -> Kept:
     """Have the rows measured, and keep each as soon as it is there.
 
     :param resume: leave it at what is there, if that is whole.

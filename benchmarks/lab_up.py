@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.kept import Kept, Row
+from benchmarks.kept import Kept, KeptRow
 from benchmarks.markdown import table
 from benchmarks.numbers import number, spread
 from benchmarks.part import FOLDER, Options, Simple
@@ -42,7 +42,7 @@ ROWS = 12
 """Of a timeline, in its table."""
 
 
-def _rows(options: Options, progress: Progress) -> Iterator[Row]:
+def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
     for round_ in range(1, (options.rounds or (1 if options.quick else ROUNDS)) + 1):
         with tempfile.TemporaryDirectory(dir=state_dir(), prefix="up-") as folder:
             for row in _stages(Path(folder)):
@@ -50,7 +50,7 @@ def _rows(options: Options, progress: Progress) -> Iterator[Row]:
                 yield row | {"round": round_}
 
 
-def _stages(folder: Path) -> Iterator[Row]:
+def _stages(folder: Path) -> Iterator[KeptRow]:
     """Bring one lab up in each of the stages, with cache and state in this folder."""
     places = {"MINETLAB_CACHE": f"{folder}/cache", "MINETLAB_STATE": f"{folder}/state"}
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **places}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks import kept
-from benchmarks.kept import Kept, Row
+from benchmarks.kept import Kept, KeptRow
 from benchmarks.markdown import where
 from minetlab.images import Progress
 
@@ -61,7 +61,7 @@ class Simple:
     """
 
     name: str
-    rows: Callable[[Options, Progress], Iterator[Row]]
+    rows: Callable[[Options, Progress], Iterator[KeptRow]]
     text: Callable[[Kept], str]
     figures: Callable[[Kept], dict[str, str]] = lambda kept: {}
 

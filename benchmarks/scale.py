@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy
 
 from benchmarks.compare.timing import settle
-from benchmarks.kept import Kept, Row
+from benchmarks.kept import Kept, KeptRow
 from benchmarks.markdown import table
 from benchmarks.native import NativeHosts, native_hosts, write_lab
 from benchmarks.native.lab import logins
@@ -55,7 +55,7 @@ TABLES = {
 }
 
 
-def _rows(options: Options, progress: Progress) -> Iterator[Row]:
+def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
     counts, classes = (QUICK_HOSTS, QUICK_STUDENTS) if options.quick else (HOSTS, STUDENTS)
     rounds = options.rounds or (1 if options.quick else ROUNDS)
     with native_hosts(max(counts), progress) as hosts:
@@ -67,14 +67,14 @@ def _rows(options: Options, progress: Progress) -> Iterator[Row]:
         yield from _said(_growth(hosts, growth, rounds), progress)
 
 
-def _said(rows: Iterator[Row], progress: Progress) -> Iterator[Row]:
+def _said(rows: Iterator[KeptRow], progress: Progress) -> Iterator[KeptRow]:
     """The same rows, each said as it comes."""
     for row in rows:
         progress(", ".join(f"{name} {value}" for name, value in row.items()))
         yield row
 
 
-def _cell(lab: "_Lab", rounds: int) -> Iterator[Row]:
+def _cell(lab: "_Lab", rounds: int) -> Iterator[KeptRow]:
     for deploy in (MAKE, *[REPEAT] * rounds):
         settle()
         yield lab.deploy(deploy)
@@ -82,7 +82,7 @@ def _cell(lab: "_Lab", rounds: int) -> Iterator[Row]:
     lab.remove()
 
 
-def _growth(hosts: NativeHosts, growth: Growth, rounds: int) -> Iterator[Row]:
+def _growth(hosts: NativeHosts, growth: Growth, rounds: int) -> Iterator[KeptRow]:
     """Few and many students, in turns, on hosts of their own, as a machine's speed changes within minutes."""
     few = _Lab(hosts.only(*hosts[: growth.on]), growth.few)
     many = _Lab(hosts.only(*hosts[growth.on : 2 * growth.on]), growth.many)
@@ -112,12 +112,12 @@ class _Lab:
             kvm={"guest_network": network},
         )
 
-    def deploy(self, what: str) -> Row:
+    def deploy(self, what: str) -> KeptRow:
         """Deploy it."""
         usage, _ = deployed(self.hosts, self.inventory, "deploys/all.py")
         return self._row(what) | usage.as_row()
 
-    def commands(self) -> Row:
+    def commands(self) -> KeptRow:
         """Deploy it once more, and count what that sends."""
         _, said = deployed(self.hosts, self.inventory, "--debug", "deploys/all.py")
         sent = Counter(re.findall(r"Running command on (\S+):", said))
@@ -133,7 +133,7 @@ class _Lab:
             f"students={','.join(logins(self.students))}",
         )
 
-    def _row(self, what: str) -> Row:
+    def _row(self, what: str) -> KeptRow:
         return {"hosts": len(self.hosts), "students": self.students, "deploy": what}
 
 

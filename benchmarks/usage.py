@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from benchmarks.kept import Row
+from benchmarks.kept import KeptRow
 from benchmarks.native import NativeHosts
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
@@ -34,7 +34,7 @@ class Usage:
     processor: float
     peak: float
 
-    def as_row(self) -> Row:
+    def as_row(self) -> KeptRow:
         """Rounded, by name."""
         return {name: round(value, 3) for name, value in vars(self).items()}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.compare.rows import VERBS, Kind, Load, Verb
+from benchmarks.compare.rows import VERBS, HostLoad, LoadKind, Verb
 from benchmarks.native import NativeHost, NativeHosts
 from minetlab.util.errors import LabError
 from minetlab.util.process import run
@@ -70,7 +70,7 @@ class Contestant(ABC):
     name: str
     how: str
     """How it is run, and what is particular about its figures: whole sentences, for the page."""
-    kinds: frozenset[Kind]
+    kinds: frozenset[LoadKind]
     verbs: frozenset[Verb] = frozenset(VERBS)
     """What it has a command for, or one that can be timed here."""
     from_pypi = False
@@ -84,11 +84,11 @@ class Contestant(ABC):
     def prepare(self) -> None:  # noqa: B027
         """Put in place what it needs, once, before any clock starts; nothing, by default."""
 
-    def before(self, verb: Verb, load: Load) -> None:  # noqa: B027
+    def before(self, verb: Verb, load: HostLoad) -> None:  # noqa: B027
         """Put in place what a command needs, before its clock starts; nothing, by default."""
 
     @abstractmethod
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """The command that does it."""
 
     def on_host(self, script: str) -> Command:

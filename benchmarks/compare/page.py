@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rich.text import Text
 
 from benchmarks.compare.results import Measurement, Results
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 from benchmarks.markdown import table
 from benchmarks.numbers import Spread, number
 from benchmarks.part import FOLDER
@@ -60,7 +60,7 @@ def figures(results: Results, names: Sequence[str], ours: str) -> Iterator[tuple
             yield f"{verb}.svg", _figure(results, verb, loads, names, ours)
 
 
-def _table(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str], floor: str) -> str:
+def _table(results: Results, verb: Verb, loads: Sequence[HostLoad], names: Sequence[str], floor: str) -> str:
     rows = []
     for name in names:
         cells = [
@@ -103,7 +103,7 @@ def _quoted(text: str) -> str:
 
 
 @rc_context(STYLE)
-def _figure(results: Results, verb: Verb, loads: Sequence[Load], names: Sequence[str], ours: str) -> str:
+def _figure(results: Results, verb: Verb, loads: Sequence[HostLoad], names: Sequence[str], ours: str) -> str:
     """A panel for each load, with a bar for each contestant."""
     panels = {
         load: {name: found for name in names if (found := results.spread(name, verb, load))} for load in loads

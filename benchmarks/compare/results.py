@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compare.rows import VERBS, Kind, Load, Verb
+from benchmarks.compare.rows import VERBS, HostLoad, LoadKind, Verb
 from benchmarks.kept import write
 from benchmarks.numbers import Spread, spread
 from minetlab.util.errors import LabError
@@ -22,16 +22,16 @@ class Measurement:
 
     contestant: str
     verb: Verb
-    kind: Kind
+    kind: LoadKind
     size: int
     round: int
     seconds: float | None
     problem: str | None = None
 
     @property
-    def load(self) -> Load:
+    def load(self) -> HostLoad:
         """What the host was given."""
-        return Load(self.kind, self.size)
+        return HostLoad(self.kind, self.size)
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Results:
     entrants: list[Entrant] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
 
-    def rows(self) -> list[tuple[Verb, Load]]:
+    def rows(self) -> list[tuple[Verb, HostLoad]]:
         """What was timed, verb by verb, in the order in which it was begun."""
         seen = dict.fromkeys((each.verb, each.load) for each in self.measurements)
         return [row for verb in VERBS for row in seen if row[0] == verb]
 
-    def spread(self, name: str, verb: Verb, load: Load) -> Spread | None:
+    def spread(self, name: str, verb: Verb, load: HostLoad) -> Spread | None:
         """How long a contestant took; None: it never succeeded."""
         return spread(each.seconds for each in self._of(name, verb, load) if each.seconds is not None)
 
@@ -75,11 +75,11 @@ class Results:
         """What failed."""
         return [each for each in self.measurements if each.problem]
 
-    def has(self, name: str, verb: Verb, load: Load, number: int) -> bool:
+    def has(self, name: str, verb: Verb, load: HostLoad, number: int) -> bool:
         """Whether that round is there already."""
         return any(each.round == number for each in self._of(name, verb, load))
 
-    def _of(self, name: str, verb: Verb, load: Load) -> Iterable[Measurement]:
+    def _of(self, name: str, verb: Verb, load: HostLoad) -> Iterable[Measurement]:
         return (
             each
             for each in self.measurements

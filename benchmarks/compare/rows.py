@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["guests", "containers", "class"]
+LoadKind = Literal["guests", "containers", "class"]
 """What a host is given: guests that run, containers that run, or students with both, the guest off."""
 Verb = Literal["create", "repeat", "remove"]
 """Give them to a host that has none; the same again, where nothing is to be done; take all of them."""
@@ -14,13 +14,13 @@ VERBS: tuple[Verb, ...] = ("create", "repeat", "remove")
 
 
 @dataclass(frozen=True)
-class Load:
+class HostLoad:
     """What a host is given.
 
     :param size: how many.
     """
 
-    kind: Kind
+    kind: LoadKind
     size: int
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """All that one run times.
 
     :param cycles: made, repeated and removed in every round.
@@ -42,30 +42,35 @@ class Plan:
     :param seed: of the order in which contestants take their turns.
     """
 
-    cycles: tuple[Load, ...]
-    standing: tuple[Load, ...]
+    cycles: tuple[HostLoad, ...]
+    standing: tuple[HostLoad, ...]
     rounds: int
     seed: int
 
 
-FULL_CYCLES = (Load("guests", 10), Load("guests", 50), Load("containers", 20), Load("containers", 60))
-FULL_STANDING = (Load("class", 10), Load("class", 30), Load("class", 300))
-QUICK_CYCLES = (Load("guests", 2), Load("containers", 2))
-QUICK_STANDING = (Load("class", 2),)
+FULL_CYCLES = (
+    HostLoad("guests", 10),
+    HostLoad("guests", 50),
+    HostLoad("containers", 20),
+    HostLoad("containers", 60),
+)
+FULL_STANDING = (HostLoad("class", 10), HostLoad("class", 30), HostLoad("class", 300))
+QUICK_CYCLES = (HostLoad("guests", 2), HostLoad("containers", 2))
+QUICK_STANDING = (HostLoad("class", 2),)
 
 
-def plan(*, quick: bool, rounds: int | None, seed: int) -> Plan:
+def plan(*, quick: bool, rounds: int | None, seed: int) -> RunPlan:
     """The plan of a run.
 
     :param quick: a small one, that shows that everything works.
     :param rounds: None: as many as such a run has.
     """
     if quick:
-        return Plan(QUICK_CYCLES, QUICK_STANDING, rounds or 2, seed)
-    return Plan(FULL_CYCLES, FULL_STANDING, rounds or 5, seed)
+        return RunPlan(QUICK_CYCLES, QUICK_STANDING, rounds or 2, seed)
+    return RunPlan(FULL_CYCLES, FULL_STANDING, rounds or 5, seed)
 
 
-def turns(names: Sequence[str], rounds: int, seed: int, load: Load) -> Iterator[tuple[int, str]]:
+def turns(names: Sequence[str], rounds: int, seed: int, load: HostLoad) -> Iterator[tuple[int, str]]:
     """Whose turn it is, round by round: each has one a round, in another order each time.
 
     >>> turns_of = list(turns(["a", "b", "c"], 2, 1, Load("guests", 10)))

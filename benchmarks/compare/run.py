@@ -10,7 +10,7 @@ from benchmarks.compare.contestant import HERE, ON_HOST, Arena, Contestant, desc
 from benchmarks.compare.contestants import CONTESTANTS
 from benchmarks.compare.peers import for_hosts, peers_environment
 from benchmarks.compare.results import Entrant, Measurement, Results
-from benchmarks.compare.rows import VERBS, Load, Plan, Verb, turns
+from benchmarks.compare.rows import VERBS, HostLoad, RunPlan, Verb, turns
 from benchmarks.compare.timing import settle, timed
 from benchmarks.kept import machine
 from benchmarks.native import NativeHosts, firmware_image, native_hosts
@@ -45,7 +45,7 @@ BUDGET = 900.0
 """Seconds after which a contestant takes part in no further round of a load, the second apart."""
 
 
-def compare(plan: Plan, kept: Path, progress: Progress, *, resume: bool, only: tuple[str, ...]) -> Results:
+def compare(plan: RunPlan, kept: Path, progress: Progress, *, resume: bool, only: tuple[str, ...]) -> Results:
     """Time all that is planned, and keep each measurement as soon as it is there.
 
     :param kept: the JSON file of the results.
@@ -78,7 +78,7 @@ def _chosen(only: tuple[str, ...]) -> list[type[Contestant]]:
     return [known[name] for name in known if not only or name in only]
 
 
-def _begin(plan: Plan, kept: Path, *, resume: bool) -> Results:
+def _begin(plan: RunPlan, kept: Path, *, resume: bool) -> Results:
     as_json = asdict(plan) | {"cycles": [asdict(each) for each in plan.cycles]}
     as_json["standing"] = [asdict(each) for each in plan.standing]
     if not resume:
@@ -95,7 +95,7 @@ def _begin(plan: Plan, kept: Path, *, resume: bool) -> Results:
 class _Run:
     """A run in progress."""
 
-    def __init__(self, plan: Plan, found: Results, kept: Path, progress: Progress) -> None:
+    def __init__(self, plan: RunPlan, found: Results, kept: Path, progress: Progress) -> None:
         self.plan = plan
         self.found = found
         self.kept = kept
@@ -135,10 +135,10 @@ class _Run:
         self.found.entrants.append(Entrant(contestant.name, contestant.how, version, absent))
         self.found.save(self.kept)
 
-    def _able(self, load: Load) -> list[str]:
+    def _able(self, load: HostLoad) -> list[str]:
         return [name for name, each in self.contestants.items() if load.kind in each.kinds]
 
-    def _cycles(self, load: Load) -> None:
+    def _cycles(self, load: HostLoad) -> None:
         """In every round, each makes its machines, is told so again, and removes them."""
         for number, contestant in self._turns("remove", load, self._able(load)):
             if self._time(contestant, "create", load, number):
@@ -146,7 +146,7 @@ class _Run:
                 self._time(contestant, "remove", load, number)
             self._clear(contestant)
 
-    def _standing(self, load: Load) -> None:
+    def _standing(self, load: HostLoad) -> None:
         """Each makes its machines once; then, in every round, it is told so again."""
         able = [each for each in self._able(load) if self._missing(each, "repeat", load, self.plan.rounds)]
         made = [name for name in able if self._time(self.contestants[name], "create", load, 1)]
@@ -165,7 +165,7 @@ class _Run:
             self.progress(f"{contestant.name} competes no more: {error.problem}")
             del self.contestants[contestant.name]
 
-    def _turns(self, last: Verb, load: Load, names: list[str]) -> Iterator[tuple[int, Contestant]]:
+    def _turns(self, last: Verb, load: HostLoad, names: list[str]) -> Iterator[tuple[int, Contestant]]:
         """Whose turn it is, but for those who have been given up here, and what is there already.
 
         :param last: what ends a turn.
@@ -182,13 +182,13 @@ class _Run:
             failed = any(each.problem for each in self.found.measurements[before:])
             failures[name] = failures[name] + 1 if failed else 0
 
-    def _missing(self, name: str, last: Verb, load: Load, number: int) -> bool:
+    def _missing(self, name: str, last: Verb, load: HostLoad, number: int) -> bool:
         """Whether a contestant's turn is not there yet."""
         verbs = self.contestants[name].verbs
         verb = last if last in verbs else max(verbs, key=VERBS.index)
         return not self.found.has(name, verb, load, number)
 
-    def _time(self, contestant: Contestant, verb: Verb, load: Load, number: int) -> bool:
+    def _time(self, contestant: Contestant, verb: Verb, load: HostLoad, number: int) -> bool:
         """Time one command, if there is such a one; whether it did what it should."""
         if verb not in contestant.verbs:
             return True
@@ -224,7 +224,7 @@ def prepare_host(arena: Arena, progress: Progress) -> None:
     arena.host.run(f"sh {ON_HOST}/prepare.sh", limit=600)
 
 
-def check(arena: Arena, load: Load, *, there: bool) -> None:
+def check(arena: Arena, load: HostLoad, *, there: bool) -> None:
     """Look at the host itself: is what was asked for there, or is it gone?
 
     :raises LabError: it is not.

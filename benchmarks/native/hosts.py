@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.native import keeper
-from benchmarks.native.machine import USER, Machine
+from benchmarks.native.machine import USER, NativeMachine
 from benchmarks.native.root import native_root
 from minetlab.secrets import keys
 from minetlab.util.errors import LabError
@@ -208,7 +208,7 @@ class _Keeper:
     process: "subprocess.Popen[bytes]"
     said: IO[bytes]
 
-    def boot(self, machines: Iterable[Machine]) -> None:
+    def boot(self, machines: Iterable[NativeMachine]) -> None:
         """Have it boot these machines."""
         assert self.process.stdin is not None
         line = json.dumps([machine.as_dict() for machine in machines])
@@ -263,7 +263,7 @@ def _wait_until_removed(process: "subprocess.Popen[bytes]", number: int, progres
         time.sleep(0.02)
 
 
-def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeHosts, list[Machine]]:
+def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeHosts, list[NativeMachine]]:
     """Write all that they are made of, and their network."""
     bridge = _bridge(number)
     run(["ip", "link", "add", bridge, "type", "bridge"])
@@ -277,7 +277,7 @@ def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeH
         name, address = f"native{number}-{place}", f"198.18.{number}.{place + 9}"
         own = folder / name
         host_key = keys.key_pair(own / "host_key", name)
-        machine = Machine(name, f"{address}/24", str(own), str(root), bridge)
+        machine = NativeMachine(name, f"{address}/24", str(own), str(root), bridge)
         machine.prepare(key.public, host_key.private)
         known.append(f"{address} {host_key.public}\n")
         aliases.append(f"Host {name}\n  HostName {address}\n")

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
-from benchmarks.native.machine import ENVIRONMENT, Machine
+from benchmarks.native.machine import ENVIRONMENT, NativeMachine
 
 GROUP = "minet-lab-native"
 """The control group of all native hosts."""
@@ -37,7 +37,7 @@ def control_groups() -> Path:
     return next(_mounts("cgroup2"))
 
 
-def boot(group: Path, machines: list[Machine]) -> list["subprocess.Popen[bytes]"]:
+def boot(group: Path, machines: list[NativeMachine]) -> list["subprocess.Popen[bytes]"]:
     """Start to boot machines, each in a control group of its own.
 
     :param group: the control group of them all.
@@ -96,7 +96,7 @@ def more_inotify(hosts: int) -> Iterator[None]:
             INOTIFY.write_text(f"{before}")
 
 
-def _note_end(process: "subprocess.Popen[bytes]", machine: Machine) -> None:
+def _note_end(process: "subprocess.Popen[bytes]", machine: NativeMachine) -> None:
     """Leave a file that says so when a machine ends."""
     process.wait()
     with suppress(FileNotFoundError):
@@ -138,7 +138,7 @@ def main(name: str, bridge: str, folder: str) -> None:
     processes = []
     try:
         if line := sys.stdin.readline():
-            machines = [Machine(**each) for each in json.loads(line)]
+            machines = [NativeMachine(**each) for each in json.loads(line)]
             with more_inotify(len(machines)):
                 processes = boot(control_groups() / GROUP / name, machines)
                 sys.stdin.read()

@@ -23,7 +23,7 @@ _IN_PLACE = (
 
 
 @dataclass(frozen=True)
-class Machine:
+class NativeMachine:
     """What it takes to boot a native host.
 
     :param name: of the machine, which no other on this one has.

@@ -43,7 +43,7 @@ NEW_HOME = (
 
 
 @dataclass(frozen=True)
-class Hardware:
+class HardwareVirtualization:
     """A CPU vendor's hardware virtualization (C14).
 
     :param flag: in /proc/cpuinfo.
@@ -62,13 +62,13 @@ class Hardware:
 
 
 HARDWARE = {
-    "AuthenticAMD": Hardware("svm", "kvm_amd", "AMD-V"),
-    "GenuineIntel": Hardware("vmx", "kvm_intel", "VT-x"),
+    "AuthenticAMD": HardwareVirtualization("svm", "kvm_amd", "AMD-V"),
+    "GenuineIntel": HardwareVirtualization("vmx", "kvm_intel", "VT-x"),
 }
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineUnderTest:
     """A machine under test.
 
     :param name: its alias: what its checks are called, and what ssh knows it as.
@@ -94,7 +94,7 @@ class Machine:
         Kernel.on(self.host).boot_id()
 
     @property
-    def hardware(self) -> Hardware | None:
+    def hardware(self) -> HardwareVirtualization | None:
         """Its CPU's hardware virtualization; None where the CPU does not show it."""
         cpu = Cpu.on(self.host).fields()
         known = HARDWARE.get(cpu.get("Vendor ID", ""))
@@ -128,7 +128,7 @@ class Terminal:
 
 
 @dataclass(frozen=True)
-class KvmMachine(Machine):
+class KvmMachine(MachineUnderTest):
     """A KVM host with the lab's guests on it."""
 
     lab: str
@@ -148,7 +148,7 @@ class KvmMachine(Machine):
 
 
 @dataclass(frozen=True)
-class GuestMachine(Machine):
+class GuestMachine(MachineUnderTest):
     """A guest.
 
     :param on: its host.
@@ -172,7 +172,7 @@ class GuestMachine(Machine):
 
 
 @dataclass(frozen=True)
-class ContainerHostMachine(Machine):
+class ContainerHostMachine(MachineUnderTest):
     """A container host with the lab's containers on it.
 
     :param site: the TP site that it serves; None: it serves none.
@@ -184,7 +184,7 @@ class ContainerHostMachine(Machine):
 
 
 @dataclass(frozen=True)
-class JumpHostMachine(Machine):
+class JumpHostMachine(MachineUnderTest):
     """A host through which students reach their machines.
 
     :param keys: the file of the keys that lead them, as planned.
@@ -195,7 +195,7 @@ class JumpHostMachine(Machine):
 
 
 @dataclass(frozen=True)
-class ContainerMachine(Machine):
+class ContainerMachine(MachineUnderTest):
     """A student's container.
 
     :param on: its host.

@@ -14,7 +14,7 @@ from minetlab.plan import Container
 
 # What has been measured and not yet been handed to the report.
 MEASURED: list[Series | Costs] = []
-Figure = TypeVar("Figure")
+Measured = TypeVar("Measured")
 
 
 class Measuring:
@@ -98,7 +98,7 @@ class Measuring:
             if each.tp_image == workbench.TP and (not host or self._session.host_of(each.name) == host)
         ]
 
-    def _once(self, what: str, host: str, make: Callable[[], Figure]) -> Figure:
+    def _once(self, what: str, host: str, make: Callable[[], Measured]) -> Measured:
         """What was measured at the first call; what was read then is shown by each check that asks."""
         key = (what, host)
         if key in self._made:

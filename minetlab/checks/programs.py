@@ -9,7 +9,7 @@ from time import monotonic
 
 from testinfra.host import Host
 
-from minetlab.claims.measurements import Load
+from minetlab.claims.measurements import Workload
 
 READY, END = "pret", "fin"
 """Words of ``tp/emulation/home/calcul.c``."""
@@ -37,7 +37,7 @@ class Program:
         self._await(READY, BOOT_LIMIT)
         self.boot = monotonic() - started
 
-    def measure(self, load: Load) -> float:
+    def measure(self, load: Workload) -> float:
         """Microseconds for a unit of this load.
 
         :raises AssertionError: it does not answer; says what it said last.

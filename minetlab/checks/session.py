@@ -15,7 +15,7 @@ from minetlab.checks.machines import (
     GuestMachine,
     JumpHostMachine,
     KvmMachine,
-    Machine,
+    MachineUnderTest,
     Terminal,
 )
 from minetlab.checks.site import ServedSite
@@ -103,7 +103,7 @@ class Session(DescribedLab):
         :param wanted: kind and alias of each machine, as :meth:`machine` takes them.
         """
         machines = {key: self.machine(*key) for key in sorted(set(wanted))}
-        hosts: defaultdict[str, list[Machine]] = defaultdict(list)
+        hosts: defaultdict[str, list[MachineUnderTest]] = defaultdict(list)
         others = []
         for (kind, name), machine in machines.items():
             if kind in INSIDE:
@@ -190,13 +190,13 @@ class Session(DescribedLab):
         return connect(LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step), *batches)
 
 
-def _fetch_all(machines: Iterable[Machine]) -> None:
+def _fetch_all(machines: Iterable[MachineUnderTest]) -> None:
     """Ask what is behind one connection, one after the other: the first opens it for all."""
     for machine in machines:
         _fetch(machine)
 
 
-def _is_awake(machine: Machine) -> bool:
+def _is_awake(machine: MachineUnderTest) -> bool:
     """Whether to ask a machine; what is wrong with its host is said by the checks."""
     try:
         return not getattr(machine, "off", "")
@@ -204,6 +204,6 @@ def _is_awake(machine: Machine) -> bool:
         return False
 
 
-def _fetch(machine: Machine) -> None:
+def _fetch(machine: MachineUnderTest) -> None:
     if isinstance(machine.host.backend, BatchingBackend):
         machine.host.backend.fetch()

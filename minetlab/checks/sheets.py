@@ -12,7 +12,7 @@ from minetlab.tp.tp_images import FOLDER
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TypedSheet:
     """The sheet of a TP.
 
     :param tp: the name of its folder in ``tp/``.
@@ -42,7 +42,7 @@ class Sheet:
 
 
 def not_as_the_sheet_says(
-    machine: GuestMachine | ContainerMachine, sheet: Sheet, claim: str | None = None
+    machine: GuestMachine | ContainerMachine, sheet: TypedSheet, claim: str | None = None
 ) -> Iterable[str]:
     """What a student's machine prints that is not what a sheet says, a message a command.
 

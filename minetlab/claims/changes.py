@@ -8,7 +8,9 @@ from typing import Literal
 from minetlab.lab.base import Frozen
 
 Outcome = Literal["passed", "failed", "skipped"]
-Kind = Literal["came", "went", "new failure", "recovered", "not shown now", "shown now", "checks", "version"]
+ChangeKind = Literal[
+    "came", "went", "new failure", "recovered", "not shown now", "shown now", "checks", "version"
+]
 
 
 class Check(Frozen):
@@ -66,7 +68,7 @@ class Change(Frozen):
     :param said: what, and why; one line or more.
     """
 
-    kind: Kind
+    kind: ChangeKind
     machine: str
     said: str
 
@@ -109,7 +111,7 @@ def _since(green: Run, now: Run) -> Iterator[Change]:
                 )
 
 
-def _folded(kind: Kind, checks: Iterable[Check]) -> Iterator[Change]:
+def _folded(kind: ChangeKind, checks: Iterable[Check]) -> Iterator[Change]:
     """One thing for all that has the same reason, on whatever machines, or else for a machine."""
     groups: dict[str, list[Check]] = defaultdict(list)
     for check in sorted(checks, key=lambda each: (each.machine, each.name)):

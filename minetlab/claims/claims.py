@@ -10,7 +10,7 @@ from pydantic import Field
 from minetlab.lab.base import Frozen
 
 Section = Literal["Prérequis hardware", "Noyau", "VM vs container", "VM", "CT"]
-Kind = Literal["kvm_host", "guest", "container_host", "container"]
+MachineKind = Literal["kvm_host", "guest", "container_host", "container"]
 
 
 class Claim(Frozen):
@@ -28,7 +28,7 @@ class Claim(Frozen):
     id: Annotated[str, Field(pattern=r"^C\d\d$")]
     section: Section
     slide: str
-    where: tuple[Kind, ...]
+    where: tuple[MachineKind, ...]
     observed: str
     expected: str
     not_demonstrable: str | None = None

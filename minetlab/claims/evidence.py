@@ -39,7 +39,7 @@ class Evidence(Frozen):
     observations: tuple[Observation, ...] = ()
 
 
-class Finding(Frozen):
+class ClaimEvidence(Frozen):
     """All that is known of a claim.
 
     :param evidence: by machine and check; empty: nothing was checked.
@@ -76,7 +76,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
     return max(verdicts, key=_FROM_BEST_TO_WORST.index, default=None)
 
 
-def findings(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
+def findings(evidence: Iterable[Evidence]) -> tuple[ClaimEvidence, ...]:
     """What is known of each claim of the course, in the course's order.
 
     :raises ValueError: a check names a claim that the course does not make.
@@ -91,6 +91,8 @@ def findings(evidence: Iterable[Evidence]) -> tuple[Finding, ...]:
             )
         by_claim[each.claim].append(each)
     return tuple(
-        Finding(claim=claim, evidence=tuple(sorted(by_claim[claim.id], key=lambda e: (e.machine, e.check))))
+        ClaimEvidence(
+            claim=claim, evidence=tuple(sorted(by_claim[claim.id], key=lambda e: (e.machine, e.check)))
+        )
         for claim in CLAIMS
     )

@@ -5,9 +5,9 @@ from typing import Literal, get_args
 
 from minetlab.lab.base import Frozen
 
-Load = Literal["processeur", "noyau", "memoire"]
+Workload = Literal["processeur", "noyau", "memoire"]
 """What ``tp/emulation/home/calcul.c`` measures: computing, system calls, and pages of memory."""
-LOADS: tuple[Load, ...] = get_args(Load)
+LOADS: tuple[Workload, ...] = get_args(Workload)
 Environment = Literal["native", "container", "guest", "emulated program", "emulated PC", "emulated ARM64"]
 EMULATED: tuple[Environment, ...] = ("emulated program", "emulated PC", "emulated ARM64")
 
@@ -20,12 +20,12 @@ class Sample(Frozen):
     """
 
     environment: Environment
-    load: Load
+    load: Workload
     turn: int
     microseconds: float
 
 
-class Spread(Frozen):
+class Quartiles(Frozen):
     """The median of some figures, and the quartiles below and above it."""
 
     low: float
@@ -50,16 +50,16 @@ class Series(Frozen):
         """Where it was measured, in order; natively is one of them."""
         return tuple(dict.fromkeys(sample.environment for sample in self.samples))
 
-    def time(self, environment: Environment, load: Load) -> Spread:
+    def time(self, environment: Environment, load: Workload) -> Quartiles:
         """Microseconds for a unit of the load."""
         return _spread(list(self._turns(environment, load).values()))
 
-    def ratio(self, environment: Environment, load: Load) -> Spread:
+    def ratio(self, environment: Environment, load: Workload) -> Quartiles:
         """How many times as long as natively it takes; turn by turn."""
         native, here = self._turns("native", load), self._turns(environment, load)
         return _spread([here[turn] / native[turn] for turn in here])
 
-    def _turns(self, environment: Environment, load: Load) -> dict[int, float]:
+    def _turns(self, environment: Environment, load: Workload) -> dict[int, float]:
         return {
             sample.turn: sample.microseconds
             for sample in self.samples
@@ -92,8 +92,8 @@ class Costs(Frozen):
     container: Cost
 
 
-def _spread(figures: list[float]) -> Spread:
+def _spread(figures: list[float]) -> Quartiles:
     if len(figures) == 1:
-        return Spread(low=figures[0], median=figures[0], high=figures[0])
+        return Quartiles(low=figures[0], median=figures[0], high=figures[0])
     low, _, high = quantiles(figures, n=4, method="inclusive")
-    return Spread(low=low, median=median(figures), high=high)
+    return Quartiles(low=low, median=median(figures), high=high)

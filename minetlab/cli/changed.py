@@ -5,11 +5,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from minetlab.claims.changes import Kind, Past, changes
+from minetlab.claims.changes import ChangeKind, Past, changes
 from minetlab.cli import history, verify
 from minetlab.inventory import inventory as inventories
 
-BAD: frozenset[Kind] = frozenset({"new failure", "not shown now", "went"})
+BAD: frozenset[ChangeKind] = frozenset({"new failure", "not shown now", "went"})
 WHEN = "%A %d %B, %H:%M"
 
 

@@ -8,7 +8,7 @@ from minetlab.inventory import inventory
 from minetlab.machines import reach
 from minetlab.plan import Plan
 from minetlab.ssh import remote
-from minetlab.ssh.remote import Answer, Machine
+from minetlab.ssh.remote import Answer, StudentMachine
 from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
@@ -51,7 +51,7 @@ def run(
     for problem, names in sorted(not_asked.items()):
         typer.secho(f"not asked: {named(names)}: {problem}", fg="red")
 
-    def ask(machine: Machine) -> Answer:
+    def ask(machine: StudentMachine) -> Answer:
         return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)
 
     failed = len(out_of_reach)
@@ -65,10 +65,10 @@ def run(
     return not failed
 
 
-def _machines(chosen: Plan, plan: Plan, tp: str | None) -> tuple[Machine, ...]:
+def _machines(chosen: Plan, plan: Plan, tp: str | None) -> tuple[StudentMachine, ...]:
     """Those of the students that are chosen."""
     if tp is None:
-        machines: tuple[Machine, ...] = chosen.guests
+        machines: tuple[StudentMachine, ...] = chosen.guests
     else:
         images = {each.tp_image for each in plan.containers}
         if tp not in images:

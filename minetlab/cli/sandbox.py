@@ -12,9 +12,9 @@ from rich.table import Table
 
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
 from minetlab.inventory import inventory
-from minetlab.sandbox import HostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
+from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.util.errors import LabError
 from minetlab.util.paths import state_dir
 
@@ -188,7 +188,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _row(host: HostState) -> list[str]:
+def _row(host: SandboxHostState) -> list[str]:
     spec, running = host.spec, host.pid is not None
     image = f"Debian {spec.debian} {spec.image}" if spec else "?"
     hardware = [f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?", "?"]
@@ -207,7 +207,7 @@ def _row(host: HostState) -> list[str]:
 
 def _port(name: str) -> str:
     try:
-        return str(Machine(name).connection().port)
+        return str(SandboxHost(name).connection().port)
     except LabError:  # its QEMU does not answer: whoever wants something of the host is told
         return "?"
 

@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from minetlab.lab import Record, decode, parse_record
+from minetlab.lab import Allocation, decode, parse_record
 from minetlab.util.errors import LabError
 from minetlab.util.files import alone
 
 FILE = "allocation.csv"
 
 
-def read(path: Path) -> Record:
+def read(path: Path) -> Allocation:
     """The record; an empty one where there is no file yet.
 
     :raises LabError: it cannot be read.
@@ -19,13 +19,13 @@ def read(path: Path) -> Record:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return Record(source=str(path))
+        return Allocation(source=str(path))
     except OSError as error:
         raise _cannot("read", path, error) from error
     return parse_record(decode(data, str(path)), str(path))
 
 
-def change(path: Path, changed: Callable[[Record], Record]) -> None:
+def change(path: Path, changed: Callable[[Allocation], Allocation]) -> None:
     """Put the record through a function and write what comes of it: whole, or not at all.
 
     :raises LabError: it cannot be read or written, or the function's own.

@@ -1,6 +1,6 @@
 """What a lab is: typed, validated, frozen. No I/O; every later step works from these objects only."""
 
-from minetlab.lab.allocation import Placement, Record, parse_record
+from minetlab.lab.allocation import Allocation, Placement, parse_record
 from minetlab.lab.lab import ContainerHost, KvmHost, Lab
 from minetlab.lab.roster import parse_roster
 from minetlab.lab.settings import (
@@ -9,32 +9,32 @@ from minetlab.lab.settings import (
     ContainerLimits,
     DebianImage,
     GuestImage,
+    GuestNetwork,
     GuestSize,
     KvmHostSettings,
     LabSettings,
     NatNetwork,
-    Network,
     UrlImage,
 )
 from minetlab.lab.student import Student
 from minetlab.lab.table import decode
 
 __all__ = [
+    "Allocation",
     "BridgedNetwork",
     "ContainerHost",
     "ContainerHostSettings",
     "ContainerLimits",
     "DebianImage",
     "GuestImage",
+    "GuestNetwork",
     "GuestSize",
     "KvmHost",
     "KvmHostSettings",
     "Lab",
     "LabSettings",
     "NatNetwork",
-    "Network",
     "Placement",
-    "Record",
     "Student",
     "UrlImage",
     "decode",

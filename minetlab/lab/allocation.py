@@ -27,7 +27,7 @@ class Placement(Frozen):
     place: IPv4Address | int
 
 
-class Record(Frozen):
+class Allocation(Frozen):
     """All that has been given; of a machine that is there for several hosts, the newest comes last.
 
     :param source: the file's name, for messages.
@@ -48,7 +48,7 @@ class Record(Frozen):
 
 # A deploy reads the same file once for each of its hosts.
 @lru_cache(maxsize=4)
-def parse_record(text: str, source: str) -> Record:
+def parse_record(text: str, source: str) -> Allocation:
     """Read the record.
 
     :param source: the file's name, for messages.
@@ -71,10 +71,10 @@ def parse_record(text: str, source: str) -> Record:
             placements.append(placement)
     if problems:
         raise refusal(source, problems, _next_step(source))
-    return Record(placements=tuple(placements), source=source)
+    return Allocation(placements=tuple(placements), source=source)
 
 
-def collision(record: Record, first: str, second: str) -> LabError:
+def collision(record: Allocation, first: str, second: str) -> LabError:
     """What to say where two machines were given the same, as when two branches of the record were merged."""
     return LabError(
         f"{record.source} gives the same place to {first} and {second}", next_step=_next_step(record.source)

@@ -1,6 +1,6 @@
 """The lab: who takes part, on which hosts, with which settings."""
 
-from minetlab.lab.allocation import Record
+from minetlab.lab.allocation import Allocation
 from minetlab.lab.base import Frozen
 from minetlab.lab.settings import ContainerHostSettings, KvmHostSettings
 from minetlab.lab.student import Student
@@ -50,7 +50,7 @@ class Lab(Frozen):
     kvm_hosts: tuple[KvmHost, ...]
     container_hosts: tuple[ContainerHost, ...]
     require_kvm: bool = False
-    record: Record = Record()
+    record: Allocation = Allocation()
 
     @property
     def site_hosts(self) -> tuple[ContainerHost, ...]:

@@ -84,7 +84,7 @@ class BridgedNetwork(_GuestSubnet):
     )
 
 
-Network = Annotated[NatNetwork | BridgedNetwork, Field(discriminator="mode")]
+GuestNetwork = Annotated[NatNetwork | BridgedNetwork, Field(discriminator="mode")]
 
 
 class GuestSize(Frozen):
@@ -133,7 +133,7 @@ class KvmHostSettings(Frozen):
     :param boots_at_once: how many guests boot at once; None: as many as the host can carry.
     """
 
-    guest_network: Network = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
+    guest_network: GuestNetwork = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
     guest: GuestSize = GuestSize()
     guest_image: GuestImage = DebianImage()
     guest_tps: tuple[Slug, ...] = ()

@@ -17,7 +17,7 @@ from typing import IO, cast
 
 from minetlab.plan import Container
 from minetlab.ssh import remote
-from minetlab.ssh.remote import Machine
+from minetlab.ssh.remote import StudentMachine
 from minetlab.ssh.ssh_config import ssh_command
 from minetlab.tp.tp_images import HOME
 from minetlab.util.files import refused
@@ -61,7 +61,7 @@ class Collected:
     problems: tuple[str, ...]
 
 
-def collect(login: str, machines: Sequence[Machine], errand: Errand) -> Collected:
+def collect(login: str, machines: Sequence[StudentMachine], errand: Errand) -> Collected:
     """Write ``<login>.tar.gz``, mode 0600, in one step; ``<login>.partial.tar.gz`` where not all of it came.
 
     An archive of an earlier time that is whole is never replaced by one that is not.
@@ -90,7 +90,7 @@ def collect(login: str, machines: Sequence[Machine], errand: Errand) -> Collecte
 
 
 def _fill(
-    archive: tarfile.TarFile, machines: Sequence[Machine], errand: Errand
+    archive: tarfile.TarFile, machines: Sequence[StudentMachine], errand: Errand
 ) -> tuple[tuple[str, ...], int]:
     """Put in what the machines send; what did not come, and how many entries did."""
     problems: list[str] = []
@@ -107,7 +107,7 @@ def _fill(
     return tuple(problems), entries
 
 
-def line_of(machine: Machine) -> str:
+def line_of(machine: StudentMachine) -> str:
     """The line by which a machine sends its student's home directory.
 
     Sockets are left out by tar(1) itself; of other file systems that are mounted there, the content is.
@@ -127,12 +127,12 @@ def line_of(machine: Machine) -> str:
     return shlex.join(tar if isinstance(machine, Container) else ["sudo", "-n", *tar])
 
 
-def _folder_of(machine: Machine) -> str:
+def _folder_of(machine: StudentMachine) -> str:
     """What a machine's files are below in the archive."""
     return machine.tp_image if isinstance(machine, Container) else "guest"
 
 
-def _fetch(machine: Machine, sent: IO[bytes], errand: Errand) -> Iterator[str]:
+def _fetch(machine: StudentMachine, sent: IO[bytes], errand: Errand) -> Iterator[str]:
     """Have a machine send; yields why it did not, or not all."""
     limits = errand.limits
     with (

@@ -7,11 +7,11 @@ from minetlab.machines import status
 from minetlab.plan import Guest
 from minetlab.resources.guests_run import start, why
 from minetlab.ssh import remote
-from minetlab.ssh.remote import Machine
+from minetlab.ssh.remote import StudentMachine
 from minetlab.ssh.ssh_config import DescribedLab, alias_of
 
 
-def out_of_reach(described: DescribedLab, machines: Collection[Machine]) -> dict[str, str]:
+def out_of_reach(described: DescribedLab, machines: Collection[StudentMachine]) -> dict[str, str]:
     """Those of these machines whose host does not answer, or that are off on purpose: by name, with why."""
     silent = remote.silent_hosts(described.ssh_config, machines)
     problems = {

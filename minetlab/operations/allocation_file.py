@@ -11,7 +11,7 @@ from pyinfra.api.state import State
 from pyinfra.context import host
 
 from minetlab.inventory import allocation_file
-from minetlab.lab import Lab, Record
+from minetlab.lab import Allocation, Lab
 from minetlab.operations.commands import Commands, fail, failure
 from minetlab.plan import Plan
 from minetlab.plan.recording import unchanged, with_plan, without_gone
@@ -31,7 +31,7 @@ def forgotten(lab: Lab, plan: Plan) -> Commands:
     yield from _change(lab, partial(without_gone, lab=lab, plan=plan, host=host.name))
 
 
-def _change(lab: Lab, changed: Callable[[Record], Record]) -> Commands:
+def _change(lab: Lab, changed: Callable[[Allocation], Allocation]) -> Commands:
     path = Path(lab.record.source)
     try:
         there = allocation_file.read(path)
@@ -45,7 +45,7 @@ def _change(lab: Lab, changed: Callable[[Record], Record]) -> Commands:
         yield FunctionCommand(_write, (path, changed), {})
 
 
-def _write(state: State, host: Host, path: Path, changed: Callable[[Record], Record]) -> bool:
+def _write(state: State, host: Host, path: Path, changed: Callable[[Allocation], Allocation]) -> bool:
     try:
         allocation_file.change(path, changed)
     except LabError as error:

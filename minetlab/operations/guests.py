@@ -11,7 +11,7 @@ from pyinfra.context import host, state
 
 from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
-from minetlab.lab import KvmHostSettings, Network
+from minetlab.lab import GuestNetwork, KvmHostSettings
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands, announces, attempt, failure, none_failed
 from minetlab.operations.guest_waits import obstacle_to_readiness, start_in_turn, wait_until_off
@@ -81,7 +81,7 @@ def running(
 
 
 @operation()
-def seeds(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
+def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Commands:
     """Write the seeds of these guests anew, with the keys of now, for the day when they get new disks.
 
     One that runs is left alone: it has read its seed.

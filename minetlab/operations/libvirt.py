@@ -10,7 +10,7 @@ from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
-from minetlab.lab import Network
+from minetlab.lab import GuestNetwork
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands, announces, failure
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
@@ -56,7 +56,7 @@ def pool(lab: str) -> Commands:
 
 
 @operation()
-def network(lab: str, network: Network, guests: tuple[Guest, ...]) -> Commands:
+def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Commands:
     """Have the lab's network, with a reservation for each of these guests.
 
     Reservations change while it is up. Anything else needs it to go down for a moment: where guests run, a

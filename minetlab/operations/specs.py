@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid5
 
-from minetlab.lab import GuestSize, Lab, Network
+from minetlab.lab import GuestNetwork, GuestSize, Lab
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.resources import jump, site
@@ -26,7 +26,7 @@ def pool_xml(lab: str) -> str:
     )
 
 
-def network_spec(lab: str, network: Network, guests: Iterable[Guest]) -> NetworkSpec:
+def network_spec(lab: str, network: GuestNetwork, guests: Iterable[Guest]) -> NetworkSpec:
     """The lab's network on one host, with a reservation for each of its guests."""
     reservations = [Reservation(guest.mac, guest.hostname, str(guest.address.ip)) for guest in guests]
     values = {
@@ -41,7 +41,7 @@ def network_spec(lab: str, network: Network, guests: Iterable[Guest]) -> Network
 
 
 def guest_spec(
-    lab: str, guest: Guest, *, size: GuestSize, network: Network, base: str, feature: str | None
+    lab: str, guest: Guest, *, size: GuestSize, network: GuestNetwork, base: str, feature: str | None
 ) -> GuestSpec:
     """One guest's domain and volumes.
 
@@ -74,7 +74,7 @@ def guest_spec(
     )
 
 
-def seed(lab: str, guest: Guest, network: Network) -> Seed:
+def seed(lab: str, guest: Guest, network: GuestNetwork) -> Seed:
     """What is made of the guest: accounts, host name, address; said to cloud-init, and in plain files.
 
     The instance's ID follows the content, as guests do nothing about a seed of an instance they know.
@@ -84,12 +84,12 @@ def seed(lab: str, guest: Guest, network: Network) -> Seed:
     return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
 
 
-def seed_volume(lab: str, guest: Guest, network: Network) -> str:
+def seed_volume(lab: str, guest: Guest, network: GuestNetwork) -> str:
     """The volume of a guest's seed, named after its content."""
     return seed_named(guest.name, _seed_identity(lab, guest, network))
 
 
-def _seed_identity(lab: str, guest: Guest, network: Network) -> str:
+def _seed_identity(lab: str, guest: Guest, network: GuestNetwork) -> str:
     """A hash of what a guest is to be restarted for, and its seed to be applied again.
 
     Of a generated key, only that it is one: docs/decisions/keys-are-replaced-in-running-guests.md.
@@ -97,7 +97,7 @@ def _seed_identity(lab: str, guest: Guest, network: Network) -> str:
     return Seed(_seed_files(lab, guest, network, (guest.student.ssh_key or "generated",))).digest
 
 
-def _seed_files(lab: str, guest: Guest, network: Network, student_keys: Iterable[str]) -> dict[str, str]:
+def _seed_files(lab: str, guest: Guest, network: GuestNetwork, student_keys: Iterable[str]) -> dict[str, str]:
     lab_key = keys.lab_key(lab).public
     student = guest.student
     values: dict[str, Any] = {

@@ -20,7 +20,7 @@ NAMESPACE = UUID("6b1f0f4e-2f2c-4a6e-9a52-6d1f4f1d7c11")
 # QEMU's and libvirt's own prefix, from the locally administered range.
 MAC_PREFIX = (0x52, 0x54, 0x00)
 
-Host = TypeVar("Host", KvmHost, ContainerHost)
+AnyHost = TypeVar("AnyHost", KvmHost, ContainerHost)
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ def _given(lab: Lab, hosts: Sequence[KvmHost | ContainerHost], kind: type) -> Ma
 
 
 def _hosts(
-    lab: Lab, group: str, hosts: Sequence[Host], given: Mapping[str, Placement], problems: list[LabError]
-) -> list[tuple[Student, Host]]:
+    lab: Lab, group: str, hosts: Sequence[AnyHost], given: Mapping[str, Placement], problems: list[LabError]
+) -> list[tuple[Student, AnyHost]]:
     """The host of each student that there is room for."""
     if not hosts:
         return []

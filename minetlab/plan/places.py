@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from minetlab.lab import Record
+from minetlab.lab import Allocation
 from minetlab.lab.allocation import collision
 from minetlab.plan.spread import hash_of
 from minetlab.util.errors import LabError
 
-Place = tuple[str, int]
+HostPlace = tuple[str, int]
 """A host, and an address or a port there."""
 
 
@@ -56,8 +56,8 @@ class Settled:
 
 def settle(
     wishes: Sequence[Wish],
-    record: Record,
-    recorded: Mapping[str, Place],
+    record: Allocation,
+    recorded: Mapping[str, HostPlace],
     unique: Callable[[str, int], Hashable],
 ) -> Settled:
     """Give every machine a place that is its own.
@@ -94,7 +94,7 @@ def settle(
     return Settled(places, short, Counter(host for host, _ in held.values()))
 
 
-def shortage(settled: Settled, host: str, what: str, setting: str, record: Record) -> Iterator[LabError]:
+def shortage(settled: Settled, host: str, what: str, setting: str, record: Allocation) -> Iterator[LabError]:
     """What to say where a host has fewer places than machines.
 
     :param what: the places, with their number.
@@ -111,7 +111,7 @@ def shortage(settled: Settled, host: str, what: str, setting: str, record: Recor
 
 
 def _once(
-    places: Mapping[str, Place], record: Record, unique: Callable[[str, int], Hashable]
+    places: Mapping[str, HostPlace], record: Allocation, unique: Callable[[str, int], Hashable]
 ) -> set[Hashable]:
     """What is taken."""
     owners: dict[Hashable, str] = {}

@@ -2,7 +2,7 @@
 
 from operator import attrgetter
 
-from minetlab.lab import Lab, Placement, Record
+from minetlab.lab import Allocation, Lab, Placement
 from minetlab.plan.allocation import Plan, is_of
 from minetlab.util.errors import LabError
 
@@ -20,7 +20,7 @@ def placements(plan: Plan) -> tuple[Placement, ...]:
     return (*guests, *containers)
 
 
-def with_plan(record: Record, lab: Lab, plan: Plan) -> Record:
+def with_plan(record: Allocation, lab: Lab, plan: Plan) -> Allocation:
     """The record with all that the plan gives.
 
     Lines stay of machines that are not in the plan, as these may well stand, and of hosts that are not in
@@ -40,7 +40,7 @@ def with_plan(record: Record, lab: Lab, plan: Plan) -> Record:
     return record.model_copy(update={"placements": tuple(both)})
 
 
-def without_gone(record: Record, lab: Lab, plan: Plan, host: str) -> Record:
+def without_gone(record: Allocation, lab: Lab, plan: Plan, host: str) -> Allocation:
     """The record without the lab's machines on a host that the plan does not have there."""
     given = set(placements(plan))
     return record.model_copy(
@@ -54,7 +54,7 @@ def without_gone(record: Record, lab: Lab, plan: Plan, host: str) -> Record:
     )
 
 
-def without_student(record: Record, lab: Lab, login: str) -> Record:
+def without_student(record: Allocation, lab: Lab, login: str) -> Allocation:
     """The record without what a student of this lab has on the hosts of this inventory."""
     hosts = {host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}
     return record.model_copy(
@@ -68,7 +68,7 @@ def without_student(record: Record, lab: Lab, login: str) -> Record:
     )
 
 
-def unchanged(there: Record, before: Record, after: Record) -> Record:
+def unchanged(there: Allocation, before: Allocation, after: Allocation) -> Allocation:
     """The record to write, if the one that is there is still the one that was planned with.
 
     :raises LabError: it is not, as another run has written it meanwhile.

@@ -8,8 +8,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Load, Series, Spread
-from minetlab.report.page import Figure, Table
+from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Quartiles, Series, Workload
+from minetlab.report.page import MeasuredTable, Plot
 
 ENVIRONMENTS: Mapping[Environment, str] = {
     "native": "sans rien (natif)",
@@ -20,7 +20,7 @@ ENVIRONMENTS: Mapping[Environment, str] = {
     "emulated ARM64": "machine ARM64 émulée (TCG)",
 }
 EMULATED_GUEST = "VM (TCG : l'hôte n'a pas de virtualisation matérielle)"
-WORK: Mapping[Load, str] = {
+WORK: Mapping[Workload, str] = {
     "processeur": "processeur (nombres premiers)",
     "noyau": "noyau (appels système)",
     "memoire": "mémoire (nouvelles pages)",
@@ -38,7 +38,7 @@ MIB = 2**20
 
 
 @rc_context(STYLE)
-def ratios(series: Series) -> Figure:
+def ratios(series: Series) -> Plot:
     """How many times as long as natively each load takes in each environment; on a logarithmic axis."""
     environments = [name for name in series.environments if name != "native"]
     canvas = Canvas(figsize=(9, 1.3 + 0.75 * len(environments)), layout="constrained")
@@ -71,14 +71,14 @@ def ratios(series: Series) -> Figure:
         + "."
         for name in environments
     )
-    return Figure(
+    return Plot(
         f"Le même travail sur {series.host} : combien de fois plus long que nativement", said, svg(canvas)
     )
 
 
-def times(series: Series) -> Table:
+def times(series: Series) -> MeasuredTable:
     """The times behind it."""
-    return Table(
+    return MeasuredTable(
         f"Le même travail sur {series.host} : µs par unité (médiane et quartiles), multiple du natif",
         ("où", *(WORK[load] for load in LOADS)),
         tuple(
@@ -95,7 +95,7 @@ def times(series: Series) -> Table:
 
 
 @rc_context(STYLE)
-def comparison(costs: Costs) -> Figure:
+def comparison(costs: Costs) -> Plot:
     """A guest and a container side by side, each cost on an axis of its own."""
     canvas = Canvas(figsize=(9, 2.6), layout="constrained")
     panels = canvas.subplots(1, 3)
@@ -104,12 +104,12 @@ def comparison(costs: Costs) -> Figure:
     _panel(panels[1], "mémoire de l'hôte (Mio)", [each.memory / MIB for each in both])
     _panel(panels[2], "disque pour soi seul (Mio)", [each.disk / MIB for each in both])
     said = " ".join(f"{each.machine} : {', '.join(_row(each)[1:])}." for each in both)
-    return Figure("Ce que coûtent une VM et un container", said, svg(canvas))
+    return Plot("Ce que coûtent une VM et un container", said, svg(canvas))
 
 
-def table(costs: Costs) -> Table:
+def table(costs: Costs) -> MeasuredTable:
     """The same in figures."""
-    return Table(
+    return MeasuredTable(
         "Ce que coûtent une VM et un container",
         (
             "machine",
@@ -122,10 +122,10 @@ def table(costs: Costs) -> Table:
     )
 
 
-def figures(measured: Iterable[Series | Costs]) -> tuple[list[Figure], list[Table]]:
+def figures(measured: Iterable[Series | Costs]) -> tuple[list[Plot], list[MeasuredTable]]:
     """All plots and tables of what was measured."""
-    plots: list[Figure] = []
-    tables: list[Table] = []
+    plots: list[Plot] = []
+    tables: list[MeasuredTable] = []
     for each in measured:
         if isinstance(each, Series):
             plots.append(ratios(each))
@@ -156,11 +156,11 @@ def _name(series: Series, environment: Environment) -> str:
     return EMULATED_GUEST if environment == "guest" and series.emulated_guest else ENVIRONMENTS[environment]
 
 
-def _ratio(spread: Spread) -> str:
+def _ratio(spread: Quartiles) -> str:
     return f"× {_number(spread.median)}"
 
 
-def _spread(spread: Spread) -> str:
+def _spread(spread: Quartiles) -> str:
     return f"{_number(spread.median)} ({_number(spread.low)} … {_number(spread.high)})"
 
 

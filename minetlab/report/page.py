@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from minetlab.claims.claims import Claim
-from minetlab.claims.evidence import Evidence, Finding, Verdict, by_machine, findings, worst
+from minetlab.claims.evidence import ClaimEvidence, Evidence, Verdict, by_machine, findings, worst
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.picture import svg
@@ -33,7 +33,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Plot:
     """A plot.
 
     :param svg: a whole SVG document.
@@ -51,7 +51,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Table:
+class MeasuredTable:
     """Figures that were measured; the first column names the rows."""
 
     title: str
@@ -109,8 +109,8 @@ def page(
     about: About,
     evidence: Sequence[Evidence],
     topology: Topology,
-    figures: Sequence[Figure] = (),
-    tables: Sequence[Table] = (),
+    figures: Sequence[Plot] = (),
+    tables: Sequence[MeasuredTable] = (),
 ) -> str:
     """The report's page.
 
@@ -137,7 +137,7 @@ def page(
     )
 
 
-def _chapter(finding: Finding, hosts: Sequence[PlacedHost]) -> Chapter:
+def _chapter(finding: ClaimEvidence, hosts: Sequence[PlacedHost]) -> Chapter:
     proofs = [_proofs(finding, machine) for machine in finding.machines]
     order = list(words.WORDS.values())
     proofs.sort(key=lambda each: order.index(each.word))
@@ -152,19 +152,19 @@ def _chapter(finding: Finding, hosts: Sequence[PlacedHost]) -> Chapter:
     )
 
 
-def _proofs(finding: Finding, machine: str) -> Proofs:
+def _proofs(finding: ClaimEvidence, machine: str) -> Proofs:
     evidence = [each for each in finding.evidence if each.machine == machine]
     evidence.sort(key=lambda each: list(words.WORDS).index(each.verdict))
     return Proofs(machine, words.WORDS[finding.of(machine) or "not checked"], tuple(evidence))
 
 
-def _cell(finding: Finding, host: PlacedHost) -> Cell:
+def _cell(finding: ClaimEvidence, host: PlacedHost) -> Cell:
     verdicts = [verdict for name in _names(host) if (verdict := finding.of(name))]
     found = worst(verdicts)
     return Cell(words.WORDS[found] if found else None, verdicts.count("demonstrated"), len(verdicts))
 
 
-def _matrix(host: PlacedHost, found: Sequence[Finding]) -> Matrix:
+def _matrix(host: PlacedHost, found: Sequence[ClaimEvidence]) -> Matrix:
     names = _names(host)
     looked_at = [finding for finding in found if any(map(finding.of, names))]
     rows = [(name, [_shown(finding.of(name)) for finding in looked_at]) for name in names]

@@ -19,7 +19,7 @@ SANS, MONO = 0.56, 0.62
 
 
 @dataclass(frozen=True)
-class Card:
+class MachineBox:
     """A machine's box, by its upper left corner.
 
     :param title: everything about it, uncut; ``lines``: what fits.
@@ -35,11 +35,11 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Row:
+class BoxRow:
     """Machines side by side, and the line that they hang on."""
 
     line: float
-    cards: tuple[Card, ...]
+    cards: tuple[MachineBox, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Bar:
 
     label: str
     y: float
-    rows: tuple[Row, ...]
+    rows: tuple[BoxRow, ...]
 
     @property
     def bottom(self) -> float:
@@ -149,7 +149,7 @@ def _bar(
     for first in range(0, len(network.machines), columns):
         line = y + BAR + (first // columns) * (DROP + CARD + GAP)
         rows.append(
-            Row(
+            BoxRow(
                 line,
                 tuple(
                     _card(machine, (left + place * (card_width + GAP), line + DROP), card_width, verdicts)
@@ -164,7 +164,7 @@ def _bar(
 
 def _card(
     machine: PlacedMachine, corner: tuple[float, float], width: float, verdicts: Mapping[str, Verdict]
-) -> Card:
+) -> MachineBox:
     word = _word(verdicts, machine.name)
     where = f"{machine.tp_image} · {machine.where}" if machine.tp_image else f"VM · {machine.where}"
     title = f"{machine.name} · {machine.student} · {where}{f' · {word.said}' if word else ''}"
@@ -174,7 +174,7 @@ def _card(
         _cut(machine.name, room / (SMALLER * MONO)),
         _cut(where, room / (SMALLER * SANS)),
     )
-    return Card(machine, *corner, width, title, lines, word)
+    return MachineBox(machine, *corner, width, title, lines, word)
 
 
 def _word(verdicts: Mapping[str, Verdict], machine: str) -> Word | None:

@@ -29,7 +29,7 @@ class Reservation:
 
 
 @dataclass(frozen=True)
-class Network:
+class ObservedNetwork:
     """A libvirt network."""
 
     name: str
@@ -99,7 +99,7 @@ class LibvirtObserved:
     disk: int = 0
     owner: str | None = None
     files: tuple[str, ...] = ()
-    networks: Mapping[str, Network] = field(default_factory=dict)
+    networks: Mapping[str, ObservedNetwork] = field(default_factory=dict)
     pools: Mapping[str, Pool] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     domains: Mapping[str, Domain] = field(default_factory=dict)
@@ -176,9 +176,9 @@ def _label(element: ET.Element) -> Label | None:
     return None if found is None else Label(found.get("lab", ""), found.get("spec", ""))
 
 
-def _network(element: ET.Element, sections: Sections) -> Network:
+def _network(element: ET.Element, sections: Sections) -> ObservedNetwork:
     uuid = element.findtext("uuid", "")
-    return Network(
+    return ObservedNetwork(
         name=element.findtext("name", ""),
         label=_label(element),
         active=uuid in sections.get("networks-active", []),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from minetlab.resources.libvirt import Network, Reservation
+from minetlab.resources.libvirt import ObservedNetwork, Reservation
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class NetworkChanges:
         return self == NetworkChanges()
 
 
-def compare(lab: str, spec: NetworkSpec, observed: Network | None, *, used: bool) -> NetworkChanges:
+def compare(lab: str, spec: NetworkSpec, observed: ObservedNetwork | None, *, used: bool) -> NetworkChanges:
     """Compare the lab's network, desired and observed.
 
     :param used: whether anybody would notice if it went down for a moment. Otherwise it is defined anew for

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from minetlab.sandbox import replace
 from minetlab.sandbox.lifecycle import connect, remove, start, stop
-from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
+from minetlab.sandbox.machine import Connection, SandboxHost, sandbox_dir
 from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec, spec_of
 from minetlab.util.errors import LabError
 
 __all__ = [
     "Connection",
-    "HostState",
+    "SandboxHostState",
     "SandboxSpec",
     "connection",
     "forward",
@@ -30,7 +30,7 @@ CONNECT_LIMIT = 60
 
 
 @dataclass(frozen=True)
-class HostState:
+class SandboxHostState:
     """A sandbox host as it is now.
 
     :param spec: what it was made as; None if that was interrupted.
@@ -50,10 +50,10 @@ class HostState:
     disk_bytes: int
 
 
-def list_hosts() -> list[HostState]:
+def list_hosts() -> list[SandboxHostState]:
     """All sandbox hosts of this state folder, by name."""
     names = {path.name for path in sandbox_dir().glob("[!.]*") if path.is_dir()} | replace.awaited()
-    return [_state(Machine(name)) for name in sorted(names)]
+    return [_state(SandboxHost(name)) for name in sorted(names)]
 
 
 def connection(name: str) -> Connection:
@@ -69,7 +69,7 @@ def forward(name: str, port: int) -> int:
 
     :raises LabError: it does not run, or its QEMU will not.
     """
-    return Machine(name).forward(port)
+    return SandboxHost(name).forward(port)
 
 
 def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
@@ -94,12 +94,12 @@ def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
     return [*words, *(command or [])]
 
 
-def _state(machine: Machine) -> HostState:
+def _state(machine: SandboxHost) -> SandboxHostState:
     try:
         record = machine.record
     except LabError:  # whoever wants something of the host is told
         record = None
-    return HostState(
+    return SandboxHostState(
         name=machine.name,
         spec=record.spec if record else None,
         accelerator=record.accelerator.name if record else None,

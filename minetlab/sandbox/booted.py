@@ -15,7 +15,7 @@ from minetlab.sandbox import resume
 from minetlab.sandbox.disk import make_overlay, recorded_sha256
 from minetlab.sandbox.in_use import in_use
 from minetlab.sandbox.launch import launch, wait_for_ssh
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import SavedMemory
@@ -86,7 +86,7 @@ def _folder(platform: Platform) -> Path:
 def _make(booted: BootedImage, platform: Platform, progress: Progress) -> None:
     accelerator = platform.accelerator
     scratch = booted.folder.with_name(f".{booted.folder.name}.partial")
-    template = Machine(TEMPLATE, scratch)
+    template = SandboxHost(TEMPLATE, scratch)
     template.kill()  # that of a run that was killed
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
@@ -120,6 +120,6 @@ def _make(booted: BootedImage, platform: Platform, progress: Progress) -> None:
         progress(f"saved what has booted, for every host to come ({heartbeat.elapsed:.0f} s)")
 
 
-def _discard(template: Machine) -> None:
+def _discard(template: SandboxHost) -> None:
     template.kill()
     shutil.rmtree(template.folder, ignore_errors=True)

@@ -22,7 +22,7 @@ from minetlab.sandbox import replace, resume, trial
 from minetlab.sandbox.disk import broken_image
 from minetlab.sandbox.identity import IDENTITY
 from minetlab.sandbox.lifecycle import platform_of, settle, start
-from minetlab.sandbox.machine import RECORD, Machine, Record, read_record
+from minetlab.sandbox.machine import RECORD, HostRecord, SandboxHost, read_record
 from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
@@ -39,7 +39,7 @@ COPY_LIMIT = 3600.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
-class Manifest(BaseModel):
+class CheckpointManifest(BaseModel):
     """What a checkpoint is of; written last, so that one that has it is whole.
 
     :param made_of: a hash of all that the lab was made of; empty if nobody has said.
@@ -84,10 +84,10 @@ class Checkpoint:
         return self.folder.name
 
     @property
-    def manifest(self) -> Manifest | None:
+    def manifest(self) -> CheckpointManifest | None:
         """What it is of; None if there is none, or if it is not whole."""
         try:
-            return Manifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+            return CheckpointManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
 
@@ -133,7 +133,7 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
         partial.mkdir(mode=0o700, parents=True)
         try:
             disks = _save_all(saved, partial, progress_of)
-            manifest = Manifest(
+            manifest = CheckpointManifest(
                 saved=datetime.now(UTC),
                 made_of=made_of,
                 disks=disks,
@@ -199,7 +199,7 @@ def obstacle(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: Progress
     if manifest.disks.keys() != hosts:
         return f"it is of {', '.join(sorted(manifest.disks))}, and the lab has {', '.join(sorted(hosts))}"
     for name, disk_checksum in manifest.disks.items():
-        saved = Machine(name, checkpoint.folder / name)
+        saved = SandboxHost(name, checkpoint.folder / name)
         identity = manifest.identities.get(name)
         if identity and identity != _identity(saved.folder):
             return f"{name}: its record or its keys are damaged"
@@ -208,7 +208,7 @@ def obstacle(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: Progress
     return None
 
 
-def _obstacle_to(saved: Machine, disk_checksum: str, progress: Progress) -> str | None:
+def _obstacle_to(saved: SandboxHost, disk_checksum: str, progress: Progress) -> str | None:
     try:
         record = read_record(saved.folder)
     except (OSError, ValueError) as error:
@@ -233,7 +233,7 @@ def _identity(folder: Path) -> str:
     return sha256(b"".join(sha256(content).digest() for content in contents)).hexdigest()
 
 
-def _record_to_save(machine: Machine) -> Record:
+def _record_to_save(machine: SandboxHost) -> HostRecord:
     record = machine.record
     if record is None or (machine.pid is None and not suspended(machine).exists):
         raise LabError(
@@ -243,7 +243,9 @@ def _record_to_save(machine: Machine) -> Record:
     return record
 
 
-def _save_all(hosts: list[tuple[Machine, Record]], folder: Path, progress_of: ProgressOf) -> dict[str, str]:
+def _save_all(
+    hosts: list[tuple[SandboxHost, HostRecord]], folder: Path, progress_of: ProgressOf
+) -> dict[str, str]:
     """Save each host into a folder of its own; returns the checksums of the disks."""
     toolbox = ensure_toolbox(progress_of(hosts[0][0].name))
     running = [(machine, record) for machine, record in hosts if machine.pid is not None]
@@ -267,8 +269,8 @@ def _save_all(hosts: list[tuple[Machine, Record]], folder: Path, progress_of: Pr
     return {machine.name: checksum(folder / machine.name / DISK, toolbox) for machine, _ in hosts}
 
 
-def _save(machine: Machine, record: Record, folder: Path, toolbox: Toolbox) -> None:
-    saved = Machine(machine.name, folder)
+def _save(machine: SandboxHost, record: HostRecord, folder: Path, toolbox: Toolbox) -> None:
+    saved = SandboxHost(machine.name, folder)
     folder.mkdir(mode=0o700)
     if machine.pid is None:
         _copy(suspended(machine).folder, suspended(saved).folder)
@@ -278,7 +280,7 @@ def _save(machine: Machine, record: Record, folder: Path, toolbox: Toolbox) -> N
         _copy(machine.folder / name, folder / name)
 
 
-def _platform(record: Record, toolbox: Toolbox) -> Platform:
+def _platform(record: HostRecord, toolbox: Toolbox) -> Platform:
     """What a host runs on that runs."""
     return Platform(record.spec, (), record.image, record.accelerator, toolbox)
 
@@ -299,24 +301,26 @@ def _copy(source: Path, target: Path) -> None:
     )
 
 
-def _start(machine: Machine, progress: Progress) -> None:
+def _start(machine: SandboxHost, progress: Progress) -> None:
     record = machine.record
     assert record is not None  # noqa: S101 (it was just put there)
     start(machine.name, record.spec, progress)
 
 
 @contextmanager
-def _locked(hosts: Iterable[str], progress_of: ProgressOf) -> Iterator[list[Machine]]:
+def _locked(hosts: Iterable[str], progress_of: ProgressOf) -> Iterator[list[SandboxHost]]:
     """These hosts, in a context in which no other run starts, stops or removes them."""
     with ExitStack() as stack:
-        machines = [Machine(name) for name in sorted(hosts)]  # sorted: two runs cannot wait for each other
+        machines = [
+            SandboxHost(name) for name in sorted(hosts)
+        ]  # sorted: two runs cannot wait for each other
         for machine in machines:
             stack.enter_context(machine.locked(progress_of(machine.name)))
             settle(machine, progress_of(machine.name))
         yield machines
 
 
-def _require_room(folder: Path, machines: Iterable[Machine], more: int = 0) -> None:
+def _require_room(folder: Path, machines: Iterable[SandboxHost], more: int = 0) -> None:
     needed = more / 2**30
     for machine in machines:
         memory = suspended(machine).size if machine.pid is None else machine.resident_gib * 2**30

@@ -12,7 +12,7 @@ from pyinfra.connectors.sshuserclient.client import get_host_keys
 
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.sandbox import Connection, spec_of, start
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
 from minetlab.sandbox.ssh_tuning import tune_every_connection
 from minetlab.util.errors import LabError
@@ -61,7 +61,7 @@ class SandboxConnector(SSHConnector):
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Name the host; nothing is booted before pyinfra connects to it."""
         try:
-            Machine(name or "")
+            SandboxHost(name or "")
         except LabError as error:
             raise InventoryError(str(error)) from error
         yield f"@sandbox/{name}", {}, ["@sandbox"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minetlab.images.cache import checksum_file, is_intact
 from minetlab.images.toolbox import Toolbox
-from minetlab.sandbox.machine import Record
+from minetlab.sandbox.machine import HostRecord
 from minetlab.util.process import run
 
 
@@ -20,7 +20,7 @@ def make_overlay(toolbox: Toolbox, disk: Path, backing: Path) -> None:
     disk.chmod(0o600)
 
 
-def broken_image(record: Record) -> Path | None:
+def broken_image(record: HostRecord) -> Path | None:
     """The first of the images under a host's disk that is not what it was when the disk was made, if any."""
     below = {record.image: record.image_sha256}
     if record.booted and record.booted_sha256:

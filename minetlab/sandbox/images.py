@@ -6,7 +6,7 @@ from minetlab.images.recipe import NO_TIMER_CHECK, SUITES, ImageRecipe, files_of
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.util.paths import TEMPLATES
 
-Kind = Literal["bare", "warm"]
+ImageKind = Literal["bare", "warm"]
 
 _PACKAGES = (
     "ca-certificates",
@@ -43,7 +43,7 @@ _WARM_HOOKS = (
 )
 
 
-def sandbox_recipe(debian: int, kind: Kind, disk_gib: int) -> ImageRecipe:
+def sandbox_recipe(debian: int, kind: ImageKind, disk_gib: int) -> ImageRecipe:
     """The recipe of a sandbox host's disk.
 
     :param debian: major version, a key of :data:`SUITES`.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from minetlab.sandbox.machine import RECORD, Record, read_record
+from minetlab.sandbox.machine import RECORD, HostRecord, read_record
 from minetlab.util.paths import cache_dir, state_dir
 
 
@@ -33,7 +33,7 @@ def in_use() -> set[Path]:
     return found
 
 
-def _records(state: Path) -> Iterator[Record]:
+def _records(state: Path) -> Iterator[HostRecord]:
     """Those of all hosts and checkpoints; what is being put in their place has its own as well."""
     for folders in ("sandbox/*", "sandbox/.*/*", "labs/*/checkpoints/*/*"):
         for file in state.glob(f"{folders}/{RECORD}"):

@@ -8,7 +8,7 @@ import time
 from minetlab.sandbox import resume
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import ensure_identity
-from minetlab.sandbox.machine import Connection, Machine
+from minetlab.sandbox.machine import Connection, SandboxHost
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import AGENT_SOCKET, INCOMING, PID_FILE, QMP_SOCKET, qemu_arguments
 from minetlab.util.errors import LabError
@@ -23,7 +23,7 @@ KNOCK_ANYWAY = 10.0
 """Seconds until a machine is knocked at whose agent says nothing; after that, each time twice as many."""
 
 
-def launch(machine: Machine, platform: Platform, *, incoming: bool = False) -> None:
+def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) -> None:
     """Start the machine's QEMU on its disk, and return as soon as it takes commands.
 
     :param incoming: hold it still, to go on from a saved state, instead of booting.
@@ -60,7 +60,7 @@ def launch(machine: Machine, platform: Platform, *, incoming: bool = False) -> N
 
 
 def wait_for_ssh(
-    machine: Machine, accelerator: Accelerator, progress: Progress, *, new: bool = True
+    machine: SandboxHost, accelerator: Accelerator, progress: Progress, *, new: bool = True
 ) -> Connection:
     """Wait until the machine's SSH server answers.
 
@@ -95,7 +95,7 @@ def wait_for_ssh(
     raise _given_up(machine, f"did not answer SSH within {limit:.0f} s", new)
 
 
-def _given_up(machine: Machine, what: str, new: bool) -> LabError:
+def _given_up(machine: SandboxHost, what: str, new: bool) -> LabError:
     if new:
         machine.kill()
         return _failure(machine, what)
@@ -106,7 +106,7 @@ def _given_up(machine: Machine, what: str, new: bool) -> LabError:
     )
 
 
-def _failure(machine: Machine, what: str, otherwise: str = "") -> LabError:
+def _failure(machine: SandboxHost, what: str, otherwise: str = "") -> LabError:
     console = tail(machine.console) if machine.console.exists() else ""
     end = f"; the end of its console:\n{console}" if console else "; its console is empty"
     return LabError(

@@ -15,7 +15,7 @@ from minetlab.sandbox.booted import BootedImage, ensure_booted
 from minetlab.sandbox.disk import broken_image, make_overlay, recorded_sha256
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.launch import launch, wait_for_ssh
-from minetlab.sandbox.machine import Connection, Machine, Record, sandbox_dir
+from minetlab.sandbox.machine import Connection, HostRecord, SandboxHost, sandbox_dir
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec
@@ -43,7 +43,7 @@ def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str
     :param groups: the inventory's groups that it is of: a new host has their daemons running.
     :raises LabError: there is no room for it, or it does not come up; what was booted is ended.
     """
-    machine = Machine(name)
+    machine = SandboxHost(name)
     with machine.locked(progress):
         settle(machine, progress)
         record = machine.record
@@ -67,13 +67,13 @@ def connect(name: str, progress: Progress) -> Connection:
 
     :raises LabError: it neither runs nor is suspended, or does not come up.
     """
-    machine = Machine(name)
+    machine = SandboxHost(name)
     if not _runs(machine) and (suspended(machine).exists or machine.pid) and (record := machine.record):
         return start(name, record.spec, progress)
     return machine.connection()
 
 
-def _runs(machine: Machine) -> bool:
+def _runs(machine: SandboxHost) -> bool:
     """Whether it does, and is as it should be: no run that was saving it was killed."""
     if machine.pid is None or machine.clock_stopped.exists():
         return False
@@ -92,7 +92,7 @@ def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
     :param shutdown: shut it down, also where it could be suspended, or is.
     :raises LabError: another run holds it, or its memory cannot be saved: it goes on then.
     """
-    machine = Machine(name)
+    machine = SandboxHost(name)
     with machine.locked(progress):
         settle(machine, progress)
         if machine.pid is None:
@@ -112,7 +112,7 @@ def remove(name: str, progress: Progress) -> None:
 
     :raises LabError: another run holds it.
     """
-    machine = Machine(name)
+    machine = SandboxHost(name)
     with machine.locked(progress):
         machine.kill()
         replace.finish(machine)
@@ -134,7 +134,7 @@ def platform_of(
     return Platform(spec, tuple(with_daemons), image, accelerator, toolbox)
 
 
-def settle(machine: Machine, progress: Progress) -> None:
+def settle(machine: SandboxHost, progress: Progress) -> None:
     """Bring a host that an interrupted run has left half-way back to where it was before.
 
     A machine never runs on beside its saved memory: where there is one, its QEMU has nothing to lose.
@@ -159,7 +159,7 @@ def settle(machine: Machine, progress: Progress) -> None:
             _try_to_write_again(machine, record.accelerator, progress)
 
 
-def _try_to_write_again(machine: Machine, accelerator: Accelerator, progress: Progress) -> None:
+def _try_to_write_again(machine: SandboxHost, accelerator: Accelerator, progress: Progress) -> None:
     """Let a machine go on that QEMU has stopped as its disk could not be written to.
 
     :raises LabError: there is still no room.
@@ -177,13 +177,13 @@ def _try_to_write_again(machine: Machine, accelerator: Accelerator, progress: Pr
     resume.go_on(machine, accelerator, progress)
 
 
-def _make(machine: Machine, platform: Platform, progress: Progress) -> Connection:
+def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Connection:
     """Make a host that was never there, or of which nothing is left."""
     machine.disk.unlink(missing_ok=True)
     machine.clock_stopped.unlink(missing_ok=True)
     suspended(machine).remove()
     in_use.register()
-    record = Record(
+    record = HostRecord(
         spec=platform.spec,
         image=platform.image,
         image_sha256=recorded_sha256(platform.image),
@@ -209,7 +209,11 @@ def _make(machine: Machine, platform: Platform, progress: Progress) -> Connectio
 
 
 def _make_from(
-    booted: BootedImage, machine: Machine, record: Record, platform: Platform, progress: Progress
+    booted: BootedImage,
+    machine: SandboxHost,
+    record: HostRecord,
+    platform: Platform,
+    progress: Progress,
 ) -> Connection:
     """Make a host that goes on from a booted image, as another one.
 
@@ -231,7 +235,7 @@ def _make_from(
     return connection
 
 
-def _boot(machine: Machine, record: Record, platform: Platform, progress: Progress) -> Connection:
+def _boot(machine: SandboxHost, record: HostRecord, platform: Platform, progress: Progress) -> Connection:
     """Boot a host from its disk."""
     update = {"spec": platform.spec, "accelerator": platform.accelerator, "hardware": platform.hardware}
     machine.record = record.model_copy(update=update)
@@ -241,7 +245,9 @@ def _boot(machine: Machine, record: Record, platform: Platform, progress: Progre
     return wait_for_ssh(machine, platform.accelerator, progress)
 
 
-def _go_on(machine: Machine, record: Record, platform: Platform, progress: Progress) -> Connection | None:
+def _go_on(
+    machine: SandboxHost, record: HostRecord, platform: Platform, progress: Progress
+) -> Connection | None:
     """Have a suspended host go on; None where it was not suspended, or cannot go on, which is said.
 
     :raises LabError: QEMU neither takes nor refuses its memory, which is kept.
@@ -278,7 +284,7 @@ def _go_on(machine: Machine, record: Record, platform: Platform, progress: Progr
     return connection
 
 
-def _suspend(machine: Machine, progress: Progress) -> str | None:
+def _suspend(machine: SandboxHost, progress: Progress) -> str | None:
     """Save a running host's memory and end its QEMU; returns why that cannot be."""
     record = machine.record
     if record is None:
@@ -305,7 +311,7 @@ def _suspend(machine: Machine, progress: Progress) -> str | None:
     return None
 
 
-def _shut_down(machine: Machine, progress: Progress) -> None:
+def _shut_down(machine: SandboxHost, progress: Progress) -> None:
     progress("shutting down")
     try:
         qmp.execute(machine.qmp_socket, "system_powerdown")
@@ -317,7 +323,7 @@ def _shut_down(machine: Machine, progress: Progress) -> None:
         machine.kill()
 
 
-def _check_same(machine: Machine, record: Record, spec: SandboxSpec, progress: Progress) -> None:
+def _check_same(machine: SandboxHost, record: HostRecord, spec: SandboxSpec, progress: Progress) -> None:
     if record.spec != spec:
         _check_same_disk(machine, record, spec)
         progress(
@@ -326,7 +332,7 @@ def _check_same(machine: Machine, record: Record, spec: SandboxSpec, progress: P
         )
 
 
-def _check_same_disk(machine: Machine, record: Record, spec: SandboxSpec) -> None:
+def _check_same_disk(machine: SandboxHost, record: HostRecord, spec: SandboxSpec) -> None:
     had, wanted = (f"Debian {s.debian}, {s.image}, {s.disk} GiB" for s in (record.spec, spec))
     if had != wanted:
         raise LabError(
@@ -335,7 +341,7 @@ def _check_same_disk(machine: Machine, record: Record, spec: SandboxSpec) -> Non
         )
 
 
-def _kept_image(machine: Machine, spec: SandboxSpec, progress: Progress) -> Path | None:
+def _kept_image(machine: SandboxHost, spec: SandboxSpec, progress: Progress) -> Path | None:
     """The image under the machine's disk; None if there is no disk to go on with, and why is said."""
     record = machine.record
     if record is None or not machine.disk.exists():
@@ -353,7 +359,7 @@ def available_memory() -> int:
     return next(int(value.split()[0]) for key, value in fields if key == "MemAvailable") // 1024
 
 
-def _require_free_memory(machine: Machine, spec: SandboxSpec) -> None:
+def _require_free_memory(machine: SandboxHost, spec: SandboxSpec) -> None:
     available = available_memory()
     needed = spec.memory + QEMU_OVERHEAD_MIB
     if available < needed:

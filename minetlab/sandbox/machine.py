@@ -14,7 +14,7 @@ from minetlab.images.cache import locked
 from minetlab.sandbox import qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS, pin_host_key
-from minetlab.sandbox.platform import Hardware
+from minetlab.sandbox.platform import SandboxHardware
 from minetlab.sandbox.qemu import AGENT_SOCKET, CONSOLE, DISK, PID_FILE, QMP_SOCKET
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
@@ -41,7 +41,7 @@ class Connection:
     known_hosts: Path
 
 
-class Record(BaseModel):
+class HostRecord(BaseModel):
     """What a sandbox host was made of, kept in its state folder.
 
     :param image: path of the image that its disk is an overlay of.
@@ -61,7 +61,7 @@ class Record(BaseModel):
     booted: Path | None = None
     booted_sha256: str | None = None
     accelerator: Accelerator
-    hardware: Hardware | None = None
+    hardware: SandboxHardware | None = None
     forwards: dict[int, int] = {}
 
 
@@ -72,16 +72,16 @@ def sandbox_dir() -> Path:
     return folder
 
 
-def read_record(folder: Path) -> Record:
+def read_record(folder: Path) -> HostRecord:
     """What the host in this folder was made of.
 
     :raises OSError: there is no record.
     :raises ValueError: it is not one that this version writes.
     """
-    return Record.model_validate_json((folder / RECORD).read_text())
+    return HostRecord.model_validate_json((folder / RECORD).read_text())
 
 
-class Machine:
+class SandboxHost:
     """A sandbox host, whether it exists or not.
 
     ``clock_stopped`` is a file that is there from before the host, or a guest of it, is stopped to be saved
@@ -131,7 +131,7 @@ class Machine:
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**30
 
     @property
-    def record(self) -> Record | None:
+    def record(self) -> HostRecord | None:
         """What it was made of; None if it was never made, or not entirely.
 
         :raises LabError: it was, and that cannot be read.
@@ -148,7 +148,7 @@ class Machine:
             ) from error
 
     @record.setter
-    def record(self, record: Record) -> None:
+    def record(self, record: HostRecord) -> None:
         partial = self.folder / f".{RECORD}"
         partial.write_text(record.model_dump_json(indent=2))
         partial.replace(self.folder / RECORD)

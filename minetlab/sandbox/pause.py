@@ -7,7 +7,7 @@ then (docs/decisions/hosts-resume.md).
 
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.resume import SCRIPTS
 from minetlab.util.errors import LabError
 
@@ -19,7 +19,7 @@ With that, it is less than the minute after which they go on by themselves.
 """
 
 
-def pause(machine: Machine, accelerator: Accelerator) -> None:
+def pause(machine: SandboxHost, accelerator: Accelerator) -> None:
     """Stop a machine that runs, its guests first; :func:`~minetlab.sandbox.resume.go_on` has all go on.
 
     :raises LabError: it cannot be stopped so; it runs on, and its guests do after a minute.

@@ -15,7 +15,7 @@ from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.process import run
 
 
-class Hardware(BaseModel):
+class SandboxHardware(BaseModel):
     """What a host runs on: a saved one goes on with the same, or not at all.
 
     :param qemu: QEMU's version.
@@ -31,7 +31,7 @@ class Hardware(BaseModel):
     accelerator: str
     processor: str
 
-    def difference(self, now: "Hardware") -> str | None:
+    def difference(self, now: "SandboxHardware") -> str | None:
         """In what the hardware of now differs from this one, in words; None if in nothing."""
         if self.qemu != now.qemu:
             return f"it was saved by QEMU {self.qemu}, and this is {now.qemu}"
@@ -59,14 +59,14 @@ class Platform:
     toolbox: Toolbox
 
     @cached_property
-    def hardware(self) -> Hardware:
+    def hardware(self) -> SandboxHardware:
         """What a saved memory has to fit.
 
         :raises LabError: QEMU does not run.
         """
         arguments = json.dumps(hardware_arguments(self.spec, self.accelerator))
         version = run(self.toolbox.qemu(["--version"]), env=self.toolbox.env).splitlines()[0]
-        return Hardware(
+        return SandboxHardware(
             qemu=version.removeprefix("QEMU emulator version "),
             arguments=hashlib.sha256(arguments.encode()).hexdigest(),
             accelerator=self.accelerator.name,

@@ -13,7 +13,7 @@ from minetlab.images.disk import log_of
 from minetlab.images.toolbox import toolbox_folder
 from minetlab.sandbox.booted import TEMPLATE
 from minetlab.sandbox.in_use import in_use
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.util.errors import LabError
 from minetlab.util.files import try_lock
 from minetlab.util.paths import cache_dir
@@ -140,7 +140,7 @@ def _remove_leftovers(progress: Progress) -> int:
         made = folder.with_name(folder.name[1:].removesuffix(".partial"))
         with _nobody_works_on(made) as free:
             if free:
-                Machine(TEMPLATE, folder).kill()
+                SandboxHost(TEMPLATE, folder).kill()
                 freed += _remove(Cached((folder,), folder, needed=False), progress)
     return freed
 

@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from minetlab.sandbox.machine import Machine, sandbox_dir
+from minetlab.sandbox.machine import SandboxHost, sandbox_dir
 
 PARTIAL, READY = "replacements.partial", "replacements"
 
 
-def all_at_once(machines: Sequence[Machine], make: Callable[[Machine, Path], None]) -> None:
+def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Path], None]) -> None:
     """Replace hosts of which none runs, and whose locks the caller holds.
 
     :param make: makes the folder that is to be the host's.
@@ -40,14 +40,14 @@ def awaited() -> set[str]:
     return {folder.name for folder in sandbox_dir().glob(f".*.{READY}/*")}
 
 
-def finish(machine: Machine) -> None:
+def finish(machine: SandboxHost) -> None:
     """Put what a host is to become in its place, if that is ready; delete what a killed run has left."""
     _put_in_place(machine)
     for leftover in (machine.replaced, _partial(machine)):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _put_in_place(machine: Machine) -> None:
+def _put_in_place(machine: SandboxHost) -> None:
     for ready in sandbox_dir().glob(f".*.{READY}"):
         if (replacement := ready / machine.name).exists():
             if machine.folder.exists():
@@ -58,6 +58,6 @@ def _put_in_place(machine: Machine) -> None:
             ready.rmdir()  # once the last of them is in its place
 
 
-def _partial(first: Machine) -> Path:
+def _partial(first: SandboxHost) -> Path:
     """Where replacements are made; by its name nobody else uses it, as the first host is locked."""
     return sandbox_dir() / f".{first.name}.{PARTIAL}"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import identity_archive
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.util.paths import TEMPLATES
 from minetlab.util.progress import Progress
 
@@ -26,7 +26,7 @@ ANSWER_LIMIT = 2.0
 """Seconds for the agent to say that it is there, times the accelerator's slowness."""
 
 
-def prepare(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -> None:
+def prepare(machine: SandboxHost, groups: Iterable[str], accelerator: Accelerator) -> None:
     """Have a host that has just booted run the daemons of its groups, and forget who it is.
 
     :param groups: of the inventory.
@@ -36,7 +36,7 @@ def prepare(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -
     agent.run(machine.agent_socket, "sh", "-c", PREPARE, "prepare.sh", *groups, limit=limit)
 
 
-def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> None:
+def go_on(machine: SandboxHost, accelerator: Accelerator, progress: Progress) -> None:
     """Let a stopped host run again, with the right time in it and in its guests; a failure is said."""
     try:
         _resume(machine, accelerator)
@@ -45,13 +45,13 @@ def go_on(machine: Machine, accelerator: Accelerator, progress: Progress) -> Non
     machine.clock_stopped.unlink(missing_ok=True)  # nobody was killed on the way here
 
 
-def let_run(machine: Machine) -> None:
+def let_run(machine: SandboxHost) -> None:
     """Let a stopped host run again at once, its clock not set yet; nothing if its QEMU does not answer."""
     with suppress(OSError):
         qmp.execute(machine.qmp_socket, "cont")
 
 
-def go_on_as_another(machine: Machine, groups: Iterable[str], accelerator: Accelerator) -> None:
+def go_on_as_another(machine: SandboxHost, groups: Iterable[str], accelerator: Accelerator) -> None:
     """Let a prepared host run again, as the one that ``machine`` is, with the daemons of its groups.
 
     Nobody is let in before it is that one.
@@ -62,7 +62,7 @@ def go_on_as_another(machine: Machine, groups: Iterable[str], accelerator: Accel
     _resume(machine, accelerator, "new", *groups, stdin=identity_archive(machine.folder, machine.name))
 
 
-def _resume(machine: Machine, accelerator: Accelerator, *arguments: str, stdin: bytes = b"") -> None:
+def _resume(machine: SandboxHost, accelerator: Accelerator, *arguments: str, stdin: bytes = b"") -> None:
     qmp.execute(machine.qmp_socket, "cont")
     limit = RESUME_LIMIT * accelerator.slowness
     agent.run(machine.agent_socket, "true", limit=limit)  # what it takes to answer is not in the time below
@@ -70,7 +70,7 @@ def _resume(machine: Machine, accelerator: Accelerator, *arguments: str, stdin: 
     agent.run(machine.agent_socket, *words, *arguments, stdin=stdin, limit=limit)
 
 
-def answers(machine: Machine, accelerator: Accelerator) -> bool:
+def answers(machine: SandboxHost, accelerator: Accelerator) -> bool:
     """Whether the host has a guest agent that answers."""
     try:
         agent.run(machine.agent_socket, "true", limit=ANSWER_LIMIT * accelerator.slowness)

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from minetlab.images.cache import require_free_space
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox import qmp
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.pause import pause
-from minetlab.sandbox.platform import Hardware, Platform
+from minetlab.sandbox.platform import Platform, SandboxHardware
 from minetlab.util.errors import LabError
 from minetlab.util.process import run
 
@@ -27,7 +27,7 @@ LIMIT = 600.0
 """Seconds that saving or loading a host's memory may take; one of a few GiB takes as many seconds."""
 
 
-class Manifest(BaseModel):
+class MemoryManifest(BaseModel):
     """What a saved memory belongs to.
 
     :param disk: size in bytes, and time of the last change in nanoseconds, of the host's disk.
@@ -37,7 +37,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    hardware: Hardware
+    hardware: SandboxHardware
     disk: tuple[int, int]
     image_sha256: str
     memory_xxh128: str
@@ -59,14 +59,14 @@ class SavedMemory:
         return self.folder.exists()
 
     @property
-    def manifest(self) -> Manifest | None:
+    def manifest(self) -> MemoryManifest | None:
         """What the memory belongs to; None if that cannot be read."""
         try:
-            return Manifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+            return MemoryManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
 
-    def save(self, machine: Machine, platform: Platform, image_sha256: str) -> None:
+    def save(self, machine: SandboxHost, platform: Platform, image_sha256: str) -> None:
         """Stop a running machine and save its memory; it stays stopped, also where that fails.
 
         :param image_sha256: checksum of the image under its disk.
@@ -83,7 +83,7 @@ class SavedMemory:
             os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             qmp.migrate(machine.qmp_socket, f"file:{memory}", LIMIT)
             record = machine.record
-            manifest = Manifest(
+            manifest = MemoryManifest(
                 # Its QEMU is as old as its last boot: the project's may be another one by now.
                 hardware=(record and record.hardware) or platform.hardware,
                 disk=stamp(machine.disk),
@@ -128,7 +128,7 @@ class SavedMemory:
         memory = self.folder / MEMORY
         return memory.stat().st_size if memory.exists() else 0
 
-    def load(self, machine: Machine) -> None:
+    def load(self, machine: SandboxHost) -> None:
         """Give the memory to a machine that was launched to take it; it stays stopped.
 
         :raises RefusedError: QEMU refuses it.
@@ -157,7 +157,7 @@ class SavedMemory:
         return self.folder.with_name(f".{self.folder.name}.gone")
 
 
-def suspended(machine: Machine) -> SavedMemory:
+def suspended(machine: SandboxHost) -> SavedMemory:
     """The memory with which a suspended host goes on."""
     return SavedMemory(machine.folder / "suspended")
 

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from minetlab.images import SUITES
-from minetlab.sandbox.images import Kind
+from minetlab.sandbox.images import ImageKind
 from minetlab.util.errors import LabError
 
 DATA_PREFIX = "sandbox_"
@@ -25,7 +25,7 @@ class SandboxSpec(BaseModel):
     memory: int = Field(default=4096, ge=512, le=1024 * 1024)
     vcpus: int = Field(default=1, ge=1, le=64)
     debian: int = Field(default=13, ge=min(SUITES), le=max(SUITES))
-    image: Kind = "warm"
+    image: ImageKind = "warm"
     disk: int = Field(default=64, ge=8, le=2000)
 
 

@@ -13,7 +13,7 @@ from minetlab.images.cache import locked, require_free_space
 from minetlab.sandbox import agent, resume
 from minetlab.sandbox.disk import make_overlay, recorded_sha256
 from minetlab.sandbox.launch import launch, wait_for_ssh
-from minetlab.sandbox.machine import Machine, sandbox_dir
+from minetlab.sandbox.machine import SandboxHost, sandbox_dir
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.resume import SCRIPTS
 from minetlab.sandbox.saved import SavedMemory
@@ -52,7 +52,7 @@ def attempt(platform: Platform, progress: Progress) -> str:
     """
     progress("trying if a host with a running guest goes on from a saved state here")
     folder = sandbox_dir() / ".resume-trial"
-    first, second = Machine("trial", folder / "first"), Machine("trial", folder / "second")
+    first, second = SandboxHost("trial", folder / "first"), SandboxHost("trial", folder / "second")
     with at_the_latest_on_exit(partial(_discard, folder, first, second)):
         _discard(folder, first, second)
         for machine in (first, second):
@@ -69,7 +69,7 @@ def attempt(platform: Platform, progress: Progress) -> str:
     return ""
 
 
-def _try(platform: Platform, first: Machine, second: Machine, progress: Progress) -> None:
+def _try(platform: Platform, first: SandboxHost, second: SandboxHost, progress: Progress) -> None:
     memory = SavedMemory(first.folder / "saved")
     _run(first, "tick.sh")
     memory.save(first, platform, recorded_sha256(platform.image))
@@ -81,7 +81,7 @@ def _try(platform: Platform, first: Machine, second: Machine, progress: Progress
     _run(second, "ticks.sh")
 
 
-def _run(machine: Machine, script: str) -> None:
+def _run(machine: SandboxHost, script: str) -> None:
     text = (SCRIPTS / script).read_text()
     agent.run(machine.agent_socket, "sh", "-c", text, script, limit=LIMIT)
 
@@ -101,7 +101,7 @@ def _machine(platform: Platform) -> list[str]:
     return [kernel, platform.hardware.processor, platform.hardware.qemu]
 
 
-def _discard(folder: Path, *machines: Machine) -> None:
+def _discard(folder: Path, *machines: SandboxHost) -> None:
     for machine in machines:
         machine.kill()
     shutil.rmtree(folder, ignore_errors=True)

@@ -25,7 +25,7 @@ def project(lab: Lab) -> str:
 
 
 @dataclass(frozen=True)
-class Login:
+class MachineLogin:
     """A machine of a student, and how it is logged into.
 
     :param what: it is, in French."""
@@ -79,20 +79,20 @@ def _machines(lab: Lab, plan: Plan, student: Student) -> str:
     return render("site/moi.md.j2", machines=machines)
 
 
-def _logins(lab: Lab, plan: Plan, student: Student) -> list[Login]:
+def _logins(lab: Lab, plan: Plan, student: Student) -> list[MachineLogin]:
     containers = (_of_container(lab, each) for each in plan.containers if each.student == student)
     return [*containers, *(_of_guest(lab, guest) for guest in plan.guests if guest.student == student)]
 
 
-def _of_container(lab: Lab, container: Container) -> Login:
+def _of_container(lab: Lab, container: Container) -> MachineLogin:
     host = lab.container_host(container.host).address
     command = f"ssh -i {KEY} -p {container.ssh_port} {USER}@{host}"
-    return Login(container.name, f"conteneur {container.tp_image}", command)
+    return MachineLogin(container.name, f"conteneur {container.tp_image}", command)
 
 
-def _of_guest(lab: Lab, guest: Guest) -> Login:
+def _of_guest(lab: Lab, guest: Guest) -> MachineLogin:
     host = lab.kvm_host(guest.host)
     # Not -J: ssh would not take the key of -i along to the host on the way.
     way = f'-o "ProxyCommand=ssh -i {KEY} -W %h:%p {jump_account(lab.name)}@{host.address}" '
     command = f"ssh -i {KEY} {way if leads_to_guests(host) else ''}{guest.student.login}@{guest.address.ip}"
-    return Login(guest.name, "machine virtuelle", command)
+    return MachineLogin(guest.name, "machine virtuelle", command)

@@ -11,7 +11,7 @@ from minetlab.tp.sheet import claims, steps
 from minetlab.tp.tp_images import FOLDER, IN_CONTAINERS
 from minetlab.util.errors import LabError
 
-Place = Literal["container", "guest"]
+TpPlace = Literal["container", "guest"]
 _HEAD = re.compile(r"# TP — (.+)\n\n\*\*But :\*\* ((?:.+\n)+)")
 
 
@@ -31,7 +31,7 @@ class Sheet:
     title: str
     goal: str
     text: str
-    place: Place
+    place: TpPlace
     here: bool
 
     @property

@@ -12,7 +12,7 @@ from typing import TypeVar
 from minetlab.plan import Container, Guest
 from minetlab.ssh.ssh_config import LOST, alias_of, ssh_command
 
-Machine = Guest | Container
+StudentMachine = Guest | Container
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -36,12 +36,12 @@ class Answer:
     :param output: what it printed, errors among it.
     """
 
-    machine: Machine
+    machine: StudentMachine
     problem: str
     output: str
 
 
-def line_of(machine: Machine, command: str, limit: float, *, root: bool = False) -> str:
+def line_of(machine: StudentMachine, command: str, limit: float, *, root: bool = False) -> str:
     """The line by which a machine runs a command as its student, in their own login shell.
 
     The time is kept there, as ending the connection alone would leave the command running.
@@ -57,7 +57,7 @@ def line_of(machine: Machine, command: str, limit: float, *, root: bool = False)
     return shlex.join(["sudo", "-n", "runuser", "--login", user, "--command", bounded])
 
 
-def run(config: Path, machine: Machine, line: str, limit: float) -> Answer:
+def run(config: Path, machine: StudentMachine, line: str, limit: float) -> Answer:
     """Have a machine run a line.
 
     :param limit: seconds that the line may take there.
@@ -89,7 +89,7 @@ def problem_of(status: int, said: str, limit: float) -> str:
     return f"exit status {status}" if status else ""
 
 
-def silent_hosts(config: Path, machines: Collection[Machine]) -> dict[str, str]:
+def silent_hosts(config: Path, machines: Collection[StudentMachine]) -> dict[str, str]:
     """The hosts of these machines that do not answer, with why: none of those is waited for."""
     hosts = sorted({machine.host for machine in machines})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.report.page import Figure, Table, page
+from minetlab.report.page import MeasuredTable, Plot, page
 from tests.e2e.browser import assert_report_is_good
 from tests.support.evidence import (
     about,
@@ -25,8 +25,8 @@ ALL_VERDICTS = evidence_of_all_verdicts()
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    figures = [Figure("Durée", "Une barre.", PLOT)]
-    tables = [Table("Durées", ("charge", "natif"), (("cpu", "1,0 s"),))]
+    figures = [Plot("Durée", "Une barre.", PLOT)]
+    tables = [MeasuredTable("Durées", ("charge", "natif"), (("cpu", "1,0 s"),))]
     return page(about(GOOD), ALL_VERDICTS, recorded_shape(), figures, tables)
 
 

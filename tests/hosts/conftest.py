@@ -18,12 +18,12 @@ from minetlab.checks.machines import (
     GuestMachine,
     JumpHostMachine,
     KvmMachine,
-    Machine,
+    MachineUnderTest,
 )
 from minetlab.checks.measuring import MEASURED, Measuring
 from minetlab.checks.modules import TRANSCRIPT
 from minetlab.checks.session import Session
-from minetlab.checks.sheets import Sheet
+from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.summary import not_shown
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
@@ -222,7 +222,7 @@ def _generate_sheets(metafunc: pytest.Metafunc) -> None:
     shown = [
         pytest.param(name, tp, claim, id=f"{name}:{tp}:{claim}", marks=pytest.mark.claim(claim))
         for name, tp in sheets
-        for claim in Sheet(tp).claims
+        for claim in TypedSheet(tp).claims
     ]
     metafunc.parametrize((kind, "tp", "claim"), shown, indirect=[kind])
 
@@ -232,7 +232,7 @@ def _machine(request: pytest.FixtureRequest) -> Any:
     return request.config.stash[SESSION].machine(KINDS[request.fixturename], request.param)
 
 
-def _contact(request: pytest.FixtureRequest, *machines: Machine) -> None:
+def _contact(request: pytest.FixtureRequest, *machines: MachineUnderTest) -> None:
     """Fail once where a machine does not answer, and skip its other checks. A host goes before its guests."""
     silent = request.config.stash[SILENT]
     for machine in machines:
@@ -244,7 +244,7 @@ def _contact(request: pytest.FixtureRequest, *machines: Machine) -> None:
             pytest.fail(reason, pytrace=False)
 
 
-def _silence_of(machine: Machine) -> str | None:
+def _silence_of(machine: MachineUnderTest) -> str | None:
     try:
         machine.answers()
     except AssertionError as error:

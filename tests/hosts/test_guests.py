@@ -13,7 +13,7 @@ from minetlab.checks.machines import (
     SSHD,
     TREE,
     GuestMachine,
-    Machine,
+    MachineUnderTest,
     end_process,
     keys_of,
     open_kvm_as,
@@ -82,7 +82,7 @@ def test_guest_can_virtualize(guest: GuestMachine) -> None:
     assert said == "opened", guest.differs("/dev/kvm for the student", "opened", said)
 
 
-def tree_of(machine: Machine) -> None:
+def tree_of(machine: MachineUnderTest) -> None:
     """Every process leads up to the first one (C04); those of the kernel itself, to kthreadd, which is 2."""
     lines = (line.split(maxsplit=2) for line in machine.reads(TREE).splitlines())
     parents = {int(pid): int(parent) for pid, parent, _ in lines}
@@ -96,7 +96,7 @@ def test_processes_are_a_tree(guest: GuestMachine) -> None:
     tree_of(guest)
 
 
-def isolated_memories(machine: Machine, printed: str) -> None:
+def isolated_memories(machine: MachineUnderTest, printed: str) -> None:
     """A process and its child have different values at the same virtual address (C05)."""
     addresses, values = zip(*(line.split() for line in printed.splitlines()), strict=True)
     assert len(set(addresses)) == 1, machine.differs("virtual addresses", "one", sorted(set(addresses)))
@@ -170,7 +170,7 @@ def test_student_can_log_in(guest: GuestMachine) -> None:
     opened_by_key(guest, guest.reads(keys_of(guest.guest.student.login)), guest.student_key)
 
 
-def opened_by_key(machine: Machine, authorized: str, key: str) -> None:
+def opened_by_key(machine: MachineUnderTest, authorized: str, key: str) -> None:
     """A student's key is among those that open their account."""
     keys = [line.split()[:2] for line in authorized.splitlines() if line.strip()]
     assert key.split()[:2] in keys, machine.differs(
@@ -178,7 +178,7 @@ def opened_by_key(machine: Machine, authorized: str, key: str) -> None:
     )
 
 
-def settings_without_passwords(machine: Machine, printed: str) -> dict[str, str]:
+def settings_without_passwords(machine: MachineUnderTest, printed: str) -> dict[str, str]:
     """sshd's settings, as it says itself; it asks for no password."""
     settings = dict(line.partition(" ")[::2] for line in printed.splitlines())
     for option in ("passwordauthentication", "kbdinteractiveauthentication", "permitemptypasswords"):

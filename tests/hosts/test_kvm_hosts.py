@@ -2,11 +2,18 @@
 
 import pytest
 
-from minetlab.checks.machines import HARDWARE, KVM_DEVICE, LIBVIRT_UNITS, QEMU_GROUPS, Hardware, KvmMachine
+from minetlab.checks.machines import (
+    HARDWARE,
+    KVM_DEVICE,
+    LIBVIRT_UNITS,
+    QEMU_GROUPS,
+    HardwareVirtualization,
+    KvmMachine,
+)
 from minetlab.checks.modules import Cpu, Kernel, Libvirt, Qemu, Units
 
 
-def hardware_of(kvm_host: KvmMachine) -> Hardware:
+def hardware_of(kvm_host: KvmMachine) -> HardwareVirtualization:
     """The host's hardware virtualization; without it the check is not demonstrable, and that is said."""
     hardware = kvm_host.hardware
     if hardware is None:

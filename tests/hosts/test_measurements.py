@@ -6,7 +6,7 @@ Nothing else may run on the hosts meanwhile, and it takes minutes where they are
 
 import pytest
 
-from minetlab.checks.machines import ContainerHostMachine, KvmMachine, Machine
+from minetlab.checks.machines import ContainerHostMachine, KvmMachine, MachineUnderTest
 from minetlab.checks.measuring import Measuring
 from minetlab.claims.measurements import EMULATED, Series
 from minetlab.resources.guests_run import why
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.measurement
 COSTLY, NEARLY_NATIVE = 2.0, 1.5
 
 
-def measured(machine: Machine, measuring: Measuring) -> Measuring:
+def measured(machine: MachineUnderTest, measuring: Measuring) -> Measuring:
     """What measures; without what it takes the check is not demonstrable, and that is said."""
     if missing := measuring.missing(machine.name):
         assert not measuring.required, (
@@ -39,7 +39,7 @@ def with_guest(kvm_host: KvmMachine, measuring: Measuring) -> Measuring:
     return found
 
 
-def emulation_costs(machine: Machine, series: Series) -> None:
+def emulation_costs(machine: MachineUnderTest, series: Series) -> None:
     """Each emulated environment takes far longer to compute than the machine that it runs on."""
     measured = [name for name in EMULATED if name in series.environments]
     assert measured, machine.differs("emulated environments", "measured", "none")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from minetlab.checks.machines import ContainerMachine, GuestMachine
-from minetlab.checks.sheets import Sheet, not_as_the_sheet_says
+from minetlab.checks.sheets import TypedSheet, not_as_the_sheet_says
 from minetlab.tp import guest_tps
 from tests.hosts.test_kvm_hosts import hardware_of
 
@@ -36,7 +36,7 @@ def test_guest_shows(guest: GuestMachine, tp: str, claim: str) -> None:
 
 def as_the_sheet_says(machine: Any, tp: str, claim: str | None = None) -> None:
     """Fail with every command that does not print what the sheet says."""
-    wrong = list(not_as_the_sheet_says(machine, Sheet(tp), claim))
+    wrong = list(not_as_the_sheet_says(machine, TypedSheet(tp), claim))
     assert not wrong, "\n".join(wrong)
 
 

@@ -8,7 +8,7 @@ from minetlab.operations.specs import guest_spec, network_spec, pool_xml
 from minetlab.plan import Guest, allocate
 from minetlab.resources.guests import GuestSpec
 from minetlab.resources.layout import overlay
-from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, Network, Pool, Volume
+from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, ObservedNetwork, Pool, Volume
 from minetlab.resources.network import NetworkSpec
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhfkqxDFl9cDvI6UTPVzoqcAB1hPq8Mm8VTcQ0tYkX1"
@@ -54,7 +54,7 @@ def standing(number: int, *, active: bool = True, autostart: bool = True, lab: s
         owner=LAB,
         files=(disks.removesuffix("/disks"),),
         networks={
-            LAB: Network(
+            LAB: ObservedNetwork(
                 LAB, Label(lab, net.digest), active=True, autostart=True, reservations=net.reservations
             )
         },

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.sandbox.accelerator import Accelerator
-from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.spec import SandboxSpec
 
 TCG = Accelerator("tcg", "for the test")
@@ -55,22 +55,22 @@ class Monitor(list[str]):
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SandboxHost:
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
-    machine = Machine("hv1")
+    machine = SandboxHost("hv1")
     machine.folder.mkdir()
     return machine
 
 
 @pytest.fixture
-def made(machine: Machine) -> Machine:
+def made(machine: SandboxHost) -> SandboxHost:
     """The machine, as one that was made whole."""
-    machine.record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
+    machine.record = HostRecord(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
     return machine
 
 
 @pytest.fixture
-def qemu(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
+def qemu(machine: SandboxHost) -> Iterator[subprocess.Popen[bytes]]:
     """A process that passes for the machine's QEMU: it has the pid file among its words."""
     pid_file = machine.folder / "qemu.pid"
     with subprocess.Popen(["sh", "-c", "sleep 60; :", "sh", str(pid_file)]) as process:
@@ -82,7 +82,7 @@ def qemu(machine: Machine) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def monitor(machine: Machine) -> Iterator[Monitor]:
+def monitor(machine: SandboxHost) -> Iterator[Monitor]:
     """A QMP server at the machine's socket; gives the commands that it was asked for."""
     asked = Monitor()
     server = socket.socket(socket.AF_UNIX)

@@ -20,7 +20,7 @@ from minetlab.checks.machines import (
     Terminal,
 )
 from minetlab.checks.modules import Libvirt, Qemu
-from minetlab.checks.sheets import Sheet
+from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.site import ServedSite
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
@@ -34,14 +34,16 @@ TP_IMAGES = ("processus", "isa", "emulation")
 OBSERVED = Path(__file__).parent / "observed"
 STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
 IN_CONTAINER, IN_GUEST = (SHELL, "-c"), ("runuser", "--login", "alice", "--command")
-SHEETS = {tp: Terminal(None, IN_CONTAINER).command(Sheet(tp).script) for tp in TP_IMAGES}
-GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(Sheet(tp).script) for tp in TPS}
+SHEETS = {tp: Terminal(None, IN_CONTAINER).command(TypedSheet(tp).script) for tp in TP_IMAGES}
+GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(TypedSheet(tp).script) for tp in TPS}
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
 
 def _as_the_sheet_says(tp: str) -> str:
     """What the sheet's script prints, by the sheet itself: to be recorded, sheets change too often."""
-    outputs = ("".join(f"{line.replace('…', '42')}\n" for line in step.output) for step in Sheet(tp).commands)
+    outputs = (
+        "".join(f"{line.replace('…', '42')}\n" for line in step.output) for step in TypedSheet(tp).commands
+    )
     return "".join(f"\x1e{output}" for output in outputs) + "\x1e"
 
 

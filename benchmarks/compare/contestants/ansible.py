@@ -1,7 +1,7 @@
 """Ansible, with the community's collections."""
 
 from benchmarks.compare.contestant import HERE, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 _PLAYBOOKS = HERE / "ansible"
 
@@ -19,7 +19,7 @@ class Ansible(Contestant):
     from_pypi = True
     kinds = frozenset({"guests", "containers", "class"})
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Play one of the two playbooks."""
         arena = self.arena
         assert arena.peers, "it has been seen to before"

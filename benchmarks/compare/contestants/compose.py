@@ -3,7 +3,7 @@
 import json
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 
 class DockerCompose(Contestant):
@@ -14,14 +14,14 @@ class DockerCompose(Contestant):
     kinds = frozenset({"containers"})
     versions = ("docker-compose version",)
 
-    def before(self, verb: Verb, load: Load) -> None:
+    def before(self, verb: Verb, load: HostLoad) -> None:
         """Write the file; JSON is YAML."""
         services = {f"student{number:04}": _service(number) for number in range(1, load.size + 1)}
         networks = {"default": {"name": "bench", "external": True}}
         project = {"name": "bench", "services": services, "networks": networks}
         self.arena.write(f"{ON_HOST}/compose.yaml", json.dumps(project))
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Up, or down."""
         what = "down" if verb == "remove" else "up --detach"
         return self.on_host(f"docker-compose --file {ON_HOST}/compose.yaml {what}")

@@ -1,7 +1,7 @@
 """The floor: what the APIs of libvirt and Docker take themselves."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 
 class Floor(Contestant):
@@ -19,7 +19,7 @@ class Floor(Contestant):
         "python3 -c 'import docker; print(\"docker\", docker.__version__)'",
     )
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Run the programs; those for guests and containers at the same time, where both are wanted."""
         guests = {"create": "create" if load.kind == "guests" else "define", "repeat": "compare"}
         containers = {"repeat": "compare"}

@@ -1,7 +1,7 @@
 """kcli."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 _CONFIG = """default: {client: local}
 local: {host: 127.0.0.1, type: kvm, pool: bench, nets: [bench]}
@@ -37,7 +37,7 @@ class Kcli(Contestant):
         self.arena.write("/root/.kcli/config.yml", _CONFIG)
         self.arena.write(f"{ON_HOST}/plan.yml", _PLAN)
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Create the plan, or delete it."""
         run = "python3 -c 'from kvirt.cli import cli; cli()'"
         kcli = f"cd {ON_HOST} && PYTHONPATH={ON_HOST}/python {run}"

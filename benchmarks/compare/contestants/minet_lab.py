@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.compare.contestant import HERE, Command, Contestant
-from benchmarks.compare.rows import Kind, Load, Verb
+from benchmarks.compare.rows import HostLoad, LoadKind, Verb
 from benchmarks.native import write_lab
 from minetlab.inventory import inventory
 from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS
@@ -15,7 +15,7 @@ from minetlab.plan import allocate
 from minetlab.util.paths import PROJECT_ROOT
 from minetlab.util.process import run
 
-GROUPS: dict[Kind, tuple[str, ...]] = {
+GROUPS: dict[LoadKind, tuple[str, ...]] = {
     "guests": (KVM_HOSTS,),
     "containers": (CONTAINER_HOSTS,),
     "class": (KVM_HOSTS, CONTAINER_HOSTS),
@@ -34,14 +34,14 @@ class MinetLab(Contestant):
     )
     kinds = frozenset({"guests", "containers", "class"})
 
-    def before(self, verb: Verb, load: Load) -> None:
+    def before(self, verb: Verb, load: HostLoad) -> None:
         """Have a host that a lab without students is on, and the keys of the students, as everybody's are."""
         if verb != "create":
             return
-        run([*_PYINFRA, str(self._write(Load(load.kind, 0))), self._deploy(load)], env=self.environment)
+        run([*_PYINFRA, str(self._write(HostLoad(load.kind, 0))), self._deploy(load)], env=self.environment)
         self._make_keys(self._write(load))
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Deploy, or tear down."""
         deploy = "deploys/teardown.py" if verb == "remove" else self._deploy(load)
         nothing_changed = r"Grand total +\d+ +- +- " if verb == "repeat" else None
@@ -53,13 +53,13 @@ class MinetLab(Contestant):
         """What its runs have beside the environment of ours."""
         return {"MINETLAB_STATE": str(self.arena.folder / "state")}
 
-    def _deploy(self, load: Load) -> str:
+    def _deploy(self, load: HostLoad) -> str:
         return str(HERE / "started_guests.py") if load.kind == "guests" else "deploys/all.py"
 
-    def _folder(self, load: Load) -> Path:
+    def _folder(self, load: HostLoad) -> Path:
         return self.arena.folder / f"{load.kind}-{load.size}"
 
-    def _write(self, load: Load) -> Path:
+    def _write(self, load: HostLoad) -> Path:
         """Write the inventory, without what students of the last round have been given."""
         shutil.rmtree(self._folder(load), ignore_errors=True)
         network = {"mode": "nat", "subnet": "10.77.0.0/22"}

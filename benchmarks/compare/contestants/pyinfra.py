@@ -4,7 +4,7 @@ import sys
 
 from benchmarks.compare.contestant import Command
 from benchmarks.compare.contestants.floor import Floor
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 from benchmarks.native import write_lab
 from minetlab.util.process import run
 
@@ -21,11 +21,11 @@ class Pyinfra(Floor):
     verbs = frozenset({"repeat"})
     versions = ()
 
-    def before(self, verb: Verb, load: Load) -> None:
+    def before(self, verb: Verb, load: HostLoad) -> None:
         """Make the machines."""
         run(super().command("create", load).words, limit=900)
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Run ``true``."""
         own = self.arena.hosts.only(self.arena.host)
         inventory = write_lab(own, self.arena.folder, students=0, progress=lambda _: None)

@@ -1,7 +1,7 @@
 """Vagrant, with its plugin for libvirt."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 _FOLDER = f"{ON_HOST}/vagrant"
 _SEED = "/var/lib/libvirt/images/vagrant-seed.iso"
@@ -58,11 +58,11 @@ class Vagrant(Contestant):
         self.arena.write(f"{_FOLDER}/Vagrantfile", _VAGRANTFILE)
         self.arena.host.run(self._vagrant(f"box add --name base {ON_HOST}/base.box", 0))
 
-    def before(self, verb: Verb, load: Load) -> None:
+    def before(self, verb: Verb, load: HostLoad) -> None:
         """Have it forget the guests of the last round."""
         self.arena.host.run(f"rm -rf {_FOLDER}/.vagrant")
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Up."""
         up = self._vagrant("up --provider libvirt --parallel", load.size)
         return self.on_host_until(up, "Waiting for domain to get an IP address", times=load.size)

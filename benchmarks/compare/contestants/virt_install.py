@@ -1,7 +1,7 @@
 """virt-install, a process a guest."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 _EACH = "seq -f student%04g {size} | xargs -I NAME"
 _OPTIONS = (
@@ -32,7 +32,7 @@ class VirtInstall(Contestant):
         for verb in ("create", "remove"):
             self.arena.host.run(self._script(verb, 1))
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Run it for each guest."""
         return self.on_host(self._script(verb, load.size))
 

@@ -1,7 +1,7 @@
 """virt-lightning."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
-from benchmarks.compare.rows import Load, Verb
+from benchmarks.compare.rows import HostLoad, Verb
 
 _GUEST = "- {{name: student{number:04}, distro: base, memory: 256, vcpus: 1, disks: [{{size: 3}}]}}\n"
 _POOL = "/var/lib/virt-lightning/pool"
@@ -30,12 +30,12 @@ class VirtLightning(Contestant):
             " && ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519"
         )
 
-    def before(self, verb: Verb, load: Load) -> None:
+    def before(self, verb: Verb, load: HostLoad) -> None:
         """Write the list of guests."""
         guests = (_GUEST.format(number=number) for number in range(1, load.size + 1))
         self.arena.write(f"{ON_HOST}/guests.yaml", "".join(guests))
 
-    def command(self, verb: Verb, load: Load) -> Command:
+    def command(self, verb: Verb, load: HostLoad) -> Command:
         """Up, or down."""
         run = "python3 -c 'from virt_lightning.shell import main; main()'"
         vl = f"cd {ON_HOST} && PYTHONPATH={ON_HOST}/python {run}"

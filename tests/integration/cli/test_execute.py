@@ -42,7 +42,9 @@ def test_only_who_is_named_as_root_or_in_a_container(
 
 @pytest.mark.parametrize("machine", allocate(lab_of("alice")).machines, ids=lambda machine: machine.name)
 @pytest.mark.parametrize("text", ["it's", '"$HOME" `x` $(y) \\n', "a\nb", "-n", "; false", "é"])
-def test_a_command_arrives_as_it_was_typed(inventory: Path, machine: remote.Machine, text: str) -> None:
+def test_a_command_arrives_as_it_was_typed(
+    inventory: Path, machine: remote.StudentMachine, text: str
+) -> None:
     command = f"printf '[%s]' {shlex.quote(text)}; true"
     answer = remote.run(Path("ssh_config"), machine, remote.line_of(machine, command, 20), 20)
     assert (answer.problem, answer.output) == ("", f"[{text}]")

@@ -8,8 +8,8 @@ import pytest
 
 from minetlab.cli import fresh
 from minetlab.sandbox import checkpoint
-from minetlab.sandbox.checkpoint import MANIFEST, Manifest, UnusableCheckpointError
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.checkpoint import MANIFEST, CheckpointManifest, UnusableCheckpointError
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.secrets.keys import lab_key
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
@@ -24,7 +24,7 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_lab_is_absent_while_none_of_its_hosts_is_there(inventory: Path) -> None:
     assert fresh.is_absent(inventory)
-    Machine("hv1").folder.mkdir()
+    SandboxHost("hv1").folder.mkdir()
     assert not fresh.is_absent(inventory)
 
 
@@ -87,7 +87,7 @@ def test_a_checkpoint_goes_only_if_it_cannot_be_used(
     monkeypatch.setattr(checkpoint, "restore", fail)
     folder = state_dir() / "labs" / "minet" / "checkpoints" / fresh.NAME
     folder.mkdir(parents=True)
-    manifest = Manifest(saved=datetime.now(UTC), made_of=fresh.made_of(inventory), disks={})
+    manifest = CheckpointManifest(saved=datetime.now(UTC), made_of=fresh.made_of(inventory), disks={})
     (folder / MANIFEST).write_text(manifest.model_dump_json())
     assert not fresh.come_back(inventory)
     assert folder.exists() == kept

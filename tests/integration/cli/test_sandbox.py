@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.cli import sandbox
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.util.errors import LabError
 
 
@@ -21,7 +21,7 @@ def test_one_host_that_cannot_be_suspended_keeps_no_other_from_it(
 
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
     for name in ("ct1", "hv1", "hv2"):
-        Machine(name).folder.mkdir()
+        SandboxHost(name).folder.mkdir()
     monkeypatch.setattr(sandbox, "stop", stop)
     with pytest.raises(LabError, match=r"1 of 3 hosts are not stopped(?s:.)*free some space"):
         sandbox.stop_command()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minetlab.inventory import allocation_file
-from minetlab.lab import Placement, Record, parse_record
+from minetlab.lab import Allocation, Placement, parse_record
 from minetlab.operations import allocation_file as operations
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
@@ -31,7 +31,7 @@ HEADER = "login,machine,host,place\n"
 
 @given(PLACEMENTS)
 def test_what_is_written_is_read(placements):
-    written = Record(placements=placements, source="r.csv")
+    written = Allocation(placements=placements, source="r.csv")
     assert parse_record(written.text, "r.csv") == written
 
 
@@ -96,7 +96,7 @@ for number in range(50):
 
 @pytest.fixture
 def lab(tmp_path):
-    return lab_of(["alice", "bob"], record=Record(source=str(tmp_path / "allocation.csv")))
+    return lab_of(["alice", "bob"], record=Allocation(source=str(tmp_path / "allocation.csv")))
 
 
 def at(lab, logins):
@@ -163,7 +163,7 @@ def test_a_run_whose_record_was_written_meanwhile_is_refused(lab):
 
 
 def test_a_record_that_cannot_be_written_fails_the_host(lab, tmp_path):
-    nowhere = lab.model_copy(update={"record": Record(source=str(tmp_path / "none" / "allocation.csv"))})
+    nowhere = lab.model_copy(update={"record": Allocation(source=str(tmp_path / "none" / "allocation.csv"))})
     assert keep(nowhere).failed
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from minetlab.inventory import inventory, process
 from minetlab.inventory.inventory import InventoryHost
-from minetlab.lab import BridgedNetwork, Record, UrlImage
+from minetlab.lab import Allocation, BridgedNetwork, UrlImage
 from minetlab.plan import allocate
 from minetlab.plan.recording import with_plan
 from minetlab.util.errors import LabError
@@ -137,7 +137,7 @@ def test_the_record_beside_the_roster_is_the_shipped_plan(folder):
     lab = inventory.load(inventory.read(folder / "lab.py"))
     assert lab.record.source == str(folder / "allocation.csv")
     assert with_plan(lab.record, lab, allocate(lab)) == lab.record
-    assert allocate(lab) == allocate(lab.model_copy(update={"record": Record()}))
+    assert allocate(lab) == allocate(lab.model_copy(update={"record": Allocation()}))
 
 
 def test_a_wrong_record_is_named(folder):

@@ -11,12 +11,12 @@ from benchmarks.compare.contestant import Command
 from benchmarks.compare.contestants import CONTESTANTS, FLOOR, LAB
 from benchmarks.compare.page import figures, section
 from benchmarks.compare.results import Entrant, Measurement, Results
-from benchmarks.compare.rows import Load, plan, turns
+from benchmarks.compare.rows import HostLoad, plan, turns
 from benchmarks.compare.timing import timed
 from minetlab.util.errors import LabError
 
 NAMES = ("raw APIs", "minet-lab", "Ansible", "kcli")
-TEN = Load("guests", 10)
+TEN = HostLoad("guests", 10)
 
 
 def measured(name, *seconds, verb="create", load=TEN):
@@ -40,7 +40,7 @@ def found():
             *measured("raw APIs", 2.0, 1.0, 3.0),
             *measured("minet-lab", 4.0, 5.0, 3.0),
             *measured("Ansible", 20.0, 22.0),
-            *measured("minet-lab", 0.5, 0.5, 0.5, verb="repeat", load=Load("class", 30)),
+            *measured("minet-lab", 0.5, 0.5, 0.5, verb="repeat", load=HostLoad("class", 30)),
             failed,
         ],
     )
@@ -52,7 +52,7 @@ def test_everybody_has_a_turn_a_round_in_an_order_that_the_seed_decides():
         assert sorted(name for each, name in first if each == number) == sorted(NAMES)
     assert first == list(turns(NAMES, 20, 1, TEN))
     assert first != list(turns(NAMES, 20, 2, TEN))
-    assert first != list(turns(NAMES, 20, 1, Load("guests", 50)))
+    assert first != list(turns(NAMES, 20, 1, HostLoad("guests", 50)))
     assert len({tuple(name for each, name in first if each == number) for number in range(1, 21)}) > 5
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from benchmarks.native import native_hosts
-from benchmarks.native.machine import Machine
+from benchmarks.native.machine import NativeMachine
 from minetlab.secrets import keys
 from minetlab.util.errors import LabError
 
@@ -15,7 +15,7 @@ from minetlab.util.errors import LabError
 def machine(tmp_path):
     folder = tmp_path / "native0-1"
     host_key = keys.key_pair(folder / "host_key", "native0-1")
-    made = Machine("native0-1", "198.18.0.10/24", str(folder), "/cache/root", "native0")
+    made = NativeMachine("native0-1", "198.18.0.10/24", str(folder), "/cache/root", "native0")
     made.prepare("ssh-ed25519 AAAA admin", host_key.private)
     return made
 

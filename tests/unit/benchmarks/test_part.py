@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import boot_storm, command, creation, kept, lab_up, scale
 from benchmarks.command import bench
-from benchmarks.kept import Kept, Row
+from benchmarks.kept import Kept, KeptRow
 from benchmarks.part import FILE, FOLDER, Options, Simple
 from benchmarks.timeline import LAB, Span, figure, spans
 from benchmarks.usage import PEAK_EVERY, used
@@ -35,7 +35,7 @@ MACHINE = {
     "day": "2026-11-28",
     "revision": "a",
 }
-ROWS: dict[str, list[Row]] = {
+ROWS: dict[str, list[KeptRow]] = {
     "up": [
         {"stage": lab_up.NOTHING, "seconds": each, "spans": [["hv1", "x | Install", 0.0, 9.0]]}
         for each in (200.0, 210.0)
@@ -55,8 +55,8 @@ ROWS: dict[str, list[Row]] = {
 
 
 def test_the_page_says_what_was_aimed_at() -> None:
-    memory: Row = {"hosts": 10, "students": 300, "deploy": scale.REPEAT, "peak": 100.0}
-    turns: list[Row] = [{**scale.GROWTH._asdict(), "growth": each} for each in (1.2, 1.3, 1.4)]
+    memory: KeptRow = {"hosts": 10, "students": 300, "deploy": scale.REPEAT, "peak": 100.0}
+    turns: list[KeptRow] = [{**scale.GROWTH._asdict(), "growth": each} for each in (1.2, 1.3, 1.4)]
     said = scale._aims(Kept(MACHINE, [memory, *turns]))
     assert (
         "300 students on 10 hosts take so many times what 10 take, in turns | 1.30 (1.25 … 1.35) | 1.5 |"
@@ -88,7 +88,7 @@ def test_its_picture_names_hosts_and_what_took_longest() -> None:
         assert f">{name}<" in picture
 
 
-def rows(progress: Progress, number: int = 3) -> Iterator[Row]:
+def rows(progress: Progress, number: int = 3) -> Iterator[KeptRow]:
     for each in range(number):
         if each == 2:
             raise LabError("it broke", next_step="mend it")

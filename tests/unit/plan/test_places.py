@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minetlab.lab import (
+    Allocation,
     ContainerHost,
     ContainerHostSettings,
     KvmHost,
@@ -15,7 +16,6 @@ from minetlab.lab import (
     Lab,
     NatNetwork,
     Placement,
-    Record,
     Student,
 )
 from minetlab.lab.settings import PortRange
@@ -50,7 +50,7 @@ def lab_of(logins, capacities=(None,), *, record=None, tps=TPS, prefix="", name=
             )
             for number, capacity in enumerate(capacities)
         ),
-        record=record or Record(),
+        record=record or Allocation(),
     )
 
 
@@ -69,13 +69,13 @@ def given_in(plan: Plan):
 
 def fits(logins, capacities, record=None):
     """Whether there is room for these students, and for those whom the record knows."""
-    everybody = set(logins) | {each.login for each in (record or Record()).placements}
+    everybody = set(logins) | {each.login for each in (record or Allocation()).placements}
     return None in capacities or sum(capacities) >= len(everybody)
 
 
 @given(ROSTERS, CAPACITIES)
 def test_nobody_moves_when_others_come_or_go_and_nothing_is_given_twice(rosters, capacities):
-    record = Record()
+    record = Allocation()
     before: dict[str, Guest | Container] = {}
     for logins in rosters:
         if not fits(logins, capacities, record):
@@ -106,7 +106,7 @@ def test_nobody_moves_when_others_come_or_go_and_nothing_is_given_twice(rosters,
 
 @given(ROSTERS)
 def test_who_comes_back_finds_what_they_had(rosters):
-    record = Record()
+    record = Allocation()
     seen: dict[str, Guest | Container] = {}
     for logins in rosters:
         plan, record = deploy(logins, (None, None), record)
@@ -242,7 +242,7 @@ def test_a_place_that_is_recorded_twice_is_refused(host, place, first, second):
         for login, machine in (("a", first), ("b", second))
     )
     with pytest.raises(LabError, match=f"r.csv gives the same place to {first} and {second}"):
-        deploy(["a", "b"], record=Record(placements=placements, source="r.csv"))
+        deploy(["a", "b"], record=Allocation(placements=placements, source="r.csv"))
 
 
 def test_who_left_keeps_the_room_until_they_are_forgotten():

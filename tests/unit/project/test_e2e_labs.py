@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.qemu import wait_for
 
@@ -19,7 +19,7 @@ with removed_in_the_end(pathlib.Path(sys.argv[1]), dict(os.environ)):
 
 
 def test_the_lab_of_a_test_run_that_is_killed_is_removed(
-    tmp_path: Path, machine: Machine, qemu: subprocess.Popen[bytes]
+    tmp_path: Path, machine: SandboxHost, qemu: subprocess.Popen[bytes]
 ) -> None:
     folder = tmp_path / "lab"
     folder.mkdir()

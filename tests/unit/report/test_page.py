@@ -17,7 +17,7 @@ from minetlab.claims.evidence import Evidence, Observation
 from minetlab.cli import report as report_command
 from minetlab.report import words
 from minetlab.report.output import readable
-from minetlab.report.page import Figure, Table, page
+from minetlab.report.page import MeasuredTable, Plot, page
 from tests.support.evidence import (
     about,
     evidence_of,
@@ -181,8 +181,8 @@ def test_a_class_is_counted_by_host_and_folded() -> None:
 
 def test_plots_and_measurements_have_their_place(mixed: Any) -> None:
     assert not mixed.xpath("//*[@id='measurements']")
-    figures = [Figure("Coût & prix", "Une barre.", PLOT), Figure("Durées", "Une autre.", PLOT)]
-    tables = [Table("Temps", ("charge", "natif", "KVM"), (("cpu", "1,0", "1,1"),))]
+    figures = [Plot("Coût & prix", "Une barre.", PLOT), Plot("Durées", "Une autre.", PLOT)]
+    tables = [MeasuredTable("Temps", ("charge", "natif", "KVM"), (("cpu", "1,0", "1,1"),))]
     document = parsed(evidence_of(RecordedLab()), figures=figures, tables=tables)
     images = list(document.iter("img"))
     assert [image.get("alt") for image in images] == ["Une barre.", "Une autre."]

@@ -7,7 +7,7 @@ import pytest
 
 from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
 from minetlab.resources.layout import guest_of_seed, is_volume_of, overlay
-from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, Network, Volume
+from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, ObservedNetwork, Volume
 from minetlab.resources.network import NetworkChanges, ReservationUpdate
 from minetlab.resources.network import compare as compare_network
 from tests.support.guests import BASE, LAB, guest_specs, network, standing
@@ -222,6 +222,6 @@ def test_another_spec_takes_the_network_down_and_one_that_is_down_is_started() -
     assert compare_network(LAB, changed, UP, used=True) == NetworkChanges(
         define=True, restart=True, start=True
     )
-    down: Network = replace(UP, active=False, autostart=False)
+    down: ObservedNetwork = replace(UP, active=False, autostart=False)
     assert compare_network(LAB, SPEC, down, used=True) == NetworkChanges(start=True, autostart=True)
     assert BASE in STANDING.volumes

@@ -11,8 +11,8 @@ from minetlab.sandbox import booted, trial
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.booted import BootedImage, ensure_booted
 from minetlab.sandbox.in_use import register
-from minetlab.sandbox.machine import Machine, Record
-from minetlab.sandbox.platform import Hardware
+from minetlab.sandbox.machine import HostRecord, SandboxHost
+from minetlab.sandbox.platform import SandboxHardware
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 
@@ -20,7 +20,7 @@ from minetlab.util.errors import LabError
 class Here:
     """What a host would run on, where no program of the toolbox is needed."""
 
-    hardware = Hardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
+    hardware = SandboxHardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
     accelerator = Accelerator("kvm", "tried")
     spec = SandboxSpec()
     groups = ()
@@ -56,9 +56,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[BootedImage]:
 def test_a_damaged_one_that_a_host_stands_on_stays(
     here: Any, damaged: BootedImage, made: list[BootedImage]
 ) -> None:
-    machine = Machine("hv1")
+    machine = SandboxHost("hv1")
     machine.folder.mkdir(parents=True)
-    machine.record = Record(
+    machine.record = HostRecord(
         spec=SandboxSpec(),
         image=here.image,
         image_sha256="0",

@@ -11,11 +11,11 @@ from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.checkpoint import (
     MANIFEST,
     Checkpoint,
-    Manifest,
+    CheckpointManifest,
     UnusableCheckpointError,
     list_checkpoints,
 )
-from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 
@@ -33,12 +33,12 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return parent
 
 
-def host(name: str, folder: Path | None = None) -> Machine:
+def host(name: str, folder: Path | None = None) -> SandboxHost:
     """A host that neither runs nor is suspended."""
-    machine = Machine(name, folder)
+    machine = SandboxHost(name, folder)
     machine.folder.mkdir(parents=True)
     machine.disk.write_bytes(b"disk")
-    machine.record = Record(
+    machine.record = HostRecord(
         spec=SandboxSpec(),
         image=Path("/nowhere/image.qcow2"),
         image_sha256="0",
@@ -52,7 +52,7 @@ def made(parent: Path, *hosts: str) -> Checkpoint:
     saved = Checkpoint.named("before", parent)
     for name in hosts:
         host(name, saved.folder / name)
-    manifest = Manifest(saved=datetime.now(UTC), made_of="", disks=dict.fromkeys(hosts, "0"))
+    manifest = CheckpointManifest(saved=datetime.now(UTC), made_of="", disks=dict.fromkeys(hosts, "0"))
     (saved.folder / MANIFEST).write_text(manifest.model_dump_json())
     return saved
 

@@ -11,7 +11,7 @@ from minetlab.sandbox import lifecycle, list_hosts, qmp, remove, resume
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import ensure_identity
 from minetlab.sandbox.lifecycle import connect, settle, start
-from minetlab.sandbox.machine import Connection, Machine, sandbox_dir
+from minetlab.sandbox.machine import Connection, SandboxHost, sandbox_dir
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.replace import all_at_once
 from minetlab.sandbox.saved import SavedMemory, suspended
@@ -21,13 +21,13 @@ from tests.support.qemu import TCG, Monitor
 
 
 def test_what_was_being_made_when_a_run_was_killed_is_ended(
-    machine: Machine, qemu: subprocess.Popen[bytes]
+    machine: SandboxHost, qemu: subprocess.Popen[bytes]
 ) -> None:
     settle(machine, print)
     assert qemu.wait(5) < 0
 
 
-def test_a_process_beside_a_saved_memory_is_ended(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
+def test_a_process_beside_a_saved_memory_is_ended(made: SandboxHost, qemu: subprocess.Popen[bytes]) -> None:
     suspended(made).folder.mkdir()
     settle(made, print)
     assert qemu.wait(5) < 0
@@ -36,7 +36,7 @@ def test_a_process_beside_a_saved_memory_is_ended(made: Machine, qemu: subproces
 
 @pytest.mark.parametrize("state", ["paused", "postmigrate", "finish-migrate"])
 def test_a_host_that_a_killed_run_was_saving_goes_on(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, state: str
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, state: str
 ) -> None:
     monitor.state = state
     said: list[str] = []
@@ -47,7 +47,7 @@ def test_a_host_that_a_killed_run_was_saving_goes_on(
 
 
 def test_a_host_that_has_no_room_to_write_is_left_standing_and_said(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "WRITES_AGAIN", 0.0)
     monitor.state = monitor.after_cont = "io-error"
@@ -62,7 +62,7 @@ def test_a_host_that_has_no_room_to_write_is_left_standing_and_said(
 class Resumed(list[str]):
     """The hosts that were let go on, with their clock set."""
 
-    def go_on(self, machine: Machine, accelerator: Accelerator, progress: Any) -> None:
+    def go_on(self, machine: SandboxHost, accelerator: Accelerator, progress: Any) -> None:
         self.append(machine.name)
         machine.clock_stopped.unlink()
 
@@ -75,7 +75,7 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> Resumed:
 
 
 def test_the_clock_of_a_host_is_set_that_a_killed_run_only_had_go_on(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, resumed: Resumed
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, resumed: Resumed
 ) -> None:
     """It runs, and nothing else tells that its clock is behind and that its guests stand still."""
     settle(made, print)
@@ -87,7 +87,7 @@ def test_the_clock_of_a_host_is_set_that_a_killed_run_only_had_go_on(
 
 
 def test_whoever_connects_to_such_a_host_has_its_clock_set_first(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
     ensure_identity(made.folder, "hv1")
@@ -105,7 +105,7 @@ def test_whoever_connects_to_such_a_host_has_its_clock_set_first(
 
 
 def test_a_failure_to_set_a_clock_is_said_once(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resume, "RESUME_LIMIT", 0.1)
     said: list[str] = []
@@ -117,7 +117,7 @@ def test_a_failure_to_set_a_clock_is_said_once(
 
 
 def test_a_memory_that_is_not_written_in_time_is_given_up_before_the_host_goes_on(
-    machine: Machine, monitor: Monitor
+    machine: SandboxHost, monitor: Monitor
 ) -> None:
     """A machine that runs while its memory is written is stopped by QEMU at the end of that."""
     monitor.migration = ("active", "cancelling", "cancelling", "cancelled")
@@ -131,7 +131,7 @@ def test_a_memory_that_is_not_written_in_time_is_given_up_before_the_host_goes_o
     "failure", [TimeoutError("no end after 600 s"), FileNotFoundError("qmp.sock"), ConnectionError("ended")]
 )
 def test_a_memory_that_qemu_does_not_refuse_is_kept(
-    made: Machine, monkeypatch: pytest.MonkeyPatch, failure: OSError
+    made: SandboxHost, monkeypatch: pytest.MonkeyPatch, failure: OSError
 ) -> None:
     monkeypatch.setattr(lifecycle, "ensure_toolbox", lambda progress: None)
     monkeypatch.setattr(lifecycle, "_kept_image", lambda machine, spec, progress: Path("/i"))
@@ -141,7 +141,7 @@ def test_a_memory_that_qemu_does_not_refuse_is_kept(
     monkeypatch.setattr(SavedMemory, "obstacle", lambda *of: None)
     suspended(made).folder.mkdir()
 
-    def fail(memory: SavedMemory, machine: Machine) -> None:
+    def fail(memory: SavedMemory, machine: SandboxHost) -> None:
         raise failure
 
     monkeypatch.setattr(SavedMemory, "load", fail)
@@ -152,11 +152,11 @@ def test_a_memory_that_qemu_does_not_refuse_is_kept(
 
 @pytest.mark.parametrize("saved", [True, False])
 def test_after_ctrl_c_a_host_goes_on_unless_it_is_saved(
-    made: Machine, resumed: Resumed, monkeypatch: pytest.MonkeyPatch, saved: bool
+    made: SandboxHost, resumed: Resumed, monkeypatch: pytest.MonkeyPatch, saved: bool
 ) -> None:
     """Beside its saved memory it must not run: what it does then would be lost."""
 
-    def interrupted(memory: SavedMemory, machine: Machine, platform: Platform, image: str) -> None:
+    def interrupted(memory: SavedMemory, machine: SandboxHost, platform: Platform, image: str) -> None:
         machine.clock_stopped.touch()
         if saved:
             memory.folder.mkdir()
@@ -171,7 +171,7 @@ def test_after_ctrl_c_a_host_goes_on_unless_it_is_saved(
 
 
 def test_the_clock_is_set_of_a_host_that_had_no_room_to_write(
-    made: Machine,
+    made: SandboxHost,
     qemu: subprocess.Popen[bytes],
     monitor: Monitor,
     resumed: Resumed,
@@ -183,7 +183,7 @@ def test_the_clock_is_set_of_a_host_that_had_no_room_to_write(
     assert resumed == ["hv1"]
 
 
-def test_what_was_being_saved_or_removed_goes(made: Machine) -> None:
+def test_what_was_being_saved_or_removed_goes(made: SandboxHost) -> None:
     folder = suspended(made).folder
     for leftover in (".suspended.partial", ".suspended.gone"):
         (folder.parent / leftover).mkdir()
@@ -192,9 +192,9 @@ def test_what_was_being_saved_or_removed_goes(made: Machine) -> None:
 
 
 @pytest.fixture
-def hosts(made: Machine) -> list[Machine]:
+def hosts(made: SandboxHost) -> list[SandboxHost]:
     """Two hosts with a disk each, of which a third run may make others."""
-    other = Machine("ct1")
+    other = SandboxHost("ct1")
     other.folder.mkdir()
     hosts = [other, made]
     for host in hosts:
@@ -202,12 +202,12 @@ def hosts(made: Machine) -> list[Machine]:
     return hosts
 
 
-def new_disk(machine: Machine, folder: Path) -> None:
+def new_disk(machine: SandboxHost, folder: Path) -> None:
     folder.mkdir()
     (folder / machine.disk.name).write_text("new")
 
 
-def disks(hosts: list[Machine]) -> list[str]:
+def disks(hosts: list[SandboxHost]) -> list[str]:
     return [host.disk.read_text() for host in hosts]
 
 
@@ -215,7 +215,7 @@ def in_state_folder() -> list[str]:
     return sorted(path.name for path in sandbox_dir().iterdir())
 
 
-def test_replacements_that_were_not_all_made_go(hosts: list[Machine]) -> None:
+def test_replacements_that_were_not_all_made_go(hosts: list[SandboxHost]) -> None:
     """A signal ends a run without a word."""
     partial = sandbox_dir() / ".ct1.replacements.partial"
     partial.mkdir()
@@ -226,7 +226,7 @@ def test_replacements_that_were_not_all_made_go(hosts: list[Machine]) -> None:
     assert in_state_folder() == ["ct1", "hv1"]
 
 
-def test_a_host_that_is_about_to_be_replaced_is_listed_and_can_be_removed(hosts: list[Machine]) -> None:
+def test_a_host_that_is_about_to_be_replaced_is_listed_and_can_be_removed(hosts: list[SandboxHost]) -> None:
     ready = sandbox_dir() / ".ct1.0.replacements"
     ready.mkdir()
     new_disk(hosts[0], ready / "ct2")
@@ -235,14 +235,14 @@ def test_a_host_that_is_about_to_be_replaced_is_listed_and_can_be_removed(hosts:
     assert in_state_folder() == [".ct2.lock", "ct1", "hv1"]
 
 
-def test_all_hosts_are_replaced(hosts: list[Machine]) -> None:
+def test_all_hosts_are_replaced(hosts: list[SandboxHost]) -> None:
     all_at_once(hosts, new_disk)
     assert disks(hosts) == ["new", "new"]
     assert in_state_folder() == ["ct1", "hv1"]
 
 
-def test_no_host_is_replaced_where_one_cannot_be(hosts: list[Machine]) -> None:
-    def full(machine: Machine, folder: Path) -> None:
+def test_no_host_is_replaced_where_one_cannot_be(hosts: list[SandboxHost]) -> None:
+    def full(machine: SandboxHost, folder: Path) -> None:
         if machine.name == "hv1":
             raise OSError("No space left on device")
         new_disk(machine, folder)
@@ -258,7 +258,7 @@ class Killed(BaseException):
 
 
 def test_a_run_that_is_killed_replaces_all_hosts_or_none(
-    hosts: list[Machine], monkeypatch: pytest.MonkeyPatch
+    hosts: list[SandboxHost], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at each renaming of a folder, and before the first."""
     rename, renamings = Path.rename, [0]

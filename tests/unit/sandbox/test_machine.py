@@ -11,7 +11,7 @@ from minetlab.sandbox.accelerator import kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
 from minetlab.sandbox.launch import wait_for_ssh
 from minetlab.sandbox.lifecycle import settle, start
-from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.qemu import qemu_arguments
 from minetlab.sandbox.qmp import execute, forward, forwarded_port
 from minetlab.sandbox.spec import SandboxSpec
@@ -35,7 +35,7 @@ def test_wrong_host_data_name_the_host_and_the_field(field: str, value: object) 
 @pytest.mark.parametrize("name", ["", "HV1", "../up", "-x", "a" * 33])
 def test_a_name_that_cannot_be_a_hosts_is_refused(name: str) -> None:
     with pytest.raises(LabError, match="cannot be the name of a sandbox host"):
-        Machine(name)
+        SandboxHost(name)
 
 
 def test_qemu_is_told_all_and_no_secret_is_among_its_words(tmp_path: Path) -> None:
@@ -64,15 +64,15 @@ def test_keys_are_made_once_and_the_hosts_is_pinned(tmp_path: Path) -> None:
     assert (tmp_path / "known_hosts").read_text() == f"[127.0.0.1]:2222 {' '.join(key.split()[:2])}\n"
 
 
-def test_a_record_is_read_back(machine: Machine) -> None:
-    record = Record(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
+def test_a_record_is_read_back(machine: SandboxHost) -> None:
+    record = HostRecord(spec=SandboxSpec(), image=Path("/i"), image_sha256="0", accelerator=TCG)
     assert machine.record is None
     machine.record = record
     assert machine.record == record
 
 
 def test_a_host_whose_record_cannot_be_read_is_not_touched(
-    made: Machine, qemu: subprocess.Popen[bytes]
+    made: SandboxHost, qemu: subprocess.Popen[bytes]
 ) -> None:
     """Another version wrote it, or it was cut short: nobody knows what it would be ended for."""
     (made.folder / "machine.json").write_text('{"spec": ')
@@ -89,12 +89,12 @@ def test_a_host_whose_record_cannot_be_read_is_not_touched(
     assert [host.name for host in list_hosts()] == ["hv1"]
 
 
-def test_a_process_that_only_has_the_number_is_not_the_machine(machine: Machine) -> None:
+def test_a_process_that_only_has_the_number_is_not_the_machine(machine: SandboxHost) -> None:
     (machine.folder / "qemu.pid").write_text(str(os.getpid()))
     assert machine.pid is None
 
 
-def test_a_running_machine_is_seen_and_killed(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+def test_a_running_machine_is_seen_and_killed(machine: SandboxHost, qemu: subprocess.Popen[bytes]) -> None:
     assert [(host.name, host.pid) for host in list_hosts()] == [("hv1", qemu.pid)]
     machine.kill()
     assert qemu.wait(5) < 0
@@ -102,7 +102,7 @@ def test_a_running_machine_is_seen_and_killed(machine: Machine, qemu: subprocess
 
 
 def test_a_machine_that_does_not_answer_is_ended_only_by_a_shutdown(
-    made: Machine, qemu: subprocess.Popen[bytes]
+    made: SandboxHost, qemu: subprocess.Popen[bytes]
 ) -> None:
     with pytest.raises(
         LabError, match=r"hv1 cannot be suspended: its guest agent does not answer(?s:.)*--shut"
@@ -115,7 +115,7 @@ def test_a_machine_that_does_not_answer_is_ended_only_by_a_shutdown(
     assert "no answer from its QEMU" in said[1]
 
 
-def test_remove_leaves_nothing(machine: Machine, qemu: subprocess.Popen[bytes]) -> None:
+def test_remove_leaves_nothing(machine: SandboxHost, qemu: subprocess.Popen[bytes]) -> None:
     machine.replaced.mkdir()
     remove("hv1", print)
     assert qemu.wait(5) < 0
@@ -123,19 +123,21 @@ def test_remove_leaves_nothing(machine: Machine, qemu: subprocess.Popen[bytes]) 
     assert [path.name for path in machine.folder.parent.iterdir()] == [machine.lock_file.name]
 
 
-def test_a_host_that_does_not_run_has_no_address(machine: Machine) -> None:
+def test_a_host_that_does_not_run_has_no_address(machine: SandboxHost) -> None:
     with pytest.raises(LabError, match="sandbox host hv1 does not run"):
         connection("hv1")
 
 
-def test_another_image_for_an_existing_host_is_refused(made: Machine, qemu: subprocess.Popen[bytes]) -> None:
+def test_another_image_for_an_existing_host_is_refused(
+    made: SandboxHost, qemu: subprocess.Popen[bytes]
+) -> None:
     with pytest.raises(LabError, match=r"made as Debian 13, warm, 64 GiB; .*Debian 12, warm, 64 GiB"):
         start("hv1", SandboxSpec(debian=12), print)
 
 
 @pytest.mark.parametrize("new", [True, False])
 def test_a_panic_shows_the_console_and_ends_a_machine_that_is_new(
-    made: Machine, qemu: subprocess.Popen[bytes], new: bool
+    made: SandboxHost, qemu: subprocess.Popen[bytes], new: bool
 ) -> None:
     made.console.write_text("[1.0] up\n[2.0] Kernel panic - not syncing: no init\n")
     with pytest.raises(LabError, match=r"hv1 panicked(?s:.)*Kernel panic - not syncing: no init"):
@@ -144,7 +146,7 @@ def test_a_panic_shows_the_console_and_ends_a_machine_that_is_new(
 
 
 def test_a_host_that_runs_and_does_not_answer_is_left_running(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launch, "BOOT_LIMIT", 0.0)
     ensure_identity(made.folder, "hv1")
@@ -176,7 +178,7 @@ class Booting:
 
 @pytest.fixture
 def booting(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> Booting:
     """The machine, as it boots, with seconds to do so."""
     ensure_identity(made.folder, "hv1")
@@ -188,7 +190,9 @@ def booting(
     return booting
 
 
-def test_a_machine_that_boots_is_knocked_at_when_its_agent_is_there(made: Machine, booting: Booting) -> None:
+def test_a_machine_that_boots_is_knocked_at_when_its_agent_is_there(
+    made: SandboxHost, booting: Booting
+) -> None:
     """An sshd refuses whoever has left fifteen times without a login."""
     booting.silent = 1
     assert wait_for_ssh(made, TCG, print).port == 35271
@@ -196,7 +200,7 @@ def test_a_machine_that_boots_is_knocked_at_when_its_agent_is_there(made: Machin
 
 
 def test_a_machine_whose_agent_says_nothing_is_knocked_at_a_few_times(
-    made: Machine, booting: Booting
+    made: SandboxHost, booting: Booting
 ) -> None:
     booting.silent = 1000
     with pytest.raises(LabError, match="hv1 did not answer SSH within"):
@@ -204,7 +208,7 @@ def test_a_machine_whose_agent_says_nothing_is_knocked_at_a_few_times(
     assert 1 < len(booting.knocks) <= 4 < booting.asked
 
 
-def test_qmp_answers_and_refusals(machine: Machine, monitor: Monitor) -> None:
+def test_qmp_answers_and_refusals(machine: SandboxHost, monitor: Monitor) -> None:
     assert forwarded_port(machine.qmp_socket) == 35271
     with pytest.raises(OSError, match="no forwarded port"):
         forwarded_port(machine.qmp_socket, 2)
@@ -214,7 +218,7 @@ def test_qmp_answers_and_refusals(machine: Machine, monitor: Monitor) -> None:
         execute(machine.qmp_socket, "quit")
 
 
-def test_a_port_is_forwarded_once(machine: Machine, monitor: Monitor) -> None:
+def test_a_port_is_forwarded_once(machine: SandboxHost, monitor: Monitor) -> None:
     assert forward(machine.qmp_socket, 22) == 35271
     del monitor[:]
     with pytest.raises(OSError, match="forwards no port to 8080"):  # this QEMU forwards no other
@@ -222,13 +226,13 @@ def test_a_port_is_forwarded_once(machine: Machine, monitor: Monitor) -> None:
     assert monitor.count("human-monitor-command") == 3
 
 
-def test_qmp_answers_many_who_ask_at_once(machine: Machine, monitor: Monitor) -> None:
+def test_qmp_answers_many_who_ask_at_once(machine: SandboxHost, monitor: Monitor) -> None:
     with ThreadPoolExecutor(16) as workers:
         assert set(workers.map(forwarded_port, [machine.qmp_socket] * 64)) == {35271}
 
 
 def test_ssh_trusts_the_pinned_key_only(
-    machine: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor
+    machine: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor
 ) -> None:
     ensure_identity(machine.folder, "hv1")
     words = ssh_argv("hv1", ["echo a;", "echo b"])
@@ -262,7 +266,7 @@ def test_what_stands_against_kvm(
 
 
 def test_a_forwarded_port_is_remembered(
-    made: Machine, qemu: subprocess.Popen[bytes], monitor: Monitor
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor
 ) -> None:
     assert made.forward(22) == 35271
     assert made.record is not None

@@ -10,7 +10,7 @@ import pytest
 
 from minetlab.sandbox import agent, qmp
 from minetlab.sandbox.accelerator import Accelerator
-from minetlab.sandbox.machine import Machine
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.pause import FREEZE, pause
 from minetlab.sandbox.resume import RESUME
 from minetlab.util.errors import LabError
@@ -42,8 +42,8 @@ class Host:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine("hv1", tmp_path)
+def machine(tmp_path: Path) -> SandboxHost:
+    return SandboxHost("hv1", tmp_path)
 
 
 def standing_in(monkeypatch: pytest.MonkeyPatch, host: Host) -> Host:
@@ -53,20 +53,20 @@ def standing_in(monkeypatch: pytest.MonkeyPatch, host: Host) -> Host:
     return host
 
 
-def test_its_guests_stand_still_before_it_does(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_guests_stand_still_before_it_does(machine: SandboxHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = standing_in(monkeypatch, Host("running"))
     pause(machine, TCG)
     assert host.asked == ["freeze.sh", "stop"]
 
 
-def test_one_that_stands_still_is_left_so(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_stands_still_is_left_so(machine: SandboxHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its agent could not answer."""
     host = standing_in(monkeypatch, Host("paused"))
     pause(machine, TCG)
     assert host.asked == []
 
 
-def test_one_whose_agent_is_silent_runs_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_whose_agent_is_silent_runs_on(machine: SandboxHost, monkeypatch: pytest.MonkeyPatch) -> None:
     host = standing_in(monkeypatch, Host("running", agent_says="timed out"))
     with pytest.raises(LabError, match="hv1 cannot be stopped to be saved: timed out") as raised:
         pause(machine, TCG)

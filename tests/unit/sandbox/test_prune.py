@@ -10,7 +10,7 @@ import pytest
 from minetlab.images.toolbox import toolbox_folder
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.in_use import register
-from minetlab.sandbox.machine import Machine, Record
+from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.prune import keep_within_bounds, limit_gib, prune, things
 from minetlab.sandbox.replace import PARTIAL, READY
 from minetlab.sandbox.spec import SandboxSpec
@@ -60,9 +60,9 @@ def used(path: Path, days: float) -> None:
 
 def host(image: Path, booted: Path | None = None, folder: Path | None = None) -> None:
     """A sandbox host that stands on these."""
-    machine = Machine("hv1", folder)
+    machine = SandboxHost("hv1", folder)
     machine.folder.mkdir(parents=True)
-    machine.record = Record(
+    machine.record = HostRecord(
         spec=SandboxSpec(),
         image=image,
         image_sha256="0",

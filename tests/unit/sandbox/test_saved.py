@@ -8,13 +8,13 @@ import pytest
 
 from minetlab.sandbox import qmp, saved
 from minetlab.sandbox.accelerator import Accelerator, processor
-from minetlab.sandbox.machine import Machine, Record
-from minetlab.sandbox.platform import Hardware
-from minetlab.sandbox.saved import MANIFEST, MEMORY, Manifest, SavedMemory, stamp
+from minetlab.sandbox.machine import HostRecord, SandboxHost
+from minetlab.sandbox.platform import SandboxHardware
+from minetlab.sandbox.saved import MANIFEST, MEMORY, MemoryManifest, SavedMemory, stamp
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 
-HARDWARE = Hardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
+HARDWARE = SandboxHardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
 IMAGE = "0" * 64
 CPUINFO = """processor\t: 0
 vendor_id\t: AuthenticAMD
@@ -53,7 +53,7 @@ def memory(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> Saved
     (folder / MEMORY).write_text("memory")
     write(
         folder,
-        Manifest(
+        MemoryManifest(
             hardware=HARDWARE,
             disk=stamp(disk),
             image_sha256=IMAGE,
@@ -64,7 +64,7 @@ def memory(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> Saved
     return SavedMemory(folder)
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write(folder: Path, manifest: MemoryManifest) -> None:
     (folder / MANIFEST).write_text(manifest.model_dump_json())
 
 
@@ -140,7 +140,7 @@ def test_a_memory_takes_the_place_of_an_older_one(
 
     monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
     monkeypatch.setattr(qmp, "migrate", write_it)
-    memory.save(Machine("hv1", disk.parent), Here(), IMAGE)  # type: ignore[arg-type]
+    memory.save(SandboxHost("hv1", disk.parent), Here(), IMAGE)  # type: ignore[arg-type]
     assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
     assert (memory.folder / MEMORY).read_text() == "newer"
     assert obstacle(memory, disk) is None
@@ -152,9 +152,9 @@ def test_a_memory_is_of_the_hardware_that_the_host_was_booted_on(
     """The project and its QEMU may be newer than the QEMU that runs."""
     monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
     monkeypatch.setattr(qmp, "migrate", lambda path, address, limit: None)
-    machine = Machine("hv1", disk.parent)
+    machine = SandboxHost("hv1", disk.parent)
     then = HARDWARE.model_copy(update={"qemu": "10.0.13"})
-    machine.record = Record(
+    machine.record = HostRecord(
         spec=SandboxSpec(), image=disk, image_sha256=IMAGE, accelerator=Here.accelerator, hardware=then
     )
     memory.save(machine, Here(), IMAGE)  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ def test_a_memory_that_cannot_be_written_leaves_nothing_and_the_older_one(
 
     monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
     monkeypatch.setattr(qmp, "migrate", full)
-    machine = Machine("hv1", disk.parent)
+    machine = SandboxHost("hv1", disk.parent)
     with pytest.raises(LabError, match="cannot save the memory of sandbox host hv1: No space left on device"):
         memory.save(machine, Here(), IMAGE)  # type: ignore[arg-type]
     assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
