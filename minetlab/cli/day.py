@@ -103,7 +103,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Somebody who does not come: remove their machines, and them from the roster and the record."""
+    """Somebody who does not come: remove their machines, and them from the roster and the allocation file."""
     from minetlab.cli import roster
 
     raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)

@@ -66,8 +66,8 @@ def made_of(inventory_file: Path) -> str:
     hosts = inventory.read(inventory_file)
     described = DescribedLab(hosts)
     digest = hashlib.sha256()
-    # Of the record, what counts is in the plan: lab down forgets in it who has left.
-    settings = described.lab.model_dump_json(exclude={"record"})
+    # Of the allocation file, what counts is in the plan: lab down forgets in it who has left.
+    settings = described.lab.model_dump_json(exclude={"allocation"})
     for part in (settings, repr(described.plan), *map(_data, hosts)):
         digest.update(part.encode() + b"\0")
     for file in _files(described.lab.name):

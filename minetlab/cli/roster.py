@@ -13,7 +13,7 @@ from minetlab.inventory import allocation_file, inventory, roster_file
 from minetlab.lab import Student, roster_edit
 from minetlab.lab.student import SSH_KEY_TYPES
 from minetlab.plan import allocate
-from minetlab.plan.recording import without_student
+from minetlab.plan.placements import without_student
 from minetlab.util.errors import LabError
 
 LONGEST_KEY = 20_000
@@ -40,7 +40,7 @@ def add(inventory_file: Path, fields: dict[str, str]) -> bool:
 
     roster_file.change(path, changed)
     (student,) = added
-    typer.echo(f"{path}: {student.name} is in, as {student.login}; commit it with {lab.record.source}")
+    typer.echo(f"{path}: {student.name} is in, as {student.login}; commit it with {lab.allocation.source}")
     green = deploy.run(inventory_file, "deploys/all.py")
     green = verify.run(inventory_file, student=student.login).green and green
     if green:
@@ -53,7 +53,7 @@ def add(inventory_file: Path, fields: dict[str, str]) -> bool:
 
 
 def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
-    """Take a student's machines down, then their line out of the roster, and their places out of the record.
+    """Take a student's machines down, then their lines out of the roster and the allocation file.
 
     :param yes: do not ask.
     :raises LabError: they are not in the roster, or it is not allowed: nothing has been touched then.
@@ -72,9 +72,9 @@ def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
         again = typed(inventory_file, "remove", login)
         typer.echo(f"{login} stays in the roster, as not all of it could be removed: {again} goes on")
         return False
-    allocation_file.change(Path(lab.record.source), lambda there: without_student(there, lab, login))
+    allocation_file.change(Path(lab.allocation.source), lambda there: without_student(there, lab, login))
     roster_file.change(path, partial(roster_edit.removed, source=str(path), login=login))
-    typer.echo(f"{login} is out of {path} and {lab.record.source}: commit both")
+    typer.echo(f"{login} is out of {path} and {lab.allocation.source}: commit both")
     return True
 
 

@@ -1,10 +1,10 @@
-"""The record's file: beside the roster, and committed with it."""
+"""The allocation file: beside the roster, and committed with it."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from minetlab.lab import Allocation, decode, parse_record
+from minetlab.lab import Allocation, decode, parse_allocation
 from minetlab.util.errors import LabError
 from minetlab.util.files import alone
 
@@ -12,7 +12,7 @@ FILE = "allocation.csv"
 
 
 def read(path: Path) -> Allocation:
-    """The record; an empty one where there is no file yet.
+    """The allocation file; an empty one where there is no file yet.
 
     :raises LabError: it cannot be read.
     """
@@ -22,11 +22,11 @@ def read(path: Path) -> Allocation:
         return Allocation(source=str(path))
     except OSError as error:
         raise _cannot("read", path, error) from error
-    return parse_record(decode(data, str(path)), str(path))
+    return parse_allocation(decode(data, str(path)), str(path))
 
 
 def change(path: Path, changed: Callable[[Allocation], Allocation]) -> None:
-    """Put the record through a function and write what comes of it: whole, or not at all.
+    """Put the allocation file through a function and write what comes of it: whole, or not at all.
 
     :raises LabError: it cannot be read or written, or the function's own.
     """
@@ -45,6 +45,6 @@ def change(path: Path, changed: Callable[[Allocation], Allocation]) -> None:
 
 def _cannot(do: str, path: Path, error: OSError) -> LabError:
     return LabError(
-        f"cannot {do} the record {path}: {error.strerror}",
+        f"cannot {do} the allocation file {path}: {error.strerror}",
         next_step="the lab keeps there who has what: make the file and its folder readable and writable",
     )

@@ -116,7 +116,7 @@ def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
 
 
 def load(hosts: Iterable[InventoryHost]) -> Lab:
-    """Validate the inventory's data; read the roster it names, and the record beside that.
+    """Validate the inventory's data; read the roster it names, and the allocation file beside that.
 
     :raises LabError: for unknown or wrong data, with the file and line that sets it.
     """
@@ -143,7 +143,7 @@ def load(hosts: Iterable[InventoryHost]) -> Lab:
             for host in hosts
             if CONTAINER_HOSTS in host.groups
         ),
-        record=allocation_file.read(roster.with_name(allocation_file.FILE)),
+        allocation=allocation_file.read(roster.with_name(allocation_file.FILE)),
     )
 
 

@@ -1,6 +1,6 @@
 """What a lab is: typed, validated, frozen. No I/O; every later step works from these objects only."""
 
-from minetlab.lab.allocation import Allocation, Placement, parse_record
+from minetlab.lab.allocation import Allocation, Placement, parse_allocation
 from minetlab.lab.lab import ContainerHost, KvmHost, Lab
 from minetlab.lab.roster import parse_roster
 from minetlab.lab.settings import (
@@ -38,6 +38,6 @@ __all__ = [
     "Student",
     "UrlImage",
     "decode",
-    "parse_record",
+    "parse_allocation",
     "parse_roster",
 ]

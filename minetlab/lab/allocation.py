@@ -1,4 +1,4 @@
-"""The record: which host and address, or port, each machine has been given, so that it keeps them."""
+"""What the allocation file says: the host and address, or port, that each machine was given and keeps."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ class Allocation(Frozen):
     """
 
     placements: tuple[Placement, ...] = ()
-    source: str = "the record"
+    source: str = "the allocation file"
 
     @property
     def text(self) -> str:
@@ -48,8 +48,8 @@ class Allocation(Frozen):
 
 # A deploy reads the same file once for each of its hosts.
 @lru_cache(maxsize=4)
-def parse_record(text: str, source: str) -> Allocation:
-    """Read the record.
+def parse_allocation(text: str, source: str) -> Allocation:
+    """Read the allocation file.
 
     :param source: the file's name, for messages.
     :raises LabError: with every problem found, each by line and column.
@@ -74,10 +74,11 @@ def parse_record(text: str, source: str) -> Allocation:
     return Allocation(placements=tuple(placements), source=source)
 
 
-def collision(record: Allocation, first: str, second: str) -> LabError:
-    """What to say where two machines were given the same, as when two branches of the record were merged."""
+def collision(allocation: Allocation, first: str, second: str) -> LabError:
+    """What to say where two machines were given the same, as by a merge of two branches."""
     return LabError(
-        f"{record.source} gives the same place to {first} and {second}", next_step=_next_step(record.source)
+        f"{allocation.source} gives the same place to {first} and {second}",
+        next_step=_next_step(allocation.source),
     )
 
 

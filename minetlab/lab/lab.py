@@ -42,7 +42,7 @@ class ContainerHost(Host):
 class Lab(Frozen):
     """The whole infrastructure of one session, as desired.
 
-    :param record: what its students' machines have already, and keep.
+    :param allocation: what its students' machines have already, and keep.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Lab(Frozen):
     kvm_hosts: tuple[KvmHost, ...]
     container_hosts: tuple[ContainerHost, ...]
     require_kvm: bool = False
-    record: Allocation = Allocation()
+    allocation: Allocation = Allocation()
 
     @property
     def site_hosts(self) -> tuple[ContainerHost, ...]:

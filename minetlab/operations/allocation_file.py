@@ -1,4 +1,4 @@
-"""Operations on the record of who has what: a file on this machine, not on the host."""
+"""Operations on the allocation file, which is on this machine and not on the host."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,15 +14,15 @@ from minetlab.inventory import allocation_file
 from minetlab.lab import Allocation, Lab
 from minetlab.operations.commands import Commands, fail, failure
 from minetlab.plan import Plan
-from minetlab.plan.recording import unchanged, with_plan, without_gone
+from minetlab.plan.placements import unchanged, with_plan, without_gone
 from minetlab.util.errors import LabError
 
 
 @operation()
 def kept(lab: Lab, plan: Plan) -> Commands:
-    """Have in the record what the plan gives, before anything of it is made."""
-    wanted = with_plan(lab.record, lab, plan)
-    yield from _change(lab, partial(unchanged, before=lab.record, after=wanted))
+    """Have in the allocation file what the plan gives, before anything of it is made."""
+    wanted = with_plan(lab.allocation, lab, plan)
+    yield from _change(lab, partial(unchanged, before=lab.allocation, after=wanted))
 
 
 @operation()
@@ -32,7 +32,7 @@ def forgotten(lab: Lab, plan: Plan) -> Commands:
 
 
 def _change(lab: Lab, changed: Callable[[Allocation], Allocation]) -> Commands:
-    path = Path(lab.record.source)
+    path = Path(lab.allocation.source)
     try:
         there = allocation_file.read(path)
         wanted = changed(there)

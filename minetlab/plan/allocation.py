@@ -1,7 +1,7 @@
 """Who gets what: host, name, UUID, MAC and IP address of every guest, host, name and port of every container.
 
-A machine keeps what the lab's record has given it. What is not recorded is derived from names by hashing,
-never from the order of the roster: docs/decisions/who-has-what-is-recorded.md.
+A machine keeps what the lab's allocation file has given it. All else is derived from names by hashing, never
+from the order of the roster: docs/decisions/who-has-what-is-recorded.md.
 """
 
 from collections import Counter
@@ -89,7 +89,7 @@ def allocate(lab: Lab) -> Plan:
 
     :raises LabError: with all that does not fit: students in the hosts' capacity, guests in a subnet,
         containers in a range of ports or a network. Or two machines would have one name, or have one place in
-        the record.
+        the allocation file.
     """
     problems: list[LabError] = []
     plan = Plan(_guests(lab, problems), _containers(lab, problems))
@@ -101,7 +101,7 @@ def allocate(lab: Lab) -> Plan:
 
 
 def is_of(lab: str, placement: Placement) -> bool:
-    """Whether it is one of the lab's machines; several labs may share a roster, and with it the record."""
+    """Whether it is one of the lab's machines; several labs may share an allocation file."""
     return f"{placement.machine}-".startswith(f"{lab}-{placement.login}-")
 
 
@@ -122,7 +122,7 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
             )
             for student, host in hosts
         ],
-        lab.record,
+        lab.allocation,
         {each.machine: (each.host, int(each.place)) for each in given.values()},
         unique=lambda _, address: address % 2**16,
     )
@@ -133,7 +133,7 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
             host.name,
             f"{len(_addresses(host))} guest addresses of guest_network.subnet {subnet}",
             "guest_network.subnet in inventories/group_data/kvm_hosts.py",
-            lab.record,
+            lab.allocation,
         )
     return tuple(
         _guest(lab, student, host, names[student.login], IPv4Address(settled.places[names[student.login]]))
@@ -165,7 +165,7 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
     }
     settled = settle(
         [Wish(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
-        lab.record,
+        lab.allocation,
         {each.machine: (each.host, int(each.place)) for each in given.values()},
         unique=lambda host, port: (host, port),
     )
@@ -175,7 +175,7 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
             host.name,
             f"{len(_ports(host))} ports of ssh_ports",
             "ssh_ports in inventories/group_data/container_hosts.py",
-            lab.record,
+            lab.allocation,
         )
     problems += _full_networks(lab, Counter(host.name for _, host, _ in wanted.values()))
     return tuple(
@@ -190,7 +190,7 @@ def _given(lab: Lab, hosts: Sequence[KvmHost | ContainerHost], kind: type) -> Ma
     names = {host.name for host in hosts}
     return {
         each.machine: each
-        for each in lab.record.placements
+        for each in lab.allocation.placements
         if each.host in names and isinstance(each.place, kind)
     }
 
@@ -211,7 +211,7 @@ def _hosts(
         capacities=capacities,
         there=there,
         chosen=chosen,
-        record=lab.record.source,
+        allocation=lab.allocation.source,
     )
     by_name = {host.name: host for host in hosts}
     return [(student, by_name[chosen[login]]) for login, student in students.items() if login in chosen]

@@ -46,7 +46,7 @@ class Settled:
 
     :param places: by machine.
     :param short: how many machines of a host got none, by host.
-    :param held: how many places of a host the record holds for machines that nobody wishes for, by host.
+    :param held: how many places are held for machines that nobody wishes for, by host.
     """
 
     places: Mapping[str, int]
@@ -56,7 +56,7 @@ class Settled:
 
 def settle(
     wishes: Sequence[Wish],
-    record: Allocation,
+    allocation: Allocation,
     recorded: Mapping[str, HostPlace],
     unique: Callable[[str, int], Hashable],
 ) -> Settled:
@@ -64,9 +64,9 @@ def settle(
 
     What is recorded is kept, also for machines that are not wished for: they may well stand.
 
-    :param recorded: the place of each machine that the record knows.
+    :param recorded: the place of each machine that the allocation file knows.
     :param unique: what of host and place may be given only once.
-    :raises LabError: the record gives the same to two.
+    :raises LabError: the allocation file gives the same to two.
     """
     kept = {
         wish.machine: recorded[wish.machine]
@@ -77,7 +77,7 @@ def settle(
     }
     wished = {wish.machine for wish in wishes}
     held = {machine: place for machine, place in recorded.items() if machine not in wished}
-    taken = _once({**held, **kept}, record, unique)
+    taken = _once({**held, **kept}, allocation, unique)
     places = {machine: place for machine, (_, place) in kept.items()}
     short: Counter[str] = Counter()
     for wish in wishes:
@@ -94,7 +94,9 @@ def settle(
     return Settled(places, short, Counter(host for host, _ in held.values()))
 
 
-def shortage(settled: Settled, host: str, what: str, setting: str, record: Allocation) -> Iterator[LabError]:
+def shortage(
+    settled: Settled, host: str, what: str, setting: str, allocation: Allocation
+) -> Iterator[LabError]:
     """What to say where a host has fewer places than machines.
 
     :param what: the places, with their number.
@@ -106,17 +108,17 @@ def shortage(settled: Settled, host: str, what: str, setting: str, record: Alloc
     next_step = f"widen {setting}"
     if held := settled.held[host]:
         problem += f"; {held} are held by machines that the roster does not ask for"
-        next_step += f", or remove those machines, and their lines in {record.source}"
+        next_step += f", or remove those machines, and their lines in {allocation.source}"
     yield LabError(problem, next_step=next_step)
 
 
 def _once(
-    places: Mapping[str, HostPlace], record: Allocation, unique: Callable[[str, int], Hashable]
+    places: Mapping[str, HostPlace], allocation: Allocation, unique: Callable[[str, int], Hashable]
 ) -> set[Hashable]:
     """What is taken."""
     owners: dict[Hashable, str] = {}
     for machine, (host, place) in sorted(places.items()):
         owner = owners.setdefault(unique(host, place), machine)
         if owner != machine:
-            raise collision(record, owner, machine)
+            raise collision(allocation, owner, machine)
     return set(owners)

@@ -63,12 +63,12 @@ def without_room(
     capacities: Capacities,
     there: Mapping[str, str],
     chosen: Collection[str],
-    record: str,
+    allocation: str,
 ) -> Iterator[LabError]:
     """What to say where a group's hosts have room for fewer students than there are.
 
     :param chosen: those who have a host.
-    :param record: the record's file.
+    :param allocation: the allocation file.
     """
     if len(chosen) == len(logins):
         return
@@ -80,5 +80,5 @@ def without_room(
     next_step = "raise capacity in inventories/group_data/, or name another host in the inventory"
     if gone := sorted(there.keys() - logins):
         problem += f", and room is held for {named(gone)}, who left the roster"
-        next_step += f", or remove the machines of those who left, and their lines in {record}"
+        next_step += f", or remove the machines of those who left, and their lines in {allocation}"
     yield LabError(f"{problem}: {len(logins) - len(chosen)} too many", next_step=next_step)

@@ -94,11 +94,11 @@ def test_a_checkpoint_goes_only_if_it_cannot_be_used(
 
 
 def test_forgetting_who_has_left_does_not_make_a_lab_another(inventory: Path) -> None:
-    record = inventory.parent / "allocation.csv"
-    before = record.read_text()
-    record.write_text(f"{before}zoe,minet-zoe,@sandbox/hv1,10.77.0.99\n")
+    allocation = inventory.parent / "allocation.csv"
+    before = allocation.read_text()
+    allocation.write_text(f"{before}zoe,minet-zoe,@sandbox/hv1,10.77.0.99\n")
     known = fresh.made_of(inventory)
-    record.write_text(before)
+    allocation.write_text(before)
     assert fresh.made_of(inventory) == known
 
 

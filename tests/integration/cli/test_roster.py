@@ -105,8 +105,8 @@ def test_who_is_removed_leaves_the_roster_and_the_record_as_they_were_else(
     """Places on hosts of other inventories, and those of other labs, are theirs."""
     assert roster.remove(here, "bob", yes=True)
     assert here.with_name("students.csv").read_bytes() == ROSTER.replace(b"Bob Exemple;bob;2\r\n", b"")
-    record = RECORD.format(host="@local").replace("bob,unit-bob,@local,10.77.0.5\n", "")
-    assert here.with_name("allocation.csv").read_text() == record
+    allocation = RECORD.format(host="@local").replace("bob,unit-bob,@local,10.77.0.5\n", "")
+    assert here.with_name("allocation.csv").read_text() == allocation
     assert f"bob is out of {here.with_name('students.csv')}" in capsys.readouterr().out
     with pytest.raises(LabError, match="not in the roster: bob"):
         roster.remove(here, "bob", yes=True)

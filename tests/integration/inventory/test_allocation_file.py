@@ -1,4 +1,4 @@
-"""The record's file, and the operations that write it."""
+"""The allocation file, and the operations that write it."""
 
 import shutil
 import subprocess
@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minetlab.inventory import allocation_file
-from minetlab.lab import Allocation, Placement, parse_record
+from minetlab.lab import Allocation, Placement, parse_allocation
 from minetlab.operations import allocation_file as operations
 from minetlab.plan import allocate
-from minetlab.plan.recording import with_plan
+from minetlab.plan.placements import with_plan
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.fake_host import run_operation
@@ -32,7 +32,7 @@ HEADER = "login,machine,host,place\n"
 @given(PLACEMENTS)
 def test_what_is_written_is_read(placements):
     written = Allocation(placements=placements, source="r.csv")
-    assert parse_record(written.text, "r.csv") == written
+    assert parse_allocation(written.text, "r.csv") == written
 
 
 def test_no_file_is_an_empty_record(tmp_path):
@@ -63,9 +63,9 @@ def test_a_wrong_line_is_named(text, said, tmp_path):
 
 def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path):
     (tmp_path / "allocation.csv").mkdir()
-    with pytest.raises(LabError, match=r"cannot read the record .*allocation\.csv"):
+    with pytest.raises(LabError, match=r"cannot read the allocation file .*allocation\.csv"):
         allocation_file.read(tmp_path / "allocation.csv")
-    with pytest.raises(LabError, match=r"cannot write the record .*allocation\.csv"):
+    with pytest.raises(LabError, match=r"cannot write the allocation file .*allocation\.csv"):
         allocation_file.change(tmp_path / "none" / "allocation.csv", lambda there: there)
 
 
@@ -96,12 +96,12 @@ for number in range(50):
 
 @pytest.fixture
 def lab(tmp_path):
-    return lab_of(["alice", "bob"], record=Allocation(source=str(tmp_path / "allocation.csv")))
+    return lab_of(["alice", "bob"], allocation=Allocation(source=str(tmp_path / "allocation.csv")))
 
 
 def at(lab, logins):
     """The lab a run later, with these students."""
-    return lab_of(logins, record=allocation_file.read(Path(lab.record.source)))
+    return lab_of(logins, allocation=allocation_file.read(Path(lab.allocation.source)))
 
 
 def keep(lab, **options):
@@ -111,16 +111,16 @@ def keep(lab, **options):
 def test_a_deploy_records_the_plan_once_without_a_command_to_the_host(lab):
     first = keep(lab)
     assert (first.changed, first.failed, first.commands) == (True, False, [])
-    there = allocation_file.read(Path(lab.record.source))
-    assert there == with_plan(lab.record, lab, allocate(lab))
+    there = allocation_file.read(Path(lab.allocation.source))
+    assert there == with_plan(lab.allocation, lab, allocate(lab))
     again = keep(at(lab, ["alice", "bob"]))
     assert (again.changed, again.failed) == (False, False)
-    assert allocation_file.read(Path(lab.record.source)) == there
+    assert allocation_file.read(Path(lab.allocation.source)) == there
 
 
 def test_hosts_that_are_deployed_side_by_side_record_the_same(lab):
     assert not keep(lab, hosts=8).failed
-    assert allocation_file.read(Path(lab.record.source)) == with_plan(lab.record, lab, allocate(lab))
+    assert allocation_file.read(Path(lab.allocation.source)) == with_plan(lab.allocation, lab, allocate(lab))
 
 
 DEPLOY = """
@@ -128,7 +128,7 @@ from minetlab.inventory import inventory
 from minetlab.operations import allocation_file
 
 lab, plan = inventory.current()
-record.kept(name="Record who has what", lab=lab, plan=plan)
+allocation_file.kept(name="Record who has what", lab=lab, plan=plan)
 """
 
 
@@ -156,21 +156,23 @@ def test_pyinfra_by_itself_records_but_not_in_a_dry_run(tmp_path):
 
 def test_a_run_whose_record_was_written_meanwhile_is_refused(lab):
     keep(lab)
-    outdated = lab_of(["alice", "carol"], record=lab.record)
-    before = Path(lab.record.source).read_text()
+    outdated = lab_of(["alice", "carol"], allocation=lab.allocation)
+    before = Path(lab.allocation.source).read_text()
     assert keep(outdated).failed
-    assert Path(lab.record.source).read_text() == before
+    assert Path(lab.allocation.source).read_text() == before
 
 
 def test_a_record_that_cannot_be_written_fails_the_host(lab, tmp_path):
-    nowhere = lab.model_copy(update={"record": Allocation(source=str(tmp_path / "none" / "allocation.csv"))})
+    nowhere = lab.model_copy(
+        update={"allocation": Allocation(source=str(tmp_path / "none" / "allocation.csv"))}
+    )
     assert keep(nowhere).failed
 
 
 def test_a_teardown_forgets_who_left_but_not_who_stays(lab):
     keep(lab)
     later = at(lab, ["alice"])
-    file = Path(lab.record.source)
+    file = Path(lab.allocation.source)
     on_fake_host = file.read_text().replace("hv0", "@fake/ct1")
     file.write_text(on_fake_host)
     result = run_operation(operations.forgotten, {}, lab=later, plan=allocate(later))

@@ -9,7 +9,7 @@ from minetlab.inventory import inventory, process
 from minetlab.inventory.inventory import InventoryHost
 from minetlab.lab import Allocation, BridgedNetwork, UrlImage
 from minetlab.plan import allocate
-from minetlab.plan.recording import with_plan
+from minetlab.plan.placements import with_plan
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
@@ -135,9 +135,9 @@ def test_a_roster_out_of_a_spreadsheet_in_another_encoding_is_named(folder):
 
 def test_the_record_beside_the_roster_is_the_shipped_plan(folder):
     lab = inventory.load(inventory.read(folder / "lab.py"))
-    assert lab.record.source == str(folder / "allocation.csv")
-    assert with_plan(lab.record, lab, allocate(lab)) == lab.record
-    assert allocate(lab) == allocate(lab.model_copy(update={"record": Allocation()}))
+    assert lab.allocation.source == str(folder / "allocation.csv")
+    assert with_plan(lab.allocation, lab, allocate(lab)) == lab.allocation
+    assert allocate(lab) == allocate(lab.model_copy(update={"allocation": Allocation()}))
 
 
 def test_a_wrong_record_is_named(folder):

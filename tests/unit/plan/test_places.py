@@ -20,7 +20,7 @@ from minetlab.lab import (
 )
 from minetlab.lab.settings import PortRange
 from minetlab.plan import Container, Guest, Plan, allocate
-from minetlab.plan.recording import with_plan, without_gone
+from minetlab.plan.placements import with_plan, without_gone
 from minetlab.util.errors import LabError
 
 # Few addresses and ports, so that nearly every preference collides.
@@ -33,7 +33,7 @@ ROSTERS = st.lists(st.lists(st.sampled_from(EVERYBODY), unique=True), min_size=1
 CAPACITIES = st.lists(st.none() | st.integers(0, 9), min_size=1, max_size=3)
 
 
-def lab_of(logins, capacities=(None,), *, record=None, tps=TPS, prefix="", name="lab"):
+def lab_of(logins, capacities=(None,), *, allocation=None, tps=TPS, prefix="", name="lab"):
     return Lab(
         name=name,
         students=tuple(Student(login=login, name=login) for login in logins),
@@ -50,15 +50,15 @@ def lab_of(logins, capacities=(None,), *, record=None, tps=TPS, prefix="", name=
             )
             for number, capacity in enumerate(capacities)
         ),
-        record=record or Allocation(),
+        allocation=allocation or Allocation(),
     )
 
 
-def deploy(logins, capacities=(None,), record=None, **options):
-    """Allocate as a deploy does; returns the plan, and the record after it."""
-    lab = lab_of(logins, capacities, record=record, **options)
+def deploy(logins, capacities=(None,), allocation=None, **options):
+    """Allocate as a deploy does; returns the plan, and the allocation file after it."""
+    lab = lab_of(logins, capacities, allocation=allocation, **options)
     plan = allocate(lab)
-    return plan, with_plan(lab.record, lab, plan)
+    return plan, with_plan(lab.allocation, lab, plan)
 
 
 def given_in(plan: Plan):
@@ -67,22 +67,22 @@ def given_in(plan: Plan):
     return {each.name: each for each in machines}
 
 
-def fits(logins, capacities, record=None):
-    """Whether there is room for these students, and for those whom the record knows."""
-    everybody = set(logins) | {each.login for each in (record or Allocation()).placements}
+def fits(logins, capacities, allocation=None):
+    """Whether there is room for these students, and for those whom the allocation file knows."""
+    everybody = set(logins) | {each.login for each in (allocation or Allocation()).placements}
     return None in capacities or sum(capacities) >= len(everybody)
 
 
 @given(ROSTERS, CAPACITIES)
 def test_nobody_moves_when_others_come_or_go_and_nothing_is_given_twice(rosters, capacities):
-    record = Allocation()
+    allocation = Allocation()
     before: dict[str, Guest | Container] = {}
     for logins in rosters:
-        if not fits(logins, capacities, record):
+        if not fits(logins, capacities, allocation):
             with pytest.raises(LabError, match="too many"):
-                deploy(logins, capacities, record)
+                deploy(logins, capacities, allocation)
             continue
-        plan, record = deploy(logins, capacities, record)
+        plan, allocation = deploy(logins, capacities, allocation)
         now = given_in(plan)
         assert len(now) == (1 + len(TPS)) * len(logins)
         assert {name: now[name] for name in now.keys() & before.keys()} == {
@@ -93,23 +93,23 @@ def test_nobody_moves_when_others_come_or_go_and_nothing_is_given_twice(rosters,
             [guest.mac for guest in plan.guests],
             [guest.uuid for guest in plan.guests],
             [(container.host, container.ssh_port) for container in plan.containers],
-            [(each.machine, each.host) for each in record.placements],
+            [(each.machine, each.host) for each in allocation.placements],
         ):
             assert len(unique) == len(set(unique))
         for number, capacity in enumerate(capacities):
             if capacity is not None:
                 assert len(plan.guests_on(f"hv{number}")) <= capacity
                 assert len(plan.containers_on(f"ct{number}")) <= capacity * len(TPS)
-        assert deploy(logins[::-1], capacities, record) == (plan, record)
+        assert deploy(logins[::-1], capacities, allocation) == (plan, allocation)
         before = now
 
 
 @given(ROSTERS)
 def test_who_comes_back_finds_what_they_had(rosters):
-    record = Allocation()
+    allocation = Allocation()
     seen: dict[str, Guest | Container] = {}
     for logins in rosters:
-        plan, record = deploy(logins, (None, None), record)
+        plan, allocation = deploy(logins, (None, None), allocation)
         for name, machine in given_in(plan).items():
             assert seen.setdefault(name, machine) == machine
 
@@ -134,25 +134,25 @@ def test_who_does_not_fit_is_counted(logins, capacities):
 
 def test_a_new_host_moves_nobody_and_takes_who_comes_next():
     few = EVERYBODY[:6]
-    before, record = deploy(few, (6,))
-    after, _ = deploy(EVERYBODY, (6, None), record)
+    before, allocation = deploy(few, (6,))
+    after, _ = deploy(EVERYBODY, (6, None), allocation)
     assert given_in(before).items() <= given_in(after).items()
     assert len(after.guests_on("hv1")) == 6
 
 
 def test_only_those_on_a_host_that_is_gone_move_and_they_keep_their_addresses():
-    before, record = deploy(EVERYBODY, (None, None))
+    before, allocation = deploy(EVERYBODY, (None, None))
     assert {guest.host for guest in before.guests} == {"hv0", "hv1"}
-    after, record = deploy(EVERYBODY, (None,), record)
+    after, allocation = deploy(EVERYBODY, (None,), allocation)
     assert after.guests == tuple(replace(guest, host="hv0") for guest in before.guests)
     # The host comes back: there is no need to move again.
-    assert deploy(EVERYBODY, (None, None), record)[0] == after
+    assert deploy(EVERYBODY, (None, None), allocation)[0] == after
 
 
 @given(st.integers(0, 12))
 def test_as_many_move_as_a_lowered_capacity_asks_for(capacity):
-    before, record = deploy(EVERYBODY, (None, 0))
-    after, _ = deploy(EVERYBODY, (capacity, None), record)
+    before, allocation = deploy(EVERYBODY, (None, 0))
+    after, _ = deploy(EVERYBODY, (capacity, None), allocation)
     moved = [new for old, new in zip(before.guests, after.guests, strict=True) if old.host != new.host]
     assert len(moved) == 12 - capacity
     assert [each.address for each in before.guests] == [each.address for each in after.guests]
@@ -172,15 +172,15 @@ def test_the_spread_is_in_proportion_to_the_capacities():
 
 
 def test_an_address_outside_a_changed_subnet_is_given_up_and_no_other():
-    before, record = deploy(EVERYBODY)
+    before, allocation = deploy(EVERYBODY)
     high = IPv4Address("10.0.0.24")
-    lab = lab_of(EVERYBODY[:6], record=record)
+    lab = lab_of(EVERYBODY[:6], allocation=allocation)
     narrow = NatNetwork(subnet=IPv4Network("10.0.0.0/27"), reserved=23)
     hosts = (KvmHost(name="hv0", settings=KvmHostSettings(guest_network=narrow)),)
-    gone = without_gone(record, lab, allocate(lab), "hv0")
+    gone = without_gone(allocation, lab, allocate(lab), "hv0")
     after = {
         each.name: each.address.ip
-        for each in allocate(lab.model_copy(update={"kvm_hosts": hosts, "record": gone})).guests
+        for each in allocate(lab.model_copy(update={"kvm_hosts": hosts, "allocation": gone})).guests
     }
     old = {each.name: each.address.ip for each in before.guests}
     assert all(address >= high for address in after.values())
@@ -188,48 +188,48 @@ def test_an_address_outside_a_changed_subnet_is_given_up_and_no_other():
 
 
 def test_a_tp_image_more_leaves_the_other_containers_where_they_are():
-    before, record = deploy(EVERYBODY, (None, None), tps=("processus",))
-    after, record = deploy(EVERYBODY, (None, None), record, tps=TPS)
+    before, allocation = deploy(EVERYBODY, (None, None), tps=("processus",))
+    after, allocation = deploy(EVERYBODY, (None, None), allocation, tps=TPS)
     assert given_in(before).items() <= given_in(after).items()
     # Its port is still there when it comes back.
-    _, record = deploy(EVERYBODY, (None, None), record, tps=("processus",))
-    assert deploy(EVERYBODY, (None, None), record)[0] == after
+    _, allocation = deploy(EVERYBODY, (None, None), allocation, tps=("processus",))
+    assert deploy(EVERYBODY, (None, None), allocation)[0] == after
 
 
 def test_the_sandbox_and_the_real_hosts_share_a_record_without_moving_anybody():
-    rehearsal, record = deploy(EVERYBODY, (None, None), prefix="@sandbox/")
-    real, record = deploy(EVERYBODY, (None, None), record)
-    assert deploy(EVERYBODY, (None, None), record, prefix="@sandbox/") == (rehearsal, record)
-    assert deploy(EVERYBODY, (None, None), record) == (real, record)
+    rehearsal, allocation = deploy(EVERYBODY, (None, None), prefix="@sandbox/")
+    real, allocation = deploy(EVERYBODY, (None, None), allocation)
+    assert deploy(EVERYBODY, (None, None), allocation, prefix="@sandbox/") == (rehearsal, allocation)
+    assert deploy(EVERYBODY, (None, None), allocation) == (real, allocation)
 
 
 def test_two_labs_of_one_roster_have_no_port_of_a_host_in_common():
-    first, record = deploy(EVERYBODY[:6], name="a")
-    second, record = deploy(EVERYBODY[:6], record=record, name="a-b")
+    first, allocation = deploy(EVERYBODY[:6], name="a")
+    second, allocation = deploy(EVERYBODY[:6], allocation=allocation, name="a-b")
     ports = {each.ssh_port for each in (*first.containers, *second.containers)}
     assert len(ports) == 24
-    assert deploy(EVERYBODY[:6], record=record, name="a")[0] == first
-    lab = lab_of([], record=record, name="a")
-    left = without_gone(record, lab, allocate(lab), "ct0").placements
+    assert deploy(EVERYBODY[:6], allocation=allocation, name="a")[0] == first
+    lab = lab_of([], allocation=allocation, name="a")
+    left = without_gone(allocation, lab, allocate(lab), "ct0").placements
     assert {each.machine for each in left if each.host == "ct0"} == {each.name for each in second.containers}
 
 
 def test_what_those_who_left_hold_is_said_and_can_be_let_go():
-    _, record = deploy(EVERYBODY)
+    _, allocation = deploy(EVERYBODY)
     late = ["t0", "t1", "t2", *EVERYBODY[:9]]
     with pytest.raises(LabError) as error:
-        deploy(["t0", "t1", "t2", "t3", *EVERYBODY[:9]], record=record)
+        deploy(["t0", "t1", "t2", "t3", *EVERYBODY[:9]], allocation=allocation)
     assert "hv0: all 15 guest addresses of guest_network.subnet 10.0.0.0/27 are taken: 1 too few" in (
         error.value.problem
     )
     assert "3 are held by machines that the roster does not ask for" in error.value.problem
     assert "ct0: all 24 ports of ssh_ports are taken: 8 too few" in error.value.problem
     lab = lab_of(EVERYBODY[:9])
-    plan = allocate(lab.model_copy(update={"record": record}))
+    plan = allocate(lab.model_copy(update={"allocation": allocation}))
     for host in ("hv0", "ct0"):
-        record = without_gone(record, lab, plan, host)
-    assert {each.login for each in record.placements} == set(EVERYBODY[:9])
-    assert given_in(plan).items() <= given_in(deploy(late, record=record)[0]).items()
+        allocation = without_gone(allocation, lab, plan, host)
+    assert {each.login for each in allocation.placements} == set(EVERYBODY[:9])
+    assert given_in(plan).items() <= given_in(deploy(late, allocation=allocation)[0]).items()
 
 
 @pytest.mark.parametrize(
@@ -242,18 +242,18 @@ def test_a_place_that_is_recorded_twice_is_refused(host, place, first, second):
         for login, machine in (("a", first), ("b", second))
     )
     with pytest.raises(LabError, match=f"r.csv gives the same place to {first} and {second}"):
-        deploy(["a", "b"], record=Allocation(placements=placements, source="r.csv"))
+        deploy(["a", "b"], allocation=Allocation(placements=placements, source="r.csv"))
 
 
 def test_who_left_keeps_the_room_until_they_are_forgotten():
-    _, record = deploy(["a", "b"], (2,))
+    _, allocation = deploy(["a", "b"], (2,))
     why = r"\(hv0 2\), but there are 2, and room is held for b, who left the roster: 1 too many"
     with pytest.raises(LabError, match=why):
-        deploy(["a", "c"], (2,), record)
-    lab = lab_of(["a"], (2,), record=record)
+        deploy(["a", "c"], (2,), allocation)
+    lab = lab_of(["a"], (2,), allocation=allocation)
     for host in ("hv0", "ct0"):
-        record = without_gone(record, lab, allocate(lab), host)
-    assert {guest.hostname for guest in deploy(["a", "c"], (2,), record)[0].guests} == {"a", "c"}
+        allocation = without_gone(allocation, lab, allocate(lab), host)
+    assert {guest.hostname for guest in deploy(["a", "c"], (2,), allocation)[0].guests} == {"a", "c"}
 
 
 def test_two_machines_of_one_name_are_refused():

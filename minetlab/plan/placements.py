@@ -1,4 +1,4 @@
-"""What the record says after a deploy, and after a teardown."""
+"""What the allocation file says after a deploy, and after a teardown."""
 
 from operator import attrgetter
 
@@ -20,8 +20,8 @@ def placements(plan: Plan) -> tuple[Placement, ...]:
     return (*guests, *containers)
 
 
-def with_plan(record: Allocation, lab: Lab, plan: Plan) -> Allocation:
-    """The record with all that the plan gives.
+def with_plan(allocation: Allocation, lab: Lab, plan: Plan) -> Allocation:
+    """The allocation file with all that the plan gives.
 
     Lines stay of machines that are not in the plan, as these may well stand, and of hosts that are not in
     this inventory, as another one may have them.
@@ -32,36 +32,36 @@ def with_plan(record: Allocation, lab: Lab, plan: Plan) -> Allocation:
     hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     stay = [
         each
-        for each in record.placements
+        for each in allocation.placements
         if each in given or each.machine not in machines or each.host not in hosts
     ]
     # A plan has a machine once, and sorting is stable: of each machine, what is new comes last.
     both = sorted([*stay, *given.difference(stay)], key=attrgetter("machine"))
-    return record.model_copy(update={"placements": tuple(both)})
+    return allocation.model_copy(update={"placements": tuple(both)})
 
 
-def without_gone(record: Allocation, lab: Lab, plan: Plan, host: str) -> Allocation:
-    """The record without the lab's machines on a host that the plan does not have there."""
+def without_gone(allocation: Allocation, lab: Lab, plan: Plan, host: str) -> Allocation:
+    """The allocation file without the lab's machines on a host that the plan does not have there."""
     given = set(placements(plan))
-    return record.model_copy(
+    return allocation.model_copy(
         update={
             "placements": tuple(
                 each
-                for each in record.placements
+                for each in allocation.placements
                 if each.host != host or each in given or not is_of(lab.name, each)
             )
         }
     )
 
 
-def without_student(record: Allocation, lab: Lab, login: str) -> Allocation:
-    """The record without what a student of this lab has on the hosts of this inventory."""
+def without_student(allocation: Allocation, lab: Lab, login: str) -> Allocation:
+    """The allocation file without what a student of this lab has on the hosts of this inventory."""
     hosts = {host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}
-    return record.model_copy(
+    return allocation.model_copy(
         update={
             "placements": tuple(
                 each
-                for each in record.placements
+                for each in allocation.placements
                 if each.login != login or each.host not in hosts or not is_of(lab.name, each)
             )
         }
@@ -69,7 +69,7 @@ def without_student(record: Allocation, lab: Lab, login: str) -> Allocation:
 
 
 def unchanged(there: Allocation, before: Allocation, after: Allocation) -> Allocation:
-    """The record to write, if the one that is there is still the one that was planned with.
+    """The allocation file to write, if the one that is there is still the one that was planned with.
 
     :raises LabError: it is not, as another run has written it meanwhile.
     """
