@@ -7,9 +7,9 @@ from minetlab.operations import allocation_file, lock
 
 lab, plan = inventory.current()  # a wrong inventory is refused here, before anything is touched
 
-lock.held(name="Take the host's lock", lab=lab.name)
+lock.take(name="Take the host's lock", lab=lab.name)
 
-allocation_file.kept(name="Record who has what", lab=lab, plan=plan)
+allocation_file.write(name="Record who has what", lab=lab, plan=plan)
 
 local.include("deploys/images.py")
 

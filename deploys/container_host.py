@@ -9,6 +9,6 @@ from minetlab.operations import docker, packages
 lab, _ = inventory.current()
 settings = lab.container_host(host.name).settings
 
-packages.installed(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
+packages.install(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
 docker.daemon(name="Configure dockerd", lab=lab.name, address_pools=settings.docker_address_pools)
 docker.service(name="Run dockerd, now and at boot", lab=lab.name)

@@ -17,4 +17,4 @@ docker.containers(
     containers=containers,
     limits=settings.container,
 )
-tp_images.only_used(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)
+tp_images.prune(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)

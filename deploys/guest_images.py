@@ -8,6 +8,6 @@ from minetlab.operations import guest_images
 lab, _ = inventory.current()
 settings = lab.kvm_host(host.name).settings
 
-guest_images.present(
+guest_images.upload(
     name="Receive the guest image", lab=lab.name, image=settings.guest_image, tps=settings.guest_tps
 )

@@ -8,11 +8,11 @@ from minetlab.operations import guests
 lab, plan = inventory.current()
 settings = lab.kvm_host(host.name).settings
 
-guests.running(
+guests.run(
     name="Run the students' guests",
     lab=lab.name,
     settings=settings,
     guests=plan.guests_on(host.name),
     require_kvm=lab.require_kvm,
 )
-guests.ready(name="Wait for the guests to answer SSH", lab=lab.name, guests=plan.guests_on(host.name))
+guests.wait(name="Wait for the guests to answer SSH", lab=lab.name, guests=plan.guests_on(host.name))

@@ -9,10 +9,10 @@ lab, _ = inventory.current()
 
 if inventory.KVM_HOSTS in host.groups:
     of_kvm = lab.kvm_host(host.name).settings
-    guest_images.begun(
+    guest_images.start_build(
         name="Begin to build the guest image", lab=lab.name, image=of_kvm.guest_image, tps=of_kvm.guest_tps
     )
 
 if inventory.CONTAINER_HOSTS in host.groups:
     of_containers = lab.container_host(host.name).settings
-    tp_images.begun(name="Begin to build the TP images", lab=lab.name, names=of_containers.tp_images)
+    tp_images.start_builds(name="Begin to build the TP images", lab=lab.name, names=of_containers.tp_images)

@@ -10,7 +10,7 @@ from minetlab.operations import access, guests, jump, lock, site
 lab, plan = inventory.current()
 chosen = inventory.chosen()
 
-lock.held(name="Take the host's lock", lab=lab.name)
+lock.take(name="Take the host's lock", lab=lab.name)
 
 if inventory.KVM_HOSTS in host.groups:
     guests.seeds(
@@ -28,4 +28,4 @@ if inventory.CONTAINER_HOSTS in host.groups:
     )
     site.users(name="Let the students into the TP site", lab=lab)
 
-jump.only(name="Let the students through to their machines", lab=lab, plan=plan)
+jump.keys(name="Let the students through to their machines", lab=lab, plan=plan)

@@ -9,7 +9,7 @@ from minetlab.operations import kvm, libvirt, packages
 lab, plan = inventory.current()
 settings = lab.kvm_host(host.name).settings
 
-packages.installed(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
+packages.install(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
 kvm.nested(name="Switch nested virtualization on", lab=lab.name, require_kvm=lab.require_kvm)
 libvirt.services(name="Run libvirtd, now and at boot", lab=lab.name)
 libvirt.pool(name="Create the lab's storage pool", lab=lab.name)

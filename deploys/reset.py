@@ -8,7 +8,7 @@ from minetlab.operations import access, docker, guests, lock
 lab, plan = inventory.current()
 chosen = inventory.chosen()
 
-lock.held(name="Take the host's lock", lab=lab.name)
+lock.take(name="Take the host's lock", lab=lab.name)
 
 local.include("deploys/remove.py")
 
@@ -28,7 +28,7 @@ local.include("deploys/jump.py")
 
 if inventory.KVM_HOSTS in host.groups:
     settings = lab.kvm_host(host.name).settings
-    guests.running(
+    guests.run(
         name="Run the students' guests",
         lab=lab.name,
         settings=settings,
@@ -36,4 +36,4 @@ if inventory.KVM_HOSTS in host.groups:
         require_kvm=lab.require_kvm,
         neighbours=plan.guests_on(host.name),
     )
-    guests.ready(name="Wait for the guests to answer SSH", lab=lab.name, guests=chosen.guests_on(host.name))
+    guests.wait(name="Wait for the guests to answer SSH", lab=lab.name, guests=chosen.guests_on(host.name))

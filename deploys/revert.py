@@ -8,7 +8,7 @@ from minetlab.operations import lock, students
 lab, _ = inventory.current()
 chosen = inventory.chosen()
 
-lock.held(name="Take the host's lock", lab=lab.name)
+lock.take(name="Take the host's lock", lab=lab.name)
 
 if inventory.KVM_HOSTS in host.groups:
     students.revert(

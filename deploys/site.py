@@ -10,6 +10,6 @@ port = lab.container_host(host.name).settings.site_port
 
 if port:
     site.image(name="Import the web server of the TP site", lab=lab.name)
-    site.served(name="Serve the TP site", lab=lab, plan=plan, port=port)
+    site.serve(name="Serve the TP site", lab=lab, plan=plan, port=port)
 else:
-    site.absent(name="Serve no TP site", lab=lab.name)
+    site.remove(name="Serve no TP site", lab=lab.name)

@@ -7,13 +7,13 @@ from minetlab.operations import allocation_file, docker, jump, libvirt, lock
 
 lab, plan = inventory.current()
 
-lock.held(name="Take the host's lock", lab=lab.name)
-jump.absent(name="Remove the account that led students to their machines", lab=lab.name)
+lock.take(name="Take the host's lock", lab=lab.name)
+jump.remove_account(name="Remove the account that led students to their machines", lab=lab.name)
 
 if inventory.KVM_HOSTS in host.groups:
-    libvirt.absent(name="Remove the lab's guests, volumes and network", lab=lab.name)
+    libvirt.teardown(name="Remove the lab's guests, volumes and network", lab=lab.name)
 
 if inventory.CONTAINER_HOSTS in host.groups:
-    docker.absent(name="Remove the lab's containers, images and network", lab=lab.name)
+    docker.teardown(name="Remove the lab's containers, images and network", lab=lab.name)
 
-allocation_file.forgotten(name="Forget what students who left had", lab=lab, plan=plan)
+allocation_file.prune(name="Forget what students who left had", lab=lab, plan=plan)

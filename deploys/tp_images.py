@@ -8,4 +8,4 @@ from minetlab.operations import tp_images
 lab, _ = inventory.current()
 settings = lab.container_host(host.name).settings
 
-tp_images.present(name="Import the TP images", lab=lab.name, names=settings.tp_images)
+tp_images.load(name="Import the TP images", lab=lab.name, names=settings.tp_images)

@@ -2,4 +2,4 @@
 
 from minetlab.operations import lock
 
-lock.broken(name="Break the host's lock")
+lock.remove(name="Break the host's lock")

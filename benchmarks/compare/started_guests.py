@@ -9,12 +9,12 @@ from minetlab.operations import allocation_file, guests, lock
 lab, plan = inventory.current()
 settings = lab.kvm_host(host.name).settings
 
-lock.held(name="Take the host's lock", lab=lab.name)
-allocation_file.kept(name="Record who has what", lab=lab, plan=plan)
+lock.take(name="Take the host's lock", lab=lab.name)
+allocation_file.write(name="Record who has what", lab=lab, plan=plan)
 local.include("deploys/images.py")
 local.include("deploys/kvm_host.py")
 local.include("deploys/guest_images.py")
-guests.running(
+guests.run(
     name="Run the students' guests",
     lab=lab.name,
     settings=settings,

@@ -9,7 +9,7 @@ from pyinfra.context import host
 from minetlab.facts.docker import AccessFiles
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands
-from minetlab.operations.shell import fed
+from minetlab.operations.shell import with_input
 from minetlab.plan import Container
 from minetlab.resources.access import AccessFile, archive, outdated
 from minetlab.resources.docker import access_folder
@@ -25,10 +25,10 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
     changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
     if not changed:
         host.noop("every container has its keys")
-    yield from written(lab, changed, UID)
+    yield from write_commands(lab, changed, UID)
 
 
-def written(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
+def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
     """Write these files, if any, into the lab's folder of keys.
 
     :param owner: their numeric user and group.
@@ -40,6 +40,6 @@ def written(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
         [
             # Nobody but root gets that far: the owner's number may be somebody else's on the host.
             StringCommand("mkdir -p", folder, "&& chmod 0700", folder),
-            fed(archive(files, owner), "tar --extract --directory", folder),
+            with_input(archive(files, owner), "tar --extract --directory", folder),
         ]
     )

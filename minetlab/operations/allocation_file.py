@@ -19,14 +19,14 @@ from minetlab.util.errors import LabError
 
 
 @operation()
-def kept(lab: Lab, plan: Plan) -> Commands:
+def write(lab: Lab, plan: Plan) -> Commands:
     """Have in the allocation file what the plan gives, before anything of it is made."""
     wanted = with_plan(lab.allocation, lab, plan)
     yield from _change(lab, partial(unchanged, before=lab.allocation, after=wanted))
 
 
 @operation()
-def forgotten(lab: Lab, plan: Plan) -> Commands:
+def prune(lab: Lab, plan: Plan) -> Commands:
     """Let go of what the lab's machines had on this host that are not planned: they are removed now."""
     yield from _change(lab, partial(without_gone, lab=lab, plan=plan, host=host.name))
 

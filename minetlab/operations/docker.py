@@ -126,10 +126,10 @@ def containers(
         yield failure(error)
         return
     specs = container_specs(lab, containers, limits, images)
-    yield from running(lab, observed, specs, (each.name for each in neighbours))
+    yield from run_commands(lab, observed, specs, (each.name for each in neighbours))
 
 
-def running(
+def run_commands(
     lab: str, observed: DockerObserved, specs: Iterable[Spec], neighbours: Iterable[str] = ()
 ) -> Commands:
     """Have containers of these specs run on the lab's network, and nothing else changed."""
@@ -145,7 +145,7 @@ def running(
 
 
 @operation()
-def absent(lab: str) -> Commands:
+def teardown(lab: str) -> Commands:
     """Remove every container, image, network and file of the lab from the host, and nothing else."""
     observed = observe.docker(lab)
     if observed.installed and (problem := unanswered(observed)):

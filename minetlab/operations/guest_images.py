@@ -17,8 +17,8 @@ from minetlab.util.errors import LabError
 
 
 @operation()
-def begun(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
-    """Begin to build or fetch the base image, unless the pool has it; :func:`present` then need not.
+def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
+    """Begin to build or fetch the base image, unless the pool has it; :func:`upload` then need not.
 
     It changes nothing on the host, and does not fail.
 
@@ -32,7 +32,7 @@ def begun(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
 
 
 @operation()
-def present(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
+def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
     """Have the base image in the lab's pool, whole and with the content that is desired.
 
     :param tps: the TPs that are in it.

@@ -31,7 +31,7 @@ from minetlab.util.names import named
 
 
 @operation()
-def running(
+def run(
     lab: str,
     settings: KvmHostSettings,
     guests: tuple[Guest, ...],
@@ -100,7 +100,7 @@ def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Command
 
 
 @operation()
-def ready(lab: str, guests: tuple[Guest, ...]) -> Commands:
+def wait(lab: str, guests: tuple[Guest, ...]) -> Commands:
     """Wait until each of these guests that is to run answers SSH; fail with the console of those that do not.
 
     It changes nothing, however long it waits.

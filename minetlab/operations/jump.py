@@ -10,7 +10,7 @@ from minetlab.facts.jump import JumpState
 from minetlab.lab import Lab
 from minetlab.operations import specs
 from minetlab.operations.commands import Commands, failure
-from minetlab.operations.shell import all_of, fed, install_text
+from minetlab.operations.shell import all_of, install_text, with_input
 from minetlab.plan import Plan
 from minetlab.resources.jump import (
     FOLDER,
@@ -55,7 +55,7 @@ def account(lab: Lab, plan: Plan) -> Commands:
 
 
 @operation()
-def only(lab: Lab, plan: Plan) -> Commands:
+def keys(lab: Lab, plan: Plan) -> Commands:
     """Have the account, if there is one, lead nobody but the plan's students."""
     observed = host.get_fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
@@ -68,7 +68,7 @@ def only(lab: Lab, plan: Plan) -> Commands:
 
 
 @operation()
-def absent(lab: str) -> Commands:
+def remove_account(lab: str) -> Commands:
     """Remove the account, its keys, and what sshd has been told about it; connections through it end."""
     commands = _removal(lab, host.get_fact(JumpState, lab=lab))
     if not commands:
@@ -107,7 +107,7 @@ def _standing(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand
 def _write_keys(lab: str, keys: str) -> StringCommand:
     """Write the file that root alone may write, and the account, as which sshd reads it, may read."""
     folder, new = QuoteString(keys_folder(lab)), QuoteString(f"{keys_file(lab)}.new")
-    return fed(
+    return with_input(
         keys.encode(),
         *("(install --directory --mode=0755", FOLDER, folder, "&& cat >", new, ")"),
         *("&& chmod 0644", new, "&& mv -f", new, QuoteString(keys_file(lab))),

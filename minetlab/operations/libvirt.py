@@ -87,7 +87,7 @@ def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Comma
 
 
 @operation()
-def absent(lab: str) -> Commands:
+def teardown(lab: str) -> Commands:
     """Remove every domain, volume, pool, network and file of the lab from the host, and nothing else."""
     observed = observe.libvirt(lab)
     if observed.installed and (problem := observe.silence(observed)):

@@ -39,7 +39,7 @@ _holding: WeakKeyDictionary[Host, Greenlet] = WeakKeyDictionary()
 
 
 @operation()
-def held(lab: str, path: str = LOCK) -> Commands:
+def take(lab: str, path: str = LOCK) -> Commands:
     """Take the host's lock for the rest of this run; fail where another run has it.
 
     It changes nothing. No operation releases it: it goes with the connection, however this run ends.
@@ -54,7 +54,7 @@ def held(lab: str, path: str = LOCK) -> Commands:
 
 
 @operation()
-def broken(path: str = LOCK) -> Commands:
+def remove(path: str = LOCK) -> Commands:
     """Break the host's lock, whoever has it; their run does nothing more on this host."""
     failed_hosts.watch(observe.this_host().state)
     holder = host.get_fact(LockHolder, path=path)

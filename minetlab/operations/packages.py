@@ -15,7 +15,7 @@ APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--option=DP
 
 
 @operation()
-def installed(packages: Mapping[int, tuple[str, ...]]) -> Commands:
+def install(packages: Mapping[int, tuple[str, ...]]) -> Commands:
     """Install the packages that are missing; the package lists are fetched only where one is.
 
     :param packages: by Debian release.

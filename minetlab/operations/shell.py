@@ -40,7 +40,7 @@ def install_text(content: str, path: str, *, mode: str = "0644") -> StringComman
     )
 
 
-def fed(content: bytes, *command: str | QuoteString) -> StringCommand:
+def with_input(content: bytes, *command: str | QuoteString) -> StringCommand:
     """A command that reads this from its standard input.
 
     For what is secret: an upload through sudo lies in /tmp for a while, where everybody can read it.
@@ -58,7 +58,7 @@ def all_of(*commands: StringCommand) -> StringCommand:
 
 def side_by_side(scripts: Iterable[str]) -> StringCommand:
     """Run these shell scripts side by side; all are run, and none may fail."""
-    return fed("\0".join(scripts).encode(), f"xargs {_SIDE_BY_SIDE} --max-args=1 sh -c")
+    return with_input("\0".join(scripts).encode(), f"xargs {_SIDE_BY_SIDE} --max-args=1 sh -c")
 
 
 def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringCommand:
@@ -70,7 +70,9 @@ def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringComman
     # Each virsh is given its share of them: starting one takes a tenth of what starting a guest does.
     share = f'"$((({len(things)} - 1) / ({_AT_ONCE}) + 1))"'
     script = shlex.quote(_VIRSH_FOR_EACH)
-    return fed("\0".join(things).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh")
+    return with_input(
+        "\0".join(things).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh"
+    )
 
 
 def received(files: Mapping[str, bytes], folder: str) -> StringCommand:
@@ -87,7 +89,7 @@ def received(files: Mapping[str, bytes], folder: str) -> StringCommand:
     new = f"{folder}/.received"
     parents = sorted({str(PurePosixPath(path).parent) for path in files})
     moves = (f"mv -f {shlex.quote(f'{new}/{each}')}/* {shlex.quote(f'{folder}/{each}')}" for each in parents)
-    return fed(
+    return with_input(
         archive.getvalue(),
         f"(rm -rf {shlex.quote(new)} && mkdir -m 0700 {shlex.quote(new)} &&",
         f"tar --extract --gzip --no-same-owner --directory={shlex.quote(new)} &&",

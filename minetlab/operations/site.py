@@ -7,11 +7,11 @@ from pyinfra.context import host
 from minetlab.facts.docker import AccessFiles, SiteFolders
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
-from minetlab.operations.access import written
+from minetlab.operations.access import write_commands
 from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import running, unanswered
+from minetlab.operations.docker import run_commands, unanswered
 from minetlab.operations.shell import all_of
-from minetlab.operations.tp_images import arrived_whole, imported
+from minetlab.operations.tp_images import arrived_whole, load_commands
 from minetlab.plan import Plan
 from minetlab.resources.access import outdated
 from minetlab.resources.site import (
@@ -39,11 +39,11 @@ def image(lab: str) -> Commands:
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    yield from observe.changing(imported(lab, {spec: server.recipe()}))
+    yield from observe.changing(load_commands(lab, {spec: server.recipe()}))
 
 
 @operation()
-def served(lab: Lab, plan: Plan, port: int) -> Commands:
+def serve(lab: Lab, plan: Plan, port: int) -> Commands:
     """Have the lab's site on the host, who is let into it, and the web server that serves it; older sites go.
 
     :param port: of the host.
@@ -65,12 +65,12 @@ def _served(lab: Lab, plan: Plan, port: int) -> Commands:
         return
     if STATUS not in there:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
-    yield from written(lab.name, outdated(let_in, known), UID)
+    yield from write_commands(lab.name, outdated(let_in, known), UID)
     spec = site_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
     if earlier := [each for each in web_servers(lab.name, observed) if each != spec.name]:
         # It has the port.
         yield StringCommand("docker container rm --force --volumes", *map(QuoteString, earlier))
-    yield from running(lab.name, observed, [spec])
+    yield from run_commands(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
     shown = {made.revision, STATUS}
     whole = shown <= set(there) and let_in.keys() <= known.keys()
@@ -98,11 +98,11 @@ def users(lab: Lab) -> Commands:
         return
     if not changed:
         host.noop("who is let in has not changed")
-    yield from written(lab.name, changed, UID)
+    yield from write_commands(lab.name, changed, UID)
 
 
 @operation()
-def absent(lab: str) -> Commands:
+def remove(lab: str) -> Commands:
     """Have no site on the host; what it took, image apart, goes."""
     servers = web_servers(lab, observe.docker(lab))
     there = host.get_fact(SiteFolders, lab=lab)

@@ -29,7 +29,7 @@ OURS = re.compile(r"lab(-\d+)?")
 
 
 @operation()
-def guests_absent(lab: str, guests: tuple[Guest, ...]) -> Commands:
+def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Commands:
     """Remove these guests, with their disks, seeds and consoles; a domain that is not the lab's stays."""
     observed = observe.libvirt(lab)
     if observed.installed and (problem := observe.silence(observed)):
@@ -42,7 +42,7 @@ def guests_absent(lab: str, guests: tuple[Guest, ...]) -> Commands:
 
 
 @operation()
-def containers_absent(lab: str, containers: tuple[Container, ...]) -> Commands:
+def remove_containers(lab: str, containers: tuple[Container, ...]) -> Commands:
     """Remove these containers, with what is in them and the keys that open them."""
     observed = observe.docker(lab)
     if observed.installed and (problem := unanswered(observed)):

@@ -25,8 +25,8 @@ ROOM_FACTOR = 7
 
 
 @operation()
-def begun(lab: str, names: tuple[str, ...]) -> Commands:
-    """Begin to build those of these TP images that the host lacks; :func:`present` then need not.
+def start_builds(lab: str, names: tuple[str, ...]) -> Commands:
+    """Begin to build those of these TP images that the host lacks; :func:`load` then need not.
 
     It changes nothing on the host, and does not fail.
 
@@ -40,7 +40,7 @@ def begun(lab: str, names: tuple[str, ...]) -> Commands:
 
 
 @operation()
-def present(lab: str, names: tuple[str, ...]) -> Commands:
+def load(lab: str, names: tuple[str, ...]) -> Commands:
     """Have these TP images on the host, with the content their folders describe.
 
     :param names: folders of ``tp/``.
@@ -57,11 +57,11 @@ def present(lab: str, names: tuple[str, ...]) -> Commands:
     if problem := unanswered(observed):
         yield failure(problem)
         return
-    yield from observe.changing(imported(lab, missing))
+    yield from observe.changing(load_commands(lab, missing))
 
 
 @operation()
-def only_used(lab: str, names: tuple[str, ...]) -> Commands:
+def prune(lab: str, names: tuple[str, ...]) -> Commands:
     """Remove the lab's images that neither these names nor a container refer to any more."""
     observed = observe.docker(lab)
     try:
@@ -82,7 +82,7 @@ def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict
     return {spec: tp_images.recipe(image) for spec, image in wanted.items() if spec.reference not in there}
 
 
-def imported(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
+def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
     """Build images here, and have the host's dockerd import them; what was received goes again."""
     folder = uploads_folder(lab)
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))

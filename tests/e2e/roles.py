@@ -10,9 +10,9 @@ from minetlab.operations import libvirt, packages
 lab, _ = inventory.current()
 
 if inventory.KVM_HOSTS in host.groups:
-    packages.installed(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
+    packages.install(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
     libvirt.services(name="Run libvirtd", lab=lab.name)
 
 if inventory.CONTAINER_HOSTS in host.groups:
-    packages.installed(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
+    packages.install(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)
     systemd.service(name="Run dockerd", service="docker.service", running=True, enabled=True)

@@ -105,7 +105,7 @@ def at(lab, logins):
 
 
 def keep(lab, **options):
-    return run_operation(operations.kept, {}, lab=lab, plan=allocate(lab), **options)
+    return run_operation(operations.write, {}, lab=lab, plan=allocate(lab), **options)
 
 
 def test_a_deploy_records_the_plan_once_without_a_command_to_the_host(lab):
@@ -128,7 +128,7 @@ from minetlab.inventory import inventory
 from minetlab.operations import allocation_file
 
 lab, plan = inventory.current()
-allocation_file.kept(name="Record who has what", lab=lab, plan=plan)
+allocation_file.write(name="Record who has what", lab=lab, plan=plan)
 """
 
 
@@ -175,9 +175,9 @@ def test_a_teardown_forgets_who_left_but_not_who_stays(lab):
     file = Path(lab.allocation.source)
     on_fake_host = file.read_text().replace("hv0", "@fake/ct1")
     file.write_text(on_fake_host)
-    result = run_operation(operations.forgotten, {}, lab=later, plan=allocate(later))
+    result = run_operation(operations.prune, {}, lab=later, plan=allocate(later))
     assert (result.changed, result.failed) == (True, False)
     left = {(each.machine, each.host) for each in allocation_file.read(file).placements}
     assert ("lab-bob", "@fake/ct1") not in left
     assert ("lab-bob-isa", "ct0") in left
-    assert not run_operation(operations.forgotten, {}, lab=later, plan=allocate(later)).changed
+    assert not run_operation(operations.prune, {}, lab=later, plan=allocate(later)).changed

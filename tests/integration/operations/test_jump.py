@@ -116,7 +116,7 @@ def test_the_host_takes_connections_right_after(tmp_path: Path, lab: Lab, plan: 
         host.prints(SLOW_SSHD)
         deployed.does(jump.account, lab=lab, plan=plan)
         assert deployed.forwards("alice", f"{plan.guests[0].address.ip}:22")
-        deployed.does(jump.absent, lab="minet")
+        deployed.does(jump.remove_account, lab="minet")
         assert "Permission denied" in deployed.ssh("alice", "-N", f"{ACCOUNT}@127.0.0.1").stderr
 
 
@@ -212,8 +212,8 @@ def test_the_keys_are_roots(deployed: Deployed) -> None:
 def test_who_is_removed_gets_through_no_more(
     deployed: Deployed, lab: Lab, plan: Plan, address: dict[str, str]
 ) -> None:
-    assert deployed.does(jump.only, lab=lab, plan=plan.of({"bob"}))
-    assert not deployed.does(jump.only, lab=lab, plan=plan.of({"bob"}))
+    assert deployed.does(jump.keys, lab=lab, plan=plan.of({"bob"}))
+    assert not deployed.does(jump.keys, lab=lab, plan=plan.of({"bob"}))
     assert not deployed.forwards("alice", f"{address['alice']}:22")
     assert deployed.forwards("bob", f"{address['bob']}:22")
     assert deployed.does(jump.account, lab=lab, plan=plan)
@@ -250,9 +250,9 @@ def test_teardown_leaves_what_was_there_before_connections_or_not(
             f"ssh {' '.join(OPTIONS)} -i {key} -f -N -L 2222:{address['alice']}:22 {ACCOUNT}@127.0.0.1"
             " >/dev/null 2>&1; timeout 10 sh -c 'until pgrep -u minet-jump; do sleep 0.1; done'"
         )
-        assert deployed.does(jump.absent, lab="minet")
+        assert deployed.does(jump.remove_account, lab="minet")
         assert deployed.state() == before
-        assert not deployed.does(jump.absent, lab="minet")
+        assert not deployed.does(jump.remove_account, lab="minet")
 
 
 def test_the_last_to_be_removed_takes_the_account_along(tmp_path: Path, lab: Lab, plan: Plan) -> None:
@@ -260,7 +260,7 @@ def test_the_last_to_be_removed_takes_the_account_along(tmp_path: Path, lab: Lab
         deployed = Deployed(host)
         before = deployed.state()
         deployed.does(jump.account, lab=lab, plan=plan)
-        assert deployed.does(jump.only, lab=lab, plan=plan.of(set()))
+        assert deployed.does(jump.keys, lab=lab, plan=plan.of(set()))
         assert deployed.state() == before
 
 
@@ -271,7 +271,7 @@ def test_an_account_of_somebody_else_is_left_alone(tmp_path: Path, lab: Lab, pla
         before = deployed.state()
         with pytest.raises(PyinfraError):
             deployed.does(jump.account, lab=lab, plan=plan)
-        assert not deployed.does(jump.absent, lab="minet")
+        assert not deployed.does(jump.remove_account, lab="minet")
         assert deployed.state() == before
 
 

@@ -27,27 +27,27 @@ def test_what_the_host_says_of_the_lock() -> None:
 
 def test_taking_it_costs_two_commands_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "token_hex", lambda _: BOB.run)
-    run = run_operation(lock.held, {HELD: "held", ASKED: ["held", "0", BOB.line]}, lab="minet")
+    run = run_operation(lock.take, {HELD: "held", ASKED: ["held", "0", BOB.line]}, lab="minet")
     assert (len(run.commands), run.changed) == (2, False)
 
 
 def test_the_second_is_told_who_and_since_when() -> None:
     said = ["held", "125", BOB.line]
     answers = {HELD: {"success": False}, ASKED: said}
-    run = run_operation(lock.held, answers, lab="other")
+    run = run_operation(lock.take, answers, lab="other")
     assert (run.failed, len(run.commands)) == (True, 2)
     assert "bob@laptop has been deploying lab minet since" in lock._described(BOB)
 
 
 def test_a_lock_that_cannot_be_taken_fails_the_host() -> None:
-    assert run_operation(lock.held, {HELD: {"success": False, "stderr": "Permission denied"}}, lab="m").failed
+    assert run_operation(lock.take, {HELD: {"success": False, "stderr": "Permission denied"}}, lab="m").failed
 
 
 def test_breaking_it_ends_its_holder_and_is_no_change_where_nobody_has_it() -> None:
-    run = run_operation(lock.broken, {ASKED: ["held", "9", BOB.line]})
+    run = run_operation(lock.remove, {ASKED: ["held", "9", BOB.line]})
     assert run.changed
     assert run.sent("kill $(head --lines=1 /run/minet-lab.lock)")
-    assert not run_operation(lock.broken, {}).changed
+    assert not run_operation(lock.remove, {}).changed
 
 
 DEPLOY = """
@@ -55,8 +55,8 @@ import os
 from pyinfra.operations import server
 from minetlab.operations import lock
 
-lock.held(name="Take the lock", lab="minet", path={path!r})
-lock.held(name="Take it in an included deploy", lab="minet", path={path!r})
+lock.take(name="Take the lock", lab="minet", path={path!r})
+lock.take(name="Take it in an included deploy", lab="minet", path={path!r})
 if os.environ.get("WORK"):
     until = "timeout 60 sh -c 'until [ -e {path}.go ]; do sleep 0.1; done'"
     server.shell(name="Work until told to go on", commands=[until])
@@ -65,13 +65,13 @@ if os.environ.get("WORK"):
 UNLOCK = """
 from minetlab.operations import lock
 
-lock.broken(name="Break it", path={path!r})
+lock.remove(name="Break it", path={path!r})
 """
 FAILING = """
 from pyinfra.operations import server
 from minetlab.operations import lock
 
-lock.held(name="Take the lock", lab="minet", path={path!r})
+lock.take(name="Take the lock", lab="minet", path={path!r})
 server.shell(name="Ignore this", commands=["false"], _ignore_errors=True)
 server.shell(name="Fail", commands=["echo no room left >&2; exit 7"])
 server.shell(name="Work on", commands=["touch {path}.done"])

@@ -40,7 +40,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def begun(*there: str) -> Run:
     images = [image_line(tp_images.references(LAB, [name])[name]) for name in there]
-    return run_operation(operations.begun, {DOCKER: images}, lab=LAB, names=NAMES)
+    return run_operation(operations.start_builds, {DOCKER: images}, lab=LAB, names=NAMES)
 
 
 def test_what_the_host_lacks_is_begun_once_in_the_order_it_is_wanted(built: list[str]) -> None:
@@ -64,7 +64,7 @@ def test_what_cannot_be_built_is_left_to_the_operation_that_needs_it(built: list
 
 
 def test_a_tp_that_there_is_not_is_no_failure_yet() -> None:
-    run = run_operation(operations.begun, {DOCKER: []}, lab=LAB, names=("unix",))
+    run = run_operation(operations.start_builds, {DOCKER: []}, lab=LAB, names=("unix",))
     assert (run.changed, run.failed) == (False, False)
 
 
@@ -73,7 +73,7 @@ def test_a_guest_image_is_in_the_cache_before_it_is_wanted(
 ) -> None:
     monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
     image = image_at(tmp_path, b"QFI\xfb and the rest")
-    run = run_operation(guest_images.begun, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=())
+    run = run_operation(guest_images.start_build, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=())
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
     until(fetched_file(fetched(image)).exists)
 

@@ -77,14 +77,14 @@ def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, An
     """What a deploy does to a container host that stands as specified, and what that answers."""
     names = ("processus",)
     operations: list[tuple[Operation, dict[str, Any]]] = [
-        (tp_image_operations.begun, {"lab": "minet", "names": names}),
-        (packages.installed, {"packages": CONTAINER_HOST_PACKAGES}),
+        (tp_image_operations.start_builds, {"lab": "minet", "names": names}),
+        (packages.install, {"packages": CONTAINER_HOST_PACKAGES}),
         (docker.daemon, {"lab": "minet", "address_pools": POOLS}),
         (docker.service, {"lab": "minet"}),
-        (tp_image_operations.present, {"lab": "minet", "names": names}),
-        (site.absent, {"lab": "minet"}),
+        (tp_image_operations.load, {"lab": "minet", "names": names}),
+        (site.remove, {"lab": "minet"}),
         (docker.containers, {"lab": "minet", "containers": CONTAINERS, "limits": LIMITS}),
-        (tp_image_operations.only_used, {"lab": "minet", "names": names}),
+        (tp_image_operations.prune, {"lab": "minet", "names": names}),
     ]
     up = [SERVICE] if service else []
     return operations, {
@@ -163,7 +163,7 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
     ]
     folder: dict[str, object] = {"kind": "folder"}
     lines = [*container_lines(), NETWORK, *image_lines(), folder, *strangers]
-    commands = run_operation(docker.absent, answer(*lines), lab="minet").commands[1:]
+    commands = run_operation(docker.teardown, answer(*lines), lab="minet").commands[1:]
     names = " ".join(sorted(spec.name for spec in SPECS))
     assert commands == [
         f"docker container rm --force --volumes {names}",
@@ -174,13 +174,13 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
 
 
 def test_absent_of_nothing_is_a_no_op() -> None:
-    run = run_operation(docker.absent, answer(), lab="minet")
+    run = run_operation(docker.teardown, answer(), lab="minet")
     assert (len(run.commands), run.changed) == (1, False)
 
 
 def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:
-    assert not run_operation(docker.absent, {}, lab="minet").failed
-    assert run_operation(docker.absent, {STATE: ['{"kind":"silence"}']}, lab="minet").failed
+    assert not run_operation(docker.teardown, {}, lab="minet").failed
+    assert run_operation(docker.teardown, {STATE: ['{"kind":"silence"}']}, lab="minet").failed
 
 
 def test_daemon_is_configured_validated_then_restarted() -> None:
@@ -270,7 +270,7 @@ def test_state_of_a_host_is_read() -> None:
     ],
 )
 def test_only_missing_packages_are_installed(lines: list[str], commands: int) -> None:
-    run = run_operation(packages.installed, {PACKAGES: lines}, packages=CONTAINER_HOST_PACKAGES)
+    run = run_operation(packages.install, {PACKAGES: lines}, packages=CONTAINER_HOST_PACKAGES)
     assert len(run.commands) == commands
     assert not run.failed
     assert all(command.endswith("apparmor docker-cli pigz") for command in run.commands[2:])
@@ -278,5 +278,5 @@ def test_only_missing_packages_are_installed(lines: list[str], commands: int) ->
 
 def test_other_systems_are_refused() -> None:
     assert run_operation(
-        packages.installed, {PACKAGES: ["ubuntu 24.04"]}, packages=CONTAINER_HOST_PACKAGES
+        packages.install, {PACKAGES: ["ubuntu 24.04"]}, packages=CONTAINER_HOST_PACKAGES
     ).failed

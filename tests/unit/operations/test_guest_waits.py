@@ -34,7 +34,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
 
 
 def ready(ssh: list[str], failed: list[str]) -> Run:
-    return run_operation(operations.ready, {SSH: ssh, FAILED: failed, KVM: WORKING}, lab=LAB, guests=CLASS)
+    return run_operation(operations.wait, {SSH: ssh, FAILED: failed, KVM: WORKING}, lab=LAB, guests=CLASS)
 
 
 def lines(said: pytest.LogCaptureFixture, word: str) -> list[str]:
@@ -62,7 +62,7 @@ def test_so_is_that_of_a_shutdown(monkeypatch: pytest.MonkeyPatch, said: pytest.
     monkeypatch.setattr(ActiveDomains, "process", lambda self, output: frozenset(next(looks)))
     settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=1024, disk=4)})
     run = run_operation(
-        operations.running,
+        operations.run,
         {STATE: answer(40), KVM: WORKING, RUNNING: NAMES, IDLE: times(64)},
         lab=LAB,
         settings=settings,

@@ -50,7 +50,7 @@ def running(
         "require_kvm": require_kvm,
     }
     responses = {STATE: lines, KVM: kvm, IDLE: times(64)}
-    return run_operation(operations.running, responses, lab=LAB, diff=diff, **arguments)
+    return run_operation(operations.run, responses, lab=LAB, diff=diff, **arguments)
 
 
 def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
@@ -108,7 +108,7 @@ def test_what_fails_of_one_guest_is_shown_and_keeps_no_other_from_starting(
     arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(2), "require_kvm": False}
     said = {"success": False, "stderr": ["error: Failed to define domain from minet-s0.xml"]}
     responses = {STATE: EMPTY, KVM: WORKING, "xargs": said, FAILED: ["off minet-s0"]}
-    run = run_operation(operations.running, responses, lab=LAB, **arguments)
+    run = run_operation(operations.run, responses, lab=LAB, **arguments)
     assert run.failed
     assert [step[1] for step in steps(run) if step[0] == "start"] == ["minet-s0", "minet-s1"]
     assert "error: Failed to define domain from minet-s0.xml" in caplog.text
@@ -121,7 +121,7 @@ def test_old_seeds_go_once_no_guest_is_defined_with_them_any_more(success: bool)
     said = {"success": success, "stderr": [] if success else ["error: Failed to define domain"]}
     answering = [str(guest.address.ip) for guest in guests(2)]
     responses = {STATE: old, KVM: WORKING, "xargs": said, SSH: answering, FAILED: []}
-    run = run_operation(operations.running, responses, lab=LAB, **arguments)
+    run = run_operation(operations.run, responses, lab=LAB, **arguments)
     assert run.failed != success
     gone = [command.split()[5] for command in run.commands if "vol-delete" in command]
     assert gone == [f"minet-s{number}-seed-{12 * '0'}.iso" for number in range(2) if success]
@@ -171,7 +171,7 @@ def test_diff_shows_what_changes_in_the_xml(caplog: pytest.LogCaptureFixture) ->
     arguments: dict[str, Any] = {"settings": settings, "guests": guests(1), "require_kvm": False}
     responses = {**kept, STATE: answer(1), KVM: WORKING}
     with caplog.at_level("INFO"):
-        run_operation(operations.running, responses, lab=LAB, diff=True, **arguments)
+        run_operation(operations.run, responses, lab=LAB, diff=True, **arguments)
     assert '-   <memory unit="MiB">512</memory>' in caplog.text
     assert '+   <memory unit="MiB">1024</memory>' in caplog.text
 
@@ -200,14 +200,14 @@ def test_a_domain_of_somebody_else_fails_the_host_and_is_left_alone() -> None:
 
 
 def ready(responses: dict[str, list[str]]) -> Run:
-    return run_operation(operations.ready, {**responses, KVM: WORKING}, lab=LAB, guests=guests(2))
+    return run_operation(operations.wait, {**responses, KVM: WORKING}, lab=LAB, guests=guests(2))
 
 
 def test_nobody_waits_for_guests_that_are_not_to_run() -> None:
-    run = run_operation(operations.ready, {}, lab=LAB, guests=guests(2, run=False))
+    run = run_operation(operations.wait, {}, lab=LAB, guests=guests(2, run=False))
     assert (run.commands, run.changed, run.failed) == ([], False, False)
     mixed = (*guests(1, run=False), *guests(2)[1:])
-    (command,) = run_operation(operations.ready, {SSH: ADDRESSES}, lab=LAB, guests=mixed).commands
+    (command,) = run_operation(operations.wait, {SSH: ADDRESSES}, lab=LAB, guests=mixed).commands
     assert f"for address in {ADDRESSES[1]}; do" in command
 
 
@@ -300,7 +300,7 @@ def test_a_host_that_dies_while_guests_boot_is_named_and_not_its_guests(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     dead = {SSH: {"success": False}, FAILED: {"success": False}, KVM: WORKING}
-    assert run_operation(operations.ready, dead, lab=LAB, guests=guests(2), hosts=2).failed
+    assert run_operation(operations.wait, dead, lab=LAB, guests=guests(2), hosts=2).failed
     assert "the host itself does not answer any more" in caplog.text
     assert "are not running" not in caplog.text
 
@@ -312,7 +312,7 @@ def image_at(folder: Path, content: bytes) -> UrlImage:
 
 
 def present(lines: list[str], image: GuestImage, *tps: str) -> Run:
-    return run_operation(guest_images.present, {STATE: lines}, lab=LAB, image=image, tps=tps)
+    return run_operation(guest_images.upload, {STATE: lines}, lab=LAB, image=image, tps=tps)
 
 
 def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
@@ -322,7 +322,7 @@ def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
     looks = iter([[], [str(three[1].address.ip)]])
     monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(looks)))
     responses = {SSH: ["-"], FAILED: ["off minet-s0", "broken minet-s2"], KVM: WORKING}
-    assert run_operation(operations.ready, responses, lab=LAB, guests=three).failed
+    assert run_operation(operations.wait, responses, lab=LAB, guests=three).failed
     assert next(looks, None) is None
     assert (
         "guests are not running: minet-s0; guests cannot boot, as their consoles say: minet-s2" in caplog.text
@@ -347,7 +347,7 @@ def test_a_tp_that_there_is_not_fails_the_host_and_names_those_there_are(
     assert (run.failed, run.changed) == (True, False)
     settings = KvmHostSettings(guest_network=NETWORK, guest_tps=("unix",))
     arguments: dict[str, Any] = {"settings": settings, "guests": guests(1), "require_kvm": False}
-    assert run_operation(operations.running, {STATE: EMPTY, KVM: WORKING}, lab=LAB, **arguments).failed
+    assert run_operation(operations.run, {STATE: EMPTY, KVM: WORKING}, lab=LAB, **arguments).failed
     assert caplog.text.count("guest_tps: there is no TP for guests 'unix'") == 2
     assert "use one of these in group_data/kvm_hosts.py: conteneur, vm" in caplog.text
 

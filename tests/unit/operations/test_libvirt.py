@@ -74,14 +74,14 @@ def test_a_network_or_pool_of_somebody_else_is_refused() -> None:
     assert (run.failed, len(run.commands)) == (True, 1)
 
 
-@pytest.mark.parametrize("operation", [libvirt.pool, libvirt.absent])
+@pytest.mark.parametrize("operation", [libvirt.pool, libvirt.teardown])
 def test_a_silent_libvirtd_fails_the_host(operation: Any) -> None:
     run = run_operation(operation, {STATE: ["@installed", "@xml"]}, lab=LAB)
     assert (run.failed, len(run.commands)) == (True, 1)
 
 
 def test_absent_removes_what_carries_the_label() -> None:
-    commands = run_operation(libvirt.absent, {STATE: answer(2)}, lab=LAB).commands[1:]
+    commands = run_operation(libvirt.teardown, {STATE: answer(2)}, lab=LAB).commands[1:]
     text = "\n".join(commands)
     for guest in guests(2):
         assert f"destroy {guest.uuid}" in text
@@ -99,10 +99,10 @@ def test_absent_removes_what_carries_the_label() -> None:
 
 def test_absent_leaves_alone_what_carries_another_label() -> None:
     lines = [line for line in answer(2, lab="other") if "minet-lab/minet" not in line]
-    run = run_operation(libvirt.absent, {STATE: lines}, lab=LAB)
+    run = run_operation(libvirt.teardown, {STATE: lines}, lab=LAB)
     assert (len(run.commands), run.changed) == (1, False)
 
 
 def test_absent_is_a_no_op_on_a_host_without_libvirt() -> None:
-    run = run_operation(libvirt.absent, {STATE: ["@memory", "900"]}, lab=LAB)
+    run = run_operation(libvirt.teardown, {STATE: ["@memory", "900"]}, lab=LAB)
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)

@@ -33,7 +33,7 @@ def leaves_neighbours_alone(commands: list[str]) -> None:
 
 
 def test_a_guest_is_removed_with_its_disk_seed_and_console_and_no_other() -> None:
-    result = run(students.guests_absent, {STATE: answer(3)}, guests=ONE)
+    result = run(students.remove_guests, {STATE: answer(3)}, guests=ONE)
     (removed, logs, files) = result.commands[1:]
     destroyed, undefined, *volumes = steps_of(removed)
     assert destroyed == ["destroy", str(ONE[0].uuid)]
@@ -47,12 +47,12 @@ def test_a_guest_is_removed_with_its_disk_seed_and_console_and_no_other() -> Non
 
 
 def test_removing_what_is_not_there_changes_nothing() -> None:
-    result = run(students.guests_absent, {STATE: answer(2)}, guests=ALL[2:])
+    result = run(students.remove_guests, {STATE: answer(2)}, guests=ALL[2:])
     assert (len(result.commands), result.changed) == (1, False)
 
 
 def test_a_domain_of_somebody_else_is_not_removed() -> None:
-    result = run(students.guests_absent, {STATE: answer(3, lab="other")}, guests=ONE)
+    result = run(students.remove_guests, {STATE: answer(3, lab="other")}, guests=ONE)
     assert (len(result.commands), result.changed) == (1, False)
 
 
@@ -62,7 +62,7 @@ def test_a_guest_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
     """Whatever the state of the others: stopped, or with a spec of yesterday."""
     for lines in (answer(3), answer(3, active=False)):
         result = run(
-            guest_operations.running,
+            guest_operations.run,
             {STATE: lines},
             settings=SETTINGS,
             guests=ONE,
@@ -108,7 +108,7 @@ def test_a_guest_that_is_off_on_purpose_is_left_off_and_it_is_said(
 
 def test_a_guest_that_is_made_anew_is_not_started_where_it_is_not_to_run() -> None:
     result = run(
-        guest_operations.running,
+        guest_operations.run,
         {STATE: answer(2)},
         settings=SETTINGS,
         guests=guests(3, run=False)[2:],
@@ -163,7 +163,7 @@ def test_without_a_snapshot_nothing_is_reverted_and_it_is_said(caplog: pytest.Lo
     assert "lab reset" in caplog.text
 
 
-@pytest.mark.parametrize("operation", [students.guests_absent, students.snapshot, students.revert])
+@pytest.mark.parametrize("operation", [students.remove_guests, students.snapshot, students.revert])
 def test_a_host_without_any_of_them_is_left_alone(operation: Any) -> None:
     result = run(operation, {STATE: answer(3)}, guests=())
     assert (len(result.commands), result.changed, result.failed) == (1, False, False)
@@ -171,7 +171,7 @@ def test_a_host_without_any_of_them_is_left_alone(operation: Any) -> None:
 
 def test_containers_are_removed_with_their_keys_and_no_other() -> None:
     result = run(
-        students.containers_absent,
+        students.remove_containers,
         {DOCKER: docker_answer(*container_lines())[DOCKER]},
         containers=CONTAINERS[:1],
     )
@@ -180,7 +180,7 @@ def test_containers_are_removed_with_their_keys_and_no_other() -> None:
     assert removed == f"docker container rm --force --volumes {name}"
     assert keys == f"rm -rf /var/lib/minet-lab/{LAB}/access/{name}"
     assert not any(other in command.split() for command in result.commands)
-    gone = run(students.containers_absent, {DOCKER: docker_answer()[DOCKER]}, containers=CONTAINERS[:1])
+    gone = run(students.remove_containers, {DOCKER: docker_answer()[DOCKER]}, containers=CONTAINERS[:1])
     assert (len(gone.commands), gone.changed) == (1, False)
 
 

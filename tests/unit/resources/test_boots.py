@@ -55,7 +55,7 @@ def test_as_many_guests_boot_at_once_as_the_host_carries(
     responses = {STATE: EMPTY, KVM: kvm, SSH: [str(each.address.ip) for each in three]}
     responses |= {FAILED: [], IDLE: times(idle)}
     arguments: dict[str, Any] = {"settings": settings, "guests": three, "require_kvm": False}
-    assert not run_operation(operations.running, responses, lab=LAB, **arguments).failed
+    assert not run_operation(operations.run, responses, lab=LAB, **arguments).failed
     starts = {f"start {each.name}": str(number) for number, each in enumerate(three, 1)}
     assert " ".join(starts.get(each, each) for each in order) == expected
 
@@ -64,7 +64,7 @@ def test_one_that_ends_at_once_gives_its_place_to_the_next(order: list[str]) -> 
     settings = SETTINGS.model_copy(update={"boots_at_once": 1})
     arguments: dict[str, Any] = {"settings": settings, "guests": guests(2), "require_kvm": False}
     run_operation(
-        operations.running,
+        operations.run,
         {STATE: EMPTY, KVM: WORKING, SSH: ["-"], FAILED: ["broken minet-s0"]},
         lab=LAB,
         **arguments,
@@ -94,5 +94,5 @@ def test_the_first_guest_is_made_alone_and_the_others_side_by_side(monkeypatch: 
     monkeypatch.setattr(operations, "virsh_side_by_side", side_by_side)
     arguments: dict[str, Any] = {"settings": SETTINGS, "guests": guests(4), "require_kvm": False}
     responses = {STATE: EMPTY, KVM: WORKING, SSH: ["-"], FAILED: [], IDLE: times(64)}
-    assert not run_operation(operations.running, responses, lab=LAB, **arguments).failed
+    assert not run_operation(operations.run, responses, lab=LAB, **arguments).failed
     assert [len(each) for each in made if each] == [1, 3]

@@ -254,7 +254,7 @@ def serve(
     tar.with_name(f"{tar.name}.sha256").write_text(f"{'0' * 64}  {tar.name}\n")
     monkeypatch.setattr(build, "build", lambda made, progress: tar)  # built for real above
     responses = {STATE: observed, SITES: there, USERS: users() if known is None else known}
-    return run_operation(operations.served, responses, lab=LAB, plan=allocate(LAB), port=8080)
+    return run_operation(operations.serve, responses, lab=LAB, plan=allocate(LAB), port=8080)
 
 
 def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> None:
@@ -293,7 +293,7 @@ def test_the_web_server_of_an_earlier_revision_gives_its_port_to_todays(
     *_, remove, create = serve(earlier, [SITE.revision, "status"], monkeypatch, tmp_path).commands
     assert remove == "docker container rm --force --volumes minet-portal"
     assert create.startswith("docker run --detach --restart=unless-stopped --name=minet-site ")
-    run = run_operation(operations.absent, {STATE: earlier, SITES: []}, lab="minet")
+    run = run_operation(operations.remove, {STATE: earlier, SITES: []}, lab="minet")
     assert run.commands[-1] == remove
 
 
@@ -377,19 +377,19 @@ def test_image_is_imported_once() -> None:
 
 def test_no_site_leaves_nothing_but_the_image() -> None:
     there = [SITE.revision, "status"]
-    run = run_operation(operations.absent, {STATE: state(spec()), SITES: there}, lab="minet")
+    run = run_operation(operations.remove, {STATE: state(spec()), SITES: there}, lab="minet")
     folder = "/var/lib/minet-lab/minet/site"
     assert run.commands[2:] == [
         "docker container rm --force --volumes minet-site",
         f"rm -rf {folder}/{SITE.revision} {folder}/status /var/lib/minet-lab/minet/access/minet-site",
     ]
-    run = run_operation(operations.absent, {STATE: state(None), SITES: []}, lab="minet")
+    run = run_operation(operations.remove, {STATE: state(None), SITES: []}, lab="minet")
     assert (len(run.commands), run.changed) == (2, False)
 
 
 def test_no_site_spares_somebody_elses_container() -> None:
     observed = {STATE: state(spec(), lab="other"), SITES: []}
-    assert not run_operation(operations.absent, observed, lab="minet").changed
+    assert not run_operation(operations.remove, observed, lab="minet").changed
 
 
 def test_site_is_no_container_of_a_student_who_left() -> None:

@@ -141,7 +141,7 @@ def test_sshd_listens_and_finds_its_keys_where_containers_have_them() -> None:
 def test_an_image_that_is_there_is_one_command() -> None:
     reference = tp_images.references("minet", ["processus"])["processus"]
     responses = {STATE: [image_line(reference)]}
-    run = run_operation(operations.present, responses, lab="minet", names=("processus",))
+    run = run_operation(operations.load, responses, lab="minet", names=("processus",))
     assert (len(run.commands), run.changed) == (1, False)
 
 
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path, monkeypatch
 
 def test_images_out_of_use_are_removed() -> None:
     responses = {STATE: [image_line("minet/processus:old")]}
-    run = run_operation(operations.only_used, responses, lab="minet", names=("processus",))
+    run = run_operation(operations.prune, responses, lab="minet", names=("processus",))
     assert run.commands[1:] == ["docker image rm minet/processus:old"]
 
 
@@ -174,5 +174,5 @@ def _present(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int) -> Run:
     tar.with_name("built.tar.gz.sha256").write_text(f"{'0' * 64}  built.tar.gz\n")
     monkeypatch.setattr(operations, "build_rootfs", lambda recipe, progress: tar)  # the real one takes 15 s
     return run_operation(
-        operations.present, {STATE: [BRIDGE], ROOM: str(free)}, lab="minet", names=("processus",)
+        operations.load, {STATE: [BRIDGE], ROOM: str(free)}, lab="minet", names=("processus",)
     )
