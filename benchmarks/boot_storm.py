@@ -17,7 +17,7 @@ from benchmarks.numbers import spread
 from benchmarks.part import Options, Simple
 from benchmarks.usage import deployed
 from minetlab.images import Progress
-from minetlab.inventory.inventory import KVM_HOSTS
+from minetlab.inventory.hosts import KVM_HOSTS
 
 AIM = 1.15
 SIZE = {"memory": 384, "cores": 4, "disk": 4}

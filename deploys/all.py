@@ -2,10 +2,11 @@
 
 from pyinfra import host, local
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.operations import allocation_file, lock
 
-lab, plan = inventory.current()  # a wrong inventory is refused here, before anything is touched
+lab, plan = current.lab_and_plan()  # a wrong inventory is refused here, before anything is touched
 
 lock.take(name="Take the host's lock", lab=lab.name)
 
@@ -13,10 +14,10 @@ allocation_file.write(name="Record who has what", lab=lab, plan=plan)
 
 local.include("deploys/images.py")
 
-if inventory.KVM_HOSTS in host.groups:
+if KVM_HOSTS in host.groups:
     local.include("deploys/kvm_host.py")
 
-if inventory.CONTAINER_HOSTS in host.groups:
+if CONTAINER_HOSTS in host.groups:
     local.include("deploys/container_host.py")
     local.include("deploys/tp_images.py")
     local.include("deploys/site.py")
@@ -25,6 +26,6 @@ if inventory.CONTAINER_HOSTS in host.groups:
 local.include("deploys/jump.py")
 
 # Last, as guests take long to boot: nothing else waits for them, or is missing where one does not come up.
-if inventory.KVM_HOSTS in host.groups:
+if KVM_HOSTS in host.groups:
     local.include("deploys/guest_images.py")
     local.include("deploys/guests.py")

@@ -2,11 +2,11 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.operations import docker, packages
 
-lab, _ = inventory.current()
+lab, _ = current.lab_and_plan()
 settings = lab.container_host(host.name).settings
 
 packages.install(name="Install Docker Engine", packages=CONTAINER_HOST_PACKAGES)

@@ -2,10 +2,10 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.operations import access, docker, tp_images
 
-lab, plan = inventory.current()
+lab, plan = current.lab_and_plan()
 settings = lab.container_host(host.name).settings
 
 containers = plan.containers_on(host.name)

@@ -2,10 +2,10 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.operations import guest_images
 
-lab, _ = inventory.current()
+lab, _ = current.lab_and_plan()
 settings = lab.kvm_host(host.name).settings
 
 guest_images.upload(

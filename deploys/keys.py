@@ -4,15 +4,16 @@ Guests that run are not reached from their host: `lab rotate` changes those."""
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.operations import access, guests, jump, lock, site
 
-lab, plan = inventory.current()
-chosen = inventory.chosen()
+lab, plan = current.lab_and_plan()
+chosen = current.chosen_plan()
 
 lock.take(name="Take the host's lock", lab=lab.name)
 
-if inventory.KVM_HOSTS in host.groups:
+if KVM_HOSTS in host.groups:
     guests.seeds(
         name="Write the students' seeds",
         lab=lab.name,
@@ -20,7 +21,7 @@ if inventory.KVM_HOSTS in host.groups:
         guests=chosen.guests_on(host.name),
     )
 
-if inventory.CONTAINER_HOSTS in host.groups:
+if CONTAINER_HOSTS in host.groups:
     access.keys(
         name="Let the students log into their containers",
         lab=lab.name,

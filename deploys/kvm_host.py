@@ -2,11 +2,11 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.lab.packages import KVM_HOST_PACKAGES
 from minetlab.operations import kvm, libvirt, packages
 
-lab, plan = inventory.current()
+lab, plan = current.lab_and_plan()
 settings = lab.kvm_host(host.name).settings
 
 packages.install(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)

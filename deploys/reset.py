@@ -2,17 +2,18 @@
 
 from pyinfra import host, local
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.operations import access, docker, guests, lock
 
-lab, plan = inventory.current()
-chosen = inventory.chosen()
+lab, plan = current.lab_and_plan()
+chosen = current.chosen_plan()
 
 lock.take(name="Take the host's lock", lab=lab.name)
 
 local.include("deploys/remove.py")
 
-if inventory.CONTAINER_HOSTS in host.groups:
+if CONTAINER_HOSTS in host.groups:
     limits = lab.container_host(host.name).settings.container
     containers = chosen.containers_on(host.name)
     access.keys(name="Let the students log into their containers", lab=lab.name, containers=containers)
@@ -26,7 +27,7 @@ if inventory.CONTAINER_HOSTS in host.groups:
 
 local.include("deploys/jump.py")
 
-if inventory.KVM_HOSTS in host.groups:
+if KVM_HOSTS in host.groups:
     settings = lab.kvm_host(host.name).settings
     guests.run(
         name="Run the students' guests",

@@ -2,15 +2,16 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
+from minetlab.inventory.hosts import KVM_HOSTS
 from minetlab.operations import lock, students
 
-lab, _ = inventory.current()
-chosen = inventory.chosen()
+lab, _ = current.lab_and_plan()
+chosen = current.chosen_plan()
 
 lock.take(name="Take the host's lock", lab=lab.name)
 
-if inventory.KVM_HOSTS in host.groups:
+if KVM_HOSTS in host.groups:
     students.revert(
         name="Bring students' guests back to their snapshots",
         lab=lab.name,

@@ -2,10 +2,10 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.operations import site
 
-lab, plan = inventory.current()
+lab, plan = current.lab_and_plan()
 port = lab.container_host(host.name).settings.site_port
 
 if port:

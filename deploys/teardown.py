@@ -2,18 +2,19 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.operations import allocation_file, docker, jump, libvirt, lock
 
-lab, plan = inventory.current()
+lab, plan = current.lab_and_plan()
 
 lock.take(name="Take the host's lock", lab=lab.name)
 jump.remove_account(name="Remove the account that led students to their machines", lab=lab.name)
 
-if inventory.KVM_HOSTS in host.groups:
+if KVM_HOSTS in host.groups:
     libvirt.teardown(name="Remove the lab's guests, volumes and network", lab=lab.name)
 
-if inventory.CONTAINER_HOSTS in host.groups:
+if CONTAINER_HOSTS in host.groups:
     docker.teardown(name="Remove the lab's containers, images and network", lab=lab.name)
 
 allocation_file.prune(name="Forget what students who left had", lab=lab, plan=plan)

@@ -2,10 +2,10 @@
 
 from pyinfra import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.operations import tp_images
 
-lab, _ = inventory.current()
+lab, _ = current.lab_and_plan()
 settings = lab.container_host(host.name).settings
 
 tp_images.load(name="Import the TP images", lab=lab.name, names=settings.tp_images)

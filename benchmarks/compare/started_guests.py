@@ -3,10 +3,10 @@
 from pyinfra import local
 from pyinfra.context import host
 
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.operations import allocation_file, guests, lock
 
-lab, plan = inventory.current()
+lab, plan = current.lab_and_plan()
 settings = lab.kvm_host(host.name).settings
 
 lock.take(name="Take the host's lock", lab=lab.name)

@@ -12,7 +12,7 @@ from benchmarks.native.machine import USER
 from minetlab.images import Progress
 from minetlab.images.cache import make_once
 from minetlab.images.toolbox import ensure_toolbox
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.util.files import make_folder
 from minetlab.util.paths import cache_dir
 from minetlab.util.process import run

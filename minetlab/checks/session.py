@@ -19,7 +19,7 @@ from minetlab.checks.machines import (
     Terminal,
 )
 from minetlab.checks.site import ServedSite
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.operations import specs
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of

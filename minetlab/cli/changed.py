@@ -7,7 +7,8 @@ from rich.text import Text
 
 from minetlab.claims.changes import ChangeKind, Past, changes
 from minetlab.cli import history, verify
-from minetlab.inventory import inventory as inventories
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 
 BAD: frozenset[ChangeKind] = frozenset({"new failure", "not shown now", "went"})
 WHEN = "%A %d %B, %H:%M"
@@ -19,7 +20,7 @@ def run(inventory: Path, *, everything: bool) -> bool:
     :param everything: type the sheets as well, and measure.
     :raises LabError: what is known of earlier runs cannot be read.
     """
-    lab = inventories.load(inventories.read(inventory))
+    lab = load_lab(read_inventory(inventory))
     past = history.read(history.path_of(lab.name, inventory, everything=everything))
     verdicts = verify.run(inventory, everything=everything, quietly=True)
     console = Console(soft_wrap=True)

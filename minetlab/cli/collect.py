@@ -5,9 +5,9 @@ from pathlib import Path
 import typer
 from rich import filesize
 
-from minetlab.inventory import inventory
 from minetlab.machines import reach
 from minetlab.machines.collect import Collected, Errand, collect
+from minetlab.plan import allocation
 from minetlab.ssh import remote
 from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
@@ -26,7 +26,7 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
     """
     described = DescribedLab.of(inventory_file)
     lab, plan = described.lab, described.plan
-    chosen = inventory.of_students(lab, plan, logins) if logins else plan
+    chosen = allocation.of_students(lab, plan, logins) if logins else plan
     students = sorted({machine.student.login for machine in chosen.machines})
     if not students:
         raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import typer
 
-from minetlab.inventory import inventory
 from minetlab.machines import reach
-from minetlab.plan import Plan
+from minetlab.plan import Plan, allocation
 from minetlab.ssh import remote
 from minetlab.ssh.remote import Answer, StudentMachine
 from minetlab.ssh.ssh_config import DescribedLab
@@ -42,7 +41,7 @@ def run(
         raise LabError("a container has no way to become root", next_step="leave out --root")
     described = DescribedLab.of(inventory_file)
     lab, plan = described.lab, described.plan
-    machines = _machines(plan if everybody else inventory.of_students(lab, plan, logins or []), plan, tp)
+    machines = _machines(plan if everybody else allocation.of_students(lab, plan, logins or []), plan, tp)
     config = described.ssh_config
     out_of_reach = reach.out_of_reach(described, machines)
     not_asked: dict[str, list[str]] = {}

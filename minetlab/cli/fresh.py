@@ -12,8 +12,7 @@ from pathlib import Path
 import typer
 
 from minetlab.cli.sandbox import checkpoints_of, hosts_of, progress_of
-from minetlab.inventory import inventory
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost, read_inventory
 from minetlab.sandbox import checkpoint, list_hosts
 from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
 from minetlab.ssh.ssh_config import DescribedLab
@@ -27,7 +26,7 @@ CODE = ("deploys", "minetlab", "templates", "tp")
 
 def is_absent(inventory_file: Path) -> bool:
     """Whether all of the lab's hosts are virtual, and none of them is there."""
-    named = [host.name for host in inventory.read(inventory_file)]
+    named = [host.name for host in read_inventory(inventory_file)]
     virtual = hosts_of(inventory_file)
     return len(named) == len(virtual) and not set(virtual) & {host.name for host in list_hosts()}
 
@@ -63,7 +62,7 @@ def keep(inventory_file: Path) -> None:
 
 def made_of(inventory_file: Path) -> str:
     """A hash of all that the lab is made of: settings, roster, plan, code, templates, TPs and keys."""
-    hosts = inventory.read(inventory_file)
+    hosts = read_inventory(inventory_file)
     described = DescribedLab(hosts)
     digest = hashlib.sha256()
     # Of the allocation file, what counts is in the plan: lab down forgets in it who has left.

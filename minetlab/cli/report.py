@@ -11,7 +11,8 @@ from rich.console import Console
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import findings
 from minetlab.cli import verify
-from minetlab.inventory import inventory as inventories
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.plan import allocate
 from minetlab.report.page import About, page
 from minetlab.report.topology import topology
@@ -27,7 +28,7 @@ def run(inventory: Path, folder: Path) -> bool:
     """
     from minetlab.report.figures import figures  # noqa: PLC0415 (a plotting library, which only this needs)
 
-    lab = inventories.load(inventories.read(inventory))
+    lab = load_lab(read_inventory(inventory))
     folder.mkdir(parents=True, exist_ok=True)
     verdicts = verify.run(inventory, junit=folder / "junit.xml", everything=True)
     about = About(

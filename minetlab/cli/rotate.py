@@ -8,11 +8,11 @@ import typer
 
 from minetlab.cli import deploy
 from minetlab.cli.options import typed
-from minetlab.inventory import inventory
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import KVM_HOSTS, InventoryHost, read_inventory
+from minetlab.inventory.load import CHOSEN, load_lab
 from minetlab.lab import Lab
 from minetlab.machines import rotation
-from minetlab.plan import Plan, allocate
+from minetlab.plan import Plan, allocate, allocation
 from minetlab.secrets import keys, passwords
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
@@ -59,10 +59,10 @@ class _Rotation:
 
     @classmethod
     def of(cls, file: Path, login: str) -> "_Rotation":
-        hosts = inventory.read(file)
-        lab = inventory.load(hosts)
+        hosts = read_inventory(file)
+        lab = load_lab(hosts)
         whole = allocate(lab)
-        plan = inventory.of_students(lab, whole, [login])
+        plan = allocation.of_students(lab, whole, [login])
         (student,) = (each for each in lab.students if each.login == login)
         if student.ssh_key and not lab.site_hosts:
             raise LabError(
@@ -82,13 +82,13 @@ class _Rotation:
         used = {machine.host for machine in self.plan.machines}
         left = self.change_hosts(used | self.site_hosts)
         config = ssh_config.write_config(self.lab, self.whole, self.hosts)
-        kvm = [host for host in self.hosts if host.name in used and inventory.KVM_HOSTS in host.groups]
+        kvm = [host for host in self.hosts if host.name in used and KVM_HOSTS in host.groups]
         left += rotation.in_guests(self.lab, self.plan, kvm, config, add=add, drop=drop)
         self.finish(unfinished, left)
 
     def change_hosts(self, names: Collection[str]) -> list[str]:
         """Have these hosts know them; what is left to do."""
-        chosen = {inventory.CHOSEN: self.login}
+        chosen = {CHOSEN: self.login}
         return [
             f"{ssh_config.alias_of(host.name)} was not changed: see above"
             for host in self.hosts

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
-from minetlab.inventory import inventory
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import SandboxHost
@@ -133,7 +134,7 @@ def prune_command(
 
 def checkpoints_of(inventory_file: Path) -> Path:
     """The folder of the checkpoints of an inventory's lab."""
-    return state_dir() / "labs" / inventory.load(inventory.read(inventory_file)).name / "checkpoints"
+    return state_dir() / "labs" / load_lab(read_inventory(inventory_file)).name / "checkpoints"
 
 
 def _hosts_to_save(inventory_file: Path) -> list[str]:
@@ -152,7 +153,7 @@ def remove_hosts_of(inventory_file: Path) -> None:
 
 def hosts_of(inventory_file: Path) -> list[str]:
     """The sandbox hosts that an inventory names, without their prefix."""
-    names = [host.name for host in inventory.read(inventory_file)]
+    names = [host.name for host in read_inventory(inventory_file)]
     return [_plain(name) for name in names if name.startswith(PREFIX)]
 
 

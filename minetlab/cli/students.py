@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from minetlab.cli import deploy, verify
-from minetlab.inventory import inventory
-from minetlab.plan import allocate
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import CHOSEN, load_lab
+from minetlab.plan import allocate, allocation
 from minetlab.ssh.ssh_config import end_shared_connections
 
 
@@ -13,9 +14,9 @@ def change(inventory_file: Path, what: str, logins: list[str]) -> bool:
 
     :raises LabError: one of them is not in the roster; nothing has been touched then.
     """
-    lab = inventory.load(inventory.read(inventory_file))
-    chosen = inventory.of_students(lab, allocate(lab), logins)
-    done = deploy.run(inventory_file, f"deploys/{what}.py", {inventory.CHOSEN: ",".join(logins)})
+    lab = load_lab(read_inventory(inventory_file))
+    chosen = allocation.of_students(lab, allocate(lab), logins)
+    done = deploy.run(inventory_file, f"deploys/{what}.py", {CHOSEN: ",".join(logins)})
     names = [guest.name for guest in chosen.guests] + [each.name for each in chosen.containers]
     end_shared_connections(lab.name, names)
     return done

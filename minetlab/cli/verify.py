@@ -15,7 +15,8 @@ from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.claims.measurements import Costs, Series
 from minetlab.cli import history
-from minetlab.inventory import inventory as inventories
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.util.paths import PROJECT_ROOT
 
 WORKERS = 4
@@ -168,7 +169,7 @@ def run(
         beside = junit and junit.with_stem(f"{junit.stem}-measurements")
         _pytest(verdicts, MEASUREMENTS, 0, arguments, beside)
     if verdicts.checks and not any(narrowing.values()):
-        lab = inventories.load(inventories.read(inventory))
+        lab = load_lab(read_inventory(inventory))
         path = history.path_of(lab.name, inventory, everything=everything)
         history.keep(path, verdicts.as_run(), green=verdicts.green)
     return verdicts

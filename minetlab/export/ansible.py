@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.plan import Container, Guest, Plan
 from minetlab.ssh.ssh_config import alias_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
 from minetlab.resources.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests

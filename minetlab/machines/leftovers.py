@@ -6,7 +6,7 @@ from pathlib import Path
 from minetlab.facts.docker import DockerState
 from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.machines.status import SILENT, ask, on_each
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.jump import JumpObserved, jump_account, label

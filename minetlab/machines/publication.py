@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from pathlib import Path
 
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
 from minetlab.resources.site import STATUS_FILE, status_folder

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from minetlab.facts.libvirt import EmptyDisks
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Guest, Plan

@@ -13,7 +13,7 @@ from pyinfra.api.facts import FactBase
 
 from minetlab.facts.docker import DockerState
 from minetlab.facts.libvirt import LibvirtState
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.plan import Plan
 from minetlab.resources.docker import DockerObserved

@@ -15,6 +15,7 @@ from minetlab.lab import ContainerHost, KvmHost, Lab, Placement, Student
 from minetlab.plan.places import Wish, settle, shortage
 from minetlab.plan.spread import hash_of, spread, without_room
 from minetlab.util.errors import LabError
+from minetlab.util.names import named, suggestion
 
 NAMESPACE = UUID("6b1f0f4e-2f2c-4a6e-9a52-6d1f4f1d7c11")
 # QEMU's and libvirt's own prefix, from the locally administered range.
@@ -261,3 +262,18 @@ def _mac(lab: str, address: IPv4Address) -> str:
     """The lab's hash keeps two labs on one bridge apart."""
     octets = (*MAC_PREFIX, hash_of(lab) % 256, *address.packed[2:])
     return ":".join(f"{octet:02x}" for octet in octets)
+
+
+def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
+    """What these students have of a plan.
+
+    :raises LabError: there is none, or one who is not in the roster.
+    """
+    known = sorted(student.login for student in lab.students)
+    if not logins or not set(logins) <= set(known):
+        unknown = named(sorted(set(logins) - set(known)))
+        raise LabError(
+            f"not in the roster: {unknown}" if unknown else "no student is named",
+            next_step=suggestion(set(logins) - set(known), known),
+        )
+    return plan.of(logins)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyinfra.api.exceptions import FactProcessError
 
 from minetlab.facts.host import HostState
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Plan

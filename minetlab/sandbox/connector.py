@@ -10,7 +10,7 @@ from pyinfra.connectors.base import DataMeta
 from pyinfra.connectors.ssh import ConnectorData, SSHConnector, connector_data_meta
 from pyinfra.connectors.sshuserclient.client import get_host_keys
 
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.sandbox import Connection, spec_of, start
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec

@@ -17,8 +17,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from minetlab.inventory import inventory
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost, read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.lab import Lab
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.secrets.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
@@ -76,13 +76,13 @@ class DescribedLab:
 
     def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
         self.hosts = hosts
-        self.lab: Lab = inventory.load(hosts)
+        self.lab: Lab = load_lab(hosts)
         self.plan: Plan = allocate(self.lab)
 
     @classmethod
     def of(cls, inventory_file: Path) -> Self:
         """The lab of an inventory's file."""
-        return cls(inventory.read(inventory_file))
+        return cls(read_inventory(inventory_file))
 
     @cached_property
     def ssh_config(self) -> Path:

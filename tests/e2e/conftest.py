@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from benchmarks.sandbox_lab import write_sandbox_lab
-from minetlab.inventory import inventory
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.plan import allocate
 from minetlab.ssh import ssh_config
 from minetlab.util.paths import PROJECT_ROOT
@@ -172,8 +173,8 @@ class LabUnderTest:
 
     def machines(self) -> list[str]:
         """The names of all hosts, guests and containers of the lab."""
-        hosts = inventory.read(self.inventory)
-        plan = allocate(inventory.load(hosts))
+        hosts = read_inventory(self.inventory)
+        plan = allocate(load_lab(hosts))
         names = [ssh_config.alias_of(host.name) for host in hosts]
         return names + [guest.name for guest in plan.guests] + [each.name for each in plan.containers]
 
@@ -210,7 +211,7 @@ class LabUnderTest:
         self.in_machine(self.machines()[0], "true")
         # Where a host cannot go on from what was saved of it, it boots, and its guests with it.
         states = self.status()
-        plan = allocate(inventory.load(inventory.read(self.inventory)))
+        plan = allocate(load_lab(read_inventory(self.inventory)))
         for guest in plan.guests:
             if states.get(guest.name) == "running":
                 self.wait_for(guest.name)

@@ -14,7 +14,8 @@ import pytest
 from minetlab.claims.claims import CLAIMS
 from minetlab.cli.table import sites
 from minetlab.cli.testing import OUTPUT
-from minetlab.inventory import inventory
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.plan import allocate
 from minetlab.site.build import site_of
 from minetlab.util.paths import PROJECT_ROOT
@@ -81,7 +82,7 @@ def test_every_claim_is_demonstrated(report: Path) -> None:
 
 def test_serves_the_tp_site_to_this_machine(standing: LabUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINETLAB_STATE", standing.environment["MINETLAB_STATE"])
-    described = inventory.load(inventory.read(standing.inventory))
+    described = load_lab(read_inventory(standing.inventory))
     (url,) = sites(described)
     with urlopen(url, timeout=60) as answer:  # noqa: S310 (it is the lab's own)
         assert site_of(described, allocate(described)).revision in answer.read().decode()
@@ -106,7 +107,7 @@ def test_second_deploy_changes_nothing(standing: LabUnderTest) -> None:
 
 def test_a_suspended_lab_goes_on_as_it_was(standing: LabUnderTest) -> None:
     """Whatever runs, runs on: guests, containers, daemons; addresses and clocks are right."""
-    plan = allocate(inventory.load(inventory.read(standing.inventory)))
+    plan = allocate(load_lab(read_inventory(standing.inventory)))
     guests, containers = [each.name for each in plan.guests], [each.name for each in plan.containers]
     as_it_is = {
         **dict.fromkeys(["hv1", *guests], f"{BOOT_ID}; {ADDRESSES}"),

@@ -27,8 +27,7 @@ from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.summary import not_shown
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
-from minetlab.inventory import inventory
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost, read_inventory
 from minetlab.ssh.backend import UnreachableError
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
@@ -69,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         hosts = (
             tuple(InventoryHost(**host) for host in json.loads(given))
             if given
-            else inventory.read(config.getoption("--inventory", DEFAULT_INVENTORY))
+            else read_inventory(config.getoption("--inventory", DEFAULT_INVENTORY))
         )
         config.stash[SESSION] = Session(hosts)
         config.stash[SILENT] = set()

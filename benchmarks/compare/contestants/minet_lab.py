@@ -8,8 +8,8 @@ from pathlib import Path
 from benchmarks.compare.contestant import HERE, Command, Contestant
 from benchmarks.compare.rows import HostLoad, LoadKind, Verb
 from benchmarks.native import write_lab
-from minetlab.inventory import inventory
-from minetlab.inventory.inventory import CONTAINER_HOSTS, KVM_HOSTS
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.operations import specs
 from minetlab.plan import allocate
 from minetlab.util.paths import PROJECT_ROOT
@@ -87,7 +87,7 @@ class MinetLab(Contestant):
 def make_keys(inventory_file: str) -> None:
     """Make the keys that a lab's machines are to have, in the state folder of now."""
     os.chdir(PROJECT_ROOT)
-    lab = inventory.load(inventory.read(Path(inventory_file)))
+    lab = load_lab(read_inventory(Path(inventory_file)))
     plan = allocate(lab)
     for guest in plan.guests:
         specs.seed(lab.name, guest, lab.kvm_host(guest.host).settings.guest_network)

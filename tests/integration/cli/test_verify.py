@@ -15,7 +15,7 @@ from minetlab.checks.session import Session
 from minetlab.claims.claims import CLAIMS
 from minetlab.cli import report
 from minetlab.cli import verify as cli
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.util.paths import PROJECT_ROOT
 
 

@@ -15,7 +15,7 @@ from lxml import etree
 from minetlab.cli import export
 from minetlab.export.ansible import inventory
 from minetlab.export.containerlab import topology_json
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.plan import allocate
 from minetlab.report.topology import topology

@@ -124,10 +124,10 @@ def test_hosts_that_are_deployed_side_by_side_record_the_same(lab):
 
 
 DEPLOY = """
-from minetlab.inventory import inventory
+from minetlab.inventory import current
 from minetlab.operations import allocation_file
 
-lab, plan = inventory.current()
+lab, plan = current.lab_and_plan()
 allocation_file.write(name="Record who has what", lab=lab, plan=plan)
 """
 

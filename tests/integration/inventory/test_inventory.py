@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.inventory import inventory, process
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory import process
+from minetlab.inventory.hosts import InventoryHost, read_inventory
+from minetlab.inventory.load import load_lab
 from minetlab.lab import Allocation, BridgedNetwork, UrlImage
 from minetlab.plan import allocate
 from minetlab.plan.placements import with_plan
@@ -51,7 +52,7 @@ def set_data(folder, group, line):
 
 
 def test_the_shipped_inventory_is_a_lab_of_two_students_on_two_sandbox_hosts(folder):
-    lab = inventory.load(inventory.read(folder / "lab.py"))
+    lab = load_lab(read_inventory(folder / "lab.py"))
     assert [host.name for host in lab.kvm_hosts] == ["@sandbox/hv1"]
     assert [host.name for host in lab.container_hosts] == ["@sandbox/ct1"]
     assert len(lab.students) == 2
@@ -61,18 +62,18 @@ def test_data_that_has_another_name_now_says_which(folder):
     with (folder / "group_data" / "container_hosts.py").open("a") as data:
         data.write("portal_port = 80\n")
     with pytest.raises(LabError, match="portal_port: unknown group data") as error:
-        inventory.load(inventory.read(folder / "lab.py"))
+        load_lab(read_inventory(folder / "lab.py"))
     assert error.value.next_step == "call it site_port"
 
 
 def test_the_production_example_is_a_valid_inventory(folder):
-    lab = inventory.load(inventory.read(folder / "production.example.py"))
+    lab = load_lab(read_inventory(folder / "production.example.py"))
     assert [host.name for host in lab.kvm_hosts] == ["hv1.example.org", "hv2.example.org"]
 
 
 def test_all_of_the_practical_work_is_on_real_hosts_and_on_the_course_in_the_sandbox(folder):
     for name, whole in (("lab.py", False), ("course.py", True), ("production.example.py", True)):
-        lab = inventory.load(inventory.read(folder / name))
+        lab = load_lab(read_inventory(folder / name))
         settings = [host.settings for host in lab.kvm_hosts]
         assert {each.guest_tps for each in settings} == {tuple(TPS) if whole else ()}
         images = {host.settings.tp_images for host in lab.container_hosts}
@@ -116,7 +117,7 @@ def test_all_of_the_practical_work_is_on_real_hosts_and_on_the_course_in_the_san
 def test_wrong_data_is_named_with_its_file_and_line(folder, group, line, said):
     set_data(folder, group, line)
     with pytest.raises(LabError) as error:
-        inventory.load(inventory.read(folder / "lab.py"))
+        load_lab(read_inventory(folder / "lab.py"))
     assert said in error.value.problem
     assert f"group_data/{group}.py, line" in error.value.problem
 
@@ -124,17 +125,17 @@ def test_wrong_data_is_named_with_its_file_and_line(folder, group, line, said):
 def test_a_missing_roster_is_named(folder):
     (folder / "students.csv").unlink()
     with pytest.raises(LabError, match="cannot read the roster"):
-        inventory.load(inventory.read(folder / "lab.py"))
+        load_lab(read_inventory(folder / "lab.py"))
 
 
 def test_a_roster_out_of_a_spreadsheet_in_another_encoding_is_named(folder):
     (folder / "students.csv").write_bytes("name\nAndré\n".encode("cp1252"))
     with pytest.raises(LabError, match=r"students\.csv, line 2: a letter is not encoded in UTF-8"):
-        inventory.load(inventory.read(folder / "lab.py"))
+        load_lab(read_inventory(folder / "lab.py"))
 
 
 def test_the_record_beside_the_roster_is_the_shipped_plan(folder):
-    lab = inventory.load(inventory.read(folder / "lab.py"))
+    lab = load_lab(read_inventory(folder / "lab.py"))
     assert lab.allocation.source == str(folder / "allocation.csv")
     assert with_plan(lab.allocation, lab, allocate(lab)) == lab.allocation
     assert allocate(lab) == allocate(lab.model_copy(update={"allocation": Allocation()}))
@@ -143,22 +144,22 @@ def test_the_record_beside_the_roster_is_the_shipped_plan(folder):
 def test_a_wrong_record_is_named(folder):
     (folder / "allocation.csv").write_text("<<<<<<< HEAD\n")
     with pytest.raises(LabError, match=r"allocation\.csv, line 1: no column login"):
-        inventory.load(inventory.read(folder / "lab.py"))
+        load_lab(read_inventory(folder / "lab.py"))
 
 
 def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeypatch):
-    first = inventory.read(folder / "lab.py")
+    first = read_inventory(folder / "lab.py")
     with monkeypatch.context() as patched:
         patched.setattr("subprocess.Popen", None)  # calling it would be an error
-        assert inventory.read(folder / "lab.py") == first
+        assert read_inventory(folder / "lab.py") == first
     set_data(folder, "all", "require_kvm = True")
-    assert {host.data["require_kvm"] for host in inventory.read(folder / "lab.py")} == {True}
+    assert {host.data["require_kvm"] for host in read_inventory(folder / "lab.py")} == {True}
 
 
 def test_a_reading_that_has_begun_is_the_one_that_is_used(folder, monkeypatch):
     process.begin(folder / "lab.py")
     monkeypatch.setattr("subprocess.Popen", None)  # calling it would be an error
-    assert len(inventory.read(folder / "lab.py")) == 2
+    assert len(read_inventory(folder / "lab.py")) == 2
 
 
 def test_an_inventory_that_waits_for_something_is_named_and_ended(folder, monkeypatch):
@@ -166,7 +167,7 @@ def test_an_inventory_that_waits_for_something_is_named_and_ended(folder, monkey
     pid = folder / "pid"
     (folder / "lab.py").write_text(WAITS.format(pid=str(pid)))
     with pytest.raises(LabError, match=r"cannot read the inventory .*lab\.py within 1 s"):
-        inventory.read(folder / "lab.py")
+        read_inventory(folder / "lab.py")
     assert not pid.exists() or not runs(int(pid.read_text()))
 
 
@@ -187,36 +188,36 @@ while not Path({str(pid)!r}).exists():
 
 def test_an_inventory_that_is_not_there_is_named(tmp_path):
     with pytest.raises(LabError, match=r"cannot read the inventory .*nowhere\.py"):
-        inventory.read(tmp_path / "nowhere.py")
+        read_inventory(tmp_path / "nowhere.py")
 
 
 def test_an_inventory_without_hosts_is_refused():
     with pytest.raises(LabError, match="has no hosts"):
-        inventory.load([])
+        load_lab([])
 
 
 def test_a_bridge_of_the_host_and_a_fetched_image_can_be_chosen(folder):
     set_data(folder, "kvm_hosts", f"guest_network = {BRIDGE!r}")
     set_data(folder, "kvm_hosts", f"guest_image = {FETCHED!r}\nguest_tps = []")
-    settings = inventory.load(inventory.read(folder / "lab.py")).kvm_hosts[0].settings
+    settings = load_lab(read_inventory(folder / "lab.py")).kvm_hosts[0].settings
     assert isinstance(settings.guest_network, BridgedNetwork)
     assert isinstance(settings.guest_image, UrlImage)
 
 
 def test_one_host_can_differ(folder):
     (folder / "lab.py").write_text("kvm_hosts = ['a', ('b', {'guest': {'memory': 2048}})]\n")
-    lab = inventory.load(inventory.read(folder / "lab.py"))
+    lab = load_lab(read_inventory(folder / "lab.py"))
     assert [host.settings.guest.memory for host in lab.kvm_hosts] == [1024, 2048]
 
 
 def test_one_host_can_have_its_guests_defined_only(folder):
     hosts = "('a', {'capacity': 1}), ('b', {'capacity': 1, 'guests_run': False})"
     (folder / "lab.py").write_text(f"kvm_hosts = [{hosts}]\n")
-    plan = allocate(inventory.load(inventory.read(folder / "lab.py")))
+    plan = allocate(load_lab(read_inventory(folder / "lab.py")))
     assert {guest.host: guest.to_run for guest in plan.guests} == {"a": True, "b": False}
 
 
 def test_data_of_pyinfras_connectors_is_not_the_labs_business(folder):
     (folder / "lab.py").write_text("kvm_hosts = [('a', {'ssh_user': 'admin', '_sudo': True})]\n")
-    assert inventory.load(inventory.read(folder / "lab.py")).kvm_hosts[0].name == "a"
+    assert load_lab(read_inventory(folder / "lab.py")).kvm_hosts[0].name == "a"
     assert InventoryHost("a", (), {}).data == {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.cli import rotate
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.machines import rotation, status
 from minetlab.machines.status import MachineState

@@ -9,8 +9,8 @@ from minetlab import preflight
 from minetlab.cli import check
 from minetlab.images import FetchedImage
 from minetlab.images.fetched import probe
-from minetlab.inventory import inventory as inventory_module
-from minetlab.inventory.inventory import InventoryHost, load
+from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import load_lab
 from minetlab.machines import status
 from minetlab.plan import allocate
 from minetlab.preflight import here
@@ -51,7 +51,7 @@ def hosts(folder: Path, *names: str, group: str = "kvm_hosts", **data: Any) -> t
 
 
 def looked(inventory: tuple[InventoryHost, ...]) -> preflight.Preflight:
-    lab = load(inventory)
+    lab = load_lab(inventory)
     plan = allocate(lab)
     return preflight.preflight(lab, plan, inventory, ssh_config.write_config(lab, plan, inventory))
 
@@ -63,7 +63,7 @@ def of(found: preflight.Preflight, host: str, name: str) -> Finding:
 
 def test_a_host_is_asked_by_one_command_which_reads_as_it_should(machine: Path) -> None:
     inventory = hosts(machine, "hv1")
-    lab = load(inventory)
+    lab = load_lab(inventory)
     seen = look(lab, allocate(lab), inventory[0], machine / "config").subject
     assert seen
     system = seen.observed.system
@@ -120,7 +120,7 @@ def test_images_that_are_cached_need_no_builder(machine: Path, monkeypatch: pyte
     lacking = looked(inventory)
     assert of(lacking, here.HERE, "images").severity == Severity.PROBLEM
     assert "the TP image processus" in of(lacking, here.HERE, "images").found
-    (needed,) = here._needed(load(inventory), [])
+    (needed,) = here._needed(load_lab(inventory), [])
     needed.file.write_bytes(b"x")
     assert not needed.cached
     needed.file.with_name(f"{needed.file.name}.sha256").write_text("")
@@ -155,7 +155,7 @@ def test_an_address_is_probed_and_not_fetched(machine: Path) -> None:
 
 def read(inventory: tuple[InventoryHost, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the commands find this inventory, as pyinfra would read it."""
-    monkeypatch.setattr(inventory_module, "read", lambda _: inventory)
+    monkeypatch.setattr(ssh_config, "read_inventory", lambda _: inventory)
 
 
 def test_up_stops_with_the_problems_of_all_hosts_at_once(

@@ -12,7 +12,7 @@ import pytest
 from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached
 from minetlab.handouts.words import Language
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import (
     BridgedNetwork,
     ContainerHost,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, Lab, Student
 from minetlab.machines import status
 from minetlab.machines.status import MISSING, SILENT, states

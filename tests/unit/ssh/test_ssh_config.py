@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.inventory.inventory import InventoryHost
+from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import specs
 from minetlab.operations.specs import seed

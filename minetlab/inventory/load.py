@@ -1,19 +1,14 @@
 """From the inventory's data to the lab: validated once, at load, with errors that name file and field."""
 
-import json
 import re
-import subprocess
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
-from pyinfra import context
-from pyinfra.api.exceptions import InventoryError
 
-from minetlab.inventory import allocation_file, process
+from minetlab.inventory import allocation_file
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import (
     ContainerHost,
     ContainerHostSettings,
@@ -26,96 +21,32 @@ from minetlab.lab import (
     parse_roster,
 )
 from minetlab.lab.base import Frozen
-from minetlab.plan import Plan, allocate
 from minetlab.util.errors import LabError
-from minetlab.util.names import named, suggestion
 
-KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 CHOSEN = "students"
 """The data by which a deploy is told whose machines it is for: ``--data students=alice,bob``."""
+
+
 KNOWN_DATA = frozenset(
     {CHOSEN}
     | LabSettings.model_fields.keys()
     | KvmHostSettings.model_fields.keys()
     | ContainerHostSettings.model_fields.keys()
 )
+
+
 # Data that belongs to pyinfra's connectors and global arguments, not to the lab.
 FOREIGN_DATA = re.compile(r"^(_|ssh_|sandbox_|fake_)")
+
+
 RENAMED = {"portal_port": "site_port"}
 """Data that had another name, and its name now."""
 
-_ANOTHER_INVENTORY = "correct it, or name another one with --inventory"
 
 Settings = TypeVar("Settings", bound=Frozen)
 
 
-@dataclass(frozen=True)
-class InventoryHost:
-    """One host as pyinfra's inventory gives it: all its data merged."""
-
-    name: str
-    groups: tuple[str, ...]
-    data: Mapping[str, Any]
-
-
-@cache
-def current() -> tuple[Lab, Plan]:
-    """The lab and plan of the running pyinfra deploy.
-
-    :raises InventoryError: pyinfra shows it without a traceback and ends the run before anything is touched.
-    """
-    hosts = [
-        InventoryHost(host.name, tuple(host.groups), host.data.dict())  # type: ignore[no-untyped-call]
-        for host in context.inventory
-    ]
-    try:
-        lab = load(hosts)
-        return lab, allocate(lab)
-    except LabError as error:
-        raise InventoryError(str(error)) from error
-
-
-def chosen() -> Plan:
-    """The plan of the running deploy, of the students only whom ``--data students=alice,bob`` names.
-
-    :raises InventoryError: nobody is named, or somebody who is not in the roster.
-    """
-    lab, plan = current()
-    try:
-        return of_students(lab, plan, _chosen_logins())
-    except LabError as error:
-        raise InventoryError(str(error)) from error
-
-
-def others() -> tuple[Lab, Plan]:
-    """The lab and plan of the running deploy, of all students but those."""
-    lab, plan = current()
-    gone = _chosen_logins()
-    students = tuple(student for student in lab.students if student.login not in gone)
-    return lab.model_copy(update={"students": students}), plan.of({each.login for each in students})
-
-
-def _chosen_logins() -> set[str]:
-    given = str(next(iter(context.inventory)).data.get(CHOSEN) or "")
-    return {login.strip() for login in given.split(",")} - {""}
-
-
-def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
-    """What these students have of a plan.
-
-    :raises LabError: there is none, or one who is not in the roster.
-    """
-    known = sorted(student.login for student in lab.students)
-    if not logins or not set(logins) <= set(known):
-        unknown = named(sorted(set(logins) - set(known)))
-        raise LabError(
-            f"not in the roster: {unknown}" if unknown else "no student is named",
-            next_step=suggestion(set(logins) - set(known), known),
-        )
-    return plan.of(logins)
-
-
-def load(hosts: Iterable[InventoryHost]) -> Lab:
+def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
     """Validate the inventory's data; read the roster it names, and the allocation file beside that.
 
     :raises LabError: for unknown or wrong data, with the file and line that sets it.
@@ -212,37 +143,3 @@ def _where_set(key: str, host: InventoryHost) -> str:
                 if re.match(rf"{re.escape(key)}\s*=", line):
                     return f"{file}, line {number}"
     return ""
-
-
-def read(inventory: Path) -> tuple[InventoryHost, ...]:
-    """Read an inventory file as pyinfra does, without connecting to anything.
-
-    It is read once, however many parts of a command ask, as long as none of its files changes.
-
-    :raises LabError: where pyinfra cannot read it, with pyinfra's own words.
-    """
-    if not inventory.is_file():
-        raise LabError(
-            f"cannot read the inventory {inventory}: there is no such file", next_step=_ANOTHER_INVENTORY
-        )
-    files = (*inventory.parent.glob("*.py"), *inventory.parent.glob("group_data/*.py"))
-    return _read(inventory, frozenset((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
-
-
-@cache
-def _read(inventory: Path, files: frozenset[tuple[Path, int, int]]) -> tuple[InventoryHost, ...]:
-    """The same, of files as they are now."""
-    try:
-        result = process.result(inventory)
-    except subprocess.TimeoutExpired:
-        raise LabError(
-            f"cannot read the inventory {inventory} within {process.LIMIT:.0f} s",
-            next_step="see what its files wait for: they are Python programs",
-        ) from None
-    if result.returncode != 0:
-        raise LabError(
-            f"cannot read the inventory {inventory}\n{result.stderr.strip()}", next_step=_ANOTHER_INVENTORY
-        )
-    return tuple(
-        InventoryHost(host["name"], tuple(host["groups"]), host["data"]) for host in json.loads(result.stdout)
-    )
