@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable
 
 from minetlab.checks.modules import Docker, Kernel, Libvirt
+from minetlab.checks.protocol import Read
 
 COMMANDS = (Kernel.RELEASE, Libvirt.VERSION, Docker.INFO)
-Read = tuple[str, str, str]
 
 
 def versions_of(read: Iterable[Read]) -> dict[str, dict[str, str]]:

@@ -59,7 +59,8 @@ Students = Annotated[
 @app.command()
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
-    from minetlab.cli import check, deploy, fresh, table, verify
+    from minetlab.checks import verify
+    from minetlab.cli import check, deploy, fresh, table
 
     check.require(inventory)
     from_nothing = fresh.is_absent(inventory) and not fresh.come_back(inventory)
@@ -101,7 +102,8 @@ def verify_command(
     ] = False,
 ) -> None:
     """Check every host, guest and container of the lab, changing nothing."""
-    from minetlab.cli import changed, verify
+    from minetlab.checks import verify
+    from minetlab.cli import changed
 
     if only_changed:
         if keyword or claim or student:

@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from minetlab.checks import history, verify
 from minetlab.claims.changes import ChangeKind, Past, changes
-from minetlab.cli import history, verify
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from minetlab.checks import verify
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import findings
-from minetlab.cli import verify
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
 from minetlab.plan import allocate

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-from minetlab.cli import deploy, verify
+from minetlab.checks import verify
+from minetlab.cli import deploy
 from minetlab.cli.options import typed
 from minetlab.cli.students import change
 from minetlab.inventory import allocation_file, roster_file

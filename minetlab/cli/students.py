@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from minetlab.cli import deploy, verify
+from minetlab.checks import verify
+from minetlab.cli import deploy
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import CHOSEN, load_lab
 from minetlab.plan import allocate, allocation

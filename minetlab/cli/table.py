@@ -7,9 +7,9 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from minetlab.checks.verify import Verdicts
 from minetlab.cli.console import console_for
 from minetlab.cli.options import typed
-from minetlab.cli.verify import Verdicts
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
 from minetlab.sandbox import forward, list_hosts

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.checks import history, verify
 from minetlab.claims.changes import Check, Outcome, Past, Run, changes
-from minetlab.cli import changed, history, verify
+from minetlab.cli import changed
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 

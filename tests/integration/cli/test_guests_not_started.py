@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.cli import status, verify
+from minetlab.checks import verify
+from minetlab.checks.verify import Verdicts
+from minetlab.cli import status
 from minetlab.cli.table import show_lab
-from minetlab.cli.verify import Verdicts
 from tests.support.guests import answer
 from tests.support.machines import NOT_RUN, stand, start_by_hand
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.cli import roster, verify
+from minetlab.checks import verify
+from minetlab.cli import roster
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 

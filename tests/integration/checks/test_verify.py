@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from minetlab.checks import verify as cli
 from minetlab.checks.session import Session
 from minetlab.claims.claims import CLAIMS
 from minetlab.cli import report
-from minetlab.cli import verify as cli
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.util.paths import PROJECT_ROOT
 

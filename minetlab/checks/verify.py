@@ -1,27 +1,23 @@
 """Run the verification in ``tests/hosts`` and collect its verdicts."""
 
-import json
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
 
-from minetlab.checks.versions import Read, versions_of
+from minetlab.checks import history
+from minetlab.checks.protocol import Carried, CheckId, Measurement, Read
+from minetlab.checks.versions import versions_of
 from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
-from minetlab.claims.measurements import Costs, Series
-from minetlab.cli import history
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
 from minetlab.util.paths import PROJECT_ROOT
 
 WORKERS = 4
 """Processes that check machines where sheets are typed, which takes minutes each."""
-MEASURED: TypeAdapter[Series | Costs] = TypeAdapter(Series | Costs)
 QUICK, ALL_BUT_MEASUREMENTS, MEASUREMENTS = (
     "not sheet and not measurement", "not measurement", "measurement"
 )  # fmt: skip
@@ -41,7 +37,7 @@ class Verdicts:
     passed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     evidence: list[Evidence] = field(default_factory=list)
     read: list[Read] = field(default_factory=list)
-    measured: list[Series | Costs] = field(default_factory=list)
+    measured: list[Measurement] = field(default_factory=list)
     checks: dict[tuple[str, str], Check] = field(default_factory=dict)
     exit_codes: list[int] = field(default_factory=list)
 
@@ -67,31 +63,26 @@ class Verdicts:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect one outcome (pytest's hook)."""
-        name = re.fullmatch(r".*?(\w+)\[([^\]:]+).*", report.nodeid)
-        test, machine = name.groups() if name else (report.nodeid, "")
+        check, carried = CheckId.of(report.nodeid), Carried.by(report)
         if report.failed:
-            self.failed[machine].append(test)
+            self.failed[check.machine].append(check.test)
         elif report.passed and report.when == "call":
-            self.passed[machine] += 1
+            self.passed[check.machine] += 1
         if report.when == "call" or not report.passed:
             outcome: Outcome = report.outcome
-            details = report.nodeid.partition("[")[2].removesuffix("]").partition(":")[2]
-            check = f"{test}[{details}]" if details else test
             reason = "" if report.passed else _reason(report)
-            self.checks[machine, check] = Check(machine=machine, name=check, outcome=outcome, reason=reason)
-        self.evidence += _evidence(report, test, machine)
-        self.read += _read(report)
-        self.measured += [
-            MEASURED.validate_json(str(value)) for name, value in report.user_properties if name == "measured"
-        ]
+            ended = Check(machine=check.machine, name=check.name, outcome=outcome, reason=reason)
+            self.checks[check.machine, check.name] = ended
+        self.evidence += _evidence(report, check, carried)
+        self.read += carried.read
+        self.measured += carried.measured
 
 
-def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Evidence]:
+def _evidence(report: pytest.TestReport, check: CheckId, carried: Carried) -> list[Evidence]:
     """What one outcome says of the claims that its check carries; of a check without, what is wrong."""
-    found = dict(report.user_properties)
-    claims: list[str | None] = [str(value) for name, value in report.user_properties if name == "claim"]
+    claims: tuple[str | None, ...] = carried.claims
     if not claims and not report.passed:
-        claims = [None]
+        claims = (None,)
     if report.when == "teardown" or (report.when == "setup" and report.passed):
         return []
     verdicts: dict[str, Verdict] = {
@@ -100,27 +91,22 @@ def _evidence(report: pytest.TestReport, test: str, machine: str) -> list[Eviden
         "failed": "violated",
     }
     # What is wrong before the check itself is that the machine does not answer; it may fall silent later.
-    silent = report.when == "setup" or "unreachable" in found
+    silent = report.when == "setup" or carried.unreachable
     verdict = "not checked" if silent else verdicts[report.outcome]
     reason = "" if report.passed else _reason(report)
-    seen = [
-        Observation(machine=where, command=command, output=output) for where, command, output in _read(report)
-    ]
+    observations = tuple(
+        Observation(machine=where, command=command, output=output) for where, command, output in carried.read
+    )
     return [
         Evidence(
-            claim=claim, machine=machine, check=test, verdict=verdict, reason=reason, observations=tuple(seen)
+            claim=claim,
+            machine=check.machine,
+            check=check.test,
+            verdict=verdict,
+            reason=reason,
+            observations=observations,
         )
         for claim in claims
-    ]
-
-
-def _read(report: pytest.TestReport) -> list[Read]:
-    """What a check read."""
-    return [
-        (machine, command, output)
-        for name, value in report.user_properties
-        if name == "observed"
-        for machine, command, output in json.loads(str(value))
     ]
 
 
