@@ -1,1 +1,1 @@
-"""What Testinfra lacks to look at a lab: connections, modules, and the machines under test."""
+"""The verification: the pytest plugin of ``tests/hosts``, the machines under test, and what is read there."""

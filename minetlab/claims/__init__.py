@@ -1,1 +1,1 @@
-"""What the course claims of the machines, as data; what was seen and measured of it, and what follows."""
+"""What the course claims of the machines, as data, and what was seen and measured of it. No I/O."""

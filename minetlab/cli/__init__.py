@@ -1,4 +1,4 @@
-"""The ``lab`` command: each sub-command calls one function and shows what came of it."""
+"""The ``lab`` command: a file a command, each calls one function and shows what came of it."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""The lab in other tools' formats: docs/reference/export.md says what each file is, and what it is not."""
+"""The lab in the formats of other tools: docs/reference/export.md says what each file is."""

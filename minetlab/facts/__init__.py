@@ -1,1 +1,1 @@
-"""pyinfra facts: what a host holds, everything of a kind in one command."""
+"""pyinfra facts: all that a host has of a kind, in one command."""

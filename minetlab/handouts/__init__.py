@@ -1,1 +1,1 @@
-"""What is handed to each student before a session: a card on paper, and a folder with which they log in."""
+"""What students get before a session: a card on paper, and a folder with which they log in."""

@@ -1,4 +1,4 @@
-"""Build, fetch and cache the disk images and root file systems of the lab, without root."""
+"""Disk images and root file systems: built, fetched and cached here, without root."""
 
 from minetlab.images.disk import build_disk, build_rootfs
 from minetlab.images.fetched import FetchedImage, fetch

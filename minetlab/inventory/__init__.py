@@ -1,1 +1,1 @@
-"""What an administrator writes, read: inventories, the roster, and the allocation file beside it."""
+"""What an administrator writes, read: inventory files, the roster, and the allocation file beside it."""

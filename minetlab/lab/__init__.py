@@ -1,4 +1,4 @@
-"""What a lab is: typed, validated, frozen. No I/O; every later step works from these objects only."""
+"""What a lab is: typed, validated, frozen objects, from which every later step works. No I/O."""
 
 from minetlab.lab.allocation import Allocation, Placement, parse_allocation
 from minetlab.lab.lab import ContainerHost, KvmHost, Lab

@@ -1,1 +1,1 @@
-"""Acts of an administrator on machines that stand: their state, students' work, new keys, what is left."""
+"""An administrator's acts on machines that run: their state, students' work, new keys, what is left."""

@@ -1,1 +1,1 @@
-"""pyinfra operations for what pyinfra lacks: a bulk fact, a pure comparison, and the commands in between."""
+"""pyinfra operations: each compares what is wanted with what a fact has seen, and yields commands."""

@@ -1,4 +1,4 @@
-"""Pure functions from the lab to what has to stand on its hosts. No I/O."""
+"""Who gets what: a host, a name, and an address or a port for each guest and container. No I/O."""
 
 from minetlab.plan.allocation import Container, Guest, Plan, allocate
 

@@ -1,4 +1,4 @@
-"""What is checked before anything is touched: the hosts, all at once, and this machine."""
+"""What is checked before a deploy touches anything: every host, and this machine."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What a lab is and what was proved of it, for people to look at: a page, and a picture of the topology."""
+"""Pages and pictures of a lab and of what was proved of it, for people to look at."""

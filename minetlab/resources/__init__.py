@@ -1,1 +1,1 @@
-"""What the lab has on a host, kind by kind: the desired, the observed, and what has to be done. No I/O."""
+"""What the lab has on a host, a module a resource: wanted and seen state, compared. No I/O."""

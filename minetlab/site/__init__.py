@@ -1,1 +1,1 @@
-"""The TP site: made here of the sheets and the plan, and its web server."""
+"""The TP site: its pages, made of sheets and plan, and the web server that serves them."""

@@ -1,1 +1,1 @@
-"""Practical work (TP): its definitions and sheets in ``tp/``, and the images made of them."""
+"""The practical work (TP): definitions and sheets from ``tp/``, and the images made of them."""

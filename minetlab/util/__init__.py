@@ -1,1 +1,1 @@
-"""What any part of the project may use, and what knows nothing of labs: files, processes, paths, errors."""
+"""What any part may use and what knows nothing of labs: files, programs, paths, templates, errors."""

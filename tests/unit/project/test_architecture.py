@@ -1,0 +1,68 @@
+"""The rules of docs/architecture.md: one plan of the house, in which one guess finds any room."""
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from docs import architecture
+from minetlab.util.paths import PROJECT_ROOT
+
+PACKAGE = PROJECT_ROOT / "minetlab"
+MODULES = sorted(PACKAGE.glob("**/*.py"))
+UNITS = PROJECT_ROOT / "tests" / "unit"
+
+
+def public_classes(module: Path) -> list[str]:
+    tree = ast.parse(module.read_text())
+    names = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    return [name for name in names if not name.startswith("_")]
+
+
+def test_every_module_is_in_a_package() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(architecture.packages())
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    homes = defaultdict(list)
+    for module in MODULES:
+        for name in public_classes(module):
+            homes[name].append(str(module.relative_to(PROJECT_ROOT)))
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+    assert len(homes) > 100
+
+
+def test_a_unit_test_is_named_after_what_it_tests() -> None:
+    """Of the project itself, and of what is beside the package, there are tests without a module."""
+    tests = [path for path in UNITS.glob("*/test_*.py") if path.parent.name not in {"project", "benchmarks"}]
+    tested = [PACKAGE / path.parent.name / path.name.removeprefix("test_") for path in tests]
+    # A package as a whole is tested in a file of its name.
+    assert [str(path) for path in tested if not path.exists() and path.stem != path.parent.name] == []
+    assert len(tested) > 50
+
+
+def test_nothing_of_the_package_imports_tests() -> None:
+    for module in MODULES:
+        assert not re.search(r"^(from|import) tests\b", module.read_text(), re.MULTILINE), module
+
+
+def test_the_walks_lead_to_files_that_there_are() -> None:
+    named = set(re.findall(r"`([\w./]+\.(?:py|j2|conf))`", architecture.PAGE.read_text()))
+    real = {path for path in named if not re.search("NAME|MODULE", path)}
+    assert [path for path in real if not (PROJECT_ROOT / path).is_file()] == []
+    assert len(real) > 8
+
+
+def test_the_walks_name_functions_that_there_are() -> None:
+    named = re.findall(r"`(\w+)` in `(minetlab/[\w/]+\.py)`", architecture.PAGE.read_text())
+    assert len(named) >= 6
+    for function, path in named:
+        tree = ast.parse((PROJECT_ROOT / path).read_text())
+        assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, path
+
+
+def test_the_page_shows_the_packages_of_today() -> None:
+    again = "→ run: python docs/architecture.py"
+    assert architecture.page() == architecture.PAGE.read_text(), again
+    assert architecture.picture() == architecture.PICTURE.read_text(), again
