@@ -51,7 +51,7 @@ def imports() -> set[tuple[str, str]]:
 
 def steps(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of some imports that no way over other packages makes by itself."""
-    below = defaultdict(set)
+    below: defaultdict[str, set[str]] = defaultdict(set)
     for package in reversed(packages()):
         for imported in (to for of, to in pairs if of == package):
             below[package] |= {imported, *below[imported]}
