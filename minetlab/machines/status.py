@@ -149,7 +149,7 @@ def _containers(
             name=name,
             kind="container",
             student=container.student.login if container else there[name].student,
-            state=seen.state if seen else MISSING if observed else SILENT,
+            state=seen.state if seen else _absence(observed),
             address=f"port {container.ssh_port}" if container else "",
             planned=container is not None,
         )
@@ -162,5 +162,10 @@ def _accelerator_of(domain: Domain) -> str:
 
 def _state_of(domain: Domain | None, observed: LibvirtObserved | None) -> str:
     if domain is None:
-        return MISSING if observed else SILENT
+        return _absence(observed)
     return RUNNING if domain.active else OFF
+
+
+def _absence(observed: LibvirtObserved | DockerObserved | None) -> str:
+    """What it means that a machine was not seen: nothing, where its host or the daemon did not answer."""
+    return SILENT if observed is None or observed.silent else MISSING

@@ -160,6 +160,11 @@ class DockerObserved:
     folder: bool = False
     uploads: bool = False
 
+    @property
+    def silent(self) -> bool:
+        """Whether Docker is there and does not answer, so that nothing is known of what it has."""
+        return self.installed and not self.answers
+
     def containers_of(self, lab: str) -> tuple[str, ...]:
         """The names of the lab's containers."""
         return tuple(sorted(each.name for each in self.containers.values() if each.lab == lab))

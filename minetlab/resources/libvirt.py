@@ -104,6 +104,11 @@ class LibvirtObserved:
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     domains: Mapping[str, Domain] = field(default_factory=dict)
 
+    @property
+    def silent(self) -> bool:
+        """Whether libvirt is there and does not answer, so that nothing is known of what it has."""
+        return self.installed and not self.answers
+
     def domains_of(self, lab: str) -> tuple[Domain, ...]:
         """The domains that carry the lab's label."""
         return tuple(each for each in self.domains.values() if each.label and each.label.lab == lab)

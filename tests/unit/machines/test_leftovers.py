@@ -37,6 +37,15 @@ def test_nothing_is_left_on_a_host_that_was_cleared() -> None:
     assert not list(of_jump(LAB, JumpObserved(label="Somebody else")))
 
 
+def test_nothing_is_not_what_a_silent_daemon_shows() -> None:
+    assert list(of_libvirt(LAB, LibvirtObserved(installed=True))) == ["libvirtd does not answer"]
+    assert list(guests_of(LAB, LibvirtObserved(installed=True), ["s0"])) == ["libvirtd does not answer"]
+    assert list(of_docker(LAB, DockerObserved(installed=True))) == ["dockerd does not answer"]
+    assert list(containers_of(LAB, DockerObserved(installed=True), ["a"])) == ["dockerd does not answer"]
+    assert not list(of_libvirt(LAB, LibvirtObserved()))
+    assert not list(of_docker(LAB, DockerObserved()))
+
+
 def test_what_stands_is_listed() -> None:
     found = list(of_libvirt(LAB, standing(2)))
     assert {"guest minet-s0", "guest minet-s1", "network minet", "pool minet"} <= set(found)

@@ -93,6 +93,16 @@ def test_a_host_that_does_not_answer_does_not_hide_the_others(answers: Path) -> 
     assert seen()["minet-s0-processus"] == (SILENT, True)
 
 
+def test_of_a_daemon_that_does_not_answer_nothing_is_known_to_be_missing(answers: Path) -> None:
+    (answers / "hv1").write_text("@memory\n64000\n@installed\n")
+    (answers / "ct1").write_text('{"kind": "silence"}\n')
+    assert set(seen().values()) == {(SILENT, True)}
+    # Where there is no daemon at all, nothing of the lab can be.
+    (answers / "hv1").write_text("@memory\n64000\n")
+    (answers / "ct1").write_text("")
+    assert set(seen().values()) == {(MISSING, True)}
+
+
 def test_a_host_that_hangs_is_given_up(answers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "LIMIT", 0.2)
     (answers / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
