@@ -174,6 +174,7 @@ CLAIMS = (
         where=("guest",),
         observed="lscpu --json, champ par champ, dans la VM et sur son hôte",
         expected="les valeurs de la slide ; le fabricant est celui de l'hôte, le modèle non",
+        not_demonstrable="les VM de ce lab n'ont pas les 4 cœurs de la slide (guest.cores)",
     ),
     Claim(
         id="C17",

@@ -25,18 +25,20 @@ from minetlab.checks.modules import Cpu, Kernel
 from tests.hosts.test_kvm_hosts import hardware_of
 
 
+CORES_OF_THE_SLIDE = "4"
+
+
 def lscpu_of_the_slides(guest: GuestMachine) -> dict[str, str]:
-    """What every guest's lscpu shows (C16): kvm64's identity, the planned cores, the host's vendor."""
-    cores = str(guest.on.settings.guest.cores)
+    """What the slide of C16 shows of a guest's lscpu, with the vendor of its host."""
     return {
         "Vendor ID": Cpu.on(guest.on.host).fields()["Vendor ID"],
         "Model name": "Common KVM processor",
         "CPU family": "15",
         "Model": "6",
         "Stepping": "1",
-        "CPU(s)": cores,
+        "CPU(s)": CORES_OF_THE_SLIDE,
         "Thread(s) per core": "1",
-        "Core(s) per socket": cores,
+        "Core(s) per socket": CORES_OF_THE_SLIDE,
         "Socket(s)": "1",
         "NUMA node(s)": "1",
         "Address sizes": "40 bits physical, 48 bits virtual",
@@ -45,13 +47,19 @@ def lscpu_of_the_slides(guest: GuestMachine) -> dict[str, str]:
 
 @pytest.mark.claim("C16")
 def test_lscpu_is_the_slides(guest: GuestMachine) -> None:
-    observed = Cpu.on(guest.host).fields()
+    """Where the lab gives guests other cores, they have those, and do not show what the slide does."""
+    observed, cores = Cpu.on(guest.host).fields(), str(guest.on.settings.guest.cores)
+    expected = lscpu_of_the_slides(guest) | {"CPU(s)": cores, "Core(s) per socket": cores}
     wrong = [
-        guest.differs(f"lscpu's {field}", expected, observed.get(field, "no such field"))
-        for field, expected in lscpu_of_the_slides(guest).items()
-        if observed.get(field) != expected
+        guest.differs(f"lscpu's {field}", value, observed.get(field, "no such field"))
+        for field, value in expected.items()
+        if observed.get(field) != value
     ]
     assert not wrong, "\n".join(wrong)
+    if cores != CORES_OF_THE_SLIDE:
+        pytest.skip(
+            f"{guest.name}: {cores} processors, as guest.cores says; the slide shows {CORES_OF_THE_SLIDE}"
+        )
 
 
 @pytest.mark.claim("C16")

@@ -22,7 +22,15 @@ from minetlab.checks.machines import (
 from minetlab.checks.modules import Libvirt, Qemu
 from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.site import ServedSite
-from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import (
+    ContainerHost,
+    ContainerHostSettings,
+    GuestSize,
+    KvmHost,
+    KvmHostSettings,
+    Lab,
+    Student,
+)
 from minetlab.plan import allocate
 from minetlab.resources.jump import authorized_keys, ways
 from minetlab.site.build import site_of
@@ -79,7 +87,7 @@ class RecordedBackend(BaseBackend):  # type: ignore[misc]
 class RecordedLab:
     """The machines of the recording, each of which can be made to answer wrongly."""
 
-    def __init__(self, *, require_kvm: bool = False, guests_run: bool = True) -> None:
+    def __init__(self, *, require_kvm: bool = False, guests_run: bool = True, cores: int = 4) -> None:
         self.answers = {
             name: {
                 command: "\n".join(lines)
@@ -91,7 +99,7 @@ class RecordedLab:
         self.answers[CONTAINER] |= {command: _as_the_sheet_says(tp) for tp, command in SHEETS.items()}
         self.answers[ALICE] |= {command: _as_the_sheet_says(tp) for tp, command in GUEST_SHEETS.items()}
         self.answers[HV1][Libvirt.OFF] = ""
-        settings = KvmHostSettings(guest_tps=TPS, guests_run=guests_run)
+        settings = KvmHostSettings(guest_tps=TPS, guests_run=guests_run, guest=GuestSize(cores=cores))
         self.lab = Lab(
             name="minet",
             students=tuple(

@@ -73,6 +73,16 @@ def test_every_check_can_fail() -> None:
     assert {check for check, *_ in CASES} == set(CHECKS)
 
 
+def test_guests_with_other_cores_than_the_slides_are_checked_and_show_no_slide() -> None:
+    lab = RecordedLab(cores=2)
+    with pytest.raises(AssertionError, match=r"CPU\(s\): expected 2, observed 4"):
+        run(guests.test_lscpu_is_the_slides, lab)
+    lab.spoil(ALICE, Cpu.LSCPU, 'CPU(s):", "data": "4"', 'CPU(s):", "data": "2"')
+    lab.spoil(ALICE, Cpu.LSCPU, 'per socket:", "data": "4"', 'per socket:", "data": "2"')
+    with pytest.raises(pytest.skip.Exception, match=r"2 processors, as guest\.cores says; the slide shows 4"):
+        run(guests.test_lscpu_is_the_slides, lab)
+
+
 def test_every_field_of_lscpu_can_fail() -> None:
     expected = guests.lscpu_of_the_slides(RecordedLab().guest)
     seen = set()
