@@ -24,7 +24,6 @@ from minetlab.checks.machines import (
 from minetlab.checks.modules import Cpu, Kernel
 from tests.hosts.test_kvm_hosts import hardware_of
 
-
 CORES_OF_THE_SLIDE = "4"
 
 
