@@ -68,29 +68,27 @@ def settle(
     :param unique: what of host and place may be given only once.
     :raises LabError: the allocation file gives the same to two.
     """
-    kept = {
-        wish.machine: recorded[wish.machine]
-        for wish in wishes
-        if wish.machine in recorded
-        and recorded[wish.machine][0] == wish.host
-        and wish.allows(recorded[wish.machine][1])
-    }
-    wished = {wish.machine for wish in wishes}
-    held = {machine: place for machine, place in recorded.items() if machine not in wished}
+    wish_for = {wish.machine: wish for wish in wishes}
+    kept: dict[str, HostPlace] = {}
+    held: dict[str, HostPlace] = {}
+    for machine, (host, place) in recorded.items():
+        wish = wish_for.get(machine)
+        if wish is None:
+            held[machine] = host, place
+        elif wish.host == host and wish.allows(place):
+            kept[machine] = host, place
     taken = _once({**held, **kept}, allocation, unique)
     places = {machine: place for machine, (_, place) in kept.items()}
     short: Counter[str] = Counter()
-    for wish in wishes:
-        if wish.machine in places:
-            continue
-        had = recorded.get(wish.machine, (None, None))[1]
-        free = (each for each in wish.candidates(had) if unique(wish.host, each) not in taken)
-        place = next(free, None)
-        if place is None:
+    for wish in (wish for wish in wishes if wish.machine not in kept):
+        _, had = recorded.get(wish.machine, (None, None))
+        free = (place for place in wish.candidates(had) if unique(wish.host, place) not in taken)
+        place_found = next(free, None)
+        if place_found is None:
             short[wish.host] += 1
         else:
-            places[wish.machine] = place
-            taken.add(unique(wish.host, place))
+            places[wish.machine] = place_found
+            taken.add(unique(wish.host, place_found))
     return Settled(places, short, Counter(host for host, _ in held.values()))
 
 

@@ -1,6 +1,6 @@
 """Which host each student's machines are on."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 from math import log
 
@@ -16,6 +16,32 @@ def hash_of(*parts: str) -> int:
     return int.from_bytes(sha256("/".join(parts).encode()).digest()[:8])
 
 
+class _Rooms:
+    """The hosts, and for how many more students each has room."""
+
+    def __init__(self, capacities: Capacities) -> None:
+        self.left = dict(capacities)
+        most = max((room for room in capacities.values() if room is not None), default=1)
+        self._weights = {host: most if room is None else room for host, room in capacities.items()}
+
+    def affinity(self, login: str, host: str) -> float:
+        """How much a student belongs to a host: the same whoever else there is.
+
+        -w/ln(u), u uniform in (0, 1): Schindelhauer, Schomaker, "Weighted distributed hash tables", 2005.
+        """
+        return -self._weights[host] / log(((hash_of(host, login) >> 12) + 0.5) / 2**52)
+
+    def take(self, host: str) -> None:
+        """Have a host have room for one student less."""
+        room = self.left[host]
+        self.left[host] = None if room is None else max(0, room - 1)
+
+    def best(self, login: str) -> str | None:
+        """Of the hosts with room, the one to which a student belongs most; None: there is none."""
+        roomy = (host for host, room in self.left.items() if room != 0)
+        return max(roomy, key=lambda host: self.affinity(login, host), default=None)
+
+
 def spread(logins: Collection[str], capacities: Capacities, there: Mapping[str, str]) -> dict[str, str]:
     """The host of each student.
 
@@ -25,34 +51,21 @@ def spread(logins: Collection[str], capacities: Capacities, there: Mapping[str, 
 
     :param there: the host of those who have one already, by login. Who has left the roster keeps the room as
         well: their machines may stand, and they may come back.
+    :returns: login to host, without those for whom there is no room.
     """
-    left = dict(capacities)
-    most = max((each for each in capacities.values() if each is not None), default=1)
-    weights = {host: most if room is None else room for host, room in capacities.items()}
-
-    def affinity(login: str, host: str) -> float:
-        # -w/ln(u), u uniform in (0, 1): Schindelhauer, Schomaker, "Weighted distributed hash tables", 2005.
-        return -weights[host] / log(((hash_of(host, login) >> 12) + 0.5) / 2**52)
-
-    def less(room: int | None) -> int | None:
-        return None if room is None else max(0, room - 1)
-
+    rooms = _Rooms(capacities)
     chosen: dict[str, str] = {}
-
-    def seat(login: str, hosts: Iterable[str]) -> None:
-        roomy = [host for host in hosts if left[host] != 0]
-        if roomy:
-            host = chosen[login] = max(roomy, key=lambda host: affinity(login, host))
-            left[host] = less(left[host])
-
-    stay = [login for login in sorted(logins) if login in there]
-    for login in sorted(stay, key=lambda login: affinity(login, there[login]), reverse=True):
-        seat(login, [there[login]])
+    settled = sorted(login for login in logins if login in there)
+    for login in sorted(settled, key=lambda login: rooms.affinity(login, there[login]), reverse=True):
+        if rooms.left[there[login]] != 0:
+            chosen[login] = there[login]
+            rooms.take(there[login])
     for login in there.keys() - logins:
-        left[there[login]] = less(left[there[login]])
+        rooms.take(there[login])
     for login in sorted(logins):
-        if login not in chosen:
-            seat(login, capacities)
+        if login not in chosen and (host := rooms.best(login)):
+            chosen[login] = host
+            rooms.take(host)
     return chosen
 
 

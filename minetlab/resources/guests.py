@@ -1,7 +1,7 @@
 """From desired and observed guests to what has to be done; what a student has written is never discarded."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from minetlab.resources.layout import guest_of_seed, overlay
@@ -88,6 +88,49 @@ class GuestChanges:
         return OVERLAY_ROOM * len(self.overlays)
 
 
+@dataclass(frozen=True)
+class _Guest:
+    """A guest as desired, beside what its host has of it.
+
+    :param domain: of its name; None: there is none. ``disk``: its own disk, likewise.
+    :param has_seed: whether the desired seed is on the host.
+    """
+
+    spec: GuestSpec
+    domain: Domain | None
+    disk: Volume | None
+    has_seed: bool
+
+    @property
+    def runs(self) -> bool:
+        return self.domain is not None and self.domain.active
+
+    @property
+    def defined(self) -> bool:
+        """Whether its domain has the desired XML."""
+        label = self.domain.label if self.domain else None
+        return label is not None and label.spec == self.spec.digest
+
+    @property
+    def restarts(self) -> bool:
+        """Whether it runs by another XML than the desired one."""
+        return self.runs and not self.defined
+
+    @property
+    def autostarts(self) -> bool:
+        return self.domain is not None and self.domain.autostart
+
+    @property
+    def grows(self) -> bool:
+        """Whether its disk is too small, and it is off or will be."""
+        too_small = self.disk is not None and self.disk.capacity < self.spec.disk
+        return too_small and (self.restarts or not self.runs)
+
+    @property
+    def keeps_another_base(self) -> bool:
+        return self.disk is not None and not _path(self.disk).endswith(f"/{self.spec.base}")
+
+
 def compare(
     lab: str,
     specs: Iterable[GuestSpec],
@@ -101,60 +144,47 @@ def compare(
     :param base: the image of the host's settings: it is kept even while the host has no guests.
     """
     specs = tuple(specs)
-    names = {spec.name for spec in specs}.union(neighbours)
-    unplanned = [domain for domain in observed.domains_of(lab) if domain.name not in names]
+    guests = [
+        _Guest(
+            spec,
+            observed.domains.get(spec.name),
+            observed.volumes.get(overlay(spec.name)),
+            spec.seed in observed.volumes,
+        )
+        for spec in specs
+    ]
+    planned = {spec.name for spec in specs}.union(neighbours)
+    unplanned = [domain for domain in observed.domains_of(lab) if domain.name not in planned]
     takers = {mac: domain.name for domain in unplanned for mac in domain.macs}
-    domains = {spec: observed.domains.get(spec.name) for spec in specs}
-    disks = {spec: observed.volumes.get(overlay(spec.name)) for spec in specs}
-    define = tuple(spec for spec, domain in domains.items() if not _defined(spec, domain))
-    restart = tuple(spec for spec in define if observed.runs(spec.name))
+
+    def those(condition: Callable[[_Guest], bool]) -> tuple[GuestSpec, ...]:
+        return tuple(guest.spec for guest in guests if condition(guest))
+
+    def names(condition: Callable[[_Guest], bool]) -> tuple[str, ...]:
+        return tuple(spec.name for spec in those(condition))
+
     return GuestChanges(
-        seeds=tuple(spec for spec in specs if spec.seed not in observed.volumes),
-        shut_down=restart,
-        define=define,
-        overlays=tuple(spec for spec, disk in disks.items() if disk is None),
-        grow=tuple(
-            spec
-            for spec, disk in disks.items()
-            if disk and disk.capacity < spec.disk and (spec in restart or not observed.runs(spec.name))
-        ),
-        autostart=tuple(
-            spec
-            for spec, domain in domains.items()
-            if spec.to_run and (spec in define or not _autostarted(domain))
-        ),
-        no_autostart=tuple(
-            spec for spec, domain in domains.items() if not spec.to_run and _autostarted(domain)
-        ),
-        start=tuple(
-            spec for spec in specs if spec in restart or (spec.to_run and not observed.runs(spec.name))
-        ),
+        seeds=those(lambda guest: not guest.has_seed),
+        shut_down=those(lambda guest: guest.restarts),
+        define=those(lambda guest: not guest.defined),
+        overlays=those(lambda guest: guest.disk is None),
+        grow=those(lambda guest: guest.grows),
+        # A domain that is defined anew has lost its autostart.
+        autostart=those(lambda guest: guest.spec.to_run and not (guest.defined and guest.autostarts)),
+        no_autostart=those(lambda guest: not guest.spec.to_run and guest.autostarts),
+        start=those(lambda guest: guest.restarts or (guest.spec.to_run and not guest.runs)),
         discard=tuple(sorted(_unused(specs, observed.volumes, base))),
-        foreign=tuple(domain.name for domain in domains.values() if domain and not _owned(domain, lab)),
+        foreign=names(lambda guest: guest.domain is not None and not _owned(guest.domain, lab)),
         clashes=tuple((spec.name, takers[spec.mac]) for spec in specs if spec.mac in takers),
         unplanned=tuple(sorted(domain.name for domain in unplanned)),
-        outdated=tuple(
-            spec.name for spec, disk in disks.items() if disk and not _path(disk).endswith(f"/{spec.base}")
-        ),
-        larger=tuple(spec.name for spec, disk in disks.items() if disk and disk.capacity > spec.disk),
-        running=tuple(
-            spec.name
-            for spec in specs
-            if not spec.to_run and observed.runs(spec.name) and spec not in restart
-        ),
+        outdated=names(lambda guest: guest.keeps_another_base),
+        larger=names(lambda guest: guest.disk is not None and guest.disk.capacity > guest.spec.disk),
+        running=names(lambda guest: not guest.spec.to_run and guest.runs and not guest.restarts),
     )
-
-
-def _defined(spec: GuestSpec, domain: Domain | None) -> bool:
-    return bool(domain and domain.label and domain.label.spec == spec.digest)
 
 
 def _owned(domain: Domain, lab: str) -> bool:
     return domain.label is not None and domain.label.lab == lab
-
-
-def _autostarted(domain: Domain | None) -> bool:
-    return bool(domain and domain.autostart)
 
 
 def _path(volume: Volume) -> str:
