@@ -1,13 +1,13 @@
 """The sheets of the practical work, as a site lists them: titles, goals, and where each is done."""
 
 import re
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from minetlab.lab import Lab
-from minetlab.tp.sheet import claims, steps
 from minetlab.tp.tp_images import FOLDER, IN_CONTAINERS
 from minetlab.util.errors import LabError
 
@@ -39,19 +39,30 @@ class Sheet:
         """Its path on the site."""
         return f"tp/{self.tp}.html"
 
-    @property
-    def order(self) -> tuple[str, str]:
-        """The course's: that of the claims which it shows."""
-        return min(claims(steps(self.text)), default="C99"), self.tp
-
 
 def read(lab: Lab, folder: Path = FOLDER) -> tuple[Sheet, ...]:
-    """Every sheet there is, in the course's order.
+    """Every sheet there is, in the order in which a class does them.
 
-    :raises LabError: a sheet cannot be read, or does not begin with a title and a goal.
+    :raises LabError: a sheet cannot be read, has no title and goal, or no place in the order.
     """
-    files = sorted(folder.glob("*/fiche.md"))
-    return tuple(sorted((_read(lab, file) for file in files), key=lambda sheet: sheet.order))
+    sheets = [_read(lab, file) for file in sorted(folder.glob("*/fiche.md"))]
+    order = _order(folder / "order.toml")
+    for sheet in sheets:
+        if sheet.tp not in order:
+            raise LabError(
+                f"{folder / 'order.toml'}: the TP {sheet.tp} is not in the order",
+                next_step=f"add {sheet.tp!r} to it, where a class does it",
+            )
+    return tuple(sorted(sheets, key=lambda sheet: order.index(sheet.tp)))
+
+
+def _order(file: Path) -> list[str]:
+    try:
+        return [str(name) for name in tomllib.loads(_text(file))["order"]]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise LabError(
+            f"{file} cannot be understood: {error}", next_step='write in it: order = ["FIRST", "SECOND"]'
+        ) from error
 
 
 def _read(lab: Lab, file: Path) -> Sheet:

@@ -90,10 +90,35 @@ def test_every_sheet_is_a_page_and_the_home_page_leads_to_it() -> None:
 
 
 def test_sheets_are_in_the_courses_order_and_known_as_done_here_or_not() -> None:
-    order = [sheet.tp for sheet in SITE.sheets]
-    assert order.index("isa") < order.index("processus") < order.index("vm")
+    assert [sheet.tp for sheet in SITE.sheets] == ["isa", "processus", "emulation", "vm", "conteneur"]
     assert {sheet.tp for sheet in SITE.sheets if sheet.here} == {"processus"}
     assert {sheet.place for sheet in SITE.sheets if sheet.tp in {"vm", "conteneur"}} == {"guest"}
+
+
+def test_a_sheet_without_a_place_in_the_order_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "nix" / "fiche.md"
+    file.parent.mkdir()
+    file.write_text("# TP — Nix\n\n**But :** voir.\n")
+    (tmp_path / "order.toml").write_text('order = ["isa"]\n')
+    with pytest.raises(LabError, match=r"order\.toml: the TP nix is not in the order"):
+        sheets.read(LAB, tmp_path)
+    (tmp_path / "order.toml").write_text("isa\n")
+    with pytest.raises(LabError, match=r"order\.toml cannot be understood"):
+        sheets.read(LAB, tmp_path)
+
+
+def test_no_sheet_speaks_of_a_later_one_as_done() -> None:
+    """A sheet calls another by its title: in the future (« vous le comparerez »), or as something seen."""
+    known = {sheet.title.lower(): number for number, sheet in enumerate(SITE.sheets)}
+    mentions = 0
+    for number, sheet in enumerate(SITE.sheets):
+        for sentence in re.split(r"(?<=[.?!:])\s", sheet.text):
+            for title, other in known.items():
+                if f"TP sur {title}" in " ".join(sentence.split()):
+                    mentions += 1
+                    later = bool(re.search(r"\w+(?:rez|ra|ront)\b", sentence))
+                    assert later == (other > number), f"{sheet.tp}: {sentence}"
+    assert mentions >= 2
 
 
 @pytest.mark.parametrize("text", ["", "# Les processus\n", "# TP — Les processus\n\nVoir.\n"])
