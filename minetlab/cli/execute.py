@@ -34,9 +34,7 @@ def run(
     :raises LabError: nobody is named, or one who is not in the roster, or there is no such machine.
     """
     if everybody == bool(logins):
-        raise LabError(
-            "for whose machines?", next_step="name students: --student alice; or say --all, and not both"
-        )
+        raise LabError("no target is given", next_step="use --student LOGIN or --all, not both")
     if root and tp:
         raise LabError("a container has no way to become root", next_step="leave out --root")
     described = DescribedLab.of(inventory_file)
@@ -59,7 +57,7 @@ def run(
         _show(answer)
     if failed:
         typer.echo(
-            f"done on {len(machines) - failed} of {len(machines)} machines; `lab status` shows which run"
+            f"succeeded on {len(machines) - failed} of {len(machines)} machines; `lab status` shows which are running"
         )
     return not failed
 

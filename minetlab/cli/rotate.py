@@ -66,7 +66,7 @@ class _Rotation:
         (student,) = (each for each in lab.students if each.login == login)
         if student.ssh_key and not lab.site_hosts:
             raise LabError(
-                f"{login} has a key of their own in the roster: there is none of the lab's to replace",
+                f"{login} uses their own SSH key, so the lab has none to replace",
                 next_step="have them make a new pair, write its public key into the roster, and run "
                 + typed(file, "up"),
             )

@@ -70,8 +70,8 @@ def _table(lab: str, found: tuple[MachineState, ...]) -> Table:
     running = sum(each.state == RUNNING for each in found if each.planned)
     planned = sum(each.planned for each in found)
     off = sum(each.kept_off for each in found)
-    rest = f", {off} {'is' if off == 1 else 'are'} not to" if off else ""
-    title = f"lab {lab}: {running} of {planned} machines run{rest}, {time.strftime('%H:%M:%S')}"
+    rest = f", {off} intentionally off" if off else ""
+    title = f"lab {lab}: {running} of {planned} machines running{rest}, {time.strftime('%H:%M:%S')}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "accelerator", "state"):
         table.add_column(column, no_wrap=True)

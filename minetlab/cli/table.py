@@ -48,7 +48,7 @@ def _say_whether_proved(
     say: Callable[[str], None], verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
 ) -> None:
     if not verdicts.green:
-        say(f"[red]Not everything was proved:[/] see above; {command('verify')} checks again.")
+        say(f"[red]Some checks failed[/] (see above). Run them again with: {command('verify')}")
         return
     every = "Every machine that runs" if kept_off else "Every machine"
     say(f"[green]{every} shows what it should.[/] Take the lab down with: {command('down')}")
@@ -58,7 +58,7 @@ def _say_whether_proved(
             f"To have them run: guests_run = True, then {command('up')}"
         )
     report = command("report")
-    say(f"What the course claims of it, every sheet typed and every cost measured: {report}")
+    say(f"For the full report (all claims, sheets and measurements), run: {report}")
 
 
 def sites(lab: Lab) -> list[str]:

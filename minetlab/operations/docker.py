@@ -249,7 +249,7 @@ def _announce(changes: ContainerChanges) -> None:
                 host.log_styled(f"  + {name}: {new}", fg="green")
     if changes.unplanned:
         host.log_styled(
-            f"left alone, as the roster does not know their students: {named(changes.unplanned)}\n"
+            f"not in the roster, so not touched: {named(changes.unplanned)}\n"
             "  → to remove one with all its content: docker container rm --force NAME",
             log_func=logger.warning,
             fg="yellow",

@@ -245,7 +245,7 @@ def _announce(changes: GuestChanges) -> None:
         names = named(spec.name for spec in changes.shut_down)
         _warn(f"shut down and started anew, as their spec changed: {names}")
     if changes.unplanned:
-        _warn(f"left alone, as the roster does not know their students\n  → {_removal(changes.unplanned)}")
+        _warn(f"not in the roster, so not touched\n  → {_removal(changes.unplanned)}")
     if changes.outdated:
         _warn(
             "guests stay on an older guest image, as their disks hold work\n"

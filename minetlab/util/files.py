@@ -95,7 +95,7 @@ def lock(
     while not try_lock(descriptor):
         if time.monotonic() > latest:
             raise LabError(
-                f"{what} is in the hands of another run for more than {limit:.0f} s",
+                f"{what} has been locked by another run for more than {limit:.0f} s",
                 next_step=f"look for that run: fuser -v {path}",
             )
         waiting()

@@ -38,7 +38,7 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, limit: 
     if done.returncode:
         raise LabError(
             f"{' '.join(command)} failed with status {done.returncode}: {done.stderr.strip()}",
-            next_step="mend what it complains of, and run the same command again",
+            next_step="fix the error above, then run the same command again",
         )
     return done.stdout
 
@@ -66,7 +66,7 @@ def run_logged(
     if status:
         raise LabError(
             f"{what} failed (status {status}); the end of {log}:\n{tail(log)}",
-            next_step="mend what it complains of, and run the same command again",
+            next_step="fix the error above, then run the same command again",
         )
 
 

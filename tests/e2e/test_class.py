@@ -158,7 +158,7 @@ def test_one_command_runs_on_every_container(lab: LabUnderTest) -> None:
 
 def test_a_guest_that_is_not_started_keeps_nobody_waiting(lab: LabUnderTest) -> None:
     said = lab.refused("exec", "-i", lab.inventory, "--all", "hostname")
-    assert f"done on {RUNNING} of {STUDENTS} machines" in said
+    assert f"succeeded on {RUNNING} of {STUDENTS} machines" in said
 
 
 def test_a_guest_that_is_not_to_run_is_made_anew_and_can_be_started_by_hand(lab: LabUnderTest) -> None:

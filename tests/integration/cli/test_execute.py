@@ -55,7 +55,7 @@ def test_one_that_fails_fails_all_and_stops_none(inventory: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "alice (minet-alice): exit status 3\n    on its way\n    lost\n" in said
     assert "bob (minet-bob)\n    on its way\n" in said
-    assert "done on 1 of 2 machines" in said
+    assert "succeeded on 1 of 2 machines" in said
 
 
 def test_one_that_takes_too_long_is_ended_there_and_said(
@@ -88,7 +88,7 @@ def test_a_machine_or_a_host_that_does_not_answer_is_said(
         "not asked: minet-alice-processus, minet-bob-processus: "
         "no answer of its host ct1: ssh: connect to host ct1"
     ) in said
-    assert "done on 0 of 2 machines" in said
+    assert "succeeded on 0 of 2 machines" in said
 
 
 def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
@@ -103,7 +103,7 @@ def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
         "or set guests_run = True for hv1, then lab up\n"
     ) in said
     assert "bob (minet-bob)\n    I am bob\n" in said
-    assert "done on 1 of 2 machines" in said
+    assert "succeeded on 1 of 2 machines" in said
 
 
 def test_what_hangs_is_given_up(inventory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_what_a_machine_prints_does_nothing_to_the_terminal(
 @pytest.mark.parametrize(
     ("logins", "more", "said"),
     [
-        ((), {"everybody": False}, "for whose machines"),
-        (("alice",), {"everybody": True}, "for whose machines"),
+        ((), {"everybody": False}, "no target is given"),
+        (("alice",), {"everybody": True}, "no target is given"),
         (("eve",), {}, "not in the roster: eve"),
         ((), {"tp": "processes"}, r"no containers of a TP 'processes'(?s:.*)processus"),
         ((), {"tp": "processus", "root": True}, "no way to become root"),

@@ -76,7 +76,7 @@ def test_status_is_fine_with_guests_that_are_off_on_purpose(
     libvirt.write_text("\n".join(answer(2, active=False, autostart=False)))
     assert status.run(inventory, as_json=False, watch=False)
     said = capsys.readouterr().out
-    assert "0 of 2 machines run, 2 are not to," in said
+    assert "0 of 2 machines running, 2 intentionally off," in said
     assert said.count("shut off, as guests_run is False") == 2
     inventory.write_text('kvm_hosts = ["hv1"]\n')
     assert not status.run(inventory, as_json=False, watch=False)

@@ -321,7 +321,7 @@ def test_where_there_is_no_site_either_there_is_nothing_to_replace(command: Comm
     with command.inventory.with_name("group_data").joinpath("all.py").open("a") as settings:
         settings.write("site_port = None\n")
     (command.inventory.with_name("group_data") / "container_hosts.py").write_text("")
-    with pytest.raises(LabError, match="alice has a key of their own in the roster"):
+    with pytest.raises(LabError, match="alice uses their own SSH key"):
         rotate.run(command.inventory, "alice")
     assert not (command.folder / "state" / "labs" / "minet" / "keys" / "students").exists()
 

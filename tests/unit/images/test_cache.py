@@ -68,7 +68,7 @@ def test_a_lock_is_not_waited_for_without_end(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with (
         locked(lock, "thing", print),
-        pytest.raises(LabError, match="thing is in the hands of another run"),
+        pytest.raises(LabError, match="thing has been locked by another run"),
         locked(lock, "thing", print, limit=0.1),
     ):
         pytest.fail("two hold the lock")

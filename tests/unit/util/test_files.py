@@ -40,7 +40,7 @@ def test_hosts_of_one_run_change_a_folder_one_after_the_other(tmp_path: Path) ->
 
 def test_another_run_that_does_not_let_go_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "ALONE_LIMIT", 0.2)
-    said = f"{tmp_path} is in the hands of another run .*\n.*fuser"
+    said = f"{tmp_path} has been locked by another run .*\n.*fuser"
     with files.alone(tmp_path), pytest.raises(LabError, match=said), files.alone(tmp_path):
         pytest.fail("two at once")
     entered = []
