@@ -56,8 +56,9 @@ def run(
         failed += bool(answer.problem)
         _show(answer)
     if failed:
+        succeeded = len(machines) - failed
         typer.echo(
-            f"succeeded on {len(machines) - failed} of {len(machines)} machines; `lab status` shows which are running"
+            f"succeeded on {succeeded} of {len(machines)} machines; `lab status` shows which are running"
         )
     return not failed
 
