@@ -49,8 +49,8 @@ FOR_ALL = {
     "ControlMaster": "auto",
     "ControlPersist": "60",
 }
-# A guest that is emulated inside an emulated host can be silent for more than a minute.
-FOR_SANDBOX = {"ServerAliveCountMax": "20"}
+# What is emulated inside an emulated host can be silent for more than a minute, before its first word as well.
+FOR_SANDBOX = {"ConnectTimeout": "300", "ServerAliveCountMax": "20"}
 LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
 """What it means that ssh has failed and says nothing, as it does where ServerAliveCountMax is reached."""
 

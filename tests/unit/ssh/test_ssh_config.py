@@ -126,7 +126,8 @@ def test_emulated_machines_may_be_silent_for_longer(state: Path) -> None:
         allocate(lab_of("@sandbox/hv1")).guests[0], Path("key"), Path("known")
     )
     config.write_text(ssh_config.render([with_sandbox], Path("/run/x")))
-    assert as_ssh_reads(config, "course-alice")["serveralivecountmax"] == "20"
+    read = as_ssh_reads(config, "course-alice")
+    assert (read["serveralivecountmax"], read["connecttimeout"]) == ("20", "300")
 
 
 def test_shared_connections_end_and_others_are_passed_over(state: Path, tmp_path: Path) -> None:
