@@ -26,7 +26,7 @@ class HostLoad:
     def __str__(self) -> str:
         """How it is called in tables.
 
-        >>> str(Load("class", 30)), str(Load("guests", 10))
+        >>> str(HostLoad("class", 30)), str(HostLoad("guests", 10))
         ('30 students', '10 guests')
         """
         return f"{self.size} {'students' if self.kind == 'class' else self.kind}"
@@ -73,10 +73,10 @@ def plan(*, quick: bool, rounds: int | None, seed: int) -> RunPlan:
 def turns(names: Sequence[str], rounds: int, seed: int, load: HostLoad) -> Iterator[tuple[int, str]]:
     """Whose turn it is, round by round: each has one a round, in another order each time.
 
-    >>> turns_of = list(turns(["a", "b", "c"], 2, 1, Load("guests", 10)))
+    >>> turns_of = list(turns(["a", "b", "c"], 2, 1, HostLoad("guests", 10)))
     >>> [sorted(name for number, name in turns_of if number == each) for each in (1, 2)]
     [['a', 'b', 'c'], ['a', 'b', 'c']]
-    >>> turns_of == list(turns(["a", "b", "c"], 2, 1, Load("guests", 10)))
+    >>> turns_of == list(turns(["a", "b", "c"], 2, 1, HostLoad("guests", 10)))
     True
     """
     order = random.Random(f"{seed} {load}")  # noqa: S311 (nobody is to be kept from guessing it)

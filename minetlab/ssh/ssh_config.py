@@ -49,7 +49,7 @@ FOR_ALL = {
     "ControlMaster": "auto",
     "ControlPersist": "60",
 }
-# What is emulated inside an emulated host can be silent for more than a minute, before its first word as well.
+# What is emulated inside an emulated host can be silent for more than a minute, also before its first word.
 FOR_SANDBOX = {"ConnectTimeout": "300", "ServerAliveCountMax": "20"}
 LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
 """What it means that ssh has failed and says nothing, as it does where ServerAliveCountMax is reached."""
