@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from math import ceil
@@ -99,8 +98,8 @@ def _failure(line: str, host: InventoryHost, config: Path) -> str:
     """Why a host's shell did not do this; empty: it did."""
     try:
         answer = run_there(line, host, config)
-    except subprocess.TimeoutExpired:
+    except TimeoutError:
         return f"no answer within {LIMIT:.0f} s"
-    said = last_line(answer.stderr) or f"exit status {answer.returncode}"
+    said = last_line(answer.errors) or f"exit status {answer.status}"
     reasons = {0: "", UNREACHABLE: f"no answer: {said}", NO_SITE: "no TP site is there; lab up serves it"}
-    return reasons.get(answer.returncode, said)
+    return reasons.get(answer.status, said)

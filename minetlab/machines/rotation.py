@@ -1,7 +1,6 @@
 """Replace a student's key in guests that run: a seed gives keys at a guest's first boot only."""
 
 import shlex
-import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -12,9 +11,12 @@ from minetlab.machines import status
 from minetlab.plan import Guest, Plan
 from minetlab.resources.authorized_keys import changed
 from minetlab.resources.guests_run import start
-from minetlab.ssh.ssh_config import alias_of, ssh_command
+from minetlab.ssh.run import TooMuchError, run
+from minetlab.ssh.ssh_config import alias_of
 
 FILE = "~/.ssh/authorized_keys"
+MOST_KEYS = 2**20
+"""Bytes of that file: more is none that a student has written."""
 READ = f"test ! -e {FILE} || cat {FILE}"
 
 
@@ -86,11 +88,8 @@ def _write(text: str) -> str:
 def _as_student(config: Path, guest: Guest, script: str, given: str = "") -> str | None:
     """What a script prints in the student's account; None: it failed, or the guest does not answer."""
     line = shlex.join(["sudo", "-n", "-H", "-u", guest.student.login, "--", "sh", "-c", script])
-    ssh = ssh_command(config, guest.name, line)
     try:
-        answer = subprocess.run(
-            ssh, input=given, capture_output=True, text=True, timeout=status.LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
+        ended = run(config, guest.name, line, status.LIMIT, given=given, most=MOST_KEYS)
+    except (TimeoutError, TooMuchError):
         return None
-    return answer.stdout if answer.returncode == 0 else None
+    return ended.output if ended.status == 0 else None

@@ -1,7 +1,6 @@
 """What stands on the lab's hosts, as their own labels say it: no file of this machine is asked."""
 
 import shlex
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from minetlab.plan import Plan
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.libvirt import Domain, LibvirtObserved
 from minetlab.ssh import ssh_config
+from minetlab.ssh.run import Ended, TooMuchError, run
 
 Seen = TypeVar("Seen")
 
@@ -85,26 +85,20 @@ def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any
     """What a fact says of a host; None: the host does not answer, or not what was asked for."""
     try:
         answer = run_there(str(fact.command(**arguments)), host, config)
-        return fact.process(answer.stdout.splitlines()) if answer.returncode == 0 else None
-    except (subprocess.TimeoutExpired, FactProcessError):
+        return fact.process(answer.output.splitlines()) if answer.status == 0 else None
+    except (TimeoutError, TooMuchError, FactProcessError):
         return None
 
 
-def run_there(command: str, host: InventoryHost, config: Path) -> subprocess.CompletedProcess[str]:
+def run_there(command: str, host: InventoryHost, config: Path) -> Ended:
     """Have a host's shell run this, as root if the inventory says ``_sudo``; 255 is ssh's own status.
 
-    :raises subprocess.TimeoutExpired: the host took longer than :data:`LIMIT`.
+    :raises TimeoutError: the host took longer than :data:`LIMIT`.
+    :raises TooMuchError: it printed more than anything that is asked for.
     """
     words = ["sh", "-c", command]
     line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
-    return subprocess.run(
-        ssh_config.ssh_command(config, ssh_config.alias_of(host.name), line),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
+    return run(config, ssh_config.alias_of(host.name), line, LIMIT)
 
 
 def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[MachineState]:

@@ -1,6 +1,5 @@
 """Look at one host, whatever state it is in: silent, in the sandbox and not booted yet, or there."""
 
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config
 from minetlab.ssh.remote import UNREACHABLE, last_line
+from minetlab.ssh.run import TooMuchError
 from minetlab.util.errors import LabError
 
 NO_WORD = "no word why"
@@ -51,14 +51,14 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
     try:
         answer = status.run_there(HostState().command(lab.name), host, config)
         answered = time.time()
-        if answer.returncode == UNREACHABLE:
-            return _silent(alias, last_line(answer.stderr) or NO_WORD)
-        if answer.returncode != 0:
-            return _refused(alias, last_line(answer.stderr) or NO_WORD)
-        observed = HostState().process(answer.stdout.splitlines())
-    except subprocess.TimeoutExpired:
+        if answer.status == UNREACHABLE:
+            return _silent(alias, last_line(answer.errors) or NO_WORD)
+        if answer.status != 0:
+            return _refused(alias, last_line(answer.errors) or NO_WORD)
+        observed = HostState().process(answer.output.splitlines())
+    except TimeoutError:
         return _silent(alias, f"no answer within {status.LIMIT:.0f} s")
-    except FactProcessError as error:
+    except (FactProcessError, TooMuchError) as error:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)
     reached = subject.ok("reachable", f"answered within {answered - asked:.1f} s")

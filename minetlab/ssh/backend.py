@@ -1,6 +1,5 @@
 """Testinfra connections to the machines of a lab: shared, bounded in time, and sparing with round trips."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -8,8 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
-from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +14,7 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
+from minetlab.ssh.run import TooMuchError, read_all
 from minetlab.ssh.ssh_config import LOST
 
 LIMIT = 600.0
@@ -28,7 +26,6 @@ SHEET_LIMIT = 3600.0
 """The same for a sheet: a command of the TP on emulation boots a machine, while others boot theirs."""
 LIMITS_IN_ALL = 10
 """A command that goes on printing is given up after so many times its limit."""
-BLOCK = 2**16
 # Prints what each command prints, then a line with $end and its status. It needs no further process: in an
 # emulated guest, thirty take a second.
 BATCH = """\
@@ -96,8 +93,8 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             shlex.split(line), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
         ) as process:
             try:
-                printed, errors = _read_all(process, self._limit)
-            except TimeoutError as error:
+                printed, errors = read_all(process, self._limit, in_all=LIMITS_IN_ALL * self._limit)
+            except (TimeoutError, TooMuchError) as error:
                 raise self._unreachable(str(error)) from None
             finally:
                 process.kill()  # does nothing to one that has ended
@@ -121,37 +118,6 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             f"{self.hostname} cannot be reached over SSH: {reason}\n  → {self.next_step}"
         )
         return self._failure
-
-
-def _read_all(process: subprocess.Popen[bytes], limit: float) -> tuple[bytes, bytes]:
-    """Wait until a process ends; returns its standard output and its standard error.
-
-    :param limit: seconds for which it may print nothing.
-    :raises TimeoutError: it printed nothing for longer, or went on for many times as long.
-    """
-    assert process.stdout  # noqa: S101 (for mypy: both are pipes)
-    assert process.stderr  # noqa: S101
-    read = {process.stdout: bytearray(), process.stderr: bytearray()}
-    deadline = monotonic() + LIMITS_IN_ALL * limit
-    with DefaultSelector() as selector:
-        for stream in read:
-            selector.register(stream, EVENT_READ)
-        while selector.get_map():
-            ready = selector.select(limit)
-            if not ready:
-                raise TimeoutError(f"no answer within {limit:.0f} s")
-            if monotonic() > deadline:
-                raise TimeoutError(f"not done within {LIMITS_IN_ALL * limit:.0f} s")
-            for key, _ in ready:
-                if block := os.read(key.fd, BLOCK):
-                    read[key.fileobj] += block  # type: ignore[index]
-                else:
-                    selector.unregister(key.fileobj)
-    try:
-        process.wait(limit)
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"no end within {limit:.0f} s") from None
-    return bytes(read[process.stdout]), bytes(read[process.stderr])
 
 
 class BatchingBackend(Utf8):

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from minetlab.plan import Container, Guest
-from minetlab.ssh.ssh_config import LOST, alias_of, ssh_command
+from minetlab.ssh.run import TooMuchError
+from minetlab.ssh.run import run as run_line
+from minetlab.ssh.ssh_config import LOST, alias_of
 
 StudentMachine = Guest | Container
 Item = TypeVar("Item")
@@ -20,6 +21,8 @@ AT_ONCE = 8
 """Connections that are made side by side: sshd begins to refuse at ten (MaxStartups in sshd_config(5))."""
 TO_ANSWER = 120.0
 """Seconds that a machine has to answer at all, on top of those a command may take."""
+MOST_SHOWN = 2**20
+"""Bytes that are taken of what a student's machine prints."""
 NOT_IN_TIME = 124
 """What timeout(1) ends with where the time is over."""
 UNREACHABLE = 255
@@ -63,18 +66,13 @@ def run(config: Path, machine: StudentMachine, line: str, limit: float) -> Answe
     :param limit: seconds that the line may take there.
     """
     try:
-        done = subprocess.run(
-            ssh_command(config, machine.name, line),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=limit + TO_ANSWER,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        ended = run_line(config, machine.name, line, limit + TO_ANSWER, together=True, most=MOST_SHOWN)
+    except TimeoutError:
         return Answer(machine, f"no answer within {limit + TO_ANSWER:.0f} s", "")
-    output = printable(done.stdout.decode(errors="replace"))
-    return Answer(machine, problem_of(done.returncode, output, limit), output)
+    except TooMuchError as error:
+        return Answer(machine, str(error), "")
+    output = printable(ended.output)
+    return Answer(machine, problem_of(ended.status, output, limit), output)
 
 
 def problem_of(status: int, said: str, limit: float) -> str:
@@ -95,17 +93,11 @@ def silent_hosts(config: Path, machines: Collection[StudentMachine]) -> dict[str
 
     def ask(host: str) -> tuple[str, str]:
         try:
-            asked = subprocess.run(
-                ssh_command(config, alias_of(host), "true"),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=TO_ANSWER,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            ended = run_line(config, alias_of(host), "true", TO_ANSWER)
+        except TimeoutError:
             return host, f"no answer within {TO_ANSWER:.0f} s"
-        said = last_line(printable(asked.stderr.decode(errors="replace")))
-        return host, (said or f"ssh ended with {asked.returncode}") if asked.returncode else ""
+        said = last_line(printable(ended.errors))
+        return host, (said or f"ssh ended with {ended.status}") if ended.status else ""
 
     return {host: problem for host, problem in at_once(ask, hosts) if problem}
 
