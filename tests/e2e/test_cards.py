@@ -6,7 +6,7 @@ import pytest
 
 from minetlab.handouts.cards import html
 from tests.e2e.browser import assert_cards_are_good
-from tests.unit.handouts.test_cards import class_of
+from tests.support.student_cards import class_of
 
 
 def written(folder: Path, text: str) -> Path:

@@ -17,7 +17,7 @@ from minetlab.plan.placements import with_plan
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.fake_host import run_operation
-from tests.unit.plan.test_places import lab_of
+from tests.support.places import lab_of
 
 WORDS = st.from_regex(r"[a-z@/,;\"-]{1,8}", fullmatch=True)
 PLACEMENTS = st.lists(

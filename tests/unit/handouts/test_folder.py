@@ -27,8 +27,8 @@ from minetlab.resources.jump import jump_account
 from minetlab.secrets.keys import container_host_key, guest_host_key, key_pair, lab_key, student_key
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
+from tests.support.ssh_client import as_ssh_reads
 from tests.support.ssh_server import SshServer
-from tests.unit.ssh.test_ssh_config import as_ssh_reads
 
 ALICE = Student(login="alice", name="Alice Exemple")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbhDPmyMKG9QmiHzaFcq9fHBPYUJnTuIHFnmAwRIWRa bob@home"

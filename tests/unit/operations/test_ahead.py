@@ -15,10 +15,10 @@ from minetlab.tp.guest_image import fetched
 from minetlab.util.errors import LabError
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB
-from tests.unit.operations.test_guests import EMPTY, image_at
-from tests.unit.operations.test_guests import STATE as LIBVIRT
-from tests.unit.tp.test_tp_images import STATE as DOCKER
-from tests.unit.tp.test_tp_images import image_line
+from tests.support.kvm_host import EMPTY, image_at
+from tests.support.kvm_host import STATE as LIBVIRT
+from tests.support.tp_images import STATE as DOCKER
+from tests.support.tp_images import image_line
 
 NAMES = ("processus", "isa", "emulation")
 LIMIT = 60.0

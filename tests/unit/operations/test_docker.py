@@ -7,54 +7,30 @@ from typing import Any
 import pytest
 
 from minetlab.facts.docker import DaemonConfig, DockerState
-from minetlab.lab import ContainerLimits, Student
+from minetlab.lab import ContainerLimits
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, site
 from minetlab.operations import tp_images as tp_image_operations
-from minetlab.plan import Container
-from minetlab.resources.docker import DockerObserved, container_specs
+from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
-from minetlab.tp import tp_images
+from tests.support.container_host import (
+    CONFIG,
+    CONTAINERS,
+    IMAGES,
+    LIMITS,
+    PACKAGES,
+    SPECS,
+    STATE,
+    answer,
+    container_lines,
+    image_lines,
+)
 from tests.support.fake_host import Operation, Run, run_operation, run_operations
 
-STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
 POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
-LIMITS = ContainerLimits(memory=256, pids=128)
-STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
-CONTAINERS = tuple(
-    Container(f"minet-{each.login}-processus", each, "ct1", "processus", 20000 + number)
-    for number, each in enumerate(STUDENTS)
-)
-IMAGES = tp_images.references("minet", ["processus"])
-SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
-BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
 SERVICE: dict[str, object] = {"kind": "service"}
 NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
-
-
-def answer(*lines: dict[str, object]) -> dict[str, list[str]]:
-    return {STATE: [json.dumps(line) for line in (BRIDGE, *lines)]}
-
-
-def container_lines(state: str = "running") -> list[dict[str, object]]:
-    return [
-        {
-            "kind": "container",
-            "name": spec.name,
-            "state": state,
-            "lab": "minet",
-            "student": spec.student,
-            "spec": spec.digest,
-            "fields": spec.fields,
-        }
-        for spec in SPECS
-    ]
-
-
-def image_lines() -> list[dict[str, object]]:
-    repository, tag = IMAGES["processus"].split(":")
-    return [{"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag}]
 
 
 def run_containers(responses: dict[str, list[str]], limits: ContainerLimits = LIMITS) -> Run:

@@ -11,7 +11,7 @@ from minetlab.operations import guests as operations
 from minetlab.util import progress
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB, SETTINGS, answer, guests
-from tests.unit.operations.test_guests import FAILED, IDLE, KVM, RUNNING, SSH, STATE, WORKING, times
+from tests.support.kvm_host import FAILED, IDLE, KVM, RUNNING, SSH, STATE, WORKING, times
 
 CLASS = guests(40)
 NAMES = [guest.name for guest in CLASS]

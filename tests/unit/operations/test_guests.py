@@ -1,6 +1,5 @@
 """Guests and their image, on a host that answers from a script."""
 
-import hashlib
 import os
 import re
 import shlex
@@ -12,26 +11,14 @@ import pytest
 from pyinfra.api.command import StringCommand
 
 from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
-from minetlab.lab import DebianImage, GuestImage, GuestSize, KvmHostSettings, UrlImage
+from minetlab.lab import DebianImage, GuestImage, GuestSize, KvmHostSettings
 from minetlab.operations import guest_images
 from minetlab.operations import guests as operations
 from minetlab.resources import boots
 from minetlab.resources.layout import Layout
 from tests.support.fake_host import Run, run_by_a_host, run_operation
 from tests.support.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
-
-STATE, KVM, SSH = "@installed", "/proc/cpuinfo", "/dev/tcp"
-RUNNING, FAILED = "qemu:///system list --name", "running=$(virsh"
-WORKING = ["vendor AuthenticAMD", "feature svm", "loaded kvm_amd", "nested 1", "users 0", "device yes"]
-EMPTY = ["@memory", "64000", "@disk", "64000", "@installed", "@domains", "@xml"]
-
-
-IDLE = "nproc"
-
-
-def times(idle: int, of: int = 64) -> list[str]:
-    """What a host says of so many idle processors."""
-    return [str(of), "cpu 10 0 10 100 0 0 0 0 0 0", f"cpu {10 + of - idle} 0 10 {100 + idle} 0 0 0 0 0 0"]
+from tests.support.kvm_host import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, image_at, steps_of, times
 
 
 def running(
@@ -61,11 +48,6 @@ def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
 def test_a_host_without_guests_keeps_the_image_that_its_first_one_will_need() -> None:
     run = running(answer(0), 0)
     assert (run.changed, run.failed) == (False, False)
-
-
-def steps_of(thing: str) -> list[list[str]]:
-    """What virsh is to do for a thing, beside others: the words of each command."""
-    return [shlex.split(each) for each in thing.removeprefix("virsh ").split("; ")]
 
 
 def steps(run: Run) -> list[list[str]]:
@@ -303,12 +285,6 @@ def test_a_host_that_dies_while_guests_boot_is_named_and_not_its_guests(
     assert run_operation(operations.wait, dead, lab=LAB, guests=guests(2), hosts=2).failed
     assert "the host itself does not answer any more" in caplog.text
     assert "are not running" not in caplog.text
-
-
-def image_at(folder: Path, content: bytes) -> UrlImage:
-    path = folder / "debian.qcow2"
-    path.write_bytes(content)
-    return UrlImage(url=path.as_uri(), sha256=hashlib.sha256(content).hexdigest())
 
 
 def present(lines: list[str], image: GuestImage, *tps: str) -> Run:

@@ -9,12 +9,12 @@ import pytest
 from minetlab.lab import ContainerLimits
 from minetlab.operations import docker, students
 from minetlab.operations import guests as guest_operations
+from tests.support.container_host import CONTAINERS, container_lines
+from tests.support.container_host import STATE as DOCKER
+from tests.support.container_host import answer as docker_answer
 from tests.support.fake_host import Run, run_by_a_host, run_operation
 from tests.support.guests import LAB, SETTINGS, answer, guests
-from tests.unit.operations.test_docker import CONTAINERS, container_lines
-from tests.unit.operations.test_docker import STATE as DOCKER
-from tests.unit.operations.test_docker import answer as docker_answer
-from tests.unit.operations.test_guests import KVM, STATE, WORKING, steps_of
+from tests.support.kvm_host import KVM, STATE, WORKING, steps_of
 
 SNAPSHOTS = "snapshot-list"
 HAS_ONE = ["@minet-s0", "lab-1700000000", "", "@minet-s1", "before-tp2"]

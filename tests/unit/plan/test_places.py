@@ -9,49 +9,20 @@ from hypothesis import strategies as st
 
 from minetlab.lab import (
     Allocation,
-    ContainerHost,
-    ContainerHostSettings,
     KvmHost,
     KvmHostSettings,
-    Lab,
     NatNetwork,
     Placement,
-    Student,
 )
-from minetlab.lab.settings import PortRange
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.plan.placements import with_plan, without_gone
 from minetlab.util.errors import LabError
+from tests.support.places import TPS, lab_of
 
 # Few addresses and ports, so that nearly every preference collides.
 EVERYBODY = [f"s{number}" for number in range(12)]
-SUBNET = NatNetwork(subnet=IPv4Network("10.0.0.0/27"), reserved=15)
-PORTS = PortRange(first=20000, last=20023)
-TPS = ("isa", "processus")
-
 ROSTERS = st.lists(st.lists(st.sampled_from(EVERYBODY), unique=True), min_size=1, max_size=5)
 CAPACITIES = st.lists(st.none() | st.integers(0, 9), min_size=1, max_size=3)
-
-
-def lab_of(logins, capacities=(None,), *, allocation=None, tps=TPS, prefix="", name="lab"):
-    return Lab(
-        name=name,
-        students=tuple(Student(login=login, name=login) for login in logins),
-        kvm_hosts=tuple(
-            KvmHost(
-                name=f"{prefix}hv{number}", settings=KvmHostSettings(guest_network=SUBNET, capacity=capacity)
-            )
-            for number, capacity in enumerate(capacities)
-        ),
-        container_hosts=tuple(
-            ContainerHost(
-                name=f"{prefix}ct{number}",
-                settings=ContainerHostSettings(ssh_ports=PORTS, capacity=capacity, tp_images=tps),
-            )
-            for number, capacity in enumerate(capacities)
-        ),
-        allocation=allocation or Allocation(),
-    )
 
 
 def deploy(logins, capacities=(None,), allocation=None, **options):

@@ -12,7 +12,7 @@ from minetlab.operations.commands import attempt
 from minetlab.resources.boots import Boots
 from tests.support.fake_host import run_operation
 from tests.support.guests import LAB, SETTINGS, guests
-from tests.unit.operations.test_guests import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, steps_of, times
+from tests.support.kvm_host import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, steps_of, times
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from minetlab.plan import allocate
 from minetlab.secrets.keys import key_pair, lab_key, student_key
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
+from tests.support.ssh_client import as_ssh_reads
 from tests.support.ssh_server import SshServer
 
 REAL = "hv1.example.org"
@@ -37,14 +38,6 @@ def write(*hosts: InventoryHost) -> Path:
 
 def kvm_host(name: str = REAL, **data: object) -> InventoryHost:
     return InventoryHost(name, ("kvm_hosts",), data)
-
-
-def as_ssh_reads(config: Path, alias: str) -> dict[str, str]:
-    """Option to value, in lower case as ssh prints them."""
-    command = ["ssh", "-G", "-F", str(config), alias]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    assert not result.stderr
-    return dict(line.partition(" ")[::2] for line in result.stdout.splitlines())
 
 
 @pytest.fixture(autouse=True)

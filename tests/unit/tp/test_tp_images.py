@@ -11,8 +11,8 @@ from minetlab.resources.docker import ACCESS, SSH_PORT
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from tests.support.fake_host import Run, run_operation
+from tests.support.tp_images import STATE, image_line
 
-STATE = "docker container ls"
 ROOM = "df --output=avail"
 BRIDGE = '{"kind":"network","name":"bridge","lab":""}'  # every dockerd has it
 
@@ -23,11 +23,6 @@ def write(folder: Path, toml: str, **files: str) -> Path:
     for name, content in files.items():
         (folder / "home" / name).write_text(content)
     return folder
-
-
-def image_line(reference: str) -> str:
-    repository, tag = reference.split(":")
-    return json.dumps({"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag})
 
 
 def test_every_tp_image_of_the_project_reads() -> None:

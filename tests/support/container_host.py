@@ -1,0 +1,43 @@
+"""A container host that answers the operations from a script, with the containers of thirty students."""
+
+import json
+
+from minetlab.lab import ContainerLimits, Student
+from minetlab.plan import Container
+from minetlab.resources.docker import container_specs
+from minetlab.tp import tp_images
+
+STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
+BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
+LIMITS = ContainerLimits(memory=256, pids=128)
+STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
+CONTAINERS = tuple(
+    Container(f"minet-{each.login}-processus", each, "ct1", "processus", 20000 + number)
+    for number, each in enumerate(STUDENTS)
+)
+IMAGES = tp_images.references("minet", ["processus"])
+SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
+
+
+def answer(*lines: dict[str, object]) -> dict[str, list[str]]:
+    return {STATE: [json.dumps(line) for line in (BRIDGE, *lines)]}
+
+
+def container_lines(state: str = "running") -> list[dict[str, object]]:
+    return [
+        {
+            "kind": "container",
+            "name": spec.name,
+            "state": state,
+            "lab": "minet",
+            "student": spec.student,
+            "spec": spec.digest,
+            "fields": spec.fields,
+        }
+        for spec in SPECS
+    ]
+
+
+def image_lines() -> list[dict[str, object]]:
+    repository, tag = IMAGES["processus"].split(":")
+    return [{"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag}]
