@@ -30,7 +30,7 @@ def leftovers(
 
 def of_libvirt(lab: str, observed: LibvirtObserved) -> Iterator[str]:
     """What libvirt has of the lab, and the files around it."""
-    yield from _silent_libvirt(observed)
+    yield from _silence("libvirtd", observed)
     yield from (f"guest {domain.name}" for domain in observed.domains_of(lab))
     network = observed.networks.get(lab)
     if network and network.label and network.label.lab == lab:
@@ -43,7 +43,7 @@ def of_libvirt(lab: str, observed: LibvirtObserved) -> Iterator[str]:
 
 def of_docker(lab: str, observed: DockerObserved) -> Iterator[str]:
     """What Docker has of the lab, and its folder."""
-    yield from _silent_docker(observed)
+    yield from _silence("dockerd", observed)
     yield from (f"container {name}" for name in observed.containers_of(lab))
     yield from (f"Docker network {name}" for name, owner in observed.networks.items() if owner == lab)
     yield from (f"image {image.reference or image.identifier}" for image in observed.images)
@@ -61,7 +61,7 @@ def of_jump(lab: str, observed: JumpObserved) -> Iterator[str]:
 
 def guests_of(lab: str, observed: LibvirtObserved, logins: Iterable[str]) -> Iterator[str]:
     """The guests of some students, and their volumes."""
-    yield from _silent_libvirt(observed)
+    yield from _silence("libvirtd", observed)
     names = {f"{lab}-{login}" for login in logins}
     yield from (f"guest {domain.name}" for domain in observed.domains_of(lab) if domain.name in names)
     for volume in observed.volumes:
@@ -71,19 +71,14 @@ def guests_of(lab: str, observed: LibvirtObserved, logins: Iterable[str]) -> Ite
 
 def containers_of(lab: str, observed: DockerObserved, logins: Collection[str]) -> Iterator[str]:
     """The containers of some students."""
-    yield from _silent_docker(observed)
+    yield from _silence("dockerd", observed)
     containers = (each for each in observed.containers.values() if each.lab == lab)
     yield from (f"container {each.name}" for each in containers if each.student in logins)
 
 
-def _silent_libvirt(observed: LibvirtObserved) -> Iterator[str]:
+def _silence(daemon: str, observed: LibvirtObserved | DockerObserved) -> Iterator[str]:
     if observed.silent:
-        yield "libvirtd does not answer"
-
-
-def _silent_docker(observed: DockerObserved) -> Iterator[str]:
-    if observed.silent:
-        yield "dockerd does not answer"
+        yield f"{daemon} does not answer"
 
 
 def _on(lab: str, host: InventoryHost, config: Path, logins: Collection[str]) -> Iterator[str]:

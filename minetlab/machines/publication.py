@@ -13,6 +13,7 @@ from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, Machi
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
 from minetlab.ssh.remote import UNREACHABLE, last_line
+from minetlab.ssh.run import TooMuchError
 from minetlab.util.errors import LabError
 
 SAID: Mapping[str, tuple[str, str]] = {
@@ -100,6 +101,8 @@ def _failure(line: str, host: InventoryHost, config: Path) -> str:
         answer = run_there(line, host, config)
     except TimeoutError:
         return f"no answer within {LIMIT:.0f} s"
+    except TooMuchError as error:
+        return str(error)
     said = last_line(answer.errors) or f"exit status {answer.status}"
     reasons = {0: "", UNREACHABLE: f"no answer: {said}", NO_SITE: "no TP site is there; lab up serves it"}
     return reasons.get(answer.status, said)

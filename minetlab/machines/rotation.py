@@ -16,7 +16,7 @@ from minetlab.ssh.ssh_config import alias_of
 
 FILE = "~/.ssh/authorized_keys"
 MOST_KEYS = 2**20
-"""Bytes of that file: more is none that a student has written."""
+"""Bytes that are taken of that file: one with more was not written by hand."""
 READ = f"test ! -e {FILE} || cat {FILE}"
 
 

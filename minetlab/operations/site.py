@@ -1,4 +1,4 @@
-"""Operations on the site: its web server and its site, made here, and the container that serves it."""
+"""Operations on the TP site: its web server's image and its pages, and the container that serves them."""
 
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -68,7 +68,7 @@ def _served(lab: Lab, plan: Plan, port: int) -> Commands:
     yield from write_commands(lab.name, outdated(let_in, known), UID)
     spec = site_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
     if earlier := [each for each in web_servers(lab.name, observed) if each != spec.name]:
-        # It has the port.
+        # The web server of an earlier revision of this project holds the port.
         yield StringCommand("docker container rm --force --volumes", *map(QuoteString, earlier))
     yield from run_commands(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)

@@ -96,6 +96,8 @@ def silent_hosts(config: Path, machines: Collection[StudentMachine]) -> dict[str
             ended = run_line(config, alias_of(host), "true", TO_ANSWER)
         except TimeoutError:
             return host, f"no answer within {TO_ANSWER:.0f} s"
+        except TooMuchError as error:
+            return host, str(error)
         said = last_line(printable(ended.errors))
         return host, (said or f"ssh ended with {ended.status}") if ended.status else ""
 

@@ -101,7 +101,7 @@ def read_all(
                 else:
                     selector.unregister(key.fileobj)
             if sum(map(len, read.values())) > most:
-                raise TooMuchError(f"more than {most} bytes were printed")
+                raise TooMuchError(f"it printed more than {most} bytes")
     try:
         process.wait(silence)
     except subprocess.TimeoutExpired:

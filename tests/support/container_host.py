@@ -38,6 +38,10 @@ def container_lines(state: str = "running") -> list[dict[str, object]]:
     ]
 
 
+def image_line(reference: str) -> str:
+    repository, tag = reference.split(":")
+    return json.dumps({"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag})
+
+
 def image_lines() -> list[dict[str, object]]:
-    repository, tag = IMAGES["processus"].split(":")
-    return [{"kind": "image", "identifier": "sha256:1", "repository": repository, "tag": tag}]
+    return [json.loads(image_line(IMAGES["processus"]))]

@@ -13,12 +13,12 @@ from minetlab.operations import tp_images as operations
 from minetlab.tp import tp_images
 from minetlab.tp.guest_image import fetched
 from minetlab.util.errors import LabError
+from tests.support.container_host import STATE as DOCKER
+from tests.support.container_host import image_line
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB
 from tests.support.kvm_host import EMPTY, image_at
 from tests.support.kvm_host import STATE as LIBVIRT
-from tests.support.tp_images import STATE as DOCKER
-from tests.support.tp_images import image_line
 
 NAMES = ("processus", "isa", "emulation")
 LIMIT = 60.0

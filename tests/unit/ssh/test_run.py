@@ -44,5 +44,5 @@ def test_a_line_that_is_not_done_in_time_is_given_up(line: str) -> None:
 
 
 def test_a_machine_that_goes_on_printing_is_stopped() -> None:
-    with pytest.raises(TooMuchError, match="more than 100000 bytes"):
+    with pytest.raises(TooMuchError, match="it printed more than 100000 bytes"):
         run(CONFIG, "hv1", "exec yes", 60, most=100_000)

@@ -10,8 +10,8 @@ from minetlab.operations import tp_images as operations
 from minetlab.resources.docker import ACCESS, SSH_PORT
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
+from tests.support.container_host import STATE, image_line
 from tests.support.fake_host import Run, run_operation
-from tests.support.tp_images import STATE, image_line
 
 ROOM = "df --output=avail"
 BRIDGE = '{"kind":"network","name":"bridge","lab":""}'  # every dockerd has it

@@ -1,0 +1,22 @@
+"""Which hosts are not waited for."""
+
+from pathlib import Path
+
+import pytest
+
+from minetlab.plan import allocate
+from minetlab.ssh.remote import silent_hosts
+from tests.support.machines import lab_of
+
+
+def test_a_host_that_goes_on_printing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\nexec yes\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    machines = allocate(lab_of("alice")).machines
+    silent = silent_hosts(tmp_path / "ssh_config", machines)
+    assert silent.keys() == {machine.host for machine in machines}
+    assert set(silent.values()) == {"it printed more than 67108864 bytes"}
