@@ -1,6 +1,5 @@
 """Programs that run on the lab's machines while they are measured, and answer line by line."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, Queue
@@ -10,6 +9,7 @@ from time import monotonic
 from testinfra.host import Host
 
 from minetlab.claims.measurements import Workload
+from minetlab.util.process import Process, end
 
 READY, END = "pret", "fin"
 """Words of ``tp/emulation/home/calcul.c``."""
@@ -25,7 +25,7 @@ class Program:
     :param process: whose standard input and output lead to it.
     """
 
-    def __init__(self, what: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, what: str, process: Process) -> None:
         if process.stdin is None or process.stdout is None:
             raise ValueError("its standard input and output have to be pipes")
         self.what = what
@@ -49,11 +49,7 @@ class Program:
         """Have it end, by itself or not."""
         if self._process.poll() is None:
             self._order(END)
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, grace=30)
 
     def _order(self, word: str) -> None:
         try:

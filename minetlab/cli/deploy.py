@@ -1,9 +1,10 @@
 """Run pyinfra, in a process of its own, as a user would."""
 
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from minetlab.util.process import run_attached
 
 
 def run(
@@ -18,9 +19,4 @@ def run(
     only = ["--limit", host] if host else []
     # --no-wait: what takes long on one host, as guests that boot do, does not hold up the others.
     command = [sys.executable, "-m", "pyinfra", "-y", "--no-wait", *given, *only, str(inventory), deploy_file]
-    process = subprocess.Popen(command)
-    try:
-        return process.wait() == 0
-    except KeyboardInterrupt:
-        process.wait()  # the terminal interrupted pyinfra too: let it finish cleaning up
-        raise
+    return run_attached(command) == 0

@@ -1,6 +1,5 @@
 """``lab ssh`` and ``lab console``: onto any machine of the lab, by its name or its student's login."""
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from minetlab.plan import Guest
 from minetlab.resources.guests_run import start, why
 from minetlab.ssh.ssh_config import DescribedLab, alias_of
 from minetlab.util.errors import LabError
+from minetlab.util.process import become
 
 # virsh(1): --escape is telnet's ^] by default.
 HOW_TO_LEAVE = (
@@ -38,7 +38,7 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     if kept_off := reach.kept_off(described, meant):
         raise _off(kept_off[0])
     ssh = ["ssh", "-F", str(config), alias, *command]
-    os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point
+    become(ssh)
 
 
 def console(inventory_file: Path, machine: str) -> None:
@@ -72,7 +72,7 @@ def console(inventory_file: Path, machine: str) -> None:
     typer.echo(f"{guest.name} on {alias}. {HOW_TO_LEAVE}")
     sudo = "sudo " if host.data.get("_sudo") else ""
     ssh = ["ssh", "-t", "-F", str(config), alias, f"{sudo}{VIRSH} console {guest.name}"]
-    os.execvp(ssh[0], ssh)  # noqa: S606 - no shell is the point
+    become(ssh)
 
 
 def _off(guest: Guest) -> LabError:

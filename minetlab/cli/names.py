@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from minetlab.cli.options import DEFAULT_INVENTORY
-from minetlab.inventory import process
+from minetlab.inventory.hosts import begin_to_read
 from minetlab.util.errors import LabError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def claims(incomplete: str) -> list[str]:
 def _described(context: typer.Context) -> "DescribedLab | None":
     """The lab; None where it cannot be read: who completes a line is not told why."""
     inventory = context.params.get("inventory") or DEFAULT_INVENTORY
-    process.begin(inventory)
+    begin_to_read(inventory)
     from minetlab.ssh.ssh_config import DescribedLab
 
     try:

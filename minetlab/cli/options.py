@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from minetlab.inventory import process
+from minetlab.inventory.hosts import begin_to_read
 from minetlab.util.errors import LabError
 
 
 def _begun(context: typer.Context, inventory: Path) -> Path:
     """Have it be read while what a command does is imported; completion, which does nothing, needs none."""
     if not context.resilient_parsing:
-        process.begin(inventory)
+        begin_to_read(inventory)
     return inventory
 
 

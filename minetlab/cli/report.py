@@ -1,7 +1,6 @@
 """``lab report``: verify the lab, and write what was seen of the claims, for people and for programs."""
 
 import json
-import subprocess
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,8 @@ from minetlab.inventory.load import load_lab
 from minetlab.plan import allocate
 from minetlab.report.page import About, page
 from minetlab.report.topology import topology
+from minetlab.util import process
+from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
 TOOLS = ("minet-lab", "pyinfra", "pytest-testinfra", "libvirt-python", "docker")
@@ -60,6 +61,6 @@ def _revision() -> str:
     """The project's revision, marked where the tree differs from it; empty outside of git, and without it."""
     describe = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty"]
     try:
-        return subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
+        return process.run(describe).strip()
+    except LabError:
         return ""

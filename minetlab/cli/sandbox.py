@@ -1,6 +1,5 @@
 """``lab sandbox``: the virtual hosts on this machine."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.util.errors import LabError
 from minetlab.util.paths import state_dir
+from minetlab.util.process import become
 
 app = typer.Typer()
 PREFIX = "@sandbox/"
@@ -47,8 +47,7 @@ def ssh(
     name: str, command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None
 ) -> None:
     """Log into a virtual host as root, or run one command there."""
-    argv = ssh_argv(_plain(name), command_of(command))
-    os.execvp(argv[0], argv)  # noqa: S606 - no shell is the point
+    become(ssh_argv(_plain(name), command_of(command)))
 
 
 @app.command("stop")

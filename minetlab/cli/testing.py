@@ -1,7 +1,6 @@
 """The project's own tests, stage by stage, with the time each took."""
 
 import os
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -14,6 +13,7 @@ from rich.table import Table
 from minetlab.sandbox import list_hosts
 from minetlab.sandbox.lifecycle import available_memory
 from minetlab.util import processors
+from minetlab.util.process import run_attached
 
 OUTPUT = "MINETLAB_TEST_OUTPUT"
 """The variable that tells tests where to leave what is worth keeping."""
@@ -47,7 +47,6 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
     stages = FAST_STAGES if fast else FAST_STAGES | {"integration": INTEGRATION, "end to end": end_to_end}
     output = output.resolve()
     output.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, OUTPUT: str(output)}
     console = Console()
     if not fast:
         _name_what_slows(console)
@@ -59,7 +58,7 @@ def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
         written = output / f"{name.replace(' ', '-')}.xml"
         junit = ["--junitxml", str(written)] if name in PYTEST_STAGES else []
         start, before = time.monotonic(), processors.times()
-        code = subprocess.run([*command, *junit], env=environment, check=False).returncode
+        code = run_attached([*command, *junit], env={OUTPUT: str(output)})
         failed |= code != 0
         took, share = time.monotonic() - start, processors.busy(before, processors.times())
         table.add_row(name, "[red]FAILED" if code else "passed", f"{took:.0f}", f"{share:.0%}")

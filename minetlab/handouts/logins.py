@@ -1,7 +1,6 @@
 """How students log into their machines from computers of their own: with no key or account of an admin's."""
 
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from minetlab.ssh import ssh_config
 from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
+from minetlab.util.process import capture
 
 LOOPBACK = "127.0.0.1"
 
@@ -172,5 +172,5 @@ def _host_keys(known_as: str, files: str) -> tuple[str, ...]:
 
 
 def _answer(*command: str) -> str | None:
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return result.stdout if result.returncode == 0 else None
+    ended = capture(command, limit=60)
+    return ended.output if ended.status == 0 else None

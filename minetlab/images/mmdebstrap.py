@@ -3,12 +3,11 @@
 import getpass
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from minetlab.util.errors import LabError
-from minetlab.util.process import run_logged
+from minetlab.util.process import run, run_logged
 from minetlab.util.progress import Progress
 
 
@@ -76,8 +75,6 @@ def _proxy() -> dict[str, str]:
     """Hand on the proxy of this machine's apt, whose configuration mmdebstrap does not read."""
     if "http_proxy" in os.environ or not shutil.which("apt-config"):
         return {}
-    shell = subprocess.run(
-        ["apt-config", "shell", "proxy", "Acquire::http::Proxy"], capture_output=True, text=True, check=False
-    ).stdout
+    shell = run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"])
     proxy = shell.strip().removeprefix("proxy=").strip("'")
     return {"http_proxy": proxy} if proxy and proxy != "DIRECT" else {}

@@ -5,26 +5,22 @@ students are root in their guests: it is unpacked nowhere, and put into the arch
 """
 
 import shlex
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from signal import SIGKILL
-from threading import Timer
-from typing import IO, cast
+from typing import IO
 
 from minetlab.plan import Container
 from minetlab.ssh import remote
 from minetlab.ssh.remote import StudentMachine
-from minetlab.ssh.ssh_config import ssh_command
+from minetlab.ssh.run import run
 from minetlab.tp.tp_images import HOME
 from minetlab.util.files import refused
 from minetlab.util.limits import MIB, Limits
+from minetlab.util.process import TooMuchError
 
-MOST_WORDS = 10_000
-"""Bytes of what a machine says beside what it sends."""
 # What tarfile raises of bytes that are no archive; the last two, of where its headers point.
 UNREADABLE = (tarfile.TarError, ValueError, EOFError, OverflowError, OSError)
 PERMISSIONS = 0o777
@@ -135,44 +131,19 @@ def _folder_of(machine: StudentMachine) -> str:
 def _fetch(machine: StudentMachine, sent: IO[bytes], errand: Errand) -> Iterator[str]:
     """Have a machine send; yields why it did not, or not all."""
     limits = errand.limits
-    with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(
-            ssh_command(errand.config, machine.name, line_of(machine)),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=said,
-        ) as process,
-    ):
-        overdue = Timer(limits.seconds, process.kill)
-        overdue.start()
-        try:
-            whole = _copy(cast(IO[bytes], process.stdout), sent, limits.bytes)
-            if not whole:
-                process.kill()
-            status = process.wait()
-        finally:
-            overdue.cancel()
-            process.kill()
-        said.seek(0)
-        words = remote.printable(said.read(MOST_WORDS).decode(errors="replace"))
-    if not whole:
+    try:
+        ended = run(errand.config, machine.name, line_of(machine), limits.seconds, to=sent, most=limits.bytes)
+    except TooMuchError:
         yield f"{machine.name}: more than {limits.bytes // MIB} MiB: the rest did not come"
-    elif status == -SIGKILL:
+        return
+    except TimeoutError:
         yield f"{machine.name}: not done within {limits.seconds:g} s: the rest did not come"
-    elif status == remote.UNREACHABLE:
-        yield f"{machine.name}: {remote.problem_of(status, words, limits.seconds)}"
-    elif status:
-        yield f"{machine.name}: {remote.first_line(words) or f'tar ended with {status}'}"
-
-
-def _copy(source: IO[bytes], to: IO[bytes], most: int) -> bool:
-    """Copy a stream; whether that was all of it."""
-    while block := source.read(MIB):
-        to.write(block)
-        if to.tell() > most:
-            return False
-    return True
+        return
+    words = remote.printable(ended.errors)
+    if ended.status == remote.UNREACHABLE:
+        yield f"{machine.name}: {remote.problem_of(ended.status, words, limits.seconds)}"
+    elif ended.status:
+        yield f"{machine.name}: {remote.first_line(words) or f'tar ended with {ended.status}'}"
 
 
 class _Packing:

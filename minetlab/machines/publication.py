@@ -13,8 +13,8 @@ from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, Machi
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
 from minetlab.ssh.remote import UNREACHABLE, last_line
-from minetlab.ssh.run import TooMuchError
 from minetlab.util.errors import LabError
+from minetlab.util.process import TooMuchError
 
 SAID: Mapping[str, tuple[str, str]] = {
     RUNNING: ("good", "en marche"),

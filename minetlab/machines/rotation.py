@@ -11,8 +11,9 @@ from minetlab.machines import status
 from minetlab.plan import Guest, Plan
 from minetlab.resources.authorized_keys import changed
 from minetlab.resources.guests_run import start
-from minetlab.ssh.run import TooMuchError, run
+from minetlab.ssh.run import run
 from minetlab.ssh.ssh_config import alias_of
+from minetlab.util.process import TooMuchError
 
 FILE = "~/.ssh/authorized_keys"
 MOST_KEYS = 2**20

@@ -18,7 +18,8 @@ from minetlab.plan import Plan
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.libvirt import Domain, LibvirtObserved
 from minetlab.ssh import ssh_config
-from minetlab.ssh.run import Ended, TooMuchError, run
+from minetlab.ssh.run import run
+from minetlab.util.process import Ended, TooMuchError
 
 Seen = TypeVar("Seen")
 

@@ -18,8 +18,8 @@ from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config
 from minetlab.ssh.remote import UNREACHABLE, last_line
-from minetlab.ssh.run import TooMuchError
 from minetlab.util.errors import LabError
+from minetlab.util.process import TooMuchError
 
 NO_WORD = "no word why"
 SYSTEM_MEMORY = 512

@@ -5,7 +5,6 @@ A paravirtual-only KVM back end offers /dev/kvm and creates VMs, and no ordinary
 
 import json
 import os
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -14,6 +13,7 @@ from typing import Literal
 
 from minetlab.images.cache import locked
 from minetlab.images.toolbox import Toolbox
+from minetlab.util.process import running
 from minetlab.util.progress import Progress
 
 # All that QEMU can emulate, AMD-V included, but for what only costs time where nothing is real: page tables'
@@ -112,23 +112,13 @@ def trial_boot(toolbox: Toolbox, accelerator: Accelerator, image: Path, folder: 
         *("-serial", f"file:{console}"),
     ]
     console.write_bytes(b"")
-    process = subprocess.Popen(
-        toolbox.qemu(arguments),
-        env={**os.environ, **toolbox.env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    with running(toolbox.qemu(arguments), folder / "trial.log", env=toolbox.env) as qemu:
         end = time.monotonic() + limit
-        while time.monotonic() < end and process.poll() is None:
+        while time.monotonic() < end and qemu.poll() is None:
             if USER_SPACE in console.read_bytes():
                 return True
             time.sleep(0.2)
         return False
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _trial_obstacle(toolbox: Toolbox, image: Path, folder: Path, progress: Progress) -> str | None:

@@ -1,8 +1,6 @@
 """Start a sandbox host's QEMU, and wait until SSH answers."""
 
-import os
 import socket
-import subprocess
 import time
 
 from minetlab.sandbox import resume
@@ -12,7 +10,7 @@ from minetlab.sandbox.machine import Connection, SandboxHost
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import AGENT_SOCKET, INCOMING, PID_FILE, QMP_SOCKET, qemu_arguments
 from minetlab.util.errors import LabError
-from minetlab.util.process import tail
+from minetlab.util.process import capture, tail
 from minetlab.util.progress import Heartbeat, Progress
 
 START_LIMIT = 60
@@ -35,26 +33,22 @@ def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) 
     arguments = qemu_arguments(machine.name, platform.spec, platform.accelerator, machine.folder, credentials)
     toolbox = platform.toolbox
     try:
-        qemu = subprocess.run(
+        qemu = capture(
             toolbox.qemu([*arguments, *(INCOMING if incoming else ())]),
-            env={**os.environ, **toolbox.env},
+            START_LIMIT,
+            env=toolbox.env,
             cwd=machine.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=START_LIMIT,
-            check=False,
+            together=True,
         )
-    except subprocess.TimeoutExpired as error:
+    except TimeoutError as error:
         machine.kill()
         raise LabError(
             f"sandbox host {machine.name}: QEMU did not start within {START_LIMIT} s",
             next_step="see what keeps this machine busy, and run the same command again",
         ) from error
-    if qemu.returncode:
+    if qemu.status:
         raise LabError(
-            f"sandbox host {machine.name}: QEMU did not start: {qemu.stderr.strip()}",
+            f"sandbox host {machine.name}: QEMU did not start: {qemu.output.strip()}",
             next_step=f"if its disk is at fault, start from a new one: ./lab sandbox rm {machine.name}",
         )
 

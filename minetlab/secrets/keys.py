@@ -1,13 +1,13 @@
 """SSH key pairs: the lab's own, and one for each student who brought none. Private keys have mode 0600."""
 
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from minetlab.lab import Student
 from minetlab.util.files import alone, write_private
 from minetlab.util.paths import state_dir
+from minetlab.util.process import run
 
 ADMIN = "lab"
 
@@ -105,11 +105,7 @@ def _generate(private: Path, comment: str) -> None:
     if private.exists():  # another run was quicker, or another host of this one
         return
     new = private.with_name(f".{private.name}.{os.getpid()}")
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", new],
-        check=True,
-        timeout=60,
-    )
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)], limit=60)
     new.with_name(f"{new.name}.pub").rename(_public(private))
     new.rename(private)
 

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
@@ -14,8 +13,8 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
-from minetlab.ssh.run import TooMuchError, read_all
 from minetlab.ssh.ssh_config import LOST
+from minetlab.util import process
 
 LIMIT = 600.0
 """A command that prints nothing for so many seconds is given up, unless it is run with another limit.
@@ -77,28 +76,23 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         self._limit = limit
         return super().run(command, *args, **kwargs)
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str) -> process.Process:
         """Start a command there; the process's output is all that it says."""
         words, args = self._build_ssh_command(self.get_command(command))
         line = self.quote(" ".join(words), *args)
-        return subprocess.Popen(
-            shlex.split(line), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        return process.start(shlex.split(line), stdin=process.PIPE, together=True)
 
     def run_local(self, command: str, *args: str) -> CommandResult:
         """Run ssh."""
         line = self.quote(command, *args)
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            shlex.split(line), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe
-        ) as process:
+        with process.start(shlex.split(line)) as ssh:
             try:
-                printed, errors = read_all(process, self._limit, in_all=LIMITS_IN_ALL * self._limit)
-            except (TimeoutError, TooMuchError) as error:
+                printed, errors = process.read_to_end(ssh, self._limit, in_all=LIMITS_IN_ALL * self._limit)
+            except (TimeoutError, process.TooMuchError) as error:
                 raise self._unreachable(str(error)) from None
             finally:
-                process.kill()  # does nothing to one that has ended
-        return self.result(process.returncode, line.encode(), printed, errors)
+                ssh.kill()  # does nothing to one that has ended
+        return self.result(ssh.returncode, line.encode(), printed, errors)
 
     def run_ssh(self, command: str) -> CommandResult:
         """Run a command there.
@@ -147,10 +141,10 @@ class BatchingBackend(Utf8):
             return self.result(0, command.encode(), self._outputs[command], b"")
         return self.inner.run(command, **kwargs)
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str) -> process.Process:
         """Start a command that is talked to."""
-        process: subprocess.Popen[bytes] = self.inner.start(command)
-        return process
+        started: process.Process = self.inner.start(command)
+        return started
 
     def together(self, commands: Iterable[str]) -> None:
         """Have these commands fetched together, too, once one of them is asked for.

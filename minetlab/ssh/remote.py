@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from minetlab.plan import Container, Guest
-from minetlab.ssh.run import TooMuchError
 from minetlab.ssh.run import run as run_line
 from minetlab.ssh.ssh_config import LOST, alias_of
+from minetlab.util.process import TooMuchError
 
 StudentMachine = Guest | Container
 Item = TypeVar("Item")

@@ -6,7 +6,6 @@ Options are those of ssh_config(5), where the first value that is found for an o
 
 import os
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.paths import state_dir
+from minetlab.util.process import capture
 
 SANDBOX = "@sandbox/"
 SSH = "@ssh/"
@@ -148,9 +148,8 @@ def end_shared_connections(lab: str, machines: Iterable[str]) -> None:
     if not config.exists():
         return
     for machine in machines:
-        command = ["ssh", "-F", str(config), "-O", "exit", "--", machine]
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(command, capture_output=True, timeout=60, check=False)
+        with suppress(TimeoutError):
+            capture(["ssh", "-F", str(config), "-O", "exit", "--", machine], limit=60)
 
 
 def render(blocks: Iterable[Block], sockets: Path) -> str:

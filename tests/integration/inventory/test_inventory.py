@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.inventory import process
-from minetlab.inventory.hosts import InventoryHost, read_inventory
+from minetlab.inventory import hosts
+from minetlab.inventory.hosts import InventoryHost, begin_to_read, read_inventory
 from minetlab.inventory.load import load_lab
 from minetlab.lab import Allocation, BridgedNetwork, UrlImage
 from minetlab.plan import allocate
@@ -157,13 +157,13 @@ def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeyp
 
 
 def test_a_reading_that_has_begun_is_the_one_that_is_used(folder, monkeypatch):
-    process.begin(folder / "lab.py")
+    begin_to_read(folder / "lab.py")
     monkeypatch.setattr("subprocess.Popen", None)  # calling it would be an error
     assert len(read_inventory(folder / "lab.py")) == 2
 
 
 def test_an_inventory_that_waits_for_something_is_named_and_ended(folder, monkeypatch):
-    monkeypatch.setattr(process, "LIMIT", 1)
+    monkeypatch.setattr(hosts, "LIMIT", 1)
     pid = folder / "pid"
     (folder / "lab.py").write_text(WAITS.format(pid=str(pid)))
     with pytest.raises(LabError, match=r"cannot read the inventory .*lab\.py within 1 s"):
@@ -177,8 +177,8 @@ def test_a_reading_that_nobody_wants_ends_with_its_command(folder):
     program = f"""
 import time
 from pathlib import Path
-from minetlab.inventory import process
-process.begin(Path({str(folder / "lab.py")!r}))
+from minetlab.inventory.hosts import begin_to_read
+begin_to_read(Path({str(folder / "lab.py")!r}))
 while not Path({str(pid)!r}).exists():
     time.sleep(0.05)
 """

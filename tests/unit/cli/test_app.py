@@ -24,8 +24,8 @@ TO_START = (
 OURS = {
     "minetlab",
     *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
-    *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.process")),
-    *(f"minetlab.util{name}" for name in ("", ".errors", ".limits")),
+    *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.hosts")),
+    *(f"minetlab.util{name}" for name in ("", ".errors", ".limits", ".process", ".progress")),
 }
 SAID = """
 import json, sys

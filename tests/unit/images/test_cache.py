@@ -8,7 +8,7 @@ import pytest
 
 from minetlab.images.cache import checksum_file, locked, make_once, require_free_space
 from minetlab.util.errors import LabError
-from minetlab.util.process import run, run_logged, tail
+from minetlab.util.process import run
 
 
 def write(text: str) -> Callable[[Path, Path], object]:
@@ -82,21 +82,6 @@ def test_too_little_room_names_what_is_needed(tmp_path: Path) -> None:
     require_free_space(tmp_path, 0, "image")
 
 
-def test_a_failed_program_shows_the_end_of_its_output(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"building failed \(status 3\)(?s:.)*line 30\n") as caught:
-        run_logged(["sh", "-c", "seq -f 'line %g' 30; exit 3"], tmp_path / "log", "building", print)
-    assert "line 11" in caught.value.problem
-    assert "line 10\n" not in caught.value.problem
-
-
-def test_a_program_over_its_limit_is_ended_with_its_children(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    with pytest.raises(LabError, match="did not end within"):
-        run_logged(["sh", "-c", f"(sleep 1; touch {mark}) & wait"], tmp_path / "log", "x", print, limit=0.1)
-    time.sleep(1.2)
-    assert not mark.exists()
-
-
 def test_what_is_dropped_at_exit_is_cleaned_up(tmp_path: Path) -> None:
     program = (
         "import sys, threading, time; from pathlib import Path; from minetlab.images.cache import make_once;"
@@ -108,14 +93,3 @@ def test_what_is_dropped_at_exit_is_cleaned_up(tmp_path: Path) -> None:
     )
     run([sys.executable, "-c", program, str(tmp_path / "thing")], limit=20)
     assert [path.name for path in tmp_path.iterdir()] == [".thing.lock"]
-
-
-def test_a_missing_program_is_named() -> None:
-    with pytest.raises(LabError, match="no-such-program is not installed"):
-        run(["no-such-program"])
-
-
-def test_tail_drops_control_characters(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_bytes(b"old\r\n\x1b[1mnew\x1b[0m\xff\r\n\n")
-    assert tail(log, lines=1) == "    [1mnew[0m\ufffd"
