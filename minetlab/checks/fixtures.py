@@ -1,6 +1,6 @@
 """The machines that the checks of ``tests/hosts`` take as arguments: one fixture a kind of machine."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
@@ -38,19 +38,19 @@ OFF = pytest.StashKey[str]()
 @pytest.fixture(scope="session")
 def measuring(request: pytest.FixtureRequest) -> Measuring:
     """What is measured on the lab, each thing once a session."""
-    return Measuring(request.config.stash[SESSION])
+    return Measuring(_session(request))
 
 
 @pytest.fixture
 def kvm_host(request: pytest.FixtureRequest) -> KvmMachine:
     """A KVM host that answers."""
-    return _answering(request, KvmMachine)
+    return _answering(request, _session(request).kvm_hosts[request.param])
 
 
 @pytest.fixture
 def domain(request: pytest.FixtureRequest) -> GuestMachine:
     """A guest as its host sees it: it need not run."""
-    machine: GuestMachine = _machine(request)
+    machine = _session(request).guests[request.param]
     _contact(request, machine.on)
     return machine
 
@@ -58,7 +58,7 @@ def domain(request: pytest.FixtureRequest) -> GuestMachine:
 @pytest.fixture
 def guest(request: pytest.FixtureRequest) -> GuestMachine:
     """A guest that answers, or that is off on purpose."""
-    machine: GuestMachine = _machine(request)
+    machine = _session(request).guests[request.param]
     _contact(request, machine.on)
     request.node.stash[OFF] = machine.off
     if not request.node.stash[OFF]:
@@ -69,35 +69,34 @@ def guest(request: pytest.FixtureRequest) -> GuestMachine:
 @pytest.fixture
 def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
     """A container host that answers."""
-    return _answering(request, ContainerHostMachine)
+    return _answering(request, _session(request).container_hosts[request.param])
 
 
 @pytest.fixture
 def site_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
     """A container host that answers and serves the TP site."""
-    return _answering(request, ContainerHostMachine)
+    return _answering(request, _session(request).container_hosts[request.param])
 
 
 @pytest.fixture
 def jump_host(request: pytest.FixtureRequest) -> JumpHostMachine:
     """A host that answers, through which students reach their machines."""
-    return _answering(request, JumpHostMachine)
+    return _answering(request, _session(request).jump_hosts[request.param])
 
 
 @pytest.fixture
 def container(request: pytest.FixtureRequest) -> ContainerMachine:
     """A container that answers, as does its host."""
-    machine: ContainerMachine = _machine(request)
+    machine = _session(request).containers[request.param]
     _contact(request, machine.on, machine)
     return machine
 
 
-def _machine(request: pytest.FixtureRequest) -> Any:
-    return request.config.stash[SESSION].machine(KINDS[str(request.fixturename)], request.param)
+def _session(request: pytest.FixtureRequest) -> Session:
+    return request.config.stash[SESSION]
 
 
-def _answering(request: pytest.FixtureRequest, _kind: type[Kind]) -> Kind:
-    machine: Kind = _machine(request)
+def _answering(request: pytest.FixtureRequest, machine: Kind) -> Kind:
     _contact(request, machine)
     return machine
 

@@ -6,14 +6,12 @@ from typing import Any, TypeVar
 
 from minetlab.checks import snapshots, workbench
 from minetlab.checks.machines import ContainerHostMachine, ContainerMachine, GuestMachine, KvmMachine
-from minetlab.checks.modules import TRANSCRIPT
 from minetlab.checks.session import Session
 from minetlab.checks.snapshots import History
 from minetlab.claims.measurements import Costs, Series
 from minetlab.plan import Container
+from minetlab.ssh.backend import Read
 
-# What has been measured and not yet been handed to the report.
-MEASURED: list[Series | Costs] = []
 Measured = TypeVar("Measured")
 
 
@@ -25,7 +23,7 @@ class Measuring:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._made: dict[tuple[str, str], tuple[Any, list[tuple[str, str, str]]]] = {}
+        self._made: dict[tuple[str, str], tuple[Any, list[Read]]] = {}
 
     @property
     def required(self) -> bool:
@@ -45,7 +43,7 @@ class Measuring:
 
     def guest(self, host: KvmMachine) -> GuestMachine | None:
         """The first guest on a host that is not off on purpose; None: no guest runs there."""
-        guests = (self._session.machine("guest", guest.name) for guest in host.guests)
+        guests = (self._session.guests[guest.name] for guest in host.guests)
         return next((guest for guest in guests if not guest.off), None)
 
     def series(self, host: KvmMachine | ContainerHostMachine) -> Series:
@@ -64,7 +62,7 @@ class Measuring:
         with self._bench(host) as bench:
             series = bench.measure()
             bench.show(series)
-        MEASURED.append(series)
+        self._session.measured.append(series)
         return series
 
     def _bench(self, host: KvmMachine | ContainerHostMachine) -> AbstractContextManager[workbench.Bench]:
@@ -75,7 +73,7 @@ class Measuring:
     def _costs(self, host: KvmMachine) -> Costs:
         guest = self._running(host)
         costs = workbench.costs(guest, self._container(login=guest.guest.student.login))
-        MEASURED.append(costs)
+        self._session.measured.append(costs)
         return costs
 
     def _running(self, host: KvmMachine) -> GuestMachine:
@@ -87,8 +85,7 @@ class Measuring:
     def _container(self, host: str = "", login: str = "") -> ContainerMachine:
         containers = self._containers(host)
         first = next((each for each in containers if each.student.login == login), containers[0])
-        machine: ContainerMachine = self._session.machine("container", first.name)
-        return machine
+        return self._session.containers[first.name]
 
     def _containers(self, host: str = "") -> list[Container]:
         """Those of the TP, on a host by alias or on any."""
@@ -103,9 +100,9 @@ class Measuring:
         key = (what, host)
         if key in self._made:
             figure, read = self._made[key]
-            TRANSCRIPT.extend(read)
+            self._session.transcript.extend(read)
         else:
-            before = len(TRANSCRIPT)
+            before = len(self._session.transcript)
             figure = make()
-            self._made[key] = (figure, TRANSCRIPT[before:])
+            self._made[key] = (figure, self._session.transcript[before:])
         return figure  # type: ignore[no-any-return]

@@ -12,8 +12,6 @@ from xml.etree import ElementTree as ET
 from testinfra.host import Host
 from testinfra.modules.base import Module
 
-# What the running check has read so far: machine, command, output. The report shows it.
-TRANSCRIPT: list[tuple[str, str, str]] = []
 VIRSH = "virsh --quiet --connect qemu:///system"
 NAMESPACES = ("pid", "mnt", "net", "uts", "ipc")
 
@@ -34,7 +32,7 @@ class Reader(Module):  # type: ignore[misc]
         """
         __tracebackhide__ = True
         result = cls._host.run(command)
-        TRANSCRIPT.append((cls._host.backend.hostname, command, result.stdout or result.stderr))
+        cls._host.backend.note(command, result.stdout or result.stderr)
         if result.failed:
             said = result.stderr.strip() or "and said nothing"
             raise AssertionError(f"{cls._host.backend.hostname}: `{command}` failed with {result.rc}: {said}")

@@ -10,8 +10,6 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab.checks.fixtures import KINDS, OFF, SESSION, SILENT
-from minetlab.checks.measuring import MEASURED
-from minetlab.checks.modules import TRANSCRIPT
 from minetlab.checks.protocol import CheckId, attach
 from minetlab.checks.session import Session
 from minetlab.checks.sheets import TypedSheet
@@ -129,16 +127,17 @@ def pytest_runtest_makereport(
     """Have the reports of a check carry the claims that it proves, and what it read to do so."""
     report = yield
     claims = [marker.args[0] for marker in item.iter_markers("claim")]
+    session = item.config.stash[SESSION]
     unreachable = bool(call.excinfo and call.excinfo.errisinstance(UnreachableError))
     if call.when == "call":
         all_of_it = claims or call.excinfo
-        read = [each for each in TRANSCRIPT if all_of_it or each[1] in VERSION_COMMANDS]
-        attach(report, claims, unreachable=unreachable, read=read, measured=MEASURED)
-        MEASURED.clear()
+        read = [each for each in session.transcript if all_of_it or each[1] in VERSION_COMMANDS]
+        attach(report, claims, unreachable=unreachable, read=read, measured=session.measured)
+        session.measured.clear()
     else:
         attach(report, claims, unreachable=unreachable)
     if call.when == "teardown":
-        TRANSCRIPT.clear()
+        session.transcript.clear()
     return report
 
 

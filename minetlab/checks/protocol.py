@@ -12,9 +12,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from minetlab.claims.measurements import Costs, Series
+from minetlab.ssh.backend import Read
 
-Read = tuple[str, str, str]
-"""What a check read: machine, command, and what that printed."""
 Measurement = Series | Costs
 CLAIM, UNREACHABLE, OBSERVED, MEASURED = "claim", "unreachable", "observed", "measured"
 """The names of a report's properties; JUnit XML shows them as well."""

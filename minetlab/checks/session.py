@@ -1,10 +1,9 @@
 """One verification: an inventory's lab, and a connection to each of its machines, made when first used."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
 
 from testinfra.host import Host
 
@@ -18,31 +17,35 @@ from minetlab.checks.machines import (
     MachineUnderTest,
     Terminal,
 )
+from minetlab.checks.protocol import Measurement
 from minetlab.checks.site import ServedSite
 from minetlab.inventory.hosts import InventoryHost
+from minetlab.lab import ContainerHost, KvmHost
 from minetlab.operations import specs
+from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
-from minetlab.ssh.backend import BatchingBackend, LabSshBackend, connect
+from minetlab.ssh.backend import BatchingBackend, LabSshBackend, Read, connect
 from minetlab.ssh.ssh_config import SANDBOX, DescribedLab, alias_of
 from minetlab.tp.tp_images import SHELL
 
-INSIDE = frozenset({"guest", "container"})
-"""Kinds of machines that are reached through their hosts."""
 AT_ONCE = 8
 """Machines that are asked at a time: nearly all of it is waiting for their answers."""
 
 
 class Session(DescribedLab):
-    """The machines of a lab.
+    """The machines of a lab, by their aliases; each is connected at its first command.
+
+    ``transcript`` is what the running check has read so far, and ``measured`` what it has measured.
 
     :raises LabError: the inventory's data is wrong.
     """
 
     def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
         super().__init__(hosts)
+        self.transcript: list[Read] = []
+        self.measured: list[Measurement] = []
         self._data: Mapping[str, InventoryHost] = {host.name: host for host in hosts}
-        self._made: dict[tuple[str, str], Any] = {}
 
     @cached_property
     def site(self) -> Site:
@@ -88,12 +91,43 @@ class Session(DescribedLab):
         """The alias of a container's host."""
         return next(alias_of(each.host) for each in self.plan.containers if each.name == container)
 
-    def machine(self, kind: str, name: str) -> Any:
-        """The machine of that alias, connected at the first command; always the same object."""
-        key = (kind, name)  # a host can be of both groups
-        if key not in self._made:
-            self._made[key] = getattr(self, f"_{kind}")(name)
-        return self._made[key]
+    @cached_property
+    def kvm_hosts(self) -> Mapping[str, KvmMachine]:
+        """The KVM hosts."""
+        return {alias_of(host.name): self._kvm_host(host) for host in self.lab.kvm_hosts}
+
+    @cached_property
+    def container_hosts(self) -> Mapping[str, ContainerHostMachine]:
+        """The container hosts, those that serve the TP site among them."""
+        return {alias_of(host.name): self._container_host(host) for host in self.lab.container_hosts}
+
+    @cached_property
+    def jump_hosts(self) -> Mapping[str, JumpHostMachine]:
+        """The hosts through which students reach their machines."""
+        hosts = (host.name for host in self.hosts if self._jump_keys(host.name))
+        return {alias_of(host): self._jump_host(host) for host in hosts}
+
+    @cached_property
+    def guests(self) -> Mapping[str, GuestMachine]:
+        """The guests."""
+        return {guest.name: self._guest(guest) for guest in self.plan.guests}
+
+    @cached_property
+    def containers(self) -> Mapping[str, ContainerMachine]:
+        """The students' containers."""
+        return {container.name: self._container(container) for container in self.plan.containers}
+
+    def machine(self, kind: str, name: str) -> MachineUnderTest:
+        """The machine of that kind and alias; a host can be of several kinds."""
+        of_kind: Mapping[str, Callable[[], Mapping[str, MachineUnderTest]]] = {
+            "kvm_host": lambda: self.kvm_hosts,
+            "container_host": lambda: self.container_hosts,
+            "site_host": lambda: self.container_hosts,
+            "jump_host": lambda: self.jump_hosts,
+            "guest": lambda: self.guests,
+            "container": lambda: self.containers,
+        }
+        return of_kind[kind]()[name]
 
     def fetch(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Ask machines, many at a time, what is known beforehand that the checks will ask them.
@@ -102,61 +136,48 @@ class Session(DescribedLab):
 
         :param wanted: kind and alias of each machine, as :meth:`machine` takes them.
         """
-        machines = {key: self.machine(*key) for key in sorted(set(wanted))}
+        asked = [self.machine(*key) for key in sorted(set(wanted))]
         hosts: defaultdict[str, list[MachineUnderTest]] = defaultdict(list)
         others = []
-        for (kind, name), machine in machines.items():
-            if kind in INSIDE:
+        for machine in asked:
+            if isinstance(machine, GuestMachine | ContainerMachine):
                 others.append(machine)
                 hosts[machine.on.name].append(machine.on)
             else:
-                hosts[name].append(machine)
+                hosts[machine.name].append(machine)
         with ThreadPoolExecutor(AT_ONCE) as workers:
             list(workers.map(_fetch_all, hosts.values()))
             list(workers.map(_fetch, filter(_is_awake, others)))
 
-    def _kvm_host(self, alias: str) -> KvmMachine:
-        host = next(each for each in self.lab.kvm_hosts if alias_of(each.name) == alias)
+    def _kvm_host(self, host: KvmHost) -> KvmMachine:
         return KvmMachine(
-            name=alias,
-            host=self._connect_host(host.name, *machines.KVM_HOST_BATCHES),
+            name=alias_of(host.name),
+            host=self._connect_host(host.name, machines.KVM_HOST_BATCHES),
             lab=self.lab.name,
             settings=host.settings,
             guests=self.plan.guests_on(host.name),
             require_kvm=self.lab.require_kvm,
         )
 
-    def _container_host(self, alias: str) -> ContainerHostMachine:
-        host = next(each for each in self.lab.container_hosts if alias_of(each.name) == alias)
+    def _container_host(self, host: ContainerHost) -> ContainerHostMachine:
         site = ServedSite(port, self.site) if (port := host.settings.site_port) else None
-        connected = self._connect_host(host.name, *machines.container_host_batches(site))
-        return ContainerHostMachine(alias, connected, self.lab.name, host.settings, site)
+        connected = self._connect_host(host.name, machines.container_host_batches(site))
+        return ContainerHostMachine(alias_of(host.name), connected, self.lab.name, host.settings, site)
 
-    def _site_host(self, alias: str) -> ContainerHostMachine:
-        """The container host that serves it."""
-        host: ContainerHostMachine = self.machine("container_host", alias)
-        return host
-
-    def _jump_host(self, alias: str) -> JumpHostMachine:
-        host = next(each.name for each in self.hosts if alias_of(each.name) == alias)
-        connected = self._connect_host(host, *machines.jump_host_batches(self.lab.name))
-        return JumpHostMachine(alias, connected, self.lab.name, self._jump_keys(host))
+    def _jump_host(self, host: str) -> JumpHostMachine:
+        connected = self._connect_host(host, machines.jump_host_batches(self.lab.name))
+        return JumpHostMachine(alias_of(host), connected, self.lab.name, self._jump_keys(host))
 
     def _jump_keys(self, host: str) -> str:
         return specs.jump_keys(self.lab, self.plan, host)
 
-    def _guest(self, name: str) -> GuestMachine:
-        guest = next(each for each in self.plan.guests if each.name == name)
-        on = self.machine("kvm_host", alias_of(guest.host))
-        backend = LabSshBackend(
-            name,
-            self.ssh_config,
-            sudo=True,
-            next_step=f"look at its console: ssh -t -F {self.ssh_config} {on.name} virsh console {name}",
-        )
-        host = connect(backend, *machines.guest_batches(guest.student.login))
+    def _guest(self, guest: Guest) -> GuestMachine:
+        on = self.kvm_hosts[alias_of(guest.host)]
+        next_step = f"look at its console: ssh -t -F {self.ssh_config} {on.name} virsh console {guest.name}"
+        batches = machines.guest_batches(guest.student.login)
+        host = self._connect(guest.name, batches, sudo=True, next_step=next_step)
         return GuestMachine(
-            name,
+            guest.name,
             host,
             guest,
             on,
@@ -164,14 +185,12 @@ class Session(DescribedLab):
             terminal=Terminal(host, ("runuser", "--login", guest.student.login, "--command")),
         )
 
-    def _container(self, name: str) -> ContainerMachine:
-        container = next(each for each in self.plan.containers if each.name == name)
-        on = self.machine("container_host", alias_of(container.host))
-        next_step = f"see what its sshd says: ssh -F {self.ssh_config} {on.name} docker logs {name}"
-        backend = LabSshBackend(name, self.ssh_config, sudo=False, next_step=next_step)
-        host = connect(backend, *machines.CONTAINER_BATCHES)
+    def _container(self, container: Container) -> ContainerMachine:
+        on = self.container_hosts[alias_of(container.host)]
+        next_step = f"see what its sshd says: ssh -F {self.ssh_config} {on.name} docker logs {container.name}"
+        host = self._connect(container.name, machines.CONTAINER_BATCHES, sudo=False, next_step=next_step)
         return ContainerMachine(
-            name,
+            container.name,
             host,
             container,
             on,
@@ -179,7 +198,7 @@ class Session(DescribedLab):
             terminal=Terminal(host, (SHELL, "-c")),
         )
 
-    def _connect_host(self, name: str, *batches: Iterable[str]) -> Host:
+    def _connect_host(self, name: str, batches: Iterable[Iterable[str]]) -> Host:
         alias = alias_of(name)
         next_step = (
             f"see whether it runs: lab sandbox ls; if not, bring the lab up: lab up ({name})"
@@ -187,7 +206,11 @@ class Session(DescribedLab):
             else f"try it by hand: ssh -F {self.ssh_config} {alias}"
         )
         sudo = bool(self._data[name].data.get("_sudo"))
-        return connect(LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step), *batches)
+        return self._connect(alias, batches, sudo=sudo, next_step=next_step)
+
+    def _connect(self, alias: str, batches: Iterable[Iterable[str]], *, sudo: bool, next_step: str) -> Host:
+        backend = LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step)
+        return connect(backend, *batches, transcript=self.transcript)
 
 
 def _fetch_all(machines: Iterable[MachineUnderTest]) -> None:

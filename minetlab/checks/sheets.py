@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 
 from minetlab.checks.machines import ContainerMachine, GuestMachine
-from minetlab.checks.modules import TRANSCRIPT
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
 from minetlab.tp.tp_images import FOLDER
 
@@ -55,7 +54,7 @@ def not_as_the_sheet_says(
         if claim is not None and claim not in step.claims:
             continue
         seen = printed.get(step, "")
-        TRANSCRIPT.append((machine.name, step.command, seen))
+        machine.host.backend.note(step.command, seen)
         if step not in printed or not step.shows(seen):
             what = f"{sheet.tp}/{sheet.file.name}, line {step.line}: $ {step.command}\n"
             said = seen if step in printed else "nothing: the shell did not get that far"

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from minetlab.checks import history
-from minetlab.checks.protocol import Carried, CheckId, Measurement, Read
+from minetlab.checks.protocol import Carried, CheckId, Measurement
 from minetlab.checks.versions import versions_of
 from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
+from minetlab.ssh.backend import Read
 from minetlab.util.paths import PROJECT_ROOT
 
 WORKERS = 4

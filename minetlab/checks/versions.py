@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from minetlab.checks.modules import Docker, Kernel, Libvirt
-from minetlab.checks.protocol import Read
+from minetlab.ssh.backend import Read
 
 COMMANDS = (Kernel.RELEASE, Libvirt.VERSION, Docker.INFO)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from testinfra.host import Host
 
 from minetlab.checks.machines import ContainerMachine, GuestMachine, KvmMachine
-from minetlab.checks.modules import TRANSCRIPT, Confinement, Docker, Libvirt, Qemu, Reader
+from minetlab.checks.modules import Confinement, Docker, Libvirt, Qemu, Reader
 from minetlab.checks.programs import running, send
 from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Sample, Series
 
@@ -82,7 +82,7 @@ class Bench:
         """Have the report show what was run, and what it said."""
         for name, (host, command) in self.programs.items():
             said = "".join(f"{load} : {series.time(name, load).median:.1f} µs\n" for load in LOADS)
-            TRANSCRIPT.append((host.backend.hostname, command, said))
+            host.backend.note(command, said)
 
 
 @contextmanager

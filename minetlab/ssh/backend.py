@@ -35,6 +35,10 @@ each() {
 """
 
 
+Read = tuple[str, str, str]
+"""What was read of a machine: its alias, a command, and what that printed."""
+
+
 class UnreachableError(AssertionError):
     """A machine that cannot be looked at; says which, why, and what to do."""
 
@@ -121,13 +125,17 @@ class BatchingBackend(Utf8):
     a command that failed is run again by itself when it is asked for, to have its exit status and message.
 
     :param batches: commands, in sets that are needed together.
+    :param transcript: where :meth:`note` keeps what was read.
     """
 
     NAME = "batching"
 
-    def __init__(self, inner: BaseBackend, batches: Iterable[Iterable[str]]) -> None:
+    def __init__(
+        self, inner: BaseBackend, batches: Iterable[Iterable[str]] = (), transcript: list[Read] | None = None
+    ) -> None:
         super().__init__(inner.hostname)
         self.inner = inner
+        self.transcript = [] if transcript is None else transcript
         self._batches = [tuple(batch) for batch in batches]
         self._outputs: dict[str, bytes] = {}
 
@@ -145,6 +153,10 @@ class BatchingBackend(Utf8):
         """Start a command that is talked to."""
         started: process.Process = self.inner.start(command)
         return started
+
+    def note(self, command: str, output: str) -> None:
+        """Keep what a command printed: the report shows it."""
+        self.transcript.append((self.hostname, command, output))
 
     def together(self, commands: Iterable[str]) -> None:
         """Have these commands fetched together, too, once one of them is asked for.
@@ -173,9 +185,12 @@ class BatchingBackend(Utf8):
         }
 
 
-def connect(backend: BaseBackend, *batches: Iterable[str]) -> Host:
-    """A Testinfra host whose commands of the same batch make one round trip."""
-    batching = BatchingBackend(backend, batches)
+def connect(backend: BaseBackend, *batches: Iterable[str], transcript: list[Read] | None = None) -> Host:
+    """A Testinfra host whose commands of the same batch make one round trip.
+
+    :param transcript: where what is read of it is kept.
+    """
+    batching = BatchingBackend(backend, batches, transcript)
     host = Host(batching)
     batching.set_host(host)
     return host

@@ -19,7 +19,7 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
 import tests.hosts.test_sheets as sheets
 import tests.hosts.test_site as site
-from minetlab.checks.modules import TRANSCRIPT, Cpu, Libvirt
+from minetlab.checks.modules import Cpu, Libvirt
 from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import Evidence, Observation, Verdict
@@ -27,6 +27,7 @@ from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostS
 from minetlab.plan import allocate
 from minetlab.report.page import About
 from minetlab.report.topology import Topology, topology
+from minetlab.ssh.backend import Read
 from tests.support.measured import measured
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS, RecordedLab
 
@@ -128,7 +129,8 @@ def _arguments(kind: str, names: list[str]) -> list[list[Any]]:
 
 
 def _evidence(check: Callable[..., None], machine: Any, claim: str | None, *arguments: Any) -> Evidence:
-    TRANSCRIPT.clear()
+    transcript: list[Read] = machine.host.backend.transcript
+    transcript.clear()
     verdict: Verdict = "demonstrated"
     reason = ""
     try:
@@ -138,7 +140,7 @@ def _evidence(check: Callable[..., None], machine: Any, claim: str | None, *argu
     except pytest.skip.Exception as skipped:
         verdict, reason = "not demonstrable", str(skipped)
     seen = tuple(
-        Observation(machine=where, command=command, output=output) for where, command, output in TRANSCRIPT
+        Observation(machine=where, command=command, output=output) for where, command, output in transcript
     )
     return Evidence(
         claim=claim,

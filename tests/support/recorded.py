@@ -34,7 +34,7 @@ from minetlab.lab import (
 from minetlab.plan import allocate
 from minetlab.resources.jump import authorized_keys, ways
 from minetlab.site.build import site_of
-from minetlab.ssh.backend import connect
+from minetlab.ssh.backend import Read, connect
 from minetlab.tp.tp_images import SHELL
 
 TPS = ("vm", "conteneur")
@@ -110,6 +110,7 @@ class RecordedLab:
             require_kvm=require_kvm,
         )
         self.plan = allocate(self.lab)
+        self.transcript: list[Read] = []
         self._site = ServedSite(8080, site_of(self.lab, self.plan))
         self.answers[CT1][self._site.command] = _as_the_site_answers(self._site)
 
@@ -174,4 +175,4 @@ class RecordedLab:
         )
 
     def _host(self, name: str) -> Host:
-        return connect(RecordedBackend(name, self.answers[name]))
+        return connect(RecordedBackend(name, self.answers[name]), transcript=self.transcript)

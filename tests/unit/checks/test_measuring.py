@@ -100,7 +100,7 @@ def test_the_guest_that_is_measured_is_the_first_that_runs() -> None:
     lab = RecordedLab(guests_run=False)
     alice = lab.guest
     bob = replace(alice, name="minet-bob", guest=lab.plan.guests[1])
-    session = SimpleNamespace(machine=lambda _, name: {each.name: each for each in (alice, bob)}[name])
+    session = SimpleNamespace(guests={machine.name: machine for machine in (alice, bob)})
     measuring = Measuring(cast(Session, session))
     for off, first in (("", alice), ("minet-alice", bob), ("minet-alice\nminet-bob", None)):
         lab.answers[HV1][Libvirt.OFF] = off
