@@ -16,7 +16,8 @@ from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.summary import not_shown
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
-from minetlab.inventory.hosts import InventoryHost, read_inventory
+from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import LoadedLab, load
 from minetlab.ssh.backend import UnreachableError
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
@@ -40,12 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.tbstyle = "short"
     given = getattr(config, "workerinput", {}).get("inventory")
     try:
-        hosts = (
-            tuple(InventoryHost(**host) for host in json.loads(given))
+        loaded = (
+            LoadedLab.of(tuple(InventoryHost(**host) for host in json.loads(given)))
             if given
-            else read_inventory(config.getoption("--inventory", DEFAULT_INVENTORY))
+            else load(config.getoption("--inventory", DEFAULT_INVENTORY))
         )
-        config.stash[SESSION] = Session(hosts)
+        config.stash[SESSION] = Session(loaded)
         config.stash[SILENT] = set()
         _require_known(config)
     except LabError as error:
@@ -117,7 +118,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Hand the inventory to a worker of pytest-xdist."""
-    node.workerinput["inventory"] = json.dumps([asdict(host) for host in node.config.stash[SESSION].hosts])
+    node.workerinput["inventory"] = json.dumps(
+        [asdict(host) for host in node.config.stash[SESSION].loaded.hosts]
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 
 from testinfra.host import Host
 
@@ -20,32 +21,36 @@ from minetlab.checks.machines import (
 from minetlab.checks.protocol import Measurement
 from minetlab.checks.site import ServedSite
 from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import LoadedLab
 from minetlab.lab import ContainerHost, KvmHost
 from minetlab.operations import specs
 from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, Read, connect
-from minetlab.ssh.ssh_config import SANDBOX, DescribedLab, alias_of
+from minetlab.ssh.ssh_config import SANDBOX, alias_of, write_config
 from minetlab.tp.tp_images import SHELL
 
 AT_ONCE = 8
 """Machines that are asked at a time: nearly all of it is waiting for their answers."""
 
 
-class Session(DescribedLab):
+class Session:
     """The machines of a lab, by their aliases; each is connected at its first command.
 
     ``transcript`` is what the running check has read so far, and ``measured`` what it has measured.
-
-    :raises LabError: the inventory's data is wrong.
     """
 
-    def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
-        super().__init__(hosts)
+    def __init__(self, loaded: LoadedLab) -> None:
+        self.loaded, self.lab, self.plan = loaded, loaded.lab, loaded.plan
         self.transcript: list[Read] = []
         self.measured: list[Measurement] = []
-        self._data: Mapping[str, InventoryHost] = {host.name: host for host in hosts}
+        self._data: Mapping[str, InventoryHost] = {host.name: host for host in loaded.hosts}
+
+    @cached_property
+    def ssh_config(self) -> Path:
+        """The lab's SSH configuration, written when it is first asked for."""
+        return write_config(self.loaded)
 
     @cached_property
     def site(self) -> Site:
@@ -61,7 +66,7 @@ class Session(DescribedLab):
             "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
             "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
             "site_host": (alias_of(host.name) for host in self.lab.site_hosts),
-            "jump_host": (alias_of(each.name) for each in self.hosts if self._jump_keys(each.name)),
+            "jump_host": (alias_of(each.name) for each in self.loaded.hosts if self._jump_keys(each.name)),
             "guest": (guest.name for guest in self.plan.guests),
             "container": (container.name for container in self.plan.containers),
         }
@@ -104,7 +109,7 @@ class Session(DescribedLab):
     @cached_property
     def jump_hosts(self) -> Mapping[str, JumpHostMachine]:
         """The hosts through which students reach their machines."""
-        hosts = (host.name for host in self.hosts if self._jump_keys(host.name))
+        hosts = (host.name for host in self.loaded.hosts if self._jump_keys(host.name))
         return {alias_of(host): self._jump_host(host) for host in hosts}
 
     @cached_property

@@ -12,8 +12,7 @@ from minetlab.checks.protocol import Carried, CheckId, Measurement
 from minetlab.checks.versions import versions_of
 from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
-from minetlab.inventory.hosts import read_inventory
-from minetlab.inventory.load import load_lab
+from minetlab.inventory.load import load
 from minetlab.ssh.backend import Read
 from minetlab.util.paths import PROJECT_ROOT
 
@@ -156,8 +155,7 @@ def run(
         beside = junit and junit.with_stem(f"{junit.stem}-measurements")
         _pytest(verdicts, MEASUREMENTS, 0, arguments, beside)
     if verdicts.checks and not any(narrowing.values()):
-        lab = load_lab(read_inventory(inventory))
-        path = history.path_of(lab.name, inventory, everything=everything)
+        path = history.path_of(load(inventory).lab.name, inventory, everything=everything)
         history.keep(path, verdicts.as_run(), green=verdicts.green)
     return verdicts
 

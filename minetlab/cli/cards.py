@@ -10,9 +10,10 @@ from minetlab.handouts import cards
 from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import logins_of, reached
 from minetlab.handouts.words import Language
+from minetlab.inventory.load import load
 from minetlab.lab import Lab, Student
 from minetlab.secrets import passwords
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.names import suggestion
@@ -38,8 +39,8 @@ def run(
             f"{site_url!r} is no address of a site",
             next_step="give --site one such as https://tp.example.org",
         )
-    described = DescribedLab.of(inventory_file)
-    lab, plan = described.lab, described.plan
+    loaded = load(inventory_file)
+    lab, plan = loaded.lab, loaded.plan
     site_url = site_url or next(iter(_sites(lab)), None)
     students = _chosen(lab, login)
     used = {machine.host for machine in plan.machines if machine.student in students}
@@ -48,7 +49,7 @@ def run(
             "the lab gives students no machine",
             next_step="name kvm_hosts or container_hosts in the inventory",
         )
-    found = reached(described.ssh_config, [host for host in described.hosts if host.name in used])
+    found = reached(write_config(loaded), [host for host in loaded.hosts if host.name in used])
     of_students = []
     for student in students:
         logins = logins_of(lab, plan, student, found)

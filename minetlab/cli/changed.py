@@ -7,8 +7,7 @@ from rich.text import Text
 
 from minetlab.checks import history, verify
 from minetlab.claims.changes import ChangeKind, Past, changes
-from minetlab.inventory.hosts import read_inventory
-from minetlab.inventory.load import load_lab
+from minetlab.inventory.load import load
 
 BAD: frozenset[ChangeKind] = frozenset({"new failure", "not shown now", "went"})
 WHEN = "%A %d %B, %H:%M"
@@ -20,7 +19,7 @@ def run(inventory: Path, *, everything: bool) -> bool:
     :param everything: type the sheets as well, and measure.
     :raises LabError: what is known of earlier runs cannot be read.
     """
-    lab = load_lab(read_inventory(inventory))
+    lab = load(inventory).lab
     past = history.read(history.path_of(lab.name, inventory, everything=everything))
     verdicts = verify.run(inventory, everything=everything, quietly=True)
     console = Console(soft_wrap=True)

@@ -9,9 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from minetlab.cli.options import typed
+from minetlab.inventory.load import load
 from minetlab.preflight import Preflight, preflight
 from minetlab.preflight.findings import Finding, Severity
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 
 COLOURS = {
@@ -57,8 +58,8 @@ def require(inventory_file: Path) -> None:
 
 
 def _preflight(inventory_file: Path) -> Preflight:
-    described = DescribedLab.of(inventory_file)
-    return preflight(described.lab, described.plan, described.hosts, described.ssh_config)
+    loaded = load(inventory_file)
+    return preflight(loaded.lab, loaded.plan, loaded.hosts, write_config(loaded))
 
 
 def _table(found: Iterable[Finding]) -> Table:

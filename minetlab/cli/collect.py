@@ -5,11 +5,12 @@ from pathlib import Path
 import typer
 from rich import filesize
 
+from minetlab.inventory.load import load
 from minetlab.machines import reach
 from minetlab.machines.collect import Collected, Errand, collect
 from minetlab.plan import allocation
 from minetlab.ssh import remote
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder
 from minetlab.util.limits import Limits
@@ -24,14 +25,16 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
     :param logins: whose; None: everybody's.
     :raises LabError: one of them is not in the roster, or nobody has a machine.
     """
-    described = DescribedLab.of(inventory_file)
-    lab, plan = described.lab, described.plan
+    loaded = load(inventory_file)
+    lab, plan = loaded.lab, loaded.plan
     chosen = allocation.of_students(lab, plan, logins) if logins else plan
     students = sorted({machine.student.login for machine in chosen.machines})
     if not students:
         raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")
     make_folder(folder, private=True)
-    errand = Errand(described.ssh_config, reach.out_of_reach(described, chosen.machines), folder, limits)
+    config = write_config(loaded)
+    unreachable = reach.out_of_reach(config, loaded.hosts, chosen.machines)
+    errand = Errand(config, unreachable, folder, limits)
 
     def of_student(login: str) -> Collected:
         return collect(login, chosen.of([login]).machines, errand)

@@ -5,8 +5,9 @@ from pathlib import Path
 from rich.console import Console
 
 from minetlab.cli import collect, deploy, students
+from minetlab.inventory.load import load
 from minetlab.machines.leftovers import leftovers
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.limits import Limits
 from minetlab.util.names import named
 
@@ -32,9 +33,9 @@ def run(inventory_file: Path, logins: list[str], collect_to: Path | None) -> boo
 
 def show_leftovers(inventory_file: Path, logins: list[str]) -> bool:
     """Ask the hosts what they have, and say it; whether that is nothing."""
-    described = DescribedLab.of(inventory_file)
-    lab = described.lab.name
-    found = leftovers(lab, described.hosts, described.ssh_config, logins)
+    loaded = load(inventory_file)
+    lab = loaded.lab.name
+    found = leftovers(lab, loaded.hosts, write_config(loaded), logins)
     console = Console()
     whose = f"{named(logins)} in the lab {lab}" if logins else f"the lab {lab}"
     for host, things in found.items():

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import typer
 
+from minetlab.inventory.load import load
 from minetlab.machines import reach
 from minetlab.plan import Plan, allocation
 from minetlab.ssh import remote
 from minetlab.ssh.remote import Answer, StudentMachine
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
 
@@ -37,11 +38,11 @@ def run(
         raise LabError("no target is given", next_step="use --student LOGIN or --all, not both")
     if root and tp:
         raise LabError("a container has no way to become root", next_step="leave out --root")
-    described = DescribedLab.of(inventory_file)
-    lab, plan = described.lab, described.plan
+    loaded = load(inventory_file)
+    lab, plan = loaded.lab, loaded.plan
     machines = _machines(plan if everybody else allocation.of_students(lab, plan, logins or []), plan, tp)
-    config = described.ssh_config
-    out_of_reach = reach.out_of_reach(described, machines)
+    config = write_config(loaded)
+    out_of_reach = reach.out_of_reach(config, loaded.hosts, machines)
     not_asked: dict[str, list[str]] = {}
     for name, problem in sorted(out_of_reach.items()):
         not_asked.setdefault(problem, []).append(name)

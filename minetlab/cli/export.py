@@ -5,9 +5,10 @@ from pathlib import Path
 import typer
 
 from minetlab.export import ansible, containerlab
+from minetlab.inventory.load import load
 from minetlab.report.picture import svg
 from minetlab.report.topology import topology
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.files import make_folder, write_private
 
 SSH_CONFIG, ANSIBLE, JSON, PICTURE = "ssh_config", "ansible.yml", "topology.json", "topology.svg"
@@ -19,14 +20,14 @@ def run(inventory_file: Path, folder: Path) -> None:
     :param folder: where to; made if it is not there.
     :raises LabError: they cannot be written.
     """
-    described = DescribedLab.of(inventory_file)
-    plan = described.plan
-    shape = topology(described.lab, plan)
+    loaded = load(inventory_file)
+    plan = loaded.plan
+    shape = topology(loaded.lab, plan)
     make_folder(folder)
     config = (folder / SSH_CONFIG).resolve()
     files = {
-        SSH_CONFIG: described.ssh_config.read_text(encoding="utf-8"),
-        ANSIBLE: ansible.inventory(plan, described.hosts, config),
+        SSH_CONFIG: write_config(loaded).read_text(encoding="utf-8"),
+        ANSIBLE: ansible.inventory(plan, loaded.hosts, config),
         JSON: containerlab.topology_json(shape, plan),
         PICTURE: svg(shape),
     }

@@ -12,10 +12,10 @@ from pathlib import Path
 import typer
 
 from minetlab.cli.sandbox import checkpoints_of, hosts_of, progress_of
-from minetlab.inventory.hosts import InventoryHost, read_inventory
+from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import load
 from minetlab.sandbox import checkpoint, list_hosts
 from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
-from minetlab.ssh.ssh_config import DescribedLab
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
 
@@ -26,7 +26,7 @@ CODE = ("deploys", "minetlab", "templates", "tp")
 
 def is_absent(inventory_file: Path) -> bool:
     """Whether all of the lab's hosts are virtual, and none of them is there."""
-    named = [host.name for host in read_inventory(inventory_file)]
+    named = [host.name for host in load(inventory_file).hosts]
     virtual = hosts_of(inventory_file)
     return len(named) == len(virtual) and not set(virtual) & {host.name for host in list_hosts()}
 
@@ -62,14 +62,13 @@ def keep(inventory_file: Path) -> None:
 
 def made_of(inventory_file: Path) -> str:
     """A hash of all that the lab is made of: settings, roster, plan, code, templates, TPs and keys."""
-    hosts = read_inventory(inventory_file)
-    described = DescribedLab(hosts)
+    loaded = load(inventory_file)
     digest = hashlib.sha256()
     # Of the allocation file, what counts is in the plan: lab down forgets in it who has left.
-    settings = described.lab.model_dump_json(exclude={"allocation"})
-    for part in (settings, repr(described.plan), *map(_data, hosts)):
+    settings = loaded.lab.model_dump_json(exclude={"allocation"})
+    for part in (settings, repr(loaded.plan), *map(_data, loaded.hosts)):
         digest.update(part.encode() + b"\0")
-    for file in _files(described.lab.name):
+    for file in _files(loaded.lab.name):
         digest.update(f"{file}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

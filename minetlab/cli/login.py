@@ -8,12 +8,13 @@ import typer
 
 from minetlab.cli.options import typed
 from minetlab.facts.libvirt import VIRSH, LibvirtState
+from minetlab.inventory.load import load
 from minetlab.machines import reach
 from minetlab.machines.lookup import alias_meant, guest_meant
 from minetlab.machines.status import ask
 from minetlab.plan import Guest
 from minetlab.resources.guests_run import start, why
-from minetlab.ssh.ssh_config import DescribedLab, alias_of
+from minetlab.ssh.ssh_config import alias_of, write_config
 from minetlab.util.errors import LabError
 from minetlab.util.process import become
 
@@ -31,11 +32,11 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     :param command: what a shell there is to run, its words joined by spaces as ssh does; empty: log in.
     :raises LabError: there is no such machine and no such student, or it is a guest that is off on purpose.
     """
-    described = DescribedLab.of(inventory_file)
-    config = described.ssh_config
-    alias = alias_meant(machine, described.plan, {alias_of(host.name) for host in described.hosts})
-    meant = [guest for guest in described.plan.guests if guest.name == alias]
-    if kept_off := reach.kept_off(described, meant):
+    loaded = load(inventory_file)
+    config = write_config(loaded)
+    alias = alias_meant(machine, loaded.plan, {alias_of(host.name) for host in loaded.hosts})
+    meant = [guest for guest in loaded.plan.guests if guest.name == alias]
+    if kept_off := reach.kept_off(config, loaded.hosts, meant):
         raise _off(kept_off[0])
     ssh = ["ssh", "-F", str(config), alias, *command]
     become(ssh)
@@ -47,11 +48,11 @@ def console(inventory_file: Path, machine: str) -> None:
     :param machine: a guest's name, or its student's login.
     :raises LabError: there is no such guest, its host does not answer, it does not run; or this is a script.
     """
-    described = DescribedLab.of(inventory_file)
-    lab = described.lab.name
-    guest = guest_meant(machine, described.plan)
-    config = described.ssh_config
-    (host,) = (each for each in described.hosts if each.name == guest.host)
+    loaded = load(inventory_file)
+    lab = loaded.lab.name
+    guest = guest_meant(machine, loaded.plan)
+    config = write_config(loaded)
+    (host,) = (each for each in loaded.hosts if each.name == guest.host)
     alias = alias_of(host.name)
     command = partial(typed, inventory_file)
     observed = ask(LibvirtState(), host, config, lab=lab)

@@ -10,39 +10,39 @@ from minetlab.inventory.hosts import begin_to_read
 from minetlab.util.errors import LabError
 
 if TYPE_CHECKING:
-    from minetlab.ssh.ssh_config import DescribedLab
+    from minetlab.inventory.load import LoadedLab
 
 
 def logins(context: typer.Context, incomplete: str) -> list[str]:
     """The logins of students that begin like this."""
-    described = _described(context)
-    return _beginning(incomplete, _logins(described)) if described else []
+    loaded = _loaded(context)
+    return _beginning(incomplete, _logins(loaded)) if loaded else []
 
 
 def guests(context: typer.Context, incomplete: str) -> list[str]:
     """Guests, and the logins by which they can be named as well."""
-    described = _described(context)
-    if not described:
+    loaded = _loaded(context)
+    if not loaded:
         return []
-    return _beginning(incomplete, [*_logins(described), *(guest.name for guest in described.plan.guests)])
+    return _beginning(incomplete, [*_logins(loaded), *(guest.name for guest in loaded.plan.guests)])
 
 
 def machines(context: typer.Context, incomplete: str) -> list[str]:
     """Hosts, guests and containers, and the logins by which they can be named as well."""
-    described = _described(context)
-    if not described:
+    loaded = _loaded(context)
+    if not loaded:
         return []
     from minetlab.ssh.ssh_config import alias_of
 
-    hosts = (alias_of(host.name) for host in described.hosts)
-    names = (machine.name for machine in described.plan.machines)
-    return _beginning(incomplete, [*hosts, *_logins(described), *names])
+    hosts = (alias_of(host.name) for host in loaded.hosts)
+    names = (machine.name for machine in loaded.plan.machines)
+    return _beginning(incomplete, [*hosts, *_logins(loaded), *names])
 
 
 def tps(context: typer.Context, incomplete: str) -> list[str]:
     """The TPs that students have containers of."""
-    described = _described(context)
-    return _beginning(incomplete, {each.tp_image for each in described.plan.containers}) if described else []
+    loaded = _loaded(context)
+    return _beginning(incomplete, {each.tp_image for each in loaded.plan.containers}) if loaded else []
 
 
 def claims(incomplete: str) -> list[str]:
@@ -52,20 +52,20 @@ def claims(incomplete: str) -> list[str]:
     return _beginning(incomplete, BY_ID)
 
 
-def _described(context: typer.Context) -> "DescribedLab | None":
+def _loaded(context: typer.Context) -> "LoadedLab | None":
     """The lab; None where it cannot be read: who completes a line is not told why."""
     inventory = context.params.get("inventory") or DEFAULT_INVENTORY
     begin_to_read(inventory)
-    from minetlab.ssh.ssh_config import DescribedLab
+    from minetlab.inventory.load import load
 
     try:
-        return DescribedLab.of(inventory)
+        return load(inventory)
     except LabError:
         return None
 
 
-def _logins(described: "DescribedLab") -> list[str]:
-    return [student.login for student in described.lab.students]
+def _logins(loaded: "LoadedLab") -> list[str]:
+    return [student.login for student in loaded.lab.students]
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

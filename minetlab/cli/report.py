@@ -10,9 +10,7 @@ from rich.console import Console
 from minetlab.checks import verify
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import findings
-from minetlab.inventory.hosts import read_inventory
-from minetlab.inventory.load import load_lab
-from minetlab.plan import allocate
+from minetlab.inventory.load import load
 from minetlab.report.page import About, page
 from minetlab.report.topology import topology
 from minetlab.util import process
@@ -29,7 +27,7 @@ def run(inventory: Path, folder: Path) -> bool:
     """
     from minetlab.report.figures import figures  # noqa: PLC0415 (a plotting library, which only this needs)
 
-    lab = load_lab(read_inventory(inventory))
+    loaded = load(inventory)
     folder.mkdir(parents=True, exist_ok=True)
     verdicts = verify.run(inventory, junit=folder / "junit.xml", everything=True)
     about = About(
@@ -40,7 +38,7 @@ def run(inventory: Path, folder: Path) -> bool:
     )
     found = findings(verdicts.evidence)
     content = {
-        "lab": lab.name,
+        "lab": loaded.lab.name,
         "date": about.date.isoformat(timespec="seconds"),
         "revision": about.revision,
         "versions": {"here": about.tools, **about.hosts},
@@ -50,7 +48,7 @@ def run(inventory: Path, folder: Path) -> bool:
     }
     (folder / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     plots, tables = figures(verdicts.measured)
-    text = page(about, verdicts.evidence, topology(lab, allocate(lab)), plots, tables)
+    text = page(about, verdicts.evidence, topology(loaded.lab, loaded.plan), plots, tables)
     (folder / "report.html").write_text(text, encoding="utf-8")
     shown = sum(each.verdict == "demonstrated" for each in found)
     Console().print(f"{shown} of {len(found)} claims demonstrated: {folder / 'report.html'}")

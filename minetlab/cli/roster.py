@@ -11,8 +11,7 @@ from minetlab.cli import deploy
 from minetlab.cli.options import typed
 from minetlab.cli.students import change
 from minetlab.inventory import allocation_file, roster_file
-from minetlab.inventory.hosts import read_inventory
-from minetlab.inventory.load import load_lab, roster_of
+from minetlab.inventory.load import load
 from minetlab.lab import Student, roster_edit
 from minetlab.lab.student import SSH_KEY_TYPES
 from minetlab.plan import allocate, allocation
@@ -28,9 +27,8 @@ def add(inventory_file: Path, fields: dict[str, str]) -> bool:
     :param fields: of the roster's columns; a key may be its file's name instead.
     :raises LabError: the roster would be wrong, or the hosts have no room; nothing is written then.
     """
-    hosts = read_inventory(inventory_file)
-    lab = load_lab(hosts)
-    path = roster_of(hosts)
+    loaded = load(inventory_file)
+    lab, path = loaded.lab, loaded.roster
     if key := fields.get("ssh_key"):
         fields = {**fields, "ssh_key": _key(key)}
     added: list[Student] = []
@@ -61,10 +59,9 @@ def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
     :param yes: do not ask.
     :raises LabError: they are not in the roster, or it is not allowed: nothing has been touched then.
     """
-    hosts = read_inventory(inventory_file)
-    lab = load_lab(hosts)
-    path = roster_of(hosts)
-    theirs = allocation.of_students(lab, allocate(lab), [login]).machines
+    loaded = load(inventory_file)
+    lab, path = loaded.lab, loaded.roster
+    theirs = allocation.of_students(lab, loaded.plan, [login]).machines
     roster_edit.removed(path.read_bytes(), str(path), login)
     machines = ", ".join(each.name for each in theirs) or "no machines"
     if not yes:

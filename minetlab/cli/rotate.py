@@ -8,11 +8,11 @@ import typer
 
 from minetlab.cli import deploy
 from minetlab.cli.options import typed
-from minetlab.inventory.hosts import KVM_HOSTS, InventoryHost, read_inventory
-from minetlab.inventory.load import CHOSEN, load_lab
+from minetlab.inventory.hosts import KVM_HOSTS
+from minetlab.inventory.load import CHOSEN, LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines import rotation
-from minetlab.plan import Plan, allocate, allocation
+from minetlab.plan import Plan, allocation
 from minetlab.secrets import keys, passwords
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
@@ -51,18 +51,15 @@ def run(inventory_file: Path, login: str) -> None:
 class _Rotation:
     file: Path
     login: str
-    hosts: tuple[InventoryHost, ...]
-    lab: Lab
-    whole: Plan
+    loaded: LoadedLab
     plan: Plan
     own_key: bool
 
     @classmethod
     def of(cls, file: Path, login: str) -> "_Rotation":
-        hosts = read_inventory(file)
-        lab = load_lab(hosts)
-        whole = allocate(lab)
-        plan = allocation.of_students(lab, whole, [login])
+        loaded = load(file)
+        lab = loaded.lab
+        plan = allocation.of_students(lab, loaded.plan, [login])
         (student,) = (each for each in lab.students if each.login == login)
         if student.ssh_key and not lab.site_hosts:
             raise LabError(
@@ -70,7 +67,12 @@ class _Rotation:
                 next_step="have them make a new pair, write its public key into the roster, and run "
                 + typed(file, "up"),
             )
-        return cls(file, login, hosts, lab, whole, plan, own_key=bool(student.ssh_key))
+        return cls(file, login, loaded, plan, own_key=bool(student.ssh_key))
+
+    @property
+    def lab(self) -> Lab:
+        """The lab."""
+        return self.loaded.lab
 
     @property
     def site_hosts(self) -> set[str]:
@@ -81,8 +83,8 @@ class _Rotation:
         """Have every host know the student's keys and password of now, and their guests the keys."""
         used = {machine.host for machine in self.plan.machines}
         left = self.change_hosts(used | self.site_hosts)
-        config = ssh_config.write_config(self.lab, self.whole, self.hosts)
-        kvm = [host for host in self.hosts if host.name in used and KVM_HOSTS in host.groups]
+        config = ssh_config.write_config(self.loaded)
+        kvm = [host for host in self.loaded.hosts if host.name in used and KVM_HOSTS in host.groups]
         left += rotation.in_guests(self.lab, self.plan, kvm, config, add=add, drop=drop)
         self.finish(unfinished, left)
 
@@ -91,7 +93,7 @@ class _Rotation:
         chosen = {CHOSEN: self.login}
         return [
             f"{ssh_config.alias_of(host.name)} was not changed: see above"
-            for host in self.hosts
+            for host in self.loaded.hosts
             if host.name in names and not deploy.run(self.file, "deploys/keys.py", chosen, host=host.name)
         ]
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
 from minetlab.inventory.hosts import read_inventory
-from minetlab.inventory.load import load_lab
+from minetlab.inventory.load import load
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import SandboxHost
@@ -133,7 +133,7 @@ def prune_command(
 
 def checkpoints_of(inventory_file: Path) -> Path:
     """The folder of the checkpoints of an inventory's lab."""
-    return state_dir() / "labs" / load_lab(read_inventory(inventory_file)).name / "checkpoints"
+    return state_dir() / "labs" / load(inventory_file).lab.name / "checkpoints"
 
 
 def _hosts_to_save(inventory_file: Path) -> list[str]:

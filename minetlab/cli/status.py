@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from minetlab.cli.console import console_for
+from minetlab.inventory.load import load
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
 from minetlab.resources.guests_run import SETTING
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 
 INTERVAL = 5.0
 """Seconds between two looks."""
@@ -32,15 +33,15 @@ def run(inventory_file: Path, *, as_json: bool = False, watch: bool = False, pub
     :param publish: have the TP site show it to the instructor; each time, if it is watched.
     :raises LabError: it cannot be published, as nobody serves the site.
     """
-    described = DescribedLab.of(inventory_file)
-    lab = described.lab
+    loaded = load(inventory_file)
+    lab, config = loaded.lab, write_config(loaded)
 
-    sites = publication.serving(lab, described.hosts) if publish else ()
+    sites = publication.serving(lab, loaded.hosts) if publish else ()
 
     def look() -> tuple[tuple[MachineState, ...], tuple[str, ...]]:
         began = time.monotonic()
-        found = states(lab, described.plan, described.hosts, described.ssh_config)
-        return found, publication.publish(lab.name, found, sites, described.ssh_config, began)
+        found = states(lab, loaded.plan, loaded.hosts, config)
+        return found, publication.publish(lab.name, found, sites, config, began)
 
     found, problems = look()
     if as_json:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from minetlab.checks import verify
 from minetlab.cli import deploy
-from minetlab.inventory.hosts import read_inventory
-from minetlab.inventory.load import CHOSEN, load_lab
-from minetlab.plan import allocate, allocation
+from minetlab.inventory.load import CHOSEN, load
+from minetlab.plan import allocation
 from minetlab.ssh.ssh_config import end_shared_connections
 
 
@@ -15,11 +14,11 @@ def change(inventory_file: Path, what: str, logins: list[str]) -> bool:
 
     :raises LabError: one of them is not in the roster; nothing has been touched then.
     """
-    lab = load_lab(read_inventory(inventory_file))
-    chosen = allocation.of_students(lab, allocate(lab), logins)
+    loaded = load(inventory_file)
+    chosen = allocation.of_students(loaded.lab, loaded.plan, logins)
     done = deploy.run(inventory_file, f"deploys/{what}.py", {CHOSEN: ",".join(logins)})
     names = [guest.name for guest in chosen.guests] + [each.name for each in chosen.containers]
-    end_shared_connections(lab.name, names)
+    end_shared_connections(loaded.lab.name, names)
     return done
 
 

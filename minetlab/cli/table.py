@@ -10,11 +10,12 @@ from rich.table import Table
 from minetlab.checks.verify import Verdicts
 from minetlab.cli.console import console_for
 from minetlab.cli.options import typed
+from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
 from minetlab.sandbox import forward, list_hosts
 from minetlab.ssh import ssh_config
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 
 NOT_THERE = "—"
@@ -22,15 +23,15 @@ NOT_THERE = "—"
 
 def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     """Print one line a host, guest and container."""
-    described = DescribedLab.of(inventory_file)
-    lab = described.lab
+    loaded = load(inventory_file)
+    lab = loaded.lab
     table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
         table.add_column(column, no_wrap=True)
-    seen = states(lab, described.plan, described.hosts, described.ssh_config)
+    seen = states(lab, loaded.plan, loaded.hosts, write_config(loaded))
     found = {each.name: each for each in seen if each.planned}
     kept_off = {name for name, each in found.items() if each.kept_off}
-    for row in _rows(described, found, partial(typed, inventory_file, "ssh")):
+    for row in _rows(loaded, found, partial(typed, inventory_file, "ssh")):
         name = row[1]
         off = name in kept_off and name not in verdicts.failed
         table.add_row(*row, "[yellow]defined, not started" if off else verdicts.of(name))
@@ -76,10 +77,10 @@ def sites(lab: Lab) -> list[str]:
 
 
 def _rows(
-    described: DescribedLab, found: Mapping[str, MachineState], ssh: Callable[[str], str]
+    loaded: LoadedLab, found: Mapping[str, MachineState], ssh: Callable[[str], str]
 ) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    lab, plan = described.lab, described.plan
+    lab, plan = loaded.lab, loaded.plan
     sandbox = {f"{ssh_config.SANDBOX}{host.name}": host.accelerator or NOT_THERE for host in list_hosts()}
     names = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for name in sorted(names):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minetlab.util.errors import LabError
+from minetlab.util.files import Version, versions
 from minetlab.util.process import Process, TooMuchError, end, read_to_end, start
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
@@ -49,12 +50,16 @@ def read_inventory(inventory: Path) -> tuple[InventoryHost, ...]:
         raise LabError(
             f"cannot read the inventory {inventory}: there is no such file", next_step=_ANOTHER_INVENTORY
         )
-    files = (*inventory.parent.glob("*.py"), *inventory.parent.glob("group_data/*.py"))
-    return _read(inventory, frozenset((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+    return _read(inventory, versions(files_of(inventory)))
+
+
+def files_of(inventory: Path) -> tuple[Path, ...]:
+    """The files that an inventory may be made of: it, those beside it, and its group data."""
+    return (*inventory.parent.glob("*.py"), *inventory.parent.glob("group_data/*.py"))
 
 
 @cache
-def _read(inventory: Path, files: frozenset[tuple[Path, int, int]]) -> tuple[InventoryHost, ...]:
+def _read(inventory: Path, files: frozenset[Version]) -> tuple[InventoryHost, ...]:
     """The same, of files as they are now."""
     with _begun.pop(inventory, None) or _start(inventory) as process:
         try:

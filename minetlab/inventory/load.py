@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
 from minetlab.inventory import allocation_file
-from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost, files_of, read_inventory
 from minetlab.lab import (
     ContainerHost,
     ContainerHostSettings,
@@ -21,7 +23,9 @@ from minetlab.lab import (
     parse_roster,
 )
 from minetlab.lab.base import Frozen
+from minetlab.plan import Plan, allocate
 from minetlab.util.errors import LabError
+from minetlab.util.files import Version, versions
 
 CHOSEN = "students"
 """The data by which a deploy is told whose machines it is for: ``--data students=alice,bob``."""
@@ -46,18 +50,57 @@ RENAMED = {"portal_port": "site_port"}
 Settings = TypeVar("Settings", bound=Frozen)
 
 
+@dataclass(frozen=True)
+class LoadedLab:
+    """A lab as an inventory describes it, and its plan."""
+
+    hosts: tuple[InventoryHost, ...]
+    lab: Lab
+    plan: Plan
+
+    @classmethod
+    def of(cls, hosts: tuple[InventoryHost, ...]) -> Self:
+        """The lab of an inventory's hosts.
+
+        :raises LabError: the inventory or the roster is wrong, or students are too many for the hosts.
+        """
+        lab = load_lab(hosts)
+        return cls(hosts, lab, allocate(lab))
+
+    @property
+    def roster(self) -> Path:
+        """The roster's file."""
+        return roster_of(self.hosts)
+
+
+def load(inventory_file: Path) -> LoadedLab:
+    """Load the lab that an inventory's file describes.
+
+    It is loaded once, however many parts of a command ask, as long as none of its files changes.
+
+    :raises LabError: as :meth:`LoadedLab.of`; or pyinfra cannot read the inventory.
+    """
+    roster = roster_of(read_inventory(inventory_file))
+    files = (*files_of(inventory_file), roster, roster.with_name(allocation_file.FILE))
+    return _load(inventory_file, versions(files))
+
+
+@cache
+def _load(inventory_file: Path, files: frozenset[Version]) -> LoadedLab:
+    """The same, of files as they are now."""
+    return LoadedLab.of(read_inventory(inventory_file))
+
+
 def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
     """Validate the inventory's data; read the roster it names, and the allocation file beside that.
 
     :raises LabError: for unknown or wrong data, with the file and line that sets it.
     """
     hosts = list(hosts)
-    if not hosts:
-        raise LabError("the inventory has no hosts", next_step="name at least one host in it")
     for host in hosts:
         _refuse_unknown(host)
-    lab = _settings(hosts[0], LabSettings)
-    roster = roster_of(hosts)
+    lab = _lab_settings(hosts)
+    roster = Path(lab.roster)
     return Lab(
         name=lab.lab_name,
         students=_students(roster),
@@ -83,7 +126,13 @@ def roster_of(hosts: Iterable[InventoryHost]) -> Path:
 
     :raises LabError: for wrong data.
     """
-    return Path(_settings(next(iter(hosts)), LabSettings).roster)
+    return Path(_lab_settings(hosts).roster)
+
+
+def _lab_settings(hosts: Iterable[InventoryHost]) -> LabSettings:
+    for host in hosts:  # it is the same for all of them
+        return _settings(host, LabSettings)
+    raise LabError("the inventory has no hosts", next_step="name at least one host in it")
 
 
 def _students(roster: Path) -> tuple[Student, ...]:

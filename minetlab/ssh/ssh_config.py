@@ -11,15 +11,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
 
-from minetlab.inventory.hosts import InventoryHost, read_inventory
-from minetlab.inventory.load import load_lab
-from minetlab.lab import Lab
-from minetlab.plan import Container, Guest, Plan, allocate
+from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import LoadedLab
+from minetlab.plan import Container, Guest
 from minetlab.secrets.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
 from minetlab.tp.tp_images import USER as TP_USER
 from minetlab.util.errors import LabError
@@ -67,29 +64,6 @@ class Block:
     own_configuration: bool = False
 
 
-class DescribedLab:
-    """A lab as an inventory describes it, and the way to its machines.
-
-    :param hosts: of the inventory.
-    :raises LabError: the inventory's data is wrong.
-    """
-
-    def __init__(self, hosts: tuple[InventoryHost, ...]) -> None:
-        self.hosts = hosts
-        self.lab: Lab = load_lab(hosts)
-        self.plan: Plan = allocate(self.lab)
-
-    @classmethod
-    def of(cls, inventory_file: Path) -> Self:
-        """The lab of an inventory's file."""
-        return cls(read_inventory(inventory_file))
-
-    @cached_property
-    def ssh_config(self) -> Path:
-        """The lab's SSH configuration, written when it is first asked for."""
-        return write_config(self.lab, self.plan, self.hosts)
-
-
 def alias_of(host: str) -> str:
     """What a host is called on the command line: the inventory's name without pyinfra's connector.
 
@@ -109,19 +83,20 @@ def config_path(lab: str) -> Path:
     return state_dir() / "labs" / lab / "ssh_config"
 
 
-def write_config(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost]) -> Path:
+def write_config(loaded: LoadedLab) -> Path:
     """Write the SSH configuration of a lab, mode 0600, in one step; returns its path.
 
     A sandbox host that does not run has no address, so it and its guests are left out.
 
     :raises LabError: for a host that cannot be reached over SSH.
     """
+    lab, plan = loaded.lab, loaded.plan
     path = config_path(lab.name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known_hosts = path.with_name("known_hosts")
     key = lab_key(lab.name).private
     with ThreadPoolExecutor() as workers:  # suspended hosts go on side by side
-        blocks = [block for block in workers.map(host_block, hosts) if block is not None]
+        blocks = [block for block in workers.map(host_block, loaded.hosts) if block is not None]
     aliases = {block.alias for block in blocks}
     guests = [guest for guest in plan.guests if alias_of(guest.host) in aliases]
     containers = [container for container in plan.containers if alias_of(container.host) in aliases]

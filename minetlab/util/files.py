@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,15 @@ ALONE_LIMIT = 30.0
 """Seconds to wait for another run to have written a file."""
 POLL_INTERVAL = 0.05
 """Seconds between two tries to get a lock."""
+
+Version = tuple[Path, int, int, int]
+"""A file as it is now: its path, its inode, its size in bytes, and when it was changed, in nanoseconds."""
+
+
+def versions(files: Iterable[Path]) -> frozenset[Version]:
+    """These files as they are now, to be compared; one that is not there is left out."""
+    present = ((file, file.stat()) for file in files if file.exists())
+    return frozenset((file, now.st_ino, now.st_size, now.st_mtime_ns) for file, now in present)
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:

@@ -16,6 +16,7 @@ from minetlab.checks.session import Session
 from minetlab.claims.claims import CLAIMS
 from minetlab.cli import report
 from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import LoadedLab
 from minetlab.util.paths import PROJECT_ROOT
 
 
@@ -89,12 +90,11 @@ def test_what_falls_silent_during_a_check_violates_nothing(
 
 def test_everything_that_is_seen_over_one_connection_is_for_one_worker() -> None:
     data = {"lab_name": "minet", "roster": str(PROJECT_ROOT / "inventories" / "students.csv")}
-    session = Session(
-        (
-            InventoryHost("@sandbox/hv1", ("kvm_hosts",), data),
-            InventoryHost("ct1", ("container_hosts",), data),
-        )
+    hosts = (
+        InventoryHost("@sandbox/hv1", ("kvm_hosts",), data),
+        InventoryHost("ct1", ("container_hosts",), data),
     )
+    session = Session(LoadedLab.of(hosts))
     seen = {
         (name, inside): session.connection_of(name, inside=inside)
         for name in ("hv1", "minet-alice", "minet-alice-processus")

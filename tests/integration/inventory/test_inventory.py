@@ -7,7 +7,7 @@ import pytest
 
 from minetlab.inventory import hosts
 from minetlab.inventory.hosts import InventoryHost, begin_to_read, read_inventory
-from minetlab.inventory.load import load_lab
+from minetlab.inventory.load import LoadedLab, load, load_lab
 from minetlab.lab import Allocation, BridgedNetwork, UrlImage
 from minetlab.plan import allocate
 from minetlab.plan.placements import with_plan
@@ -156,6 +156,24 @@ def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeyp
     assert {host.data["require_kvm"] for host in read_inventory(folder / "lab.py")} == {True}
 
 
+@pytest.mark.parametrize("name", ["students.csv", "allocation.csv", "group_data/all.py"])
+def test_a_lab_is_loaded_once_and_again_when_one_of_its_files_changes(folder, name):
+    first = load(folder / "lab.py")
+    assert load(folder / "lab.py") is first
+    assert first == LoadedLab(first.hosts, load_lab(first.hosts), allocate(first.lab))
+    assert first.roster == folder / "students.csv"
+    file = folder / name
+    file.write_text(file.read_text() + "\n")
+    assert load(folder / "lab.py") is not first
+    assert load(folder / "lab.py") == first
+
+
+def test_a_lab_whose_roster_is_not_there_says_so(folder):
+    (folder / "students.csv").unlink()
+    with pytest.raises(LabError, match=r"cannot read the roster .*students\.csv"):
+        load(folder / "lab.py")
+
+
 def test_a_reading_that_has_begun_is_the_one_that_is_used(folder, monkeypatch):
     begin_to_read(folder / "lab.py")
     monkeypatch.setattr("subprocess.Popen", None)  # calling it would be an error
@@ -191,9 +209,10 @@ def test_an_inventory_that_is_not_there_is_named(tmp_path):
         read_inventory(tmp_path / "nowhere.py")
 
 
-def test_an_inventory_without_hosts_is_refused():
-    with pytest.raises(LabError, match="has no hosts"):
-        load_lab([])
+def test_an_inventory_without_hosts_is_refused(folder):
+    (folder / "lab.py").write_text("kvm_hosts = []\n")
+    with pytest.raises(LabError, match="the inventory has no hosts"):
+        load(folder / "lab.py")
 
 
 def test_a_bridge_of_the_host_and_a_fetched_image_can_be_chosen(folder):

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minetlab.cli import status
+from minetlab.inventory.load import load
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, SILENT, MachineState
 from minetlab.machines.status import states as states_of
 from minetlab.resources.site import status_folder
-from minetlab.ssh.ssh_config import DescribedLab
+from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 from tests.support.machines import stand
 
@@ -47,8 +48,8 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def states(inventory: Path) -> tuple[MachineState, ...]:
-    described = DescribedLab.of(inventory)
-    return states_of(described.lab, described.plan, described.hosts, described.ssh_config)
+    loaded = load(inventory)
+    return states_of(loaded.lab, loaded.plan, loaded.hosts, write_config(loaded))
 
 
 def runs(folder: Path, host: str, name: str) -> None:

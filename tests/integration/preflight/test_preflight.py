@@ -10,7 +10,7 @@ from minetlab.cli import check
 from minetlab.images import FetchedImage
 from minetlab.images.fetched import probe
 from minetlab.inventory.hosts import InventoryHost
-from minetlab.inventory.load import load_lab
+from minetlab.inventory.load import LoadedLab, load_lab
 from minetlab.machines import status
 from minetlab.plan import allocate
 from minetlab.preflight import here
@@ -53,7 +53,7 @@ def hosts(folder: Path, *names: str, group: str = "kvm_hosts", **data: Any) -> t
 def looked(inventory: tuple[InventoryHost, ...]) -> preflight.Preflight:
     lab = load_lab(inventory)
     plan = allocate(lab)
-    return preflight.preflight(lab, plan, inventory, ssh_config.write_config(lab, plan, inventory))
+    return preflight.preflight(lab, plan, inventory, ssh_config.write_config(LoadedLab(inventory, lab, plan)))
 
 
 def of(found: preflight.Preflight, host: str, name: str) -> Finding:

@@ -25,7 +25,7 @@ OURS = {
     "minetlab",
     *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
     *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.hosts")),
-    *(f"minetlab.util{name}" for name in ("", ".errors", ".limits", ".process", ".progress")),
+    *(f"minetlab.util{name}" for name in ("", ".errors", ".files", ".limits", ".process", ".progress")),
 }
 SAID = """
 import json, sys

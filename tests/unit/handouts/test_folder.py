@@ -13,6 +13,7 @@ from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached
 from minetlab.handouts.words import Language
 from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import LoadedLab
 from minetlab.lab import (
     BridgedNetwork,
     ContainerHost,
@@ -70,7 +71,7 @@ def logins(lab: Lab, student: Student = ALICE, **data: object) -> tuple[Login, .
         InventoryHost(lab.container_hosts[0].name, ("container_hosts",), data),
     ]
     plan = allocate(lab)
-    found = reached(ssh_config.write_config(lab, plan, hosts), hosts)
+    found = reached(ssh_config.write_config(LoadedLab(tuple(hosts), lab, plan)), hosts)
     return logins_of(lab, plan, student, found)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.load import LoadedLab
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import specs
 from minetlab.operations.specs import seed
@@ -33,7 +34,7 @@ def lab_of(*hosts: str) -> Lab:
 
 def write(*hosts: InventoryHost) -> Path:
     lab = lab_of(*(host.name for host in hosts if "kvm_hosts" in host.groups))
-    return ssh_config.write_config(lab, allocate(lab), hosts)
+    return ssh_config.write_config(LoadedLab(hosts, lab, allocate(lab)))
 
 
 def kvm_host(name: str = REAL, **data: object) -> InventoryHost:
