@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from minetlab.cli import day, names
+from minetlab.cli import completion, student_commands
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of
 from minetlab.handouts.words import Language
 from minetlab.util.errors import LabError
@@ -49,27 +49,15 @@ app.add_typer(
     name="sandbox",
     help="The virtual hosts that stand in for real ones.",
 )
-app.add_typer(day.app)
-
-Students = Annotated[
-    list[str], typer.Argument(help="Whose machines: logins of the roster.", autocompletion=names.logins)
-]
+app.add_typer(student_commands.app)
 
 
 @app.command()
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
-    from minetlab.checks import verify
-    from minetlab.cli import check, deploy, fresh, table
+    from minetlab.cli import up as of_up
 
-    check.require(inventory)
-    from_nothing = fresh.is_absent(inventory) and not fresh.come_back(inventory)
-    deployed = deploy.run(inventory, "deploys/all.py")
-    verdicts = verify.run(inventory)
-    table.show_lab(inventory, verdicts)
-    if deployed and verdicts.green and from_nothing:
-        fresh.keep(inventory)
-    raise typer.Exit(0 if deployed and verdicts.green else 1)
+    raise typer.Exit(0 if of_up.bring_up(inventory) else 1)
 
 
 @app.command("check")
@@ -77,7 +65,7 @@ def check_command(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Check that every host is fit for the lab, and has room for it; nothing is changed, nothing booted."""
     from minetlab.cli import check
 
-    raise typer.Exit(0 if check.run(inventory) else 1)
+    raise typer.Exit(0 if check.show(inventory) else 1)
 
 
 @app.command("verify")
@@ -89,10 +77,11 @@ def verify_command(
     ] = None,
     claim: Annotated[
         str | None,
-        typer.Option(help="Only what proves this claim, such as C16.", autocompletion=names.claims),
+        typer.Option(help="Only what proves this claim, such as C16.", autocompletion=completion.claims),
     ] = None,
     student: Annotated[
-        str | None, typer.Option(help="Only this student's machines, by login.", autocompletion=names.logins)
+        str | None,
+        typer.Option(help="Only this student's machines, by login.", autocompletion=completion.logins),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Type every sheet as well, and measure: minutes in the sandbox.")
@@ -108,7 +97,7 @@ def verify_command(
     if only_changed:
         if keyword or claim or student:
             raise LabError("--changed compares whole labs", next_step="leave out -k, --claim and --student")
-        raise typer.Exit(0 if changed.run(inventory, everything=everything) else 1)
+        raise typer.Exit(0 if changed.compare(inventory, everything=everything) else 1)
     verdicts = verify.run(inventory, keyword, claim, student, everything=everything)
     raise typer.Exit(0 if verdicts.green else 1)
 
@@ -121,7 +110,7 @@ def report_command(
     """Verify the lab, and write what was seen of each claim of the course: HTML, JSON and JUnit XML."""
     from minetlab.cli import report
 
-    raise typer.Exit(0 if report.run(inventory, output) else 1)
+    raise typer.Exit(0 if report.write(inventory, output) else 1)
 
 
 @app.command("cards")
@@ -129,7 +118,7 @@ def cards_command(
     inventory: Inventory = DEFAULT_INVENTORY,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("cards"),
     student: Annotated[
-        str | None, typer.Option(help="Only this student's, by login.", autocompletion=names.logins)
+        str | None, typer.Option(help="Only this student's, by login.", autocompletion=completion.logins)
     ] = None,
     site: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
     language: Annotated[
@@ -139,7 +128,7 @@ def cards_command(
     """Make a card a student to print (PDF and HTML), a folder for each, and the passwords for the TP site."""
     from minetlab.cli import cards
 
-    cards.run(inventory, output, student, site, language)
+    cards.write(inventory, output, student, site, language)
 
 
 @app.command("export")
@@ -150,7 +139,7 @@ def export_command(
     """Write the lab for other tools: SSH configuration, Ansible inventory, topology as JSON and SVG."""
     from minetlab.cli import export
 
-    export.run(inventory, output)
+    export.write(inventory, output)
 
 
 @app.command(context_settings=COMMAND_AT_THE_END)
@@ -159,7 +148,7 @@ def ssh(
         str,
         typer.Argument(
             help="A host, guest or container, as `lab up` names it; or a student's login.",
-            autocompletion=names.machines,
+            autocompletion=completion.machines,
         ),
     ],
     command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
@@ -168,7 +157,7 @@ def ssh(
     """Log into a machine of the lab, or run one command there."""
     from minetlab.cli import login
 
-    login.run(inventory, machine, command_of(command))
+    login.ssh(inventory, machine, command_of(command))
 
 
 @app.command("status")
@@ -183,44 +172,7 @@ def status_command(
     """Show what stands on the hosts, now; the exit status is 0 if all of it is as planned."""
     from minetlab.cli import status
 
-    raise typer.Exit(0 if status.run(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
-
-
-@app.command()
-def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Give students new machines in place of theirs, whatever is in them, and verify those."""
-    from minetlab.cli import students as of_students
-
-    raise typer.Exit(0 if of_students.change_and_verify(inventory, "reset", students) else 1)
-
-
-@app.command()
-def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Take a snapshot of students' guests, memory and disk, in place of the last one."""
-    from minetlab.cli import students as of_students
-
-    raise typer.Exit(0 if of_students.change(inventory, "snapshot", students) else 1)
-
-
-@app.command()
-def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Bring students' guests back to their snapshot, and verify their machines."""
-    from minetlab.cli import students as of_students
-
-    raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
-
-
-@app.command("rotate")
-def rotate_command(
-    student: Annotated[
-        str, typer.Argument(help="Whose: a login of the roster.", autocompletion=names.logins)
-    ],
-    inventory: Inventory = DEFAULT_INVENTORY,
-) -> None:
-    """Replace the key pair and the site's password that the lab has made for a student; nothing restarts."""
-    from minetlab.cli import rotate
-
-    rotate.run(inventory, student)
+    raise typer.Exit(0 if status.show(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
 
 
 @app.command()
@@ -231,7 +183,7 @@ def down(
     ] = False,
     student: Annotated[
         list[str] | None,
-        typer.Option(help="Only this student's machines, by login.", autocompletion=names.logins),
+        typer.Option(help="Only this student's machines, by login.", autocompletion=completion.logins),
     ] = None,
     collect: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Bring the students' work here first.")
@@ -241,7 +193,7 @@ def down(
     from minetlab.cli import down as teardown
     from minetlab.cli import sandbox
 
-    removed = teardown.run(inventory, student or [], collect)
+    removed = teardown.take_down(inventory, student or [], collect)
     if remove_sandbox and not student:
         sandbox.remove_hosts_of(inventory)
     raise typer.Exit(0 if removed else 1)
@@ -276,7 +228,7 @@ def bench(
     """Measure how fast the lab is, and other tools beside it; as root, for hours."""
     from minetlab.cli import bench as of_bench
 
-    measured = of_bench.run(
+    measured = of_bench.measure(
         tuple(parts or ()),
         output,
         quick=quick,
@@ -303,6 +255,6 @@ def test(
     """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
     if fast and long:
         raise LabError("--fast and --long are opposites", next_step="choose one")
-    from minetlab.cli import testing
+    from minetlab.cli import test
 
-    raise typer.Exit(testing.run(output, fast=fast, long=long))
+    raise typer.Exit(test.run_stages(output, fast=fast, long=long))

@@ -9,7 +9,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
 
 
-def run(
+def measure(
     parts: tuple[str, ...],
     output: Path | None,
     *,

@@ -22,7 +22,7 @@ from minetlab.util.render import render
 URL = re.compile(r"https?://\S{1,500}")
 
 
-def run(
+def write(
     inventory_file: Path, folder: Path, login: str | None, site_url: str | None, language: Language | None
 ) -> None:
     """Write the cards as HTML and PDF, a folder a student, and what lets the instructor into the site.

@@ -13,7 +13,7 @@ BAD: frozenset[ChangeKind] = frozenset({"new failure", "not shown now", "went"})
 WHEN = "%A %d %B, %H:%M"
 
 
-def run(inventory: Path, *, everything: bool) -> bool:
+def compare(inventory: Path, *, everything: bool) -> bool:
     """Check everything, and list only what differs; True if nothing failed.
 
     :param everything: type the sheets as well, and measure.

@@ -23,7 +23,7 @@ COLOURS = {
 }
 
 
-def run(inventory_file: Path) -> bool:
+def show(inventory_file: Path) -> bool:
     """Check everything and show it; True if the lab can be deployed to each of its hosts.
 
     :raises LabError: the inventory or the roster is wrong, or students are too many for the hosts' capacity.

@@ -6,10 +6,10 @@ import typer
 from rich import filesize
 
 from minetlab.inventory.load import load
-from minetlab.machines import reach
+from minetlab.machines import reachability
 from minetlab.machines.collect import Collected, Errand, collect
 from minetlab.plan import allocation
-from minetlab.ssh import remote
+from minetlab.ssh import student_machines
 from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder
@@ -18,7 +18,7 @@ from minetlab.util.limits import Limits
 STUDENTS_AT_ONCE = 4
 
 
-def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Limits) -> bool:
+def collect_work(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Limits) -> bool:
     """Collect, and show what came of each student as soon as it is there; True if all of it came.
 
     :param folder: where to; made if it is not there, mode 0700.
@@ -33,14 +33,14 @@ def run(inventory_file: Path, folder: Path, logins: list[str] | None, limits: Li
         raise LabError("there is nothing to collect", next_step="`lab status` lists the lab's machines")
     make_folder(folder, private=True)
     config = write_config(loaded)
-    unreachable = reach.out_of_reach(config, loaded.hosts, chosen.machines)
+    unreachable = reachability.out_of_reach(config, loaded.hosts, chosen.machines)
     errand = Errand(config, unreachable, folder, limits)
 
     def of_student(login: str) -> Collected:
         return collect(login, chosen.of([login]).machines, errand)
 
     lacking = 0
-    for number, came in enumerate(remote.at_once(of_student, students, STUDENTS_AT_ONCE), start=1):
+    for number, came in enumerate(student_machines.at_once(of_student, students, STUDENTS_AT_ONCE), start=1):
         lacking += bool(came.problems)
         said = f"{came.path}, {filesize.decimal(came.size)}" if came.path else "nothing came"
         typer.secho(f"[{number}/{len(students)}] {came.login}: {said}", fg="red" if came.problems else None)

@@ -15,13 +15,13 @@ SHOWN = 12
 """Things of a host that are named; of more, there are so many."""
 
 
-def run(inventory_file: Path, logins: list[str], collect_to: Path | None) -> bool:
+def take_down(inventory_file: Path, logins: list[str], collect_to: Path | None) -> bool:
     """Remove the lab, or only these students' machines; whether nothing is left of that.
 
     :param collect_to: a folder to bring the students' work to first; nothing is removed if that fails.
     :raises LabError: one of them is not in the roster; nothing has been touched then.
     """
-    if collect_to and not collect.run(inventory_file, collect_to, logins or None, Limits()):
+    if collect_to and not collect.collect_work(inventory_file, collect_to, logins or None, Limits()):
         Console(stderr=True).print("nothing was removed, as not all of the work is here")
         return False
     if logins:

@@ -5,16 +5,16 @@ from pathlib import Path
 import typer
 
 from minetlab.inventory.load import load
-from minetlab.machines import reach
+from minetlab.machines import reachability
 from minetlab.plan import Plan, allocation
-from minetlab.ssh import remote
-from minetlab.ssh.remote import Answer, StudentMachine
+from minetlab.ssh import student_machines
 from minetlab.ssh.ssh_config import write_config
+from minetlab.ssh.student_machines import Answer, StudentMachine
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
 
 
-def run(
+def run_command(
     inventory_file: Path,
     command: str,
     logins: list[str] | None,
@@ -42,7 +42,7 @@ def run(
     lab, plan = loaded.lab, loaded.plan
     machines = _machines(plan if everybody else allocation.of_students(lab, plan, logins or []), plan, tp)
     config = write_config(loaded)
-    out_of_reach = reach.out_of_reach(config, loaded.hosts, machines)
+    out_of_reach = reachability.out_of_reach(config, loaded.hosts, machines)
     not_asked: dict[str, list[str]] = {}
     for name, problem in sorted(out_of_reach.items()):
         not_asked.setdefault(problem, []).append(name)
@@ -50,10 +50,12 @@ def run(
         typer.secho(f"not asked: {named(names)}: {problem}", fg="red")
 
     def ask(machine: StudentMachine) -> Answer:
-        return remote.run(config, machine, remote.line_of(machine, command, limit, root=root), limit)
+        return student_machines.run(
+            config, machine, student_machines.line_of(machine, command, limit, root=root), limit
+        )
 
     failed = len(out_of_reach)
-    for answer in remote.at_once(ask, [each for each in machines if each.name not in out_of_reach]):
+    for answer in student_machines.at_once(ask, [each for each in machines if each.name not in out_of_reach]):
         failed += bool(answer.problem)
         _show(answer)
     if failed:

@@ -14,7 +14,7 @@ from minetlab.util.files import make_folder, write_private
 SSH_CONFIG, ANSIBLE, JSON, PICTURE = "ssh_config", "ansible.yml", "topology.json", "topology.svg"
 
 
-def run(inventory_file: Path, folder: Path) -> None:
+def write(inventory_file: Path, folder: Path) -> None:
     """Write the SSH configuration, an Ansible inventory, and the topology as JSON and as a picture.
 
     :param folder: where to; made if it is not there.

@@ -9,8 +9,8 @@ import typer
 from minetlab.cli.options import typed
 from minetlab.facts.libvirt import VIRSH, LibvirtState
 from minetlab.inventory.load import load
-from minetlab.machines import reach
-from minetlab.machines.lookup import alias_meant, guest_meant
+from minetlab.machines import reachability
+from minetlab.machines.names import alias_meant, guest_meant
 from minetlab.machines.status import ask
 from minetlab.plan import Guest
 from minetlab.resources.guests_run import start, why
@@ -24,7 +24,7 @@ HOW_TO_LEAVE = (
 )
 
 
-def run(inventory_file: Path, machine: str, command: list[str]) -> None:
+def ssh(inventory_file: Path, machine: str, command: list[str]) -> None:
     """Become an ssh to a host, a guest or a container.
 
     :param machine: a name as ``lab up`` shows it; or a student's login: their guest, or else their first
@@ -36,7 +36,7 @@ def run(inventory_file: Path, machine: str, command: list[str]) -> None:
     config = write_config(loaded)
     alias = alias_meant(machine, loaded.plan, {alias_of(host.name) for host in loaded.hosts})
     meant = [guest for guest in loaded.plan.guests if guest.name == alias]
-    if kept_off := reach.kept_off(config, loaded.hosts, meant):
+    if kept_off := reachability.kept_off(config, loaded.hosts, meant):
         raise _off(kept_off[0])
     ssh = ["ssh", "-F", str(config), alias, *command]
     become(ssh)

@@ -20,7 +20,7 @@ from minetlab.util.paths import PROJECT_ROOT
 TOOLS = ("minet-lab", "pyinfra", "pytest-testinfra", "libvirt-python", "docker")
 
 
-def run(inventory: Path, folder: Path) -> bool:
+def write(inventory: Path, folder: Path) -> bool:
     """Verify the lab and write ``report.html``, ``report.json`` and ``junit.xml``; whether all was proved.
 
     :param folder: where to; made if it is not there.

@@ -18,7 +18,7 @@ from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 
 
-def run(inventory_file: Path, login: str) -> None:
+def rotate(inventory_file: Path, login: str) -> None:
     """Replace a student's key pair and password everywhere; the old ones hold until the new key opens all.
 
     What is begun is kept beside the keys: running it again goes on where it was, with the same new key. Who

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from minetlab.cli.console import console_for
+from minetlab.cli.tables import console_for
 from minetlab.inventory.load import load
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
@@ -24,7 +24,7 @@ INTERVAL = 5.0
 COLOURS = {RUNNING: "green", MISSING: "red", SILENT: "red"}
 
 
-def run(inventory_file: Path, *, as_json: bool = False, watch: bool = False, publish: bool = False) -> bool:
+def show(inventory_file: Path, *, as_json: bool = False, watch: bool = False, publish: bool = False) -> bool:
     """Show every guest and container; whether each that is to run does, and all of them are planned.
 
     :param as_json: print a list of objects, one a machine, with the fields of

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from minetlab.plan import Container
-from minetlab.ssh import remote
-from minetlab.ssh.remote import StudentMachine
+from minetlab.ssh import student_machines
 from minetlab.ssh.run import run
+from minetlab.ssh.student_machines import StudentMachine
 from minetlab.tp.tp_images import HOME
 from minetlab.util.files import refused
 from minetlab.util.limits import MIB, Limits
@@ -139,11 +139,11 @@ def _fetch(machine: StudentMachine, sent: IO[bytes], errand: Errand) -> Iterator
     except TimeoutError:
         yield f"{machine.name}: not done within {limits.seconds:g} s: the rest did not come"
         return
-    words = remote.printable(ended.errors)
-    if ended.status == remote.UNREACHABLE:
-        yield f"{machine.name}: {remote.problem_of(ended.status, words, limits.seconds)}"
+    words = student_machines.printable(ended.errors)
+    if ended.status == student_machines.UNREACHABLE:
+        yield f"{machine.name}: {student_machines.problem_of(ended.status, words, limits.seconds)}"
     elif ended.status:
-        yield f"{machine.name}: {remote.first_line(words) or f'tar ended with {ended.status}'}"
+        yield f"{machine.name}: {student_machines.first_line(words) or f'tar ended with {ended.status}'}"
 
 
 class _Packing:
@@ -174,7 +174,7 @@ class _Packing:
                 else:
                     self._add(path, entry, content)
             if problem:
-                yield f"{remote.printable(str(path))} is left out: {problem}"
+                yield f"{student_machines.printable(str(path))} is left out: {problem}"
 
     def _problem(self, path: PurePosixPath, entry: tarfile.TarInfo) -> str:
         """Why an entry cannot be in the archive; empty: it can."""

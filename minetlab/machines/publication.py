@@ -12,7 +12,7 @@ from minetlab.lab import Lab
 from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
-from minetlab.ssh.remote import UNREACHABLE, last_line
+from minetlab.ssh.student_machines import UNREACHABLE, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 

@@ -8,7 +8,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab.lab import GuestImage
-from minetlab.operations import ahead, observe
+from minetlab.operations import background, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, virsh
 from minetlab.resources.layout import IMAGES, Layout
@@ -26,7 +26,7 @@ def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
     """
     with suppress(LabError):
         if guest_image.volume(image, tps) not in observe.libvirt(lab).volumes:
-            ahead.begin([partial(guest_image.file, image, tps, host.log)])
+            background.begin([partial(guest_image.file, image, tps, host.log)])
     host.noop("the base image is there, or in the making")
     yield from ()
 

@@ -12,7 +12,7 @@ from pyinfra.context import host
 from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
-from minetlab.operations import ahead, observe
+from minetlab.operations import background, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import remove_uploads, unanswered
 from minetlab.resources.docker import DockerObserved, superseded, uploads_folder
@@ -34,7 +34,7 @@ def start_builds(lab: str, names: tuple[str, ...]) -> Commands:
     """
     with suppress(LabError):
         missing = _missing(lab, names, observe.docker(lab))
-        ahead.begin(partial(build_rootfs, recipe, host.log) for recipe in missing.values())
+        background.begin(partial(build_rootfs, recipe, host.log) for recipe in missing.values())
     host.noop("the TP images are there, or in the making")
     yield from ()
 

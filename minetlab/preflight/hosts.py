@@ -17,7 +17,7 @@ from minetlab.resources.host import HostObserved, System
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config
-from minetlab.ssh.remote import UNREACHABLE, last_line
+from minetlab.ssh.student_machines import UNREACHABLE, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 

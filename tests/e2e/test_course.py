@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from minetlab.claims.claims import CLAIMS
-from minetlab.cli.table import sites
-from minetlab.cli.testing import OUTPUT
+from minetlab.cli.test import OUTPUT
+from minetlab.cli.up import sites
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
 from minetlab.plan import allocate

@@ -117,7 +117,7 @@ def test_a_report_of_machines_that_do_not_answer_shows_nothing_as_demonstrated(
     folder = inventory.parent / "report"
     monkeypatch.setenv("MINETLAB_STATE", str(inventory.with_name("state")))
     monkeypatch.setattr(cli, "WORKERS", 0)  # in this process: starting others takes longest here
-    assert not report.run(inventory, folder)
+    assert not report.write(inventory, folder)
     found = {
         each["claim"]["id"]: each for each in json.loads((folder / "report.json").read_text())["findings"]
     }

@@ -29,7 +29,7 @@ def test_everybody_gets_a_card_and_a_folder(
     tmp_path: Path, inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "cards"
-    cards.run(inventory, folder, None, None, "fr")
+    cards.write(inventory, folder, None, None, "fr")
     assert names(folder) == {"cards.html", "cards.pdf", "alice", "bob", "formateur.txt"}
     text = pypdfium2.PdfDocument(folder / "cards.pdf")[0].get_textpage().get_text_range()
     for student in ("Alice Exemple", "Bob Exemple"):
@@ -55,7 +55,7 @@ def test_a_lab_without_a_site_has_no_passwords(
     tmp_path: Path, inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inventory.write_text("container_hosts = [('ct1.example.org', {'site_port': None})]\n")
-    cards.run(inventory, tmp_path / "cards", None, None, "fr")
+    cards.write(inventory, tmp_path / "cards", None, None, "fr")
     assert "formateur.txt" not in names(tmp_path / "cards")
     assert "no secret is on a card" in capsys.readouterr().out
     assert not list((tmp_path / "state").rglob("passwords"))
@@ -63,10 +63,10 @@ def test_a_lab_without_a_site_has_no_passwords(
 
 def test_a_late_arrival_gets_theirs_and_the_others_keep_theirs(tmp_path: Path, inventory: Path) -> None:
     folder = tmp_path / "cards"
-    cards.run(inventory, folder, None, None, "fr")
+    cards.write(inventory, folder, None, None, "fr")
     before = (folder / "cards.pdf").read_bytes()
     shutil.rmtree(folder / "alice")
-    cards.run(inventory, folder, "bob", "https://tp.example.org", "en")
+    cards.write(inventory, folder, "bob", "https://tp.example.org", "en")
     cards_of_all = {"cards.html", "cards.pdf", "formateur.txt"}
     assert names(folder) == {*cards_of_all, "cards-bob.html", "cards-bob.pdf", "bob"}
     assert (folder / "cards.pdf").read_bytes() == before
@@ -79,29 +79,29 @@ def test_a_late_arrival_gets_theirs_and_the_others_keep_theirs(tmp_path: Path, i
 
 def test_who_is_not_in_the_roster_is_said_before_anything_is_written(tmp_path: Path, inventory: Path) -> None:
     with pytest.raises(LabError, match=r"no student 'carol'.*\n.*alice, bob"):
-        cards.run(inventory, tmp_path / "cards", "carol", None, "fr")
+        cards.write(inventory, tmp_path / "cards", "carol", None, "fr")
     assert not (tmp_path / "cards").exists()
 
 
 def test_what_is_no_address_of_a_site_is_refused(tmp_path: Path, inventory: Path) -> None:
     for site_url in ("tp.example.org", "https://", "javascript:alert(1)", "https://a b"):
         with pytest.raises(LabError, match="no address of a site"):
-            cards.run(inventory, tmp_path / "cards", None, site_url, "fr")
+            cards.write(inventory, tmp_path / "cards", None, site_url, "fr")
 
 
 def test_a_class_without_students_is_said(tmp_path: Path, inventory: Path) -> None:
     inventory.with_name("students.csv").write_text("login,name\n")
     with pytest.raises(LabError, match="no students"):
-        cards.run(inventory, tmp_path / "cards", None, None, "fr")
+        cards.write(inventory, tmp_path / "cards", None, None, "fr")
 
 
 def test_a_lab_without_machines_for_students_is_said(tmp_path: Path, inventory: Path) -> None:
     inventory.write_text("others = ['elsewhere.example.org']\n")
     with pytest.raises(LabError, match="no machine"):
-        cards.run(inventory, tmp_path / "cards", None, None, "fr")
+        cards.write(inventory, tmp_path / "cards", None, None, "fr")
 
 
 def test_one_host_is_enough_for_cards_of_those_on_it(tmp_path: Path, inventory: Path) -> None:
     inventory.write_text("container_hosts = ['ct1.example.org']\n")
-    cards.run(inventory, tmp_path / "cards", "alice", None, "fr")
+    cards.write(inventory, tmp_path / "cards", "alice", None, "fr")
     assert "ProxyJump" not in (tmp_path / "cards" / "alice" / "ssh_config").read_text()

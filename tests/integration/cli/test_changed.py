@@ -124,7 +124,7 @@ def test_what_does_not_answer_is_all_that_is_listed(
     inventory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """First with nothing to compare with, then with a run in which all of it was shown."""
-    assert not changed.run(inventory, everything=False)
+    assert not changed.compare(inventory, everything=False)
     said = capsys.readouterr().out
     assert "No green run of this inventory is known here" in said
     path = history.path_of("minet", inventory, everything=False)
@@ -133,7 +133,7 @@ def test_what_does_not_answer_is_all_that_is_listed(
     passed: Outcome = "passed"
     shown = tuple(check.model_copy(update={"outcome": passed, "reason": ""}) for check in seen.checks)
     history.keep(path, seen.model_copy(update={"checks": shown}), green=True)
-    assert not changed.run(inventory, everything=False)
+    assert not changed.compare(inventory, everything=False)
     said = capsys.readouterr().out
     assert "Compared with the last run that was green" in said
     lines = [line.split()[2] for line in said.splitlines() if line.startswith("  new failure")]

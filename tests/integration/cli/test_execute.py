@@ -8,7 +8,7 @@ import pytest
 
 from minetlab.cli import execute
 from minetlab.plan import allocate
-from minetlab.ssh import remote
+from minetlab.ssh import student_machines
 from minetlab.util.errors import LabError
 from tests.support.machines import ALL, NOT_RUN, lab_of, stand, start_by_hand
 
@@ -20,7 +20,7 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(inventory: Path, command: str, *logins: str, **more: object) -> bool:
     given = {"tp": None, "root": False, "limit": 20.0, "everybody": not logins, **more}
-    return execute.run(inventory, command, list(logins) or None, **given)  # type: ignore[arg-type]
+    return execute.run_command(inventory, command, list(logins) or None, **given)  # type: ignore[arg-type]
 
 
 def test_everybodys_guest_runs_it_as_its_student(inventory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,10 +43,12 @@ def test_only_who_is_named_as_root_or_in_a_container(
 @pytest.mark.parametrize("machine", allocate(lab_of("alice")).machines, ids=lambda machine: machine.name)
 @pytest.mark.parametrize("text", ["it's", '"$HOME" `x` $(y) \\n', "a\nb", "-n", "; false", "é"])
 def test_a_command_arrives_as_it_was_typed(
-    inventory: Path, machine: remote.StudentMachine, text: str
+    inventory: Path, machine: student_machines.StudentMachine, text: str
 ) -> None:
     command = f"printf '[%s]' {shlex.quote(text)}; true"
-    answer = remote.run(Path("ssh_config"), machine, remote.line_of(machine, command, 20), 20)
+    answer = student_machines.run(
+        Path("ssh_config"), machine, student_machines.line_of(machine, command, 20), 20
+    )
     assert (answer.problem, answer.output) == ("", f"[{text}]")
 
 
@@ -107,7 +109,7 @@ def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
 
 
 def test_what_hangs_is_given_up(inventory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(remote, "TO_ANSWER", 0.2)
+    monkeypatch.setattr(student_machines, "TO_ANSWER", 0.2)
     (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
     assert not run(inventory, "true")
 

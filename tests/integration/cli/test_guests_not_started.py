@@ -8,7 +8,7 @@ import pytest
 from minetlab.checks import verify
 from minetlab.checks.verify import Verdicts
 from minetlab.cli import status
-from minetlab.cli.table import show_lab
+from minetlab.cli.up import show_lab
 from tests.support.guests import answer
 from tests.support.machines import NOT_RUN, stand, start_by_hand
 
@@ -74,12 +74,12 @@ def test_status_is_fine_with_guests_that_are_off_on_purpose(
     inventory: Path, libvirt: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     libvirt.write_text("\n".join(answer(2, active=False, autostart=False)))
-    assert status.run(inventory, as_json=False, watch=False)
+    assert status.show(inventory, as_json=False, watch=False)
     said = capsys.readouterr().out
     assert "0 of 2 machines running, 2 intentionally off," in said
     assert said.count("shut off, as guests_run is False") == 2
     inventory.write_text('kvm_hosts = ["hv1"]\n')
-    assert not status.run(inventory, as_json=False, watch=False)
+    assert not status.show(inventory, as_json=False, watch=False)
     assert "guests_run" not in capsys.readouterr().out
 
 

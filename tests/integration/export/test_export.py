@@ -148,13 +148,13 @@ def test_the_topology_keeps_to_the_words_and_types_of_containerlabs_schema() -> 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LabError, match=r"cannot write .*file"):
-        export.run(PROJECT_ROOT / "inventories" / "production.example.py", tmp_path / "file")
+        export.write(PROJECT_ROOT / "inventories" / "production.example.py", tmp_path / "file")
 
 
 def test_lab_export_writes_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
     folder = tmp_path / "a" / "folder"
-    export.run(PROJECT_ROOT / "inventories" / "production.example.py", folder)
+    export.write(PROJECT_ROOT / "inventories" / "production.example.py", folder)
     assert {file.name for file in folder.iterdir()} == {
         "ssh_config",
         "ansible.yml",

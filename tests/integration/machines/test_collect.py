@@ -224,7 +224,7 @@ def test_everybody_is_collected_and_what_is_missing_is_said(
     inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "output"
-    assert cli.run(inventory, output, None, LIMITS)
+    assert cli.collect_work(inventory, output, None, LIMITS)
     said = capsys.readouterr().out
     assert "[1/2] " in said
     size = (output / "alice.tar.gz").stat().st_size
@@ -232,7 +232,7 @@ def test_everybody_is_collected_and_what_is_missing_is_said(
     assert f"bob: {output}/bob.tar.gz" in said
     assert stat.S_IMODE(output.stat().st_mode) == 0o700
     (tmp_path / "machines" / "hv1").rename(tmp_path / "gone")
-    assert not cli.run(inventory, output, ["bob"], LIMITS)
+    assert not cli.collect_work(inventory, output, ["bob"], LIMITS)
     said = capsys.readouterr().out
     assert f"[1/1] bob: {output}/bob.partial.tar.gz" in said
     assert "minet-bob: no answer of its host hv1: ssh: connect to host hv1 port 22" in said
@@ -244,7 +244,7 @@ def test_a_guest_that_is_off_on_purpose_is_said_and_the_rest_comes(
 ) -> None:
     inventory = stand(tmp_path, monkeypatch, *(set(ALL) - {"minet-alice"}), hosts=NOT_RUN)
     output = tmp_path / "output"
-    assert not cli.run(inventory, output, ["alice"], LIMITS)
+    assert not cli.collect_work(inventory, output, ["alice"], LIMITS)
     said = capsys.readouterr().out
     assert "minet-alice: off, as guests_run is False on hv1 → on hv1: virsh start NAME" in said
     assert set(entries(output / "alice.partial.tar.gz")) == {"processus", "isa", "emulation"}
@@ -252,10 +252,10 @@ def test_a_guest_that_is_off_on_purpose_is_said_and_the_rest_comes(
 
 def test_what_cannot_be_is_refused(inventory: Path, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="not in the roster: eve"):
-        cli.run(inventory, tmp_path / "output", ["eve"], LIMITS)
+        cli.collect_work(inventory, tmp_path / "output", ["eve"], LIMITS)
     (tmp_path / "file").write_text("")
     with pytest.raises(LabError, match="cannot write"):
-        cli.run(inventory, tmp_path / "file", None, LIMITS)
+        cli.collect_work(inventory, tmp_path / "file", None, LIMITS)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def published(folder: Path, host: str) -> Any:
 
 
 def test_every_host_with_a_site_holds_the_states_of_all(inventory: Path, tmp_path: Path) -> None:
-    assert status.run(inventory, publish=True)
+    assert status.show(inventory, publish=True)
     for host in HOSTS:
         found = published(tmp_path, host)
         assert 0 <= time.time() - found["at"] < 60
@@ -82,10 +82,10 @@ def test_every_host_with_a_site_holds_the_states_of_all(inventory: Path, tmp_pat
 
 
 def test_who_reads_it_meanwhile_reads_the_one_before(inventory: Path, tmp_path: Path) -> None:
-    status.run(inventory, publish=True)
+    status.show(inventory, publish=True)
     with (folder_of(tmp_path, "ct1") / "etat.json").open() as reading:
         runs(tmp_path, "ct1", "minet-zoe-processus")
-        assert not status.run(inventory, publish=True)
+        assert not status.show(inventory, publish=True)
         before = json.load(reading)["machines"]
     after = {each["name"]: each["planned"] for each in published(tmp_path, "ct1")["machines"]}
     assert len(before) == 2
@@ -97,7 +97,7 @@ def test_a_host_that_does_not_answer_is_one_line_and_the_others_go_on(
     inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "machines" / "ct2").rename(tmp_path / "gone")
-    assert not status.run(inventory, publish=True)
+    assert not status.show(inventory, publish=True)
     assert capsys.readouterr().err == "ct2: the status is not published: no answer\n"
     states = {each["host"]: each["state"] for each in published(tmp_path, "ct1")["machines"]}
     assert states == {"ct1": "en marche", "ct2": "injoignable"}
@@ -107,7 +107,7 @@ def test_where_no_site_is_nothing_is_made(
     inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder_of(tmp_path, "ct1").rmdir()
-    assert not status.run(inventory, publish=True)
+    assert not status.show(inventory, publish=True)
     assert not folder_of(tmp_path, "ct1").exists()
     assert capsys.readouterr().err == (
         "ct1: the status is not published: no TP site is there; lab up serves it\n"
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_written_is_said_and_leaves_nothing(
     inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder_of(tmp_path, "ct1") / "etat.json").mkdir()
-    assert not status.run(inventory, publish=True)
+    assert not status.show(inventory, publish=True)
     assert capsys.readouterr().err.startswith("ct1: the status is not published: mv: cannot")
     assert [each.name for each in folder_of(tmp_path, "ct1").iterdir()] == ["etat.json"]
 
@@ -138,14 +138,14 @@ def test_it_is_published_again_at_each_look(
     clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic, strftime=time.strftime)
     monkeypatch.setattr(status, "time", clock)
     with pytest.raises(KeyboardInterrupt):
-        status.run(inventory, watch=True, publish=True)
+        status.show(inventory, watch=True, publish=True)
     assert seen == [2, 3, 4]
 
 
 def test_nobody_serves_it(inventory: Path) -> None:
     inventory.write_text(INVENTORY.replace("{", '{"site_port": None, '))
     with pytest.raises(LabError, match="no container host of the lab serves the TP site"):
-        status.run(inventory, publish=True)
+        status.show(inventory, publish=True)
 
 
 @settings(max_examples=40)

@@ -322,10 +322,10 @@ def test_where_there_is_no_site_either_there_is_nothing_to_replace(command: Comm
         settings.write("site_port = None\n")
     (command.inventory.with_name("group_data") / "container_hosts.py").write_text("")
     with pytest.raises(LabError, match="alice uses their own SSH key"):
-        rotate.run(command.inventory, "alice")
+        rotate.rotate(command.inventory, "alice")
     assert not (command.folder / "state" / "labs" / "minet" / "keys" / "students").exists()
 
 
 def test_who_is_not_in_the_roster_is_said(command: Command) -> None:
     with pytest.raises(LabError, match="not in the roster: carol"):
-        rotate.run(command.inventory, "carol")
+        rotate.rotate(command.inventory, "carol")

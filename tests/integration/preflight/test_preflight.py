@@ -178,10 +178,10 @@ def test_up_goes_on_where_only_a_host_is_silent_and_check_does_not(
     monkeypatch.setattr(here, "mode", lambda: "root")
     check.require(Path("lab.py"))
     assert "gone: reachable: does not answer" in capsys.readouterr().err
-    assert not check.run(Path("lab.py"))
+    assert not check.show(Path("lab.py"))
     assert "fits, as far as hosts answer: gone did not" in capsys.readouterr().out
     read(hosts(machine, "@sandbox/hv1", sandbox_memory=2048), monkeypatch)
-    assert check.run(Path("lab.py"))
+    assert check.show(Path("lab.py"))
 
 
 def test_nothing_of_the_sandbox_is_made(machine: Path) -> None:

@@ -23,7 +23,7 @@ TO_START = (
 # Of ours, the declarations and what is in them.
 OURS = {
     "minetlab",
-    *(f"minetlab.cli{name}" for name in ("", ".app", ".day", ".names", ".options")),
+    *(f"minetlab.cli{name}" for name in ("", ".app", ".completion", ".options", ".student_commands")),
     *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.hosts")),
     *(f"minetlab.util{name}" for name in ("", ".errors", ".files", ".limits", ".process", ".progress")),
 }

@@ -7,23 +7,12 @@ from pathlib import Path
 import pytest
 
 from minetlab.facts.docker import DockerState
-from minetlab.lab import (
-    Lab,
-    Student,
-)
+from minetlab.lab import Lab, Student
 from minetlab.operations import site as operations
 from minetlab.operations import specs
 from minetlab.plan import allocate
 from minetlab.resources.docker import compare
-from minetlab.resources.site import (
-    INSTRUCTOR,
-    ROOT,
-    STATUS_ROOT,
-    STUDENTS,
-    USERS_ROOT,
-    SiteSpec,
-    site_spec,
-)
+from minetlab.resources.site import INSTRUCTOR, ROOT, STATUS_ROOT, STUDENTS, USERS_ROOT, SiteSpec, site_spec
 from minetlab.secrets import passwords
 from minetlab.site import build, server
 from tests.support.fake_host import Run, run_operation

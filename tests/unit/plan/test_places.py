@@ -7,13 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetlab.lab import (
-    Allocation,
-    KvmHost,
-    KvmHostSettings,
-    NatNetwork,
-    Placement,
-)
+from minetlab.lab import Allocation, KvmHost, KvmHostSettings, NatNetwork, Placement
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.plan.placements import with_plan, without_gone
 from minetlab.util.errors import LabError

@@ -8,23 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.cli.table import sites
-from minetlab.lab import (
-    ContainerHost,
-    ContainerHostSettings,
-    Lab,
-    Student,
-)
+from minetlab.cli.up import sites
+from minetlab.lab import ContainerHost, ContainerHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.resources.site import (
-    INSTRUCTOR,
-    PORT,
-    ROOT,
-    STATUS_FILE,
-    STATUS_ROOT,
-    STUDENTS,
-    USERS_ROOT,
-)
+from minetlab.resources.site import INSTRUCTOR, PORT, ROOT, STATUS_FILE, STATUS_ROOT, STUDENTS, USERS_ROOT
 from minetlab.site import build, content, server, sheets
 from minetlab.site.lexer import SheetLexer
 from minetlab.tp.tp_images import FOLDER

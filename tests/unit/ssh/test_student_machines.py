@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.plan import allocate
-from minetlab.ssh.remote import silent_hosts
+from minetlab.ssh.student_machines import silent_hosts
 from tests.support.machines import lab_of
 
 

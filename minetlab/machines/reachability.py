@@ -8,9 +8,9 @@ from minetlab.inventory.hosts import InventoryHost
 from minetlab.machines import status
 from minetlab.plan import Guest
 from minetlab.resources.guests_run import start, why
-from minetlab.ssh import remote
-from minetlab.ssh.remote import StudentMachine
+from minetlab.ssh import student_machines
 from minetlab.ssh.ssh_config import alias_of
+from minetlab.ssh.student_machines import StudentMachine
 
 
 def out_of_reach(
@@ -21,7 +21,7 @@ def out_of_reach(
     :param config: the lab's SSH configuration.
     :param hosts: of the inventory.
     """
-    silent = remote.silent_hosts(config, machines)
+    silent = student_machines.silent_hosts(config, machines)
     problems = {
         each.name: f"no answer of its host {alias_of(each.host)}: {silent[each.host]}"
         for each in machines

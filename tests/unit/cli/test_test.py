@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from minetlab.cli.testing import seconds_by_file
+from minetlab.cli.test import seconds_by_file
 
 JUNIT = """<testsuites><testsuite>
 <testcase classname="tests.e2e.test_lab" name="a" time="1.5"/>

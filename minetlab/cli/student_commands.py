@@ -1,22 +1,27 @@
-"""The commands of a session's day: for students who come late or not, who need help, and for their work."""
+"""The commands for some students: who come late or not at all, or need help or new machines."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from minetlab.cli import names
+from minetlab.cli import completion
 from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
 from minetlab.handouts.words import Language
 from minetlab.util.limits import MIB, Limits
 
 app = typer.Typer()
 
+Students = Annotated[
+    list[str], typer.Argument(help="Whose machines: logins of the roster.", autocompletion=completion.logins)
+]
+
 
 @app.command()
 def console(
     machine: Annotated[
-        str, typer.Argument(help="A student's login, or their guest's name.", autocompletion=names.guests)
+        str,
+        typer.Argument(help="A student's login, or their guest's name.", autocompletion=completion.guests),
     ],
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
@@ -33,14 +38,14 @@ def exec_command(
     everybody: Annotated[bool, typer.Option("--all", help="On the machines of all students.")] = False,
     student: Annotated[
         list[str] | None,
-        typer.Option(help="On this student's machines, by login.", autocompletion=names.logins),
+        typer.Option(help="On this student's machines, by login.", autocompletion=completion.logins),
     ] = None,
     containers: Annotated[
         str | None,
         typer.Option(
             metavar="TP",
             help="In the containers of this TP, in place of the guests.",
-            autocompletion=names.tps,
+            autocompletion=completion.tps,
         ),
     ] = None,
     root: Annotated[
@@ -52,7 +57,7 @@ def exec_command(
     """Run a command on students' machines, as them; the exit status is 0 only if all of them succeeded."""
     from minetlab.cli import execute
 
-    done = execute.run(
+    done = execute.run_command(
         inventory, command, student, everybody=everybody, tp=containers, root=root, limit=timeout
     )
     raise typer.Exit(0 if done else 1)
@@ -61,7 +66,8 @@ def exec_command(
 @app.command("collect")
 def collect_command(
     student: Annotated[
-        list[str] | None, typer.Option(help="Only this student's, by login.", autocompletion=names.logins)
+        list[str] | None,
+        typer.Option(help="Only this student's, by login.", autocompletion=completion.logins),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path(
         "collected"
@@ -73,7 +79,9 @@ def collect_command(
     """Bring students' work here: the home directories of their machines, an archive a student."""
     from minetlab.cli import collect
 
-    raise typer.Exit(0 if collect.run(inventory, output, student, Limits(timeout, most * MIB)) else 1)
+    raise typer.Exit(
+        0 if collect.collect_work(inventory, output, student, Limits(timeout, most * MIB)) else 1
+    )
 
 
 @app.command()
@@ -99,7 +107,7 @@ def add(
 
 @app.command()
 def remove(
-    student: Annotated[str, typer.Argument(help="Their login.", autocompletion=names.logins)],
+    student: Annotated[str, typer.Argument(help="Their login.", autocompletion=completion.logins)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
@@ -107,3 +115,40 @@ def remove(
     from minetlab.cli import roster
 
     raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)
+
+
+@app.command()
+def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Give students new machines in place of theirs, whatever is in them, and verify those."""
+    from minetlab.cli import students as of_students
+
+    raise typer.Exit(0 if of_students.change_and_verify(inventory, "reset", students) else 1)
+
+
+@app.command()
+def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Take a snapshot of students' guests, memory and disk, in place of the last one."""
+    from minetlab.cli import students as of_students
+
+    raise typer.Exit(0 if of_students.change(inventory, "snapshot", students) else 1)
+
+
+@app.command()
+def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
+    """Bring students' guests back to their snapshot, and verify their machines."""
+    from minetlab.cli import students as of_students
+
+    raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
+
+
+@app.command("rotate")
+def rotate_command(
+    student: Annotated[
+        str, typer.Argument(help="Whose: a login of the roster.", autocompletion=completion.logins)
+    ],
+    inventory: Inventory = DEFAULT_INVENTORY,
+) -> None:
+    """Replace the key pair and the site's password that the lab has made for a student; nothing restarts."""
+    from minetlab.cli import rotate
+
+    rotate.rotate(inventory, student)

@@ -35,7 +35,7 @@ SLOWEST = 8
 """Files of tests that are named with the time that they took."""
 
 
-def run(output: Path, *, fast: bool = False, long: bool = False) -> int:
+def run_stages(output: Path, *, fast: bool = False, long: bool = False) -> int:
     """Run every stage, also after one failed; the exit status is 0 only if all passed.
 
     :param output: a folder for what each test has shown, as JUnit XML, and for the report of the course.

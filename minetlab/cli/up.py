@@ -1,4 +1,4 @@
-"""The table at the end of ``lab up``: what stands where, how to log in, and whether it was proved."""
+"""``lab up``: from whatever is there to a lab that was proved, and a table of what stands where."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -7,9 +7,11 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from minetlab.checks import verify
 from minetlab.checks.verify import Verdicts
-from minetlab.cli.console import console_for
+from minetlab.cli import check, deploy, up_checkpoint
 from minetlab.cli.options import typed
+from minetlab.cli.tables import console_for
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
@@ -19,6 +21,23 @@ from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 
 NOT_THERE = "—"
+
+
+def bring_up(inventory_file: Path) -> bool:
+    """Check the hosts, provision and verify them, and show the lab; True if all of it succeeded.
+
+    A sandbox that is made from nothing comes back from the checkpoint of the last time, or leaves one.
+
+    :raises LabError: the lab cannot be deployed; nothing has been touched then.
+    """
+    check.require(inventory_file)
+    from_nothing = up_checkpoint.is_absent(inventory_file) and not up_checkpoint.come_back(inventory_file)
+    deployed = deploy.run(inventory_file, "deploys/all.py")
+    verdicts = verify.run(inventory_file)
+    show_lab(inventory_file, verdicts)
+    if deployed and verdicts.green and from_nothing:
+        up_checkpoint.keep(inventory_file)
+    return deployed and verdicts.green
 
 
 def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.cli import fresh
+from minetlab.cli import up_checkpoint
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.checkpoint import MANIFEST, CheckpointManifest, UnusableCheckpointError
 from minetlab.sandbox.machine import SandboxHost
@@ -23,22 +23,22 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_lab_is_absent_while_none_of_its_hosts_is_there(inventory: Path) -> None:
-    assert fresh.is_absent(inventory)
+    assert up_checkpoint.is_absent(inventory)
     SandboxHost("hv1").folder.mkdir()
-    assert not fresh.is_absent(inventory)
+    assert not up_checkpoint.is_absent(inventory)
 
 
 def test_a_lab_with_a_real_host_is_never_absent(inventory: Path) -> None:
     inventory.write_text("kvm_hosts = ['@sandbox/hv1']\ncontainer_hosts = ['ct1.example.org']\n")
-    assert not fresh.is_absent(inventory)
+    assert not up_checkpoint.is_absent(inventory)
 
 
 def test_whatever_a_lab_is_made_of_makes_it_another(inventory: Path) -> None:
-    known = {fresh.made_of(inventory)}
+    known = {up_checkpoint.made_of(inventory)}
 
     def is_another() -> bool:
         before = len(known)
-        known.add(fresh.made_of(inventory))
+        known.add(up_checkpoint.made_of(inventory))
         return len(known) > before
 
     assert not is_another(), "nothing has changed"
@@ -64,15 +64,15 @@ def test_other_libraries_make_a_lab_another(
     """Its machines are what the libraries of the time made of them."""
     root = tmp_path / "project"
     root.mkdir()
-    for name in fresh.CODE:
+    for name in up_checkpoint.CODE:
         (root / name).symlink_to(PROJECT_ROOT / name)
     lock = root / "requirements.lock"
     shutil.copy(PROJECT_ROOT / lock.name, lock)
-    monkeypatch.setattr(fresh, "PROJECT_ROOT", root)
-    before = fresh.made_of(inventory)
-    assert fresh.made_of(inventory) == before
+    monkeypatch.setattr(up_checkpoint, "PROJECT_ROOT", root)
+    before = up_checkpoint.made_of(inventory)
+    assert up_checkpoint.made_of(inventory) == before
     lock.write_text(lock.read_text().replace("pyinfra==3", "pyinfra==4"))
-    assert fresh.made_of(inventory) != before
+    assert up_checkpoint.made_of(inventory) != before
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_a_checkpoint_goes_only_if_it_cannot_be_used(
         raise error("it cannot be restored", next_step="")
 
     monkeypatch.setattr(checkpoint, "restore", fail)
-    folder = state_dir() / "labs" / "minet" / "checkpoints" / fresh.NAME
+    folder = state_dir() / "labs" / "minet" / "checkpoints" / up_checkpoint.NAME
     folder.mkdir(parents=True)
-    manifest = CheckpointManifest(saved=datetime.now(UTC), made_of=fresh.made_of(inventory), disks={})
+    manifest = CheckpointManifest(saved=datetime.now(UTC), made_of=up_checkpoint.made_of(inventory), disks={})
     (folder / MANIFEST).write_text(manifest.model_dump_json())
-    assert not fresh.come_back(inventory)
+    assert not up_checkpoint.come_back(inventory)
     assert folder.exists() == kept
 
 
@@ -97,11 +97,11 @@ def test_forgetting_who_has_left_does_not_make_a_lab_another(inventory: Path) ->
     allocation = inventory.parent / "allocation.csv"
     before = allocation.read_text()
     allocation.write_text(f"{before}zoe,minet-zoe,@sandbox/hv1,10.77.0.99\n")
-    known = fresh.made_of(inventory)
+    known = up_checkpoint.made_of(inventory)
     allocation.write_text(before)
-    assert fresh.made_of(inventory) == known
+    assert up_checkpoint.made_of(inventory) == known
 
 
 def test_without_a_checkpoint_there_is_nothing_to_come_back_to(inventory: Path) -> None:
-    assert not fresh.come_back(inventory)
+    assert not up_checkpoint.come_back(inventory)
     assert not list(state_dir().glob("labs/*/checkpoints"))

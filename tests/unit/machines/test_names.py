@@ -3,7 +3,7 @@
 import pytest
 
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
-from minetlab.machines.lookup import alias_meant, guest_meant
+from minetlab.machines.names import alias_meant, guest_meant
 from minetlab.plan import Plan, allocate
 from minetlab.util.errors import LabError
 
