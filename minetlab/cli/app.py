@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from minetlab.cli import completion, student_commands
+from minetlab.cli import completion, project_commands, student_commands
 from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of
 from minetlab.handouts.words import Language
 from minetlab.util.errors import LabError
@@ -50,6 +50,7 @@ app.add_typer(
     help="The virtual hosts that stand in for real ones.",
 )
 app.add_typer(student_commands.app)
+app.add_typer(project_commands.app)
 
 
 @app.command()
@@ -205,56 +206,3 @@ def unlock(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     from minetlab.cli import deploy
 
     raise typer.Exit(0 if deploy.run(inventory, "deploys/unlock.py") else 1)
-
-
-@app.command()
-def bench(
-    parts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[PART]...", help="up, peers, creation, boots or scale, instead of all."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The folder to write to, instead of docs/.")
-    ] = None,
-    *,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Small loads, few rounds: minutes, not hours.")
-    ] = False,
-    rounds: Annotated[int | None, typer.Option(min=1, help="How often everything is measured.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the order in which things take their turns.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run ended.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Only this contestant, such as Ansible.")] = None,
-) -> None:
-    """Measure how fast the lab is, and other tools beside it; as root, for hours."""
-    from minetlab.cli import bench as of_bench
-
-    measured = of_bench.measure(
-        tuple(parts or ()),
-        output,
-        quick=quick,
-        rounds=rounds,
-        seed=seed,
-        resume=resume,
-        only=tuple(only or ()),
-    )
-    raise typer.Exit(0 if measured else 1)
-
-
-@app.command()
-def test(
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Style, types, imports and units only: about a minute.")
-    ] = False,
-    long: Annotated[
-        bool, typer.Option("--long", help="A class of thirty, several hosts, several labs, too: an hour.")
-    ] = False,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder for JUnit XML and the course's report.")
-    ] = Path("test-results"),
-) -> None:
-    """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
-    if fast and long:
-        raise LabError("--fast and --long are opposites", next_step="choose one")
-    from minetlab.cli import test
-
-    raise typer.Exit(test.run_stages(output, fast=fast, long=long))

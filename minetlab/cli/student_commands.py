@@ -11,13 +11,14 @@ from minetlab.handouts.words import Language
 from minetlab.util.limits import MIB, Limits
 
 app = typer.Typer()
+PANEL = "Commands for some students' machines"
 
 Students = Annotated[
     list[str], typer.Argument(help="Whose machines: logins of the roster.", autocompletion=completion.logins)
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def console(
     machine: Annotated[
         str,
@@ -31,7 +32,7 @@ def console(
     login.console(inventory, machine)
 
 
-@app.command("exec")
+@app.command("exec", rich_help_panel=PANEL)
 def exec_command(
     command: Annotated[str, typer.Argument(help="What the shell there is to run, in quotes.")],
     *,
@@ -63,7 +64,7 @@ def exec_command(
     raise typer.Exit(0 if done else 1)
 
 
-@app.command("collect")
+@app.command("collect", rich_help_panel=PANEL)
 def collect_command(
     student: Annotated[
         list[str] | None,
@@ -84,7 +85,7 @@ def collect_command(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def add(
     name: Annotated[str, typer.Argument(help="As it is printed, in quotes.")],
     *,
@@ -105,7 +106,7 @@ def add(
     raise typer.Exit(0 if roster.add(inventory, fields) else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def remove(
     student: Annotated[str, typer.Argument(help="Their login.", autocompletion=completion.logins)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -117,7 +118,7 @@ def remove(
     raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Give students new machines in place of theirs, whatever is in them, and verify those."""
     from minetlab.cli import students as of_students
@@ -125,7 +126,7 @@ def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     raise typer.Exit(0 if of_students.change_and_verify(inventory, "reset", students) else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Take a snapshot of students' guests, memory and disk, in place of the last one."""
     from minetlab.cli import students as of_students
@@ -133,7 +134,7 @@ def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> No
     raise typer.Exit(0 if of_students.change(inventory, "snapshot", students) else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=PANEL)
 def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring students' guests back to their snapshot, and verify their machines."""
     from minetlab.cli import students as of_students
@@ -141,7 +142,7 @@ def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None
     raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
 
 
-@app.command("rotate")
+@app.command("rotate", rich_help_panel=PANEL)
 def rotate_command(
     student: Annotated[
         str, typer.Argument(help="Whose: a login of the roster.", autocompletion=completion.logins)

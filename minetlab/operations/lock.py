@@ -20,7 +20,7 @@ from pyinfra.connectors.util import CommandOutput
 from pyinfra.context import ctx_state, host, state
 
 from minetlab.facts.lock import LockHolder
-from minetlab.operations import failed_hosts, observe
+from minetlab.operations import failed_hosts, observe, ssh_tuning
 from minetlab.operations.commands import Commands, connector_arguments, fail, failure
 from minetlab.resources.lock import LOCK, Holder
 from minetlab.util.errors import LabError
@@ -46,7 +46,7 @@ def take(lab: str, path: str = LOCK) -> Commands:
 
     :param lab: what is deployed, for others to read.
     """
-    failed_hosts.watch(observe.this_host().state)  # every deploy takes the lock, or breaks it
+    _begin(observe.this_host())
     if state.is_executing and (problem := _taken(observe.this_host(), lab, path)):
         yield failure(problem)
         return
@@ -56,7 +56,7 @@ def take(lab: str, path: str = LOCK) -> Commands:
 @operation()
 def remove(path: str = LOCK) -> Commands:
     """Break the host's lock, whoever has it; their run does nothing more on this host."""
-    failed_hosts.watch(observe.this_host().state)
+    _begin(observe.this_host())
     holder = host.get_fact(LockHolder, path=path)
     if holder is None:
         host.noop("nobody holds the lock")
@@ -65,6 +65,12 @@ def remove(path: str = LOCK) -> Commands:
     quoted = shlex.quote(path)
     # It may end by itself at this very moment, which is as good.
     yield StringCommand(f"kill $(head --lines=1 {quoted}) 2>/dev/null; flock --wait {PATIENCE} {quoted} true")
+
+
+def _begin(host: Host) -> None:
+    """Prepare a host's run: every deploy takes the lock, or breaks it, before it does anything else."""
+    failed_hosts.watch(host.state)
+    ssh_tuning.tune(host.connector)
 
 
 def _taken(host: Host, lab: str, path: str) -> LabError | None:

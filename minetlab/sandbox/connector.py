@@ -14,11 +14,7 @@ from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.sandbox import Connection, spec_of, start
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
-from minetlab.sandbox.ssh_tuning import tune_every_connection
 from minetlab.util.errors import LabError
-
-# pyinfra imports every connector at its start: this is early enough for hosts behind plain SSH, too.
-tune_every_connection()
 
 
 class SandboxData(ConnectorData):

@@ -23,7 +23,10 @@ TO_START = (
 # Of ours, the declarations and what is in them.
 OURS = {
     "minetlab",
-    *(f"minetlab.cli{name}" for name in ("", ".app", ".completion", ".options", ".student_commands")),
+    *(
+        f"minetlab.cli{name}"
+        for name in ("", ".app", ".completion", ".options", ".project_commands", ".student_commands")
+    ),
     *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.hosts")),
     *(f"minetlab.util{name}" for name in ("", ".errors", ".files", ".limits", ".process", ".progress")),
 }
@@ -83,7 +86,7 @@ def test_nor_does_that_of_a_command() -> None:
 
 def test_nor_does_completion() -> None:
     said, modules = imported(_LAB_COMPLETE="complete_bash", COMP_WORDS="./lab re", COMP_CWORD="1")
-    assert said.split() == ["report", "reset", "revert", "remove"]
+    assert said.split() == ["report", "remove", "reset", "revert"]
     assert not others_than(TO_SHOW | TO_READ, modules)
 
 
