@@ -1,9 +1,11 @@
-"""The project's own tests, stage by stage, with the time each took."""
+"""``lab test``: run the project's own tests, stage by stage, and show the time that each took."""
 
 import os
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,62 +18,107 @@ from minetlab.util import processors
 from minetlab.util.process import run_attached
 
 OUTPUT = "MINETLAB_TEST_OUTPUT"
-"""The variable that tells tests where to leave what is worth keeping."""
+"""The environment variable that names the folder for the files that tests keep."""
 PYTHON = [sys.executable, "-m"]
 FAST_STAGES = {
     "style": [*PYTHON, "ruff", "check", "."],
     "format": [*PYTHON, "ruff", "format", "--check", "."],
+    "docstrings": ["pydoclint", "--quiet", "minetlab", "benchmarks"],
     "types": [*PYTHON, "mypy"],
     "imports": ["lint-imports"],
     "units": [*PYTHON, "pytest", "-q", "-n", "auto", "--doctest-modules"],
 }
 INTEGRATION = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/integration"]
-# A file's tests share its labs.
+# loadfile: the tests of a file run in one process, as they share a lab.
 END_TO_END = [*PYTHON, "pytest", "-v", "--dist", "loadfile", "--no-loadscope-reorder", "tests/e2e"]
+MUTANTS = [*PYTHON, "pytest", "-s", "tests/mutation"]
 LAB_MEMORY = 6144
-"""MiB that the hosts of a lab have in use, emulators included; 5.2 GiB were seen, of the course's."""
-PYTEST_STAGES = frozenset({"units", "integration", "end to end"})
+"""MiB that the hosts of a lab use, emulators included; 5.2 GiB were measured for the course's lab."""
+PYTEST_STAGES = frozenset({"units", "integration", "end to end", "mutants"})
 SLOWEST = 8
-"""Files of tests that are named with the time that they took."""
+"""How many test files are listed with the time that they took."""
+
+
+@dataclass(frozen=True)
+class _StageResult:
+    """The result of a stage.
+
+    :param name: the stage's name.
+    :param passed: whether all of it passed.
+    :param seconds: how long it took.
+    :param busy_share: the share of that time in which the processors were busy, from 0 to 1.
+    :param seconds_by_file: how long the tests of each file took; empty for stages without tests.
+    """
+
+    name: str
+    passed: bool
+    seconds: float
+    busy_share: float
+    seconds_by_file: Mapping[str, float]
 
 
 def run_stages(output: Path, *, fast: bool = False, long: bool = False) -> int:
-    """Run every stage, also after one failed; the exit status is 0 only if all passed.
+    """Run every stage, also after one has failed, and show a table of the results.
 
-    :param output: a folder for what each test has shown, as JUnit XML, and for the report of the course.
-    :param fast: leave out the stages that run whole commands, or need virtual hosts.
-    :param long: with the scenarios that take too long for every change.
+    :param output: the folder for the tests' results as JUnit XML, and for the report of the course.
+    :param fast: leave out the stages that run whole commands or need virtual hosts.
+    :param long: include the scenarios that take too long for every change.
+    :return: the exit status: 0 if all stages passed, otherwise 1.
     """
-    workers = labs_side_by_side(len(os.sched_getaffinity(0)), available_memory())
-    end_to_end = [*END_TO_END, "-n", str(workers), *([] if long else ["-m", "not long"])]
-    stages = FAST_STAGES if fast else FAST_STAGES | {"integration": INTEGRATION, "end to end": end_to_end}
+    stages = _stages(fast=fast, long=long)
     output = output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     console = Console()
     if not fast:
-        _name_what_slows(console)
-    table = Table("stage", "result", "seconds", "processors busy")
-    files: dict[str, float] = {}
-    failed = False
+        _show_running_hosts(console)
+    results = []
     for name, command in stages.items():
         console.rule(name)
-        written = output / f"{name.replace(' ', '-')}.xml"
-        junit = ["--junitxml", str(written)] if name in PYTEST_STAGES else []
-        start, before = time.monotonic(), processors.times()
-        code = run_attached([*command, *junit], env={OUTPUT: str(output)})
-        failed |= code != 0
-        took, share = time.monotonic() - start, processors.busy(before, processors.times())
-        table.add_row(name, "[red]FAILED" if code else "passed", f"{took:.0f}", f"{share:.0%}")
-        files |= seconds_by_file(written) if junit else {}
+        results.append(_run_stage(name, command, output))
+    _show_results(console, results)
+    console.print(f"Results of each test: {output}", soft_wrap=True)
+    return 0 if all(result.passed for result in results) else 1
+
+
+def _stages(*, fast: bool, long: bool) -> dict[str, list[str]]:
+    """Return the commands to run, by the names of their stages."""
+    if fast:
+        return FAST_STAGES
+    workers = labs_side_by_side(len(os.sched_getaffinity(0)), available_memory())
+    end_to_end = [*END_TO_END, "-n", str(workers), *([] if long else ["-m", "not long"])]
+    stages = FAST_STAGES | {"integration": INTEGRATION, "end to end": end_to_end}
+    return stages | {"mutants": MUTANTS} if long else stages
+
+
+def _run_stage(name: str, command: list[str], output: Path) -> _StageResult:
+    junit = output / f"{name.replace(' ', '-')}.xml"
+    is_pytest = name in PYTEST_STAGES
+    options = ["--junitxml", str(junit)] if is_pytest else []
+    start, times_before = time.monotonic(), processors.times()
+    status = run_attached([*command, *options], env={OUTPUT: str(output)})
+    return _StageResult(
+        name=name,
+        passed=status == 0,
+        seconds=time.monotonic() - start,
+        busy_share=processors.busy(times_before, processors.times()),
+        seconds_by_file=seconds_by_file(junit) if is_pytest else {},
+    )
+
+
+def _show_results(console: Console, results: list[_StageResult]) -> None:
+    table = Table("stage", "result", "seconds", "processors busy")
+    seconds_of: dict[str, float] = {}
+    for result in results:
+        state = "passed" if result.passed else "[red]FAILED"
+        table.add_row(result.name, state, f"{result.seconds:.0f}", f"{result.busy_share:.0%}")
+        seconds_of |= result.seconds_by_file
     console.print(table)
-    slowest = sorted(files.items(), key=lambda each: -each[1])[:SLOWEST]
-    console.print("The slowest files:", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
-    console.print(f"What each test has shown: {output}", soft_wrap=True)
-    return int(failed)
+    slowest = sorted(seconds_of, key=lambda file: -seconds_of[file])[:SLOWEST]
+    console.print("The slowest files:", ", ".join(f"{file} {seconds_of[file]:.0f} s" for file in slowest))
 
 
-def _name_what_slows(console: Console) -> None:
-    """Name the running sandbox hosts of the user: they slow the tests down."""
+def _show_running_hosts(console: Console) -> None:
+    """Name the user's sandbox hosts that run, as they slow the tests down."""
     if running := ", ".join(host.name for host in list_hosts() if host.pid):
         console.print(
             f"Running: {running}. This slows the end-to-end tests; ./lab sandbox stop suspends them.",
@@ -80,10 +127,11 @@ def _name_what_slows(console: Console) -> None:
 
 
 def labs_side_by_side(cores: int, memory: int) -> int:
-    """How many files of end-to-end tests run at the same time: an emulated host keeps a processor busy.
+    """Return how many files of end-to-end tests to run in parallel: an emulated host keeps a processor busy.
 
     :param cores: processors of this machine that the tests may use.
-    :param memory: MiB that are free.
+    :param memory: free memory in MiB.
+    :return: the number of files, at least one.
 
     >>> labs_side_by_side(2, 16384), labs_side_by_side(8, 32768), labs_side_by_side(4, 4096)
     (2, 5, 1)
@@ -92,12 +140,13 @@ def labs_side_by_side(cores: int, memory: int) -> int:
 
 
 def seconds_by_file(junit: Path) -> dict[str, float]:
-    """How long the tests of each file took together, from pytest's JUnit XML; nothing where there is none.
+    """Add up how long the tests of each file took, from pytest's JUnit XML.
 
     :param junit: the file that pytest has written.
+    :return: seconds, by the file's module without ``tests.``; empty if the file is missing or damaged.
     """
     try:
-        cases = list(ElementTree.parse(junit).iter("testcase"))  # noqa: S314 (pytest's own, of this moment)
+        cases = list(ElementTree.parse(junit).iter("testcase"))  # noqa: S314 (pytest has just written it)
     except (OSError, ElementTree.ParseError):
         return {}
     sums: defaultdict[str, float] = defaultdict(float)
