@@ -1,7 +1,8 @@
-"""How long guests take until all answer SSH, by how many of them boot at once: whether the lab chooses well.
+"""Measure how long guests take until all answer SSH, depending on how many of them boot at once.
 
-On a native host, which has no hardware virtualization to give: guests are emulated, with four processors.
-Timed is the whole deploy, on a host that has everything but the guests.
+It shows whether the lab chooses that number well. It runs on a native host, which has no hardware
+virtualization, so that guests are emulated; each has four processors. The time is that of the whole deploy,
+on a host that has everything but the guests.
 """
 
 import random
@@ -28,7 +29,7 @@ GUESTS, BOUNDS, ROUNDS = 10, (AUTOMATIC, "1", "2", "3", "4", "10"), 3
 def _measured(
     guests: int, bounds: Sequence[str], rounds: int, seed: int, progress: Progress
 ) -> Iterator[tuple[str, float]]:
-    """Each bound in turn, as many times as there are rounds: seconds until all guests answer."""
+    """Yield each bound, once in every round, with the seconds until all guests answer."""
     order = random.Random(seed)  # noqa: S311 (nobody is to be kept from guessing it)
     with native_hosts(1, progress) as hosts:
 
@@ -56,18 +57,18 @@ def _measured(
 def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
     guests, bounds = (2, (AUTOMATIC, "1")) if options.quick else (GUESTS, BOUNDS)
     rounds = options.rounds or (1 if options.quick else ROUNDS)
-    for bound, took in _measured(guests, bounds, rounds, options.seed, progress):
-        progress(f"{guests} guests, {bound} at once: {took:.1f} s")
-        yield {"guests": guests, "bound": bound, "seconds": round(took, 1)}
+    for bound, seconds in _measured(guests, bounds, rounds, options.seed, progress):
+        progress(f"{guests} guests, {bound} at once: {seconds:.1f} s")
+        yield {"guests": guests, "bound": bound, "seconds": round(seconds, 1)}
 
 
 def _text(kept: Kept) -> str:
-    found = {bound: spread(kept.series("seconds", bound=bound)) for bound in kept.values("bound")}
-    medians = {bound: each.median for bound, each in found.items() if each}
+    spreads = {bound: spread(kept.series("seconds", bound=bound)) for bound in kept.values("bound")}
+    medians = {bound: times.median for bound, times in spreads.items() if times}
     best = min(medians.values())
-    # The lab's own choice first, then by number.
-    order = sorted(found, key=lambda bound: (bound != AUTOMATIC, int(bound) if bound.isdigit() else 0))
-    rows = [[bound, found[bound], f"{medians[bound] / best:.2f}"] for bound in order]
+    # The lab's own choice comes first, then the others by number.
+    order = sorted(spreads, key=lambda bound: (bound != AUTOMATIC, int(bound) if bound.isdigit() else 0))
+    rows = [[bound, spreads[bound], f"{medians[bound] / best:.2f}"] for bound in order]
     (guests,) = kept.values("guests")
     return "\n".join(
         [

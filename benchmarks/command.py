@@ -1,4 +1,4 @@
-"""``lab bench``: measure the parts, and write the page of all that was ever measured there."""
+"""``lab bench``: measure the parts, and write the page with the latest measurements of all parts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,29 +16,34 @@ PARTS: tuple[Part, ...] = (lab_up.PART, Comparison(), creation.PART, boot_storm.
 
 
 def bench(names: Sequence[str], output: Path, options: Options, progress: Progress) -> bool:
-    """Measure parts, and write the page, its plots and the measurements; whether nothing failed.
+    """Measure parts, and write the page, its plots and the measurements.
 
-    The page is written also when it is interrupted. What it says of other parts is of their last run.
+    The page is written also if this is interrupted. For all other parts it shows their last run.
 
-    :param names: of the parts; none: all.
-    :param output: the folder of the page; the rest is in a folder beside it.
+    :param names: the names of the parts to measure; empty: all.
+    :param output: the folder of the page; plots and measurements are in a folder beside it.
+    :param options: how to measure.
+    :param progress: called with each line that says what is done.
+    :returns: whether nothing failed.
     :raises LabError: there is no such part, or one could not be measured.
     """
     chosen = _chosen(names)
     folder = output / FOLDER
     make_folder(folder)
     try:
-        fine = [part.measure(folder, options, progress) for part in chosen]
+        successes = [part.measure(folder, options, progress) for part in chosen]
     finally:
         _write(output)
     progress(f"written: {output / FILE}")
-    return all(fine)
+    return all(successes)
 
 
 def _chosen(names: Sequence[str]) -> list[Part]:
-    known = {part.name: part for part in PARTS}
-    if unknown := [name for name in names if name not in known]:
-        raise LabError(f"there is no part {', '.join(unknown)}", next_step=f"choose of: {', '.join(known)}")
+    existing = [part.name for part in PARTS]
+    if unknown := [name for name in names if name not in existing]:
+        raise LabError(
+            f"there is no part {', '.join(unknown)}", next_step=f"choose of: {', '.join(existing)}"
+        )
     return [part for part in PARTS if not names or part.name in names]
 
 

@@ -1,7 +1,8 @@
-"""How long a host is busy making machines and removing them: the lab's operations beside the APIs themselves.
+"""Measure how long a host is busy making and removing machines: the lab's operations beside the APIs alone.
 
-On native hosts. Of the lab's runs counts the operation that makes or removes them, from its start to its end:
-what pyinfra takes besides is much the same for any number of machines, and is timed by the comparison.
+It runs on native hosts. Of a run of the lab, only the operation that makes or removes the machines counts,
+from its start to its end: what pyinfra takes besides is much the same for any number of machines, and the
+comparison measures it.
 """
 
 import random
@@ -9,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 
-from benchmarks.compare.contestant import ON_HOST, Arena
+from benchmarks.compare.contestant import ON_HOST, Arena, Contestant
 from benchmarks.compare.contestants.floor import Floor
 from benchmarks.compare.contestants.minet_lab import MinetLab
 from benchmarks.compare.rows import FULL_CYCLES, QUICK_CYCLES, HostLoad, Verb
@@ -40,10 +41,10 @@ LIMIT = 1200.0
 
 
 class TimedLab(MinetLab):
-    """The lab, timed an operation at a time."""
+    """The lab, of whose runs one operation is timed."""
 
     def seconds(self, verb: Verb, load: HostLoad) -> float:
-        """What the operation that makes or removes the machines takes on the host."""
+        """Return the seconds that the operation takes which makes or removes the machines."""
         command = self.command(verb, load)
         words = command.words
         if verb == "remove":
@@ -59,21 +60,21 @@ class TimedLab(MinetLab):
             assert run.stdout is not None
             lines = [(time.perf_counter(), line) for line in run.stdout]
         if run.returncode:
-            said = "".join(line for _, line in lines[-30:])
-            raise LabError(f"{' '.join(words)} failed:\n{said}", next_step="run it by hand")
-        return _between(lines, OPERATIONS[load.kind, verb])
+            last_lines = "".join(line for _, line in lines[-30:])
+            raise LabError(f"{' '.join(words)} failed:\n{last_lines}", next_step="run it by hand")
+        return _duration(lines, OPERATIONS[load.kind, verb])
 
 
-def _between(lines: list[tuple[float, str]], operation: str) -> float:
-    """Seconds from the line that an operation begins to the one that it has changed the host."""
-    begun = next(at for at, line in lines if "Starting operation" in line and operation in line)
-    return next(at for at, line in lines if at > begun and "] Success" in line) - begun
+def _duration(lines: list[tuple[float, str]], operation: str) -> float:
+    """Return the seconds from the line that announces an operation to the one that reports its success."""
+    start = next(time for time, line in lines if "Starting operation" in line and operation in line)
+    return next(time for time, line in lines if time > start and "] Success" in line) - start
 
 
 def _measured(
     loads: Sequence[HostLoad], rounds: int, seed: int, progress: Progress
 ) -> Iterator[tuple[HostLoad, Verb, float, float]]:
-    """Every load, by the lab and by the APIs, in turns: seconds of both."""
+    """Yield each load and verb, once in every round, with the seconds of the lab and of the APIs."""
     order = random.Random(seed)  # noqa: S311 (nobody is to be kept from guessing it)
     with native_hosts(2, progress, HOST_PACKAGES) as hosts:
         arenas = []
@@ -83,24 +84,30 @@ def _measured(
             arenas.append(Arena(host, hosts, folder, None))
             prepare_host(arenas[-1], progress)
         lab, floor = TimedLab(arenas[0]), Floor(arenas[1])
-        for each in (lab, floor):
-            each.prepare()
+        for contestant in (lab, floor):
+            contestant.prepare()
         for load in loads:
             for _ in range(rounds):
-                took: dict[tuple[str, Verb], float] = {}
-                for contestant in order.sample((lab, floor), 2):
-                    for verb in VERBS:
-                        contestant.before(verb, load)
-                        settle()
-                        took[contestant.name, verb] = (
-                            contestant.seconds(verb, load)
-                            if isinstance(contestant, TimedLab)
-                            else timed(contestant.command(verb, load), LIMIT)
-                        )
-                        check(contestant.arena, load, there=verb == "create")
-                    contestant.arena.host.run(f"sh {ON_HOST}/clear.sh", limit=900)
+                seconds = {
+                    contestant.name: _one_round(contestant, load)
+                    for contestant in order.sample((lab, floor), 2)
+                }
                 for verb in VERBS:
-                    yield load, verb, took[lab.name, verb], took[floor.name, verb]
+                    yield load, verb, seconds[lab.name][verb], seconds[floor.name][verb]
+
+
+def _one_round(contestant: Contestant, load: HostLoad) -> dict[Verb, float]:
+    seconds: dict[Verb, float] = {}
+    for verb in VERBS:
+        contestant.before(verb, load)
+        settle()
+        if isinstance(contestant, TimedLab):
+            seconds[verb] = contestant.seconds(verb, load)
+        else:
+            seconds[verb] = timed(contestant.command(verb, load), LIMIT)
+        check(contestant.arena, load, present=verb == "create")
+    contestant.arena.host.run(f"sh {ON_HOST}/clear.sh", limit=900)
+    return seconds
 
 
 def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:

@@ -1,4 +1,4 @@
-"""What a part of ``lab bench`` has measured, as it is kept: a JSON file. Nothing here measures anything."""
+"""The JSON file that keeps the measurements of a part of ``lab bench``. Nothing here measures anything."""
 
 import json
 import platform
@@ -14,15 +14,16 @@ from minetlab.util.files import write_private
 from minetlab.util.paths import PROJECT_ROOT
 
 KeptRow = dict[str, Any]
-"""One measurement: what was measured, and what came of it, each by its name."""
+"""One measurement: names and values of what was measured, and of the result."""
 
 
 @dataclass
 class Kept:
     """The measurements of one part.
 
-    :param machine: what it ran on, by what that is called.
-    :param whole: whether they are all there.
+    :param machine: the machine that it ran on, as :func:`machine` describes it.
+    :param rows: the measurements, in their order.
+    :param whole: whether all measurements of the part are there.
     """
 
     machine: dict[str, str]
@@ -30,20 +31,24 @@ class Kept:
     whole: bool = False
 
     def save(self, file: Path) -> None:
-        """Write them."""
+        """Write the measurements to a file."""
         write(file, asdict(self))
 
-    def series(self, value: str, **of: Any) -> list[float]:
-        """One value of each row in which these other values are so.
+    def series(self, value: str, **conditions: Any) -> list[float]:
+        """Return one value of each row that has all of the given other values.
 
         >>> rows = [{"hosts": 1, "seconds": 2.0}, {"hosts": 5, "seconds": 3.0}, {"hosts": 1, "seconds": 2.5}]
         >>> Kept({}, rows).series("seconds", hosts=1)
         [2.0, 2.5]
+
+        :param value: the name of the value to return.
+        :param **conditions: the other values that a row has to have, by name.
+        :returns: the values, in the order of the rows.
         """
-        return [row[value] for row in self.rows if value in row and of.items() <= row.items()]
+        return [row[value] for row in self.rows if value in row and conditions.items() <= row.items()]
 
     def values(self, name: str) -> list[Any]:
-        """The different values of this name, in the order in which they were first measured."""
+        """Return the different values of this name, in the order in which they were first measured."""
         return list(dict.fromkeys(row[name] for row in self.rows if name in row))
 
 
@@ -54,9 +59,11 @@ def write(file: Path, measured: KeptRow) -> None:
 
 
 def load(file: Path) -> Kept:
-    """Read what was kept.
+    """Read the measurements of a part.
 
-    :raises LabError: there is none, or it is something else.
+    :param file: the JSON file.
+    :returns: the measurements.
+    :raises LabError: there is no such file, or it holds something else.
     """
     try:
         return Kept(**json.loads(file.read_text()))
@@ -67,12 +74,16 @@ def load(file: Path) -> Kept:
 
 
 def keep(rows: Iterable[KeptRow], file: Path, *, resume: bool) -> Kept:
-    """Have the rows measured, and keep each as soon as it is there.
+    """Measure rows, and write the file again after each of them.
 
-    :param resume: leave it at what is there, if that is whole.
+    :param rows: yields each row after measuring it.
+    :param file: the JSON file.
+    :param resume: measure nothing if the file already holds all measurements.
+    :returns: the measurements.
+    :raises LabError: a measurement failed, or ``resume`` is set and the file holds something else.
     """
-    if resume and file.exists() and (found := load(file)).whole:
-        return found
+    if resume and file.exists() and (earlier := load(file)).whole:
+        return earlier
     kept = Kept(machine())
     for row in rows:
         kept.rows.append(row)
@@ -83,7 +94,7 @@ def keep(rows: Iterable[KeptRow], file: Path, *, resume: bool) -> Kept:
 
 
 def machine() -> dict[str, str]:
-    """What this machine is, and which revision of the project this is."""
+    """Describe this machine, and the revision of the project."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
     model = next((line.split(": ")[1] for line in cpuinfo.splitlines() if "model name" in line), "unknown")
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
@@ -97,7 +108,7 @@ def machine() -> dict[str, str]:
 
 
 def _revision() -> str:
-    """The commit, and whether anything but what benchmarks themselves write differs from it."""
+    """Return the commit, marked as dirty if a file outside of docs/ differs; benchmarks write to docs/."""
     commit = _git("rev-parse", "--short", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs")
     return f"{commit}-dirty" if changed else commit
@@ -105,7 +116,7 @@ def _revision() -> str:
 
 def _git(*words: str) -> str:
     try:
-        done = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # nobody needs git to use the project
+        git = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # The project can be used without git.
         return ""
-    return done.stdout.strip()
+    return git.stdout.strip()

@@ -1,7 +1,7 @@
-"""How long ``lab up`` takes: from nothing at all, with ever more there already, and with the lab already up.
+"""Measure how long ``lab up`` takes: from nothing, with more and more cached, and with the lab already up.
 
-The lab, its hosts and the image cache are this benchmark's own, in a folder that is removed in the end.
-Only the environment and Debian's packages are there already: a new machine needs half a minute for them.
+The lab, its hosts and its image cache are in a temporary folder, used by nothing else. Only the Python
+environment and Debian's packages exist before: a new machine needs half a minute for them.
 """
 
 import os
@@ -33,47 +33,51 @@ STAGES: dict[str, list[list[str]]] = {
     "unchanged, its hosts suspended": [["stop"]],
     "already up": [],
 }
-"""What is measured, in this order, and what ``lab sandbox`` is told before that."""
+"""The stages to measure, in this order, each with the commands of ``lab sandbox`` to run before."""
 PICTURES = {NOTHING: "up-from-nothing.svg", CACHED: "up-cached.svg", GONE: "up-unchanged.svg"}
 AIMS = (300, 150, 40, 40, 20)
 """Seconds that each stage should take at most, on two processors without KVM."""
 ROUNDS = 3
 ROWS = 12
-"""Of a timeline, in its table."""
+"""How many rows the table of a timeline has."""
 
 
 def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
-    for round_ in range(1, (options.rounds or (1 if options.quick else ROUNDS)) + 1):
+    rounds = options.rounds or (1 if options.quick else ROUNDS)
+    for round_number in range(1, rounds + 1):
         with tempfile.TemporaryDirectory(dir=state_dir(), prefix="up-") as folder:
             for row in _stages(Path(folder)):
                 progress(f"{row['stage']}: {row['seconds']:.0f} s")
-                yield row | {"round": round_}
+                yield row | {"round": round_number}
 
 
 def _stages(folder: Path) -> Iterator[KeptRow]:
     """Bring one lab up in each of the stages, with cache and state in this folder."""
-    places = {"MINETLAB_CACHE": f"{folder}/cache", "MINETLAB_STATE": f"{folder}/state"}
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **places}
+    folders = {"MINETLAB_CACHE": f"{folder}/cache", "MINETLAB_STATE": f"{folder}/state"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **folders}
     inventory = write_sandbox_lab(folder / "inventories")
     try:
         for stage, commands in STAGES.items():
             for words in commands:
-                of_lab = ["-i", str(inventory)] if "--checkpoint" in words else []
-                subprocess.run([*SANDBOX, *words, *of_lab], env=environment, capture_output=True, check=True)
-            took, found = _up(inventory, environment)
+                option = ["-i", str(inventory)] if "--checkpoint" in words else []
+                subprocess.run([*SANDBOX, *words, *option], env=environment, capture_output=True, check=True)
+            seconds, timeline = _up(inventory, environment)
             yield {
                 "stage": stage,
-                "seconds": round(took, 1),
-                "spans": [list(vars(each).values()) for each in found],
+                "seconds": round(seconds, 1),
+                "spans": [list(vars(span).values()) for span in timeline],
             }
     finally:
         subprocess.run([*SANDBOX, "rm"], env=environment, capture_output=True, check=False)
 
 
 def _up(inventory: Path, environment: dict[str, str]) -> tuple[float, list[Span]]:
-    """Bring the lab up and verify it; returns the seconds that took, and where they went.
+    """Bring the lab up and verify it.
 
-    :raises LabError: it did not come up; with the end of what it said.
+    :param inventory: the inventory of the lab.
+    :param environment: the environment of the command.
+    :returns: the seconds that it took, and its timeline.
+    :raises LabError: the lab did not come up; with the end of the output.
     """
     start = time.perf_counter()
     with subprocess.Popen(
@@ -87,11 +91,11 @@ def _up(inventory: Path, environment: dict[str, str]) -> tuple[float, list[Span]
     ) as run:
         assert run.stdout is not None
         lines = [(time.perf_counter() - start, line.rstrip("\n")) for line in run.stdout]
-    took = time.perf_counter() - start
+    seconds = time.perf_counter() - start
     if run.returncode:
-        said = "\n".join(line for _, line in lines[-40:])
-        raise LabError(f"the lab did not come up:\n{said}", next_step="bring it up by hand: ./lab up")
-    return took, spans(lines, took)
+        last_lines = "\n".join(line for _, line in lines[-40:])
+        raise LabError(f"the lab did not come up:\n{last_lines}", next_step="bring it up by hand: ./lab up")
+    return seconds, spans(lines, seconds)
 
 
 def _text(kept: Kept) -> str:
@@ -106,9 +110,9 @@ def _text(kept: Kept) -> str:
         table(["", "seconds", "aim"], rows),
     ]
     for stage, name in PICTURES.items():
-        if found := _spans(kept, stage):
-            longest = sorted(found, key=lambda each: -each.seconds)[:ROWS]
-            lines = ((each.row, each.label, number(each.seconds)) for each in longest)
+        if timeline := _timeline(kept, stage):
+            longest = sorted(timeline, key=lambda span: -span.seconds)[:ROWS]
+            lines = ((span.row, span.label, number(span.seconds)) for span in longest)
             parts.append(
                 f"Where the time goes, {stage} (one run):\n\n![A row for each host]({FOLDER}/{name})\n"
             )
@@ -117,14 +121,14 @@ def _text(kept: Kept) -> str:
 
 
 def _figures(kept: Kept) -> dict[str, str]:
-    found = {name: _spans(kept, stage) for stage, name in PICTURES.items()}
-    return {name: figure(each) for name, each in found.items() if each}
+    timelines = {name: _timeline(kept, stage) for stage, name in PICTURES.items()}
+    return {name: figure(timeline) for name, timeline in timelines.items() if timeline}
 
 
-def _spans(kept: Kept, stage: str) -> list[Span]:
-    """Where the time of the first run went."""
+def _timeline(kept: Kept, stage: str) -> list[Span]:
+    """Return the spans of the first run of a stage."""
     rows = [row for row in kept.rows if row["stage"] == stage]
-    return [Span(*each) for each in rows[0]["spans"]] if rows else []
+    return [Span(*values) for values in rows[0]["spans"]] if rows else []
 
 
 PART = Simple("up", _rows, _text, _figures)

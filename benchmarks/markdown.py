@@ -1,25 +1,29 @@
-"""What sections of the page are made of, in Markdown."""
+"""Tables and lines in Markdown, for the sections of the page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table.
+    """Return a table.
 
     >>> print(table(["", "seconds"], [["first", 1.5]]), end="")
     |  | seconds |
     |---|---|
     | first | 1.5 |
+
+    :param headings: the headings of the columns.
+    :param rows: the cells of each row.
+    :returns: the table, ended by a line end.
     """
-    lines = [headings, *rows]
-    written = [f"| {' | '.join(map(str, cells))} |\n" for cells in lines]
-    return "".join([written[0], "|---" * len(headings), "|\n", *written[1:]])
+    header, *lines = [f"| {' | '.join(map(str, cells))} |\n" for cells in (headings, *rows)]
+    return "".join([header, "|---" * len(headings), "|\n", *lines])
 
 
 def where(machine: Mapping[str, str]) -> str:
-    """A line that says where and when something was measured.
+    """Return a line that says where and when something was measured.
 
-    :param machine: as :func:`benchmarks.kept.machine` returns it.
+    :param machine: the machine, as :func:`benchmarks.kept.machine` returns it.
+    :returns: the line, without a line end.
     """
     return (
         f"<small>{machine['processors']}, {machine['memory']} of memory, Linux {machine['kernel']}; "

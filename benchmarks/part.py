@@ -1,4 +1,4 @@
-"""What ``lab bench`` is made of: parts, each of which measures something and has a section of the page."""
+"""The parts of ``lab bench``: each measures something, and has a section of the page."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from benchmarks.markdown import where
 from minetlab.images import Progress
 
 FILE = "benchmarks.md"
-"""The page."""
+"""The name of the page."""
 FOLDER = "benchmarks"
-"""The folder of the plots, and of the measurements, beside the page."""
+"""The name of the folder beside the page that holds plots and measurements."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How to measure.
 
-    :param quick: small, to see whether it works.
-    :param rounds: how often everything is measured; None: as often as the part has it.
-    :param seed: of the order in which things take their turns.
-    :param resume: leave what is measured, and go on from there.
-    :param only: the contestants of the comparison; none: all.
+    :param quick: measure little, only to see whether it works.
+    :param rounds: how often everything is measured; None: as often as the part does by default.
+    :param seed: the seed of the order in which things are measured.
+    :param resume: keep what was measured before, and go on from there.
+    :param only: the names of the contestants that take part in the comparison; empty: all.
     """
 
     quick: bool = False
@@ -35,29 +35,34 @@ class Options:
 
 
 class Part(Protocol):
-    """One part."""
+    """A part of ``lab bench``."""
 
     @property
     def name(self) -> str:
-        """As it is typed."""
+        """The name by which it is chosen on the command line."""
 
     def measure(self, folder: Path, options: Options, progress: Progress) -> bool:
-        """Measure, and keep what was measured below the folder; whether nothing failed.
+        """Measure, and keep the measurements in a folder.
 
-        :raises LabError: it could not be measured to its end; what was measured until then is kept.
+        :param folder: the folder of plots and measurements.
+        :param options: how to measure.
+        :param progress: called with each line that says what is done.
+        :returns: whether nothing failed.
+        :raises LabError: not everything could be measured; what was measured before is kept.
         """
 
     def section(self, folder: Path) -> str | None:
-        """Its section of the page, in Markdown, with its plots written to the folder; None: not measured."""
+        """Return the section of the page in Markdown, or None if nothing was measured; write its plots."""
 
 
 @dataclass(frozen=True)
 class Simple:
     """A part whose measurements are rows, kept in one file.
 
-    :param rows: measures them.
-    :param text: what the page says of them.
-    :param figures: plots of them, as SVG, by the name of the file.
+    :param name: the name by which it is chosen on the command line.
+    :param rows: measures and yields the rows.
+    :param text: makes the section of the page, in Markdown.
+    :param figures: makes the plots, as SVG, by the names of their files.
     """
 
     name: str
@@ -66,19 +71,19 @@ class Simple:
     figures: Callable[[Kept], dict[str, str]] = lambda kept: {}
 
     def measure(self, folder: Path, options: Options, progress: Progress) -> bool:
-        """Measure it, unless it is to be resumed and all there."""
+        """Measure all rows, unless ``options.resume`` is set and all are there already."""
         kept.keep(self.rows(options, progress), self._file(folder), resume=options.resume)
         return True
 
     def section(self, folder: Path) -> str | None:
-        """Of what was measured, be it all or not."""
+        """Return the section, also if not all rows were measured, and write the plots."""
         if not self._file(folder).exists():
             return None
-        found = kept.load(self._file(folder))
-        for name, content in self.figures(found).items():
+        measurements = kept.load(self._file(folder))
+        for name, content in self.figures(measurements).items():
             (folder / name).write_text(content)
-        unfinished = "" if found.whole else "\n*This part was not measured to its end.*\n"
-        return f"{self.text(found)}{unfinished}\n{where(found.machine)}\n"
+        unfinished = "" if measurements.whole else "\n*This part was not measured to its end.*\n"
+        return f"{self.text(measurements)}{unfinished}\n{where(measurements.machine)}\n"
 
     def _file(self, folder: Path) -> Path:
         return folder / f"{self.name}.json"

@@ -1,9 +1,9 @@
-"""What one command costs over SSH with and without Nagle's algorithm, which paramiko leaves on.
+"""Measure the time of one command over SSH with and without Nagle's algorithm, which paramiko leaves on.
 
     python benchmarks/round_trip.py hv1
 
-The sandbox host must be running. Both connections run the same command in turn, A B A B …, and the ratio is
-taken pair by pair, so that it holds when the machine's speed drifts.
+The sandbox host must be running. Two connections run the same command in turn, A B A B …, and the ratio is
+taken of each pair, so that it does not depend on a drift of the machine's speed.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from minetlab import sandbox
 from minetlab.sandbox import Connection
 
 
-def connect(reached: Connection, *, nagle: bool) -> paramiko.SSHClient:
-    """Connect as pyinfra does, and switch Nagle's algorithm as told."""
+def connect(connection: Connection, *, nagle: bool) -> paramiko.SSHClient:
+    """Connect as pyinfra does, and switch Nagle's algorithm on or off."""
     client = paramiko.SSHClient()
-    client.load_host_keys(str(reached.known_hosts))
-    client.connect(reached.hostname, reached.port, reached.user, key_filename=str(reached.key))
+    client.load_host_keys(str(connection.known_hosts))
+    client.connect(connection.hostname, connection.port, connection.user, key_filename=str(connection.key))
     transport = client.get_transport()
     assert transport is not None
     assert isinstance(transport.sock, socket.socket)
@@ -30,7 +30,7 @@ def connect(reached: Connection, *, nagle: bool) -> paramiko.SSHClient:
 
 
 def seconds(client: paramiko.SSHClient) -> float:
-    """How long it takes to run a command that does nothing and read its end."""
+    """Return the time that it takes to run a command that does nothing, and to read its exit status."""
     start = time.perf_counter()
     _, stdout, _ = client.exec_command("true")
     stdout.channel.recv_exit_status()
@@ -38,19 +38,19 @@ def seconds(client: paramiko.SSHClient) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print the medians and quartiles."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("host", help="a running sandbox host, such as hv1")
     parser.add_argument("--pairs", type=int, default=50)
     arguments = parser.parse_args()
-    reached = sandbox.connection(arguments.host)
-    with connect(reached, nagle=True) as slow, connect(reached, nagle=False) as fast:
-        seconds(slow), seconds(fast)  # the first of each opens caches on the host
+    connection = sandbox.connection(arguments.host)
+    with connect(connection, nagle=True) as slow, connect(connection, nagle=False) as fast:
+        seconds(slow), seconds(fast)  # The first command of each fills caches on the host.
         pairs = [(seconds(slow), seconds(fast)) for _ in range(arguments.pairs)]
     rows = {
-        "Nagle on, ms": [1000 * a for a, _ in pairs],
-        "TCP_NODELAY, ms": [1000 * b for _, b in pairs],
-        "ratio": [a / b for a, b in pairs],
+        "Nagle on, ms": [1000 * slow_seconds for slow_seconds, _ in pairs],
+        "TCP_NODELAY, ms": [1000 * fast_seconds for _, fast_seconds in pairs],
+        "ratio": [slow_seconds / fast_seconds for slow_seconds, fast_seconds in pairs],
     }
     for name, values in rows.items():
         low, _, high = statistics.quantiles(values, n=4)

@@ -1,4 +1,4 @@
-"""A lab like the one that ships, for measurements and tests: virtual hosts and a roster of its own."""
+"""Write a lab on sandbox hosts, with a roster of its own, for measurements and tests."""
 
 import shutil
 from collections.abc import Mapping
@@ -15,14 +15,15 @@ _STUDENTS = (
 
 
 def write_sandbox_lab(folder: Path, hosts: Mapping[str, Any] | None = None, students: int = 2) -> Path:
-    """Write a lab's inventory, settings and roster; returns the inventory.
+    """Write a lab's inventory, settings and roster.
 
-    The settings are those of ``inventories/group_data``. The hosts are not those of ``inventories/lab.py``,
-    which may be real ones by now.
+    The settings are those of ``inventories/group_data``. The hosts are always sandbox hosts, as an
+    administrator may have named real hosts in ``inventories/lab.py``.
 
-    :param folder: that is made.
-    :param hosts: host data of both hosts.
-    :param students: how many of the two of the roster that ships take part.
+    :param folder: the folder to make and write to.
+    :param hosts: the host data of both hosts.
+    :param students: how many students the roster has, two at most.
+    :returns: the inventory file.
     """
     shutil.copytree(PROJECT_ROOT / "inventories" / "group_data", folder / "group_data")
     (folder / "students.csv").write_text(_COLUMNS + "".join(_STUDENTS[:students]))

@@ -1,6 +1,7 @@
-"""How a deploy grows with hosts and students: time, memory and processor of this machine, commands sent.
+"""Measure how a deploy grows with hosts and students: time, memory, processor time, number of commands.
 
-On native hosts, each a KVM host and a container host; each student has a defined guest, and a container.
+The hosts are native hosts, each of them a KVM host and a container host. Each student has a guest that is
+defined, and a container.
 """
 
 import re
@@ -24,14 +25,15 @@ HOSTS, STUDENTS = (1, 5, 10, 20), (1, 10, 30, 300)
 QUICK_HOSTS, QUICK_STUDENTS = (1, 2), (1, 4)
 ROUNDS = 3
 CAMPUS = (50, 1000)
-"""Hosts and students of a campus, for which the slopes say what a deploy would take."""
+"""The number of hosts and students of a campus, for which the fit predicts what a deploy would take."""
 
 
 class Growth(NamedTuple):
-    """Deploys with nothing to do that are compared: of many students and of few, on as many hosts.
+    """Two deploys with nothing to do that are compared: for few and for many students, on as many hosts.
 
-    :param on: how many hosts each of the two has.
-    :param few: students of one; ``many``: of the other.
+    :param on: how many hosts each of the two labs has.
+    :param few: the number of students of one lab.
+    :param many: the number of students of the other lab.
     """
 
     on: int
@@ -41,10 +43,10 @@ class Growth(NamedTuple):
 
 GROWTH, QUICK_GROWTH = Growth(10, 10, 300), Growth(1, 1, 4)
 GROWTH_AIM = 1.5
-"""How many times as long the deploy of many should take at most."""
+"""The most times as long that the deploy for many students should take."""
 GROWTH_ROUNDS = 7
 PEAK_MB = 150
-"""Memory that a deploy should take at most."""
+"""The most memory that a deploy should take, in MB."""
 MAKE, REPEAT = "make", "repeat"
 TABLES = {
     ("seconds", MAKE): "Seconds until all machines are there, on hosts with pool, network and images",
@@ -59,16 +61,15 @@ def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
     counts, classes = (QUICK_HOSTS, QUICK_STUDENTS) if options.quick else (HOSTS, STUDENTS)
     rounds = options.rounds or (1 if options.quick else ROUNDS)
     with native_hosts(max(counts), progress) as hosts:
-        _Lab(hosts, 0).deploy(MAKE)  # whatever is measured finds pool, network and images
+        _Lab(hosts, 0).deploy(MAKE)  # Pool, network and images are there before anything is measured.
         for count in counts:
             for students in classes:
-                yield from _said(_cell(_Lab(hosts.only(*hosts[:count]), students), rounds), progress)
+                yield from _reported(_cell(_Lab(hosts.only(*hosts[:count]), students), rounds), progress)
         growth, rounds = (QUICK_GROWTH, 1) if options.quick else (GROWTH, options.rounds or GROWTH_ROUNDS)
-        yield from _said(_growth(hosts, growth, rounds), progress)
+        yield from _reported(_growth(hosts, growth, rounds), progress)
 
 
-def _said(rows: Iterator[KeptRow], progress: Progress) -> Iterator[KeptRow]:
-    """The same rows, each said as it comes."""
+def _reported(rows: Iterator[KeptRow], progress: Progress) -> Iterator[KeptRow]:
     for row in rows:
         progress(", ".join(f"{name} {value}" for name, value in row.items()))
         yield row
@@ -83,26 +84,31 @@ def _cell(lab: "_Lab", rounds: int) -> Iterator[KeptRow]:
 
 
 def _growth(hosts: NativeHosts, growth: Growth, rounds: int) -> Iterator[KeptRow]:
-    """Few and many students, in turns, on hosts of their own, as a machine's speed changes within minutes."""
+    # Few and many students take turns, as the speed of a machine changes within minutes.
     few = _Lab(hosts.only(*hosts[: growth.on]), growth.few)
     many = _Lab(hosts.only(*hosts[growth.on : 2 * growth.on]), growth.many)
     for lab in (few, many):
         lab.deploy(MAKE)
     for _ in range(rounds):
-        took = []
-        for lab in (few, many):
-            settle()
-            took.append(lab.deploy(REPEAT)["seconds"])
-        ratio = round(took[1] / took[0], 3)
-        yield {**growth._asdict(), "few_seconds": took[0], "many_seconds": took[1], "growth": ratio}
+        settle()
+        few_seconds = few.deploy(REPEAT)["seconds"]
+        settle()
+        many_seconds = many.deploy(REPEAT)["seconds"]
+        ratio = round(many_seconds / few_seconds, 3)
+        yield {
+            **growth._asdict(),
+            "few_seconds": few_seconds,
+            "many_seconds": many_seconds,
+            "growth": ratio,
+        }
 
 
 class _Lab:
-    """The lab on native hosts, with some students."""
+    """A lab on native hosts, with this number of students."""
 
     def __init__(self, hosts: NativeHosts, students: int) -> None:
         self.hosts, self.students = hosts, students
-        # Room for a thousand students.
+        # A subnet with room for a thousand students.
         network = {"mode": "nat", "subnet": "10.77.0.0/22"}
         self.inventory = write_lab(
             hosts,
@@ -112,16 +118,16 @@ class _Lab:
             kvm={"guest_network": network},
         )
 
-    def deploy(self, what: str) -> KeptRow:
-        """Deploy it."""
+    def deploy(self, kind: str) -> KeptRow:
+        """Deploy the lab, and return what that took; ``kind`` is MAKE or REPEAT."""
         usage, _ = deployed(self.hosts, self.inventory, "deploys/all.py")
-        return self._row(what) | usage.as_row()
+        return self._row(kind) | usage.as_row()
 
     def commands(self) -> KeptRow:
-        """Deploy it once more, and count what that sends."""
-        _, said = deployed(self.hosts, self.inventory, "--debug", "deploys/all.py")
-        sent = Counter(re.findall(r"Running command on (\S+):", said))
-        return self._row(REPEAT) | {"commands": round(sent.total() / len(self.hosts), 1)}
+        """Deploy the lab once more, and count the commands that each host is sent."""
+        _, output = deployed(self.hosts, self.inventory, "--debug", "deploys/all.py")
+        commands = Counter(re.findall(r"Running command on (\S+):", output))
+        return self._row(REPEAT) | {"commands": round(commands.total() / len(self.hosts), 1)}
 
     def remove(self) -> None:
         """Remove the students' machines; pool, network and images stay."""
@@ -133,8 +139,8 @@ class _Lab:
             f"students={','.join(logins(self.students))}",
         )
 
-    def _row(self, what: str) -> KeptRow:
-        return {"hosts": len(self.hosts), "students": self.students, "deploy": what}
+    def _row(self, kind: str) -> KeptRow:
+        return {"hosts": len(self.hosts), "students": self.students, "deploy": kind}
 
 
 def _text(kept: Kept) -> str:
@@ -156,25 +162,23 @@ def _table(kept: Kept, value: str, deploy: str) -> str:
     def cell(hosts: int, students: int) -> str:
         return str(spread(kept.series(value, hosts=hosts, students=students, deploy=deploy)) or "")
 
-    return table(
-        headings, ([hosts, *(cell(hosts, each) for each in classes)] for hosts in kept.values("hosts"))
-    )
+    rows = [[hosts, *(cell(hosts, students) for students in classes)] for hosts in kept.values("hosts")]
+    return table(headings, rows)
 
 
 def _aims(kept: Kept) -> str:
-    """Whether the aims are met, where what they are about was measured."""
     rows = []
-    if grown := spread(kept.series("growth")):
+    if growth := spread(kept.series("growth")):
         on, few, many = (kept.values(name)[0] for name in Growth._fields)
-        what = (
+        caption = (
             f"With nothing to do, {many} students on {on} hosts take so many times what {few} take, in turns"
         )
-        rows.append([what, grown, GROWTH_AIM])
-    most = max(kept.series("peak"))
+        rows.append([caption, growth, GROWTH_AIM])
+    peak = max(kept.series("peak"))
     rows.append(
         [
             "The most memory that any of these deploys took on this machine, in MB",
-            number(most * 2**20 / 1e6),
+            number(peak * 2**20 / 1e6),
             PEAK_MB,
         ]
     )
@@ -182,14 +186,13 @@ def _aims(kept: Kept) -> str:
 
 
 def _campus(kept: Kept) -> str:
-    """What the slopes say of a campus."""
     hosts, students = CAMPUS
     lines = [f"Fitted by least squares, and from that for {students} students on {hosts} hosts:\n"]
     rows = []
     for (value, deploy), caption in TABLES.items():
         if value == "commands":
             continue
-        base, per_host, per_student, off = slopes(_medians(kept, value, deploy))
+        base, per_host, per_student, largest_error = slopes(_medians(kept, value, deploy))
         total = base + per_host * hosts + per_student * students
         rows.append(
             [
@@ -197,7 +200,7 @@ def _campus(kept: Kept) -> str:
                 number(base),
                 number(per_host),
                 number(per_student),
-                f"{off:.0%}",
+                f"{largest_error:.0%}",
                 f"**{number(total)}**",
             ]
         )
@@ -206,29 +209,34 @@ def _campus(kept: Kept) -> str:
 
 
 def _medians(kept: Kept, value: str, deploy: str) -> list[tuple[int, int, float]]:
-    """Hosts, students, and the median of what was measured for them."""
-    found = []
+    """Return the numbers of hosts and students that were measured, with the median of a value for them."""
+    medians = []
     for hosts in kept.values("hosts"):
         for students in kept.values("students"):
-            if times := spread(kept.series(value, hosts=hosts, students=students, deploy=deploy)):
-                found.append((hosts, students, times.median))
-    return found
+            if values := spread(kept.series(value, hosts=hosts, students=students, deploy=deploy)):
+                medians.append((hosts, students, values.median))
+    return medians
 
 
 def slopes(medians: Sequence[tuple[int, int, float]]) -> tuple[float, float, float, float]:
-    """What something takes in any case, for each host and each student, and by how much that is off at most.
+    """Fit a base value, a value for each host and a value for each student, by least squares.
 
-    >>> [round(each, 6) for each in slopes([(h, s, 1 + 0.5 * h + 0.01 * s) for h in (1, 5) for s in (1, 30)])]
+    >>> fit = slopes([(h, s, 1 + 0.5 * h + 0.01 * s) for h in (1, 5) for s in (1, 30)])
+    >>> [round(value, 6) for value in fit]
     [1.0, 0.5, 0.01, 0.0]
+
+    :param medians: numbers of hosts, numbers of students, and the measured median for them.
+    :returns: the base value, the value for each host, the value for each student, and the largest relative
+        error of the fit.
     """
     factors = numpy.array([(1, hosts, students) for hosts, students, _ in medians], dtype=float)
     measured = numpy.array([median for _, _, median in medians])
-    # Relative errors count: a class of one is not drowned by one of three hundred.
+    # Relative errors are minimized, so that a class of 1 counts as much as a class of 300.
     weights = 1 / measured
-    found, *_ = numpy.linalg.lstsq(factors * weights[:, None], measured * weights, rcond=None)
-    off = float(numpy.max(numpy.abs(factors @ found / measured - 1)))
-    base, per_host, per_student = map(float, found)
-    return base, per_host, per_student, off
+    fit, *_ = numpy.linalg.lstsq(factors * weights[:, None], measured * weights, rcond=None)
+    largest_error = float(numpy.max(numpy.abs(factors @ fit / measured - 1)))
+    base, per_host, per_student = map(float, fit)
+    return base, per_host, per_student, largest_error
 
 
 PART = Simple("scale", _rows, _text)

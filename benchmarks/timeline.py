@@ -1,4 +1,4 @@
-"""Where the time of ``lab up`` goes, from the lines that it says: a span for each thing that took long."""
+"""Find out from the output of ``lab up`` where its time goes: a span for each thing that took long."""
 
 import re
 from collections import defaultdict
@@ -11,20 +11,22 @@ from matplotlib.figure import Figure
 from minetlab.report.figures import COLOURS, STYLE, svg
 
 LAB = "lab"
-"""The row of what is done for all hosts together."""
+"""The row of spans that concern all hosts together."""
 _OF_HOST = re.compile(r"\s*\[(?:@\w+/)?([\w.-]+)\] (.*)")
 _OPERATION = re.compile(r"--> Starting operation: (.*?)\s*$")
 _DONE = re.compile(r"(Success|No changes|Error|Skipped)\b")
 _NAMED = 0.04
-"""Share of the whole time that a span has to be to have its name in the picture."""
+"""The share of the whole time from which on a span has its name in the picture."""
 
 
 @dataclass(frozen=True)
 class Span:
     """Something that took a while.
 
-    :param row: a host's name, or :data:`LAB`.
-    :param begin: seconds after the start.
+    :param row: the name of a host, or :data:`LAB`.
+    :param what: what was done.
+    :param begin: when it began, in seconds after the start of the run.
+    :param end: when it ended, in seconds after the start of the run.
     """
 
     row: str
@@ -34,7 +36,7 @@ class Span:
 
     @property
     def label(self) -> str:
-        """What it is, without the deploy file that an operation is from."""
+        """What was done, without the deploy file that an operation is from."""
         return self.what.rpartition("| ")[2]
 
     @property
@@ -44,56 +46,58 @@ class Span:
 
 
 def spans(lines: Iterable[tuple[float, str]], end: float, shortest: float = 0.5) -> list[Span]:
-    """The spans of a run.
+    """Find the spans of a run.
 
-    :param lines: what it said, each with the seconds after its start.
-    :param end: when it ended.
-    :param shortest: seconds below which a span is left out.
+    :param lines: the lines of its output, each with the seconds after its start.
+    :param end: when the run ended, in seconds after its start.
+    :param shortest: the seconds below which a span is left out.
+    :returns: the spans, in the order in which they began.
     """
-    found = [each for each in _spans(list(lines), end) if each.seconds >= shortest]
-    return sorted(found, key=lambda each: (each.begin, each.row))
+    long_spans = [span for span in _spans(list(lines), end) if span.seconds >= shortest]
+    return sorted(long_spans, key=lambda span: (span.begin, span.row))
 
 
 def _spans(lines: Sequence[tuple[float, str]], end: float) -> Iterator[Span]:
-    operations = list(dict.fromkeys(begun[1] for _, line in lines if (begun := _OPERATION.match(line))))
-    since: dict[str, float] = {}
-    done: dict[str, int] = defaultdict(int)
-    lab = (0.0, "start")
-    for at, line in lines:
+    starts = (match for _, line in lines if (match := _OPERATION.match(line)))
+    operations = list(dict.fromkeys(match[1] for match in starts))
+    host_begin: dict[str, float] = {}
+    operations_done: dict[str, int] = defaultdict(int)
+    lab_begin, lab_task = 0.0, "start"
+    for seconds, line in lines:
         if line.startswith("--> Connecting"):
-            yield Span(LAB, lab[1], lab[0], at)
-            lab = (at, "")
+            yield Span(LAB, lab_task, lab_begin, seconds)
+            lab_begin, lab_task = seconds, ""
         elif line.startswith("asking "):
-            lab = (at, "verify")
-        elif lab[1] == "verify" and re.search(r"\d+ passed", line):
-            yield Span(LAB, "verify", lab[0], at)
-            lab = (at, "save a checkpoint")
-        elif host := _OF_HOST.match(line):
-            name, said = host[1], host[2]
-            if said == "Connected":
-                yield Span(name, "boot or resume, connect", since.get(name, lab[0]), at)
-                since[name] = at
-            elif (result := _DONE.match(said)) and done[name] < len(operations):
+            lab_begin, lab_task = seconds, "verify"
+        elif lab_task == "verify" and re.search(r"\d+ passed", line):
+            yield Span(LAB, "verify", lab_begin, seconds)
+            lab_begin, lab_task = seconds, "save a checkpoint"
+        elif match := _OF_HOST.match(line):
+            host, message = match[1], match[2]
+            if message == "Connected":
+                yield Span(host, "boot or resume, connect", host_begin.get(host, lab_begin), seconds)
+                host_begin[host] = seconds
+            elif (result := _DONE.match(message)) and operations_done[host] < len(operations):
                 if result[1] != "Skipped":
-                    yield Span(name, operations[done[name]], since[name], at)
-                done[name] += 1
-                since[name] = at
-    if lab[1] == "save a checkpoint":
-        yield Span(LAB, lab[1], lab[0], end)
+                    yield Span(host, operations[operations_done[host]], host_begin[host], seconds)
+                operations_done[host] += 1
+                host_begin[host] = seconds
+    if lab_task == "save a checkpoint":
+        yield Span(LAB, lab_task, lab_begin, end)
 
 
 @rc_context(STYLE)
-def figure(found: Sequence[Span]) -> str:
-    """A picture of the spans, a row for each host, as SVG."""
-    rows = [*dict.fromkeys(each.row for each in found if each.row != LAB), LAB]
-    whole = max(each.end for each in found)
+def figure(timeline: Sequence[Span]) -> str:
+    """Return a picture of spans as SVG, with a row for each host."""
+    rows = [*dict.fromkeys(span.row for span in timeline if span.row != LAB), LAB]
+    end = max(span.end for span in timeline)
     canvas = Figure(figsize=(11, 1 + 1.1 * len(rows)), layout="constrained")
     axes = canvas.subplots()
-    for number, each in enumerate(found):
-        place = rows.index(each.row)
-        axes.barh(place, each.seconds, 0.4, left=each.begin, color=COLOURS[number % 2], edgecolor="white")
-        if each.seconds >= _NAMED * whole:
-            axes.annotate(each.label, (each.begin, place - 0.24), fontsize=8, rotation=14, va="bottom")
+    for number, span in enumerate(timeline):
+        row = rows.index(span.row)
+        axes.barh(row, span.seconds, 0.4, left=span.begin, color=COLOURS[number % 2], edgecolor="white")
+        if span.seconds >= _NAMED * end:
+            axes.annotate(span.label, (span.begin, row - 0.24), fontsize=8, rotation=14, va="bottom")
     axes.set_ylim(-1, len(rows) - 0.6)
     axes.set_yticks(range(len(rows)), rows)
     axes.invert_yaxis()

@@ -1,4 +1,4 @@
-"""What a command takes of this machine."""
+"""Measure the time and memory that a command takes on this machine."""
 
 import os
 import re
@@ -18,15 +18,15 @@ from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
 PEAK_EVERY = 0.02
-"""Seconds between two looks at how much memory a process has had."""
+"""Seconds between two reads of a process's peak memory."""
 
 
 @dataclass(frozen=True)
 class Usage:
     """What a process took.
 
-    :param seconds: from its start to its end.
-    :param processor: of these, seconds of work on a processor, its own and its children's.
+    :param seconds: the seconds from its start to its end.
+    :param processor: the seconds that it and its children worked on a processor.
     :param peak: the most memory that it had, in MiB.
     """
 
@@ -35,46 +35,48 @@ class Usage:
     peak: float
 
     def as_row(self) -> KeptRow:
-        """Rounded, by name."""
+        """Return the rounded values, by name."""
         return {name: round(value, 3) for name, value in vars(self).items()}
 
 
 def used(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Usage, str]:
-    """Run a command in the project's folder; returns what it took and what it said.
+    """Run a command in the project's folder, and measure it.
 
-    :param environment: beside that of this process.
-    :raises LabError: it failed; with the end of what it said.
+    :param command: the words of the command.
+    :param environment: variables to add to the environment of this process.
+    :returns: what it took, and its output.
+    :raises LabError: it failed; with the end of its output.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(
             command,
             cwd=PROJECT_ROOT,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
         )
         peak = _Peak(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
-        took = time.perf_counter() - start
+        seconds = time.perf_counter() - start
         peak.join()
         process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read().decode(errors="replace")
+        output.seek(0)
+        text = output.read().decode(errors="replace")
     if process.returncode:
         raise LabError(
             f"{' '.join(command)} failed with status {process.returncode}:\n{text[-3000:]}",
             next_step="run it by hand",
         )
-    return Usage(took, usage.ru_utime + usage.ru_stime, peak.kib / 1024), text
+    return Usage(seconds, usage.ru_utime + usage.ru_stime, peak.kib / 1024), text
 
 
 class _Peak(Thread):
-    """Follows the most memory that a process has had, until it ends.
+    """Follows the peak memory of a process until it ends.
 
-    Not ``ru_maxrss``: a process begins with what the one had that started it (getrusage(2), and execve(2)
-    keeps it), which is this one, with all that draws plots.
+    ``ru_maxrss`` would not do: a process inherits it from the one that started it (getrusage(2), and
+    execve(2) keeps it), and this process is large, as it draws plots.
     """
 
     def __init__(self, pid: int) -> None:
@@ -84,16 +86,19 @@ class _Peak(Thread):
 
     def run(self) -> None:
         with suppress(OSError):
-            # A process that has ended, and that nobody has waited for yet, has no such line.
+            # The line is missing once the process has ended, even before anybody has waited for it.
             while peak := re.search(r"^VmHWM:\s+(\d+) kB$", self.status.read_text(), re.MULTILINE):
                 self.kib = int(peak[1])
                 time.sleep(PEAK_EVERY)
 
 
 def deployed(hosts: NativeHosts, inventory: Path, *words: str) -> tuple[Usage, str]:
-    """Run a deploy of a lab on native hosts, whose state is kept beside them; returns as :func:`used` does.
+    """Run a deploy on native hosts, with the lab's state beside them, and measure it.
 
-    :param words: pyinfra's, behind the inventory.
+    :param hosts: the hosts.
+    :param inventory: the inventory of the lab.
+    :param *words: the words after the inventory on pyinfra's command line.
+    :returns: what it took, and its output.
     :raises LabError: it failed.
     """
     environment = {"LC_ALL": "C.UTF-8", "MINETLAB_STATE": str(hosts.folder / "state")}

@@ -1,4 +1,7 @@
-"""The whole lab, in the order its parts need each other: pyinfra inventories/lab.py deploys/all.py"""
+"""Deploy the whole lab; each part comes after those that it needs.
+
+Usage: pyinfra inventories/lab.py deploys/all.py
+"""
 
 from pyinfra import host, local
 
@@ -6,7 +9,7 @@ from minetlab.inventory import current
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
 from minetlab.operations import allocation_file, lock
 
-lab, plan = current.lab_and_plan()  # a wrong inventory is refused here, before anything is touched
+lab, plan = current.lab_and_plan()  # refuses a wrong inventory before anything is touched
 
 lock.take(name="Take the host's lock", lab=lab.name)
 
@@ -25,7 +28,7 @@ if CONTAINER_HOSTS in host.groups:
 
 local.include("deploys/jump.py")
 
-# Last, as guests take long to boot: nothing else waits for them, or is missing where one does not come up.
+# Guests come last, as they take long to boot: nothing waits for them, or is missing if one does not come up.
 if KVM_HOSTS in host.groups:
     local.include("deploys/guest_images.py")
     local.include("deploys/guests.py")

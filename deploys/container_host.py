@@ -1,4 +1,4 @@
-"""A container host: Docker Engine from Debian, with the lab's settings, running now and after a reboot."""
+"""Set up a container host: install Docker Engine from Debian, configure it, and run it now and at boot."""
 
 from pyinfra import host
 

@@ -1,4 +1,4 @@
-"""The students' containers of a container host, their network, and what their change has left over."""
+"""Run the students' containers on a container host, with their network; remove TP images out of use."""
 
 from pyinfra import host
 

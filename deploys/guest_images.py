@@ -1,4 +1,4 @@
-"""The guest image of a KVM host: built or fetched here, received there once, and verified."""
+"""Send the guest image, built or fetched on this machine, to a KVM host that lacks it, and verify it."""
 
 from pyinfra import host
 

@@ -1,4 +1,4 @@
-"""The students' guests of a KVM host: defined, running, and up."""
+"""Define and start the students' guests on a KVM host, and wait until they answer SSH."""
 
 from pyinfra import host
 

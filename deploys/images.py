@@ -1,4 +1,4 @@
-"""Begin to build the images that a host lacks: that takes minutes, in which it can be provisioned."""
+"""Begin to build the images that a host lacks; this takes minutes, while the host is set up."""
 
 from pyinfra import host
 
@@ -9,11 +9,16 @@ from minetlab.operations import guest_images, tp_images
 lab, _ = current.lab_and_plan()
 
 if KVM_HOSTS in host.groups:
-    of_kvm = lab.kvm_host(host.name).settings
+    kvm_settings = lab.kvm_host(host.name).settings
     guest_images.start_build(
-        name="Begin to build the guest image", lab=lab.name, image=of_kvm.guest_image, tps=of_kvm.guest_tps
+        name="Begin to build the guest image",
+        lab=lab.name,
+        image=kvm_settings.guest_image,
+        tps=kvm_settings.guest_tps,
     )
 
 if CONTAINER_HOSTS in host.groups:
-    of_containers = lab.container_host(host.name).settings
-    tp_images.start_builds(name="Begin to build the TP images", lab=lab.name, names=of_containers.tp_images)
+    container_settings = lab.container_host(host.name).settings
+    tp_images.start_builds(
+        name="Begin to build the TP images", lab=lab.name, names=container_settings.tp_images
+    )

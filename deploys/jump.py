@@ -1,4 +1,4 @@
-"""The account of a host through which students reach their machines, where they have no other way to them."""
+"""Set up a host's jump account, through which students reach machines that they cannot reach directly."""
 
 from minetlab.inventory import current
 from minetlab.operations import jump

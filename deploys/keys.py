@@ -1,6 +1,9 @@
-"""Have hosts know keys and passwords of now: pyinfra inventories/lab.py deploys/keys.py --data students=alice
+"""Write students' present keys and passwords to the hosts.
 
-Guests that run are not reached from their host: `lab rotate` changes those."""
+Usage: pyinfra inventories/lab.py deploys/keys.py --data students=alice
+
+Running guests are not changed, as they are not reached from their host: `lab rotate` changes those.
+"""
 
 from pyinfra import host
 

@@ -1,4 +1,4 @@
-"""A KVM host: QEMU and libvirt, nested virtualization, the lab's pool and network."""
+"""Set up a KVM host: QEMU and libvirt, nested virtualization, the lab's storage pool and network."""
 
 from pyinfra import host
 

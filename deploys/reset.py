@@ -1,4 +1,7 @@
-"""Give students new machines: pyinfra inventories/lab.py deploys/reset.py --data students=alice,bob"""
+"""Give students new machines in place of their present ones.
+
+Usage: pyinfra inventories/lab.py deploys/reset.py --data students=alice,bob
+"""
 
 from pyinfra import host, local
 

@@ -1,4 +1,7 @@
-"""Bring guests back to their snapshots: pyinfra inventories/lab.py deploys/revert.py --data students=alice"""
+"""Bring students' guests back to their snapshots.
+
+Usage: pyinfra inventories/lab.py deploys/revert.py --data students=alice,bob
+"""
 
 from pyinfra import host
 

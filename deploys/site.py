@@ -1,4 +1,4 @@
-"""The TP site of a container host: its web server and its pages made here, served there."""
+"""Serve the TP site on a container host, or remove it; web server and pages are built on this machine."""
 
 from pyinfra import host
 

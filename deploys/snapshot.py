@@ -1,4 +1,7 @@
-"""Take a snapshot of guests: pyinfra inventories/lab.py deploys/snapshot.py --data students=alice,bob"""
+"""Take a snapshot of each of the students' guests.
+
+Usage: pyinfra inventories/lab.py deploys/snapshot.py --data students=alice,bob
+"""
 
 from pyinfra import host
 

@@ -1,4 +1,7 @@
-"""Remove what carries the lab's label, and nothing else: pyinfra inventories/lab.py deploys/teardown.py"""
+"""Remove everything that carries the lab's label, and nothing else.
+
+Usage: pyinfra inventories/lab.py deploys/teardown.py
+"""
 
 from pyinfra import host
 
@@ -9,7 +12,7 @@ from minetlab.operations import allocation_file, docker, jump, libvirt, lock
 lab, plan = current.lab_and_plan()
 
 lock.take(name="Take the host's lock", lab=lab.name)
-jump.remove_account(name="Remove the account that led students to their machines", lab=lab.name)
+jump.remove_account(name="Remove the jump account", lab=lab.name)
 
 if KVM_HOSTS in host.groups:
     libvirt.teardown(name="Remove the lab's guests, volumes and network", lab=lab.name)
@@ -17,4 +20,6 @@ if KVM_HOSTS in host.groups:
 if CONTAINER_HOSTS in host.groups:
     docker.teardown(name="Remove the lab's containers, images and network", lab=lab.name)
 
-allocation_file.prune(name="Forget what students who left had", lab=lab, plan=plan)
+allocation_file.prune(
+    name="Remove machines of students who left from the allocation file", lab=lab, plan=plan
+)

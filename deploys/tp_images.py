@@ -1,4 +1,4 @@
-"""The TP images of a container host: built here, imported there."""
+"""Import the TP images, built on this machine, on a container host."""
 
 from pyinfra import host
 

@@ -1,4 +1,7 @@
-"""Break the lock that a run holds on hosts: pyinfra inventories/lab.py deploys/unlock.py --limit hv1"""
+"""Break the lock that a run holds on hosts.
+
+Usage: pyinfra inventories/lab.py deploys/unlock.py --limit hv1
+"""
 
 from minetlab.operations import lock
 

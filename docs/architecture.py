@@ -1,4 +1,4 @@
-"""Draw the packages of the architecture page from the code: python docs/architecture.py
+"""Draw the packages of the architecture page from the code, as ``python docs/architecture.py`` does.
 
 The order is that of the import contract in pyproject.toml, the sentences are those of the packages'
 docstrings, and the arcs are imports. A unit test compares what is committed with what this makes.
@@ -25,20 +25,20 @@ path {{ fill: none; stroke: #1f5f8b; stroke-width: 1.5 }}
 
 
 def packages() -> list[str]:
-    """The packages in the order of the import contract, the one that imports from all others first."""
+    """Return the packages in the order of the import contract, the one that imports from all others first."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contract, *_ = settings["tool"]["importlinter"]["contracts"]
     return list(contract["layers"])
 
 
 def sentence(package: str) -> str:
-    """The first sentence of a package's docstring."""
+    """Return the first sentence of a package's docstring."""
     source = (ROOT / "minetlab" / package / "__init__.py").read_text()
     return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0].replace("``", "`")
 
 
 def imports() -> set[tuple[str, str]]:
-    """Which package imports from which."""
+    """Return which package imports from which."""
     graph, order = grimp.build_graph("minetlab", cache_dir=None), packages()
     pairs = {
         (importer.split(".")[1], imported.split(".")[1])
@@ -50,7 +50,7 @@ def imports() -> set[tuple[str, str]]:
 
 
 def steps(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of some imports that no way over other packages makes by itself."""
+    """Return those imports that do not follow from others."""
     below: defaultdict[str, set[str]] = defaultdict(set)
     for package in reversed(packages()):
         for imported in (to for of, to in pairs if of == package):
@@ -61,13 +61,13 @@ def steps(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def table() -> str:
-    """The packages as a table in Markdown."""
+    """Return the packages as a table in Markdown."""
     rows = [f"| `{package}` | {sentence(package)} |" for package in packages()]
     return "\n".join(["| package | what it is |", "|---|---|", *rows])
 
 
 def picture() -> str:
-    """The packages as a column, and an arc from each to those that it builds upon."""
+    """Return the packages as a column in SVG, with an arc from each to those that it builds upon."""
     order = packages()
     place = {package: LINE * (number + 1) for number, package in enumerate(order)}
     lines = [SVG.format(width=WIDTH, height=LINE * (len(order) + 1))]
@@ -81,7 +81,7 @@ def picture() -> str:
 
 
 def page() -> str:
-    """The architecture page with the table of today."""
+    """Return the architecture page with the table of today."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"

@@ -1,8 +1,8 @@
-"""The sandbox with all of the practical work, for `lab report` to show every claim of the course on.
+"""The sandbox with all TPs, so that `lab report` can show every claim of the course.
 
     ./lab up -i inventories/course.py && ./lab report -i inventories/course.py
 
-Guests keep the image they were made from: after a `lab up` without this file, begin with `lab down`.
+Guests keep the image that they were made from: after `lab up` with another inventory, begin with `lab down`.
 """
 
 _ALL = {

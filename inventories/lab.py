@@ -1,7 +1,7 @@
-"""The hosts of the lab: put the names of real machines here, and nothing else changes.
+"""The hosts of the lab: two sandbox hosts, in whose place the names of real hosts can be written.
 
-See production.example.py for real hosts, group_data/ for the lab's settings, students.csv for the roster,
-allocation.csv for what its students have been given.
+See production.example.py for real hosts, group_data/ for the lab's settings, students.csv for the roster, and
+allocation.csv for the hosts, addresses and ports that students' machines were given.
 """
 
 kvm_hosts = ["@sandbox/hv1"]

@@ -1,4 +1,4 @@
-"""From measurements to their section of the page: tables, and plots as SVG. Nothing here times anything."""
+"""Make the section of the page from measurements: tables, and plots as SVG. Nothing here times anything."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -19,7 +19,7 @@ HEADINGS: Mapping[Verb, str] = {
     "repeat": "Nothing to do",
     "remove": "Removing them",
 }
-_SAID: Mapping[Verb, str] = {
+_EXPLANATIONS: Mapping[Verb, str] = {
     "create": "From a host without any to all of them there and started; *students* have a guest that is "
     "off and a container that runs.",
     "repeat": "The same command again, all of them there as they should be. Only tools for both guests and "
@@ -29,17 +29,19 @@ _SAID: Mapping[Verb, str] = {
 
 
 def section(results: Results, introduction: str, names: Sequence[str], floor: str) -> str:
-    """The whole section.
+    """Return the section of the page.
 
-    :param introduction: its beginning.
-    :param names: of the contestants, in the order of the tables.
-    :param floor: the one that the others are compared with.
+    :param results: the results of the comparison.
+    :param introduction: the beginning of the section.
+    :param names: the names of the contestants, in the order of the tables.
+    :param floor: the name of the contestant that the others are compared with.
+    :returns: the section, in Markdown.
     """
     parts = [introduction]
     for verb, heading in HEADINGS.items():
-        loads = [load for each, load in results.rows() if each == verb]
+        loads = _loads(results, verb)
         if loads:
-            parts.append(f"### {heading}\n\n{_SAID[verb]}\n")
+            parts.append(f"### {heading}\n\n{_EXPLANATIONS[verb]}\n")
             parts.append(f"![{heading}: medians with quartiles, in seconds]({FOLDER}/{verb}.svg)\n")
             parts.append(_table(results, verb, loads, names, floor))
     parts.append(_entrants(results))
@@ -49,15 +51,21 @@ def section(results: Results, introduction: str, names: Sequence[str], floor: st
 
 
 def figures(results: Results, names: Sequence[str], ours: str) -> Iterator[tuple[str, str]]:
-    """A plot for each table: its file's name and its content.
+    """Make a plot for each table.
 
-    :param names: of the contestants, in their order.
-    :param ours: the one that stands out.
+    :param results: the results of the comparison.
+    :param names: the names of the contestants, in the order of the bars.
+    :param ours: the name of the contestant whose bars have another colour.
+    :yields: the name of a file, and its content as SVG.
     """
     for verb in HEADINGS:
-        loads = [load for each, load in results.rows() if each == verb]
+        loads = _loads(results, verb)
         if loads:
             yield f"{verb}.svg", _figure(results, verb, loads, names, ours)
+
+
+def _loads(results: Results, verb: Verb) -> list[HostLoad]:
+    return [load for row_verb, load in results.rows() if row_verb == verb]
 
 
 def _table(results: Results, verb: Verb, loads: Sequence[HostLoad], names: Sequence[str], floor: str) -> str:
@@ -73,7 +81,7 @@ def _table(results: Results, verb: Verb, loads: Sequence[HostLoad], names: Seque
 
 
 def _cell(results: Results, spread: Spread | None, floor: Spread | None) -> str:
-    """What a table says of a contestant; nothing where it does not compete."""
+    """Return the text of a cell, which is empty if the contestant was not timed for it."""
     if spread is None:
         return ""
     ratio = f", × {number(spread.median / floor.median)}" if floor else ""
@@ -83,17 +91,17 @@ def _cell(results: Results, spread: Spread | None, floor: Spread | None) -> str:
 
 def _entrants(results: Results) -> str:
     lines = ["### Who competes\n"]
-    for each in results.entrants:
-        version = f" ({each.version})" if each.version else ""
-        lines.append(f"- **{each.name}**{version}: {each.how}")
-        if each.absent:
-            lines.append(f"  *Did not compete here:*\n\n{_quoted(each.absent)}\n")
+    for entrant in results.entrants:
+        version = f" ({entrant.version})" if entrant.version else ""
+        lines.append(f"- **{entrant.name}**{version}: {entrant.how}")
+        if entrant.absent:
+            lines.append(f"  *Did not compete here:*\n\n{_quoted(entrant.absent)}\n")
     return "\n".join(lines) + "\n"
 
 
 def _problem(failed: Measurement) -> str:
-    what = f"{failed.contestant}, {HEADINGS[failed.verb].lower()}, {failed.load}, round {failed.round}"
-    return f"- {what}:\n\n{_quoted(failed.problem or '')}\n\n"
+    command = f"{failed.contestant}, {HEADINGS[failed.verb].lower()}, {failed.load}, round {failed.round}"
+    return f"- {command}:\n\n{_quoted(failed.problem or '')}\n\n"
 
 
 def _quoted(text: str) -> str:
@@ -104,30 +112,32 @@ def _quoted(text: str) -> str:
 
 @rc_context(STYLE)
 def _figure(results: Results, verb: Verb, loads: Sequence[HostLoad], names: Sequence[str], ours: str) -> str:
-    """A panel for each load, with a bar for each contestant."""
-    panels = {
-        load: {name: found for name in names if (found := results.spread(name, verb, load))} for load in loads
-    }
-    bars = [max(1, len(each)) for each in panels.values()]
+    """Draw a panel for each load, with a bar for each contestant."""
+    panels: dict[HostLoad, dict[str, Spread]] = {}
+    for load in loads:
+        spreads = {name: results.spread(name, verb, load) for name in names}
+        panels[load] = {name: spread for name, spread in spreads.items() if spread}
+    bars = [max(1, len(panel)) for panel in panels.values()]
     canvas = Figure(figsize=(9, 0.4 * sum(bars) + 0.9 * len(bars)), layout="constrained")
-    axes = canvas.subplots(len(bars), 1, height_ratios=bars, squeeze=False)[:, 0]
-    for place, (load, spreads) in zip(axes, panels.items(), strict=True):
-        _panel(place, str(load), spreads, ours)
-    axes[-1].set_xlabel("seconds (median and quartiles)")
+    all_axes = canvas.subplots(len(bars), 1, height_ratios=bars, squeeze=False)[:, 0]
+    for axes, (load, panel) in zip(all_axes, panels.items(), strict=True):
+        _panel(axes, str(load), panel, ours)
+    all_axes[-1].set_xlabel("seconds (median and quartiles)")
     return svg(canvas)
 
 
 def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread], ours: str) -> None:
-    medians = [each.median for each in spreads.values()]
+    medians = [spread.median for spread in spreads.values()]
     errors = [
-        [each.median - each.low for each in spreads.values()],
-        [each.high - each.median for each in spreads.values()],
+        [spread.median - spread.low for spread in spreads.values()],
+        [spread.high - spread.median for spread in spreads.values()],
     ]
     rows = range(len(spreads))
     colours = [COLOURS[name == ours] for name in spreads]
     axes.barh(rows, medians, xerr=errors, capsize=3, color=colours)
-    for row, each in zip(rows, spreads.values(), strict=True):
-        axes.annotate(number(each.median), (each.high, row), (6, 0), textcoords="offset points", va="center")
+    for row, spread in zip(rows, spreads.values(), strict=True):
+        label, position = number(spread.median), (spread.high, row)
+        axes.annotate(label, position, (6, 0), textcoords="offset points", va="center")
     axes.set_yticks(rows, list(spreads))
     axes.invert_yaxis()
     axes.margins(x=0.12)

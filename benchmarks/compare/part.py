@@ -14,32 +14,32 @@ from minetlab.images import Progress
 
 
 class Comparison:
-    """The lab beside other tools."""
+    """The part that compares the lab with other tools."""
 
     name = "peers"
 
     def measure(self, folder: Path, options: Options, progress: Progress) -> bool:
-        """Compare; whether nobody failed and nobody was missing."""
-        found = compare(
+        """Compare, and return whether all contestants took part and none failed."""
+        comparison = compare(
             plan(quick=options.quick, rounds=options.rounds, seed=options.seed),
             self._file(folder),
             progress,
             resume=options.resume and self._file(folder).exists(),
             only=options.only,
         )
-        return not found.problems() and not any(each.absent for each in found.entrants)
+        return not comparison.problems() and not any(entrant.absent for entrant in comparison.entrants)
 
     def section(self, folder: Path) -> str | None:
-        """Of what was measured, be it all or not."""
+        """Return the section, also if not everything was measured, and write the plots."""
         if not self._file(folder).exists():
             return None
-        found = results.load(self._file(folder))
-        names = [each.name for each in CONTESTANTS]
-        for name, content in figures(found, names, LAB):
+        comparison = results.load(self._file(folder))
+        names = [contestant.name for contestant in CONTESTANTS]
+        for name, content in figures(comparison, names, LAB):
             (folder / name).write_text(content)
-        said = {"rounds": found.plan["rounds"], "tp_image": TP_IMAGE}
-        introduction = (HERE / "introduction.md").read_text().format(**said)
-        return f"{section(found, introduction, names, FLOOR)}\n{where(found.machine)}\n"
+        template = (HERE / "introduction.md").read_text()
+        introduction = template.format(rounds=comparison.plan["rounds"], tp_image=TP_IMAGE)
+        return f"{section(comparison, introduction, names, FLOOR)}\n{where(comparison.machine)}\n"
 
     def _file(self, folder: Path) -> Path:
         return folder / f"{self.name}.json"

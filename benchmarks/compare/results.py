@@ -1,4 +1,4 @@
-"""What was measured, as it is kept: one JSON file. Nothing here times anything."""
+"""The JSON file that keeps the results of the comparison. Nothing here times anything."""
 
 import json
 from collections.abc import Iterable
@@ -14,10 +14,15 @@ from minetlab.util.errors import LabError
 
 @dataclass(frozen=True)
 class Measurement:
-    """One command, timed.
+    """The timing of one command.
 
-    :param seconds: it took; None: it failed.
-    :param problem: why, with the end of what it said.
+    :param contestant: the name of the contestant.
+    :param verb: what the command does.
+    :param kind: the kind of the load.
+    :param size: the size of the load.
+    :param round: the number of the round, from 1.
+    :param seconds: the seconds that it took; None if it failed.
+    :param problem: why it failed, with the end of its output.
     """
 
     contestant: str
@@ -30,17 +35,18 @@ class Measurement:
 
     @property
     def load(self) -> HostLoad:
-        """What the host was given."""
+        """The load of the host."""
         return HostLoad(self.kind, self.size)
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """Who competed.
+    """A contestant of a run, as it is kept.
 
-    :param how: it was run, in whole sentences.
-    :param version: of what it is made of, as far as it says.
-    :param absent: why it did not, if so.
+    :param name: the name of the contestant.
+    :param how: how it was run, in whole sentences.
+    :param version: the versions of its parts, as far as they could be found out.
+    :param absent: why it did not compete; None if it did.
     """
 
     name: str
@@ -51,10 +57,12 @@ class Entrant:
 
 @dataclass
 class Results:
-    """One run.
+    """The results of one run.
 
-    :param machine: what it ran on, by what that is called.
-    :param plan: as JSON.
+    :param machine: the machine that it ran on, as :func:`benchmarks.kept.machine` describes it.
+    :param plan: the plan of the run, as JSON values.
+    :param entrants: the contestants.
+    :param measurements: the measurements.
     """
 
     machine: dict[str, str]
@@ -63,53 +71,55 @@ class Results:
     measurements: list[Measurement] = field(default_factory=list)
 
     def rows(self) -> list[tuple[Verb, HostLoad]]:
-        """What was timed, verb by verb, in the order in which it was begun."""
-        seen = dict.fromkeys((each.verb, each.load) for each in self.measurements)
-        return [row for verb in VERBS for row in seen if row[0] == verb]
+        """Return the verbs and loads that were timed, verb by verb, and in the order of their begin."""
+        timed = dict.fromkeys((measurement.verb, measurement.load) for measurement in self.measurements)
+        return [row for verb in VERBS for row in timed if row[0] == verb]
 
     def spread(self, name: str, verb: Verb, load: HostLoad) -> Spread | None:
-        """How long a contestant took; None: it never succeeded."""
-        return spread(each.seconds for each in self._of(name, verb, load) if each.seconds is not None)
+        """Return how long a contestant took, or None if it never succeeded."""
+        measurements = self._of(name, verb, load)
+        return spread(measurement.seconds for measurement in measurements if measurement.seconds is not None)
 
     def problems(self) -> list[Measurement]:
-        """What failed."""
-        return [each for each in self.measurements if each.problem]
+        """Return the measurements that failed."""
+        return [measurement for measurement in self.measurements if measurement.problem]
 
     def has(self, name: str, verb: Verb, load: HostLoad, number: int) -> bool:
-        """Whether that round is there already."""
-        return any(each.round == number for each in self._of(name, verb, load))
+        """Tell whether a round was measured already."""
+        return any(measurement.round == number for measurement in self._of(name, verb, load))
 
     def _of(self, name: str, verb: Verb, load: HostLoad) -> Iterable[Measurement]:
         return (
-            each
-            for each in self.measurements
-            if (each.contestant, each.verb, each.load) == (name, verb, load)
+            measurement
+            for measurement in self.measurements
+            if (measurement.contestant, measurement.verb, measurement.load) == (name, verb, load)
         )
 
     def add(self, measurement: Measurement) -> None:
-        """Keep a measurement, in place of the one of that round if there is one."""
-        told = ("contestant", "verb", "kind", "size", "round")
-        same = [
-            each
-            for each in self.measurements
-            if all(getattr(each, t) == getattr(measurement, t) for t in told)
-        ]
-        self.measurements = [each for each in self.measurements if each not in same] + [measurement]
+        """Add a measurement, in place of an earlier one of the same command and round."""
+        key = _key(measurement)
+        self.measurements = [other for other in self.measurements if _key(other) != key] + [measurement]
 
     def save(self, file: Path) -> None:
-        """Write it, in one step."""
+        """Write the results to a file, in one step."""
         write(file, asdict(self))
 
 
-def load(file: Path) -> Results:
-    """Read what was kept.
+def _key(measurement: Measurement) -> tuple[str, Verb, HostLoad, int]:
+    return measurement.contestant, measurement.verb, measurement.load, measurement.round
 
-    :raises LabError: there is none, or it is something else.
+
+def load(file: Path) -> Results:
+    """Read the results of a run.
+
+    :param file: the JSON file.
+    :returns: the results.
+    :raises LabError: there is no such file, or it holds something else.
     """
     try:
         kept = json.loads(file.read_text())
-        entrants = [Entrant(**each) for each in kept["entrants"]]
-        measurements = [Measurement(**each) for each in kept["measurements"]]
+        entrants = [Entrant(**fields) for fields in kept["entrants"]]
+        measurements = [Measurement(**fields) for fields in kept["measurements"]]
         return Results(kept["machine"], kept["plan"], entrants, measurements)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError(

@@ -1,4 +1,4 @@
-"""What is timed: the rows of the comparison, and in which order. No I/O."""
+"""What the comparison times, and in which order. No I/O."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -6,25 +6,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 LoadKind = Literal["guests", "containers", "class"]
-"""What a host is given: guests that run, containers that run, or students with both, the guest off."""
+"""What a host is loaded with: running guests, running containers, or students, whose guests are off."""
 Verb = Literal["create", "repeat", "remove"]
-"""Give them to a host that has none; the same again, where nothing is to be done; take all of them."""
+"""Make all machines of a load on an empty host; do that again, with nothing left to do; remove them all."""
 
 VERBS: tuple[Verb, ...] = ("create", "repeat", "remove")
 
 
 @dataclass(frozen=True)
 class HostLoad:
-    """What a host is given.
+    """The load of a host.
 
-    :param size: how many.
+    :param kind: what the host is loaded with.
+    :param size: how many of them.
     """
 
     kind: LoadKind
     size: int
 
     def __str__(self) -> str:
-        """How it is called in tables.
+        """Return the name of the load in tables.
 
         >>> str(HostLoad("class", 30)), str(HostLoad("guests", 10))
         ('30 students', '10 guests')
@@ -34,12 +35,13 @@ class HostLoad:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """All that one run times.
+    """What one run times.
 
-    :param cycles: made, repeated and removed in every round.
-    :param standing: made once for each contestant, and repeated in every round, as to make them takes long.
-    :param rounds: of each load.
-    :param seed: of the order in which contestants take their turns.
+    :param cycles: the loads that are made, repeated and removed in every round.
+    :param standing: the loads that take long to make: each contestant makes them once, and repeats in every
+        round.
+    :param rounds: the number of rounds of each load.
+    :param seed: the seed of the order in which contestants take their turns.
     """
 
     cycles: tuple[HostLoad, ...]
@@ -60,10 +62,12 @@ QUICK_STANDING = (HostLoad("class", 2),)
 
 
 def plan(*, quick: bool, rounds: int | None, seed: int) -> RunPlan:
-    """The plan of a run.
+    """Return the plan of a run.
 
-    :param quick: a small one, that shows that everything works.
-    :param rounds: None: as many as such a run has.
+    :param quick: plan small loads, only to see whether everything works.
+    :param rounds: the number of rounds; None: as many as such a run has by default.
+    :param seed: the seed of the order in which contestants take their turns.
+    :returns: the plan.
     """
     if quick:
         return RunPlan(QUICK_CYCLES, QUICK_STANDING, rounds or 2, seed)
@@ -71,13 +75,19 @@ def plan(*, quick: bool, rounds: int | None, seed: int) -> RunPlan:
 
 
 def turns(names: Sequence[str], rounds: int, seed: int, load: HostLoad) -> Iterator[tuple[int, str]]:
-    """Whose turn it is, round by round: each has one a round, in another order each time.
+    """Yield whose turn it is: in every round each contestant has one, in a new order.
 
     >>> turns_of = list(turns(["a", "b", "c"], 2, 1, HostLoad("guests", 10)))
-    >>> [sorted(name for number, name in turns_of if number == each) for each in (1, 2)]
+    >>> [sorted(name for number, name in turns_of if number == round_number) for round_number in (1, 2)]
     [['a', 'b', 'c'], ['a', 'b', 'c']]
     >>> turns_of == list(turns(["a", "b", "c"], 2, 1, HostLoad("guests", 10)))
     True
+
+    :param names: the names of the contestants.
+    :param rounds: the number of rounds.
+    :param seed: the seed of the order, together with the load.
+    :param load: the load.
+    :yields: the number of the round, from 1, and the name of the contestant.
     """
     order = random.Random(f"{seed} {load}")  # noqa: S311 (nobody is to be kept from guessing it)
     for number in range(1, rounds + 1):

@@ -1,4 +1,4 @@
-"""One run of the comparison: boot a host for each contestant, take turns, keep every measurement."""
+"""Run the comparison: boot a host for each contestant, let them take turns, and keep every measurement."""
 
 import time
 from collections.abc import Iterator
@@ -38,31 +38,34 @@ HOST_PACKAGES = (
     "virtinst",
 )
 LIMIT, LIMIT_EACH = 120.0, 20.0
-"""Seconds that a command may take: in any case, and for each machine."""
+"""The seconds that a command may take: a base, and for each machine."""
 MOST_FAILURES = 2
-"""Of one contestant at one load, one after the other, before it is not tried again there."""
+"""After so many failures in a row, a contestant is not tried again at that load."""
 BUDGET = 900.0
-"""Seconds after which a contestant takes part in no further round of a load, the second apart."""
+"""The seconds after which a contestant takes part in no further round of a load, but at least in two."""
 
 
 def compare(plan: RunPlan, kept: Path, progress: Progress, *, resume: bool, only: tuple[str, ...]) -> Results:
-    """Time all that is planned, and keep each measurement as soon as it is there.
+    """Time everything that is planned, and write the results again after each measurement.
 
+    :param plan: what is timed.
     :param kept: the JSON file of the results.
-    :param resume: go on from what is in it.
-    :param only: names of the contestants; none: all.
-    :raises LabError: the hosts cannot be booted, a contestant is unknown, or what is kept is of another plan.
+    :param progress: called with each line that says what is done.
+    :param resume: go on from the results in the file.
+    :param only: the names of the contestants that take part; empty: all.
+    :returns: the results.
+    :raises LabError: the hosts cannot be booted, a contestant is unknown, or the file is of another plan.
     """
     chosen = _chosen(only)
-    found = _begin(plan, kept, resume=resume)
+    run_results = _begin(plan, kept, resume=resume)
     peers = _peers(progress)
     with native_hosts(len(chosen), progress, HOST_PACKAGES) as hosts:
-        _Run(plan, found, kept, progress).go(chosen, hosts, peers)
-    return found
+        _Run(plan, run_results, kept, progress).go(chosen, hosts, peers)
+    return run_results
 
 
 def _peers(progress: Progress) -> Path | LabError:
-    """The environment of the tools that PyPI has, or why it cannot be had."""
+    """Return the environment of the tools from PyPI, or why they cannot be installed."""
     try:
         return peers_environment(progress)
     except LabError as error:
@@ -70,56 +73,59 @@ def _peers(progress: Progress) -> Path | LabError:
 
 
 def _chosen(only: tuple[str, ...]) -> list[type[Contestant]]:
-    known = {each.name: each for each in CONTESTANTS}
-    if unknown := [name for name in only if name not in known]:
+    existing = [contestant.name for contestant in CONTESTANTS]
+    if unknown := [name for name in only if name not in existing]:
         raise LabError(
-            f"there is no contestant {', '.join(unknown)}", next_step=f"choose of: {', '.join(known)}"
+            f"there is no contestant {', '.join(unknown)}", next_step=f"choose of: {', '.join(existing)}"
         )
-    return [known[name] for name in known if not only or name in only]
+    return [contestant for contestant in CONTESTANTS if not only or contestant.name in only]
 
 
 def _begin(plan: RunPlan, kept: Path, *, resume: bool) -> Results:
-    as_json = asdict(plan) | {"cycles": [asdict(each) for each in plan.cycles]}
-    as_json["standing"] = [asdict(each) for each in plan.standing]
+    as_json = asdict(plan) | {"cycles": [asdict(load) for load in plan.cycles]}
+    as_json["standing"] = [asdict(load) for load in plan.standing]
     if not resume:
         return Results(machine=machine(), plan=as_json)
-    found = results.load(kept)
-    if found.plan != as_json:
+    earlier = results.load(kept)
+    if earlier.plan != as_json:
         raise LabError(
             f"{kept} is of another plan", next_step="give the same --rounds and --seed, or no --resume"
         )
-    found.measurements = [each for each in found.measurements if each.seconds is not None]
-    return found
+    earlier.measurements = [
+        measurement for measurement in earlier.measurements if measurement.seconds is not None
+    ]
+    return earlier
 
 
 class _Run:
-    """A run in progress."""
+    """A run of the comparison in progress."""
 
-    def __init__(self, plan: RunPlan, found: Results, kept: Path, progress: Progress) -> None:
+    def __init__(self, plan: RunPlan, run_results: Results, kept: Path, progress: Progress) -> None:
         self.plan = plan
-        self.found = found
+        self.results = run_results
         self.kept = kept
         self.progress = progress
         self.contestants: dict[str, Contestant] = {}
 
     def go(self, chosen: list[type[Contestant]], hosts: NativeHosts, peers: Path | LabError) -> None:
         """Prepare the hosts, then time everything."""
-        self.found.entrants = []
-        for competitor, host in zip(chosen, hosts, strict=True):
+        self.results.entrants = []
+        environment = None if isinstance(peers, LabError) else peers
+        for contestant_type, host in zip(chosen, hosts, strict=True):
             folder = hosts.folder / "contestants" / host.name
             make_folder(folder)
-            there = None if isinstance(peers, LabError) else peers
-            contestant = competitor(Arena(host, hosts, folder, there))
-            self._enter(contestant, str(peers) if competitor.from_pypi and there is None else None)
+            contestant = contestant_type(Arena(host, hosts, folder, environment))
+            self._enter(contestant, str(peers) if contestant.from_pypi and environment is None else None)
         for load in self.plan.cycles:
             self._cycles(load)
         for load in self.plan.standing:
             self._standing(load)
 
     def _enter(self, contestant: Contestant, absent: str | None) -> None:
-        """Prepare its host; one whose preparation fails does not compete, and that is said.
+        """Prepare a contestant and its host; if that fails, it does not compete.
 
-        :param absent: why it cannot in any case.
+        :param contestant: the contestant.
+        :param absent: why it cannot compete in any case; None if it can.
         """
         self.progress(f"{contestant.name}: preparing its host")
         try:
@@ -132,14 +138,14 @@ class _Run:
         if absent:
             self.progress(f"{contestant.name} does not compete: {absent}")
         version = "" if absent else described_version(contestant)
-        self.found.entrants.append(Entrant(contestant.name, contestant.how, version, absent))
-        self.found.save(self.kept)
+        self.results.entrants.append(Entrant(contestant.name, contestant.how, version, absent))
+        self.results.save(self.kept)
 
     def _able(self, load: HostLoad) -> list[str]:
-        return [name for name, each in self.contestants.items() if load.kind in each.kinds]
+        return [name for name, contestant in self.contestants.items() if load.kind in contestant.kinds]
 
     def _cycles(self, load: HostLoad) -> None:
-        """In every round, each makes its machines, is told so again, and removes them."""
+        """Have each contestant make its machines, repeat that, and remove them, in every round."""
         for number, contestant in self._turns("remove", load, self._able(load)):
             if self._time(contestant, "create", load, number):
                 self._time(contestant, "repeat", load, number)
@@ -147,8 +153,8 @@ class _Run:
             self._clear(contestant)
 
     def _standing(self, load: HostLoad) -> None:
-        """Each makes its machines once; then, in every round, it is told so again."""
-        able = [each for each in self._able(load) if self._missing(each, "repeat", load, self.plan.rounds)]
+        """Have each contestant make its machines once, and repeat that in every round."""
+        able = [name for name in self._able(load) if self._missing(name, "repeat", load, self.plan.rounds)]
         made = [name for name in able if self._time(self.contestants[name], "create", load, 1)]
         for number, contestant in self._turns("repeat", load, made):
             self._time(contestant, "repeat", load, number)
@@ -158,7 +164,7 @@ class _Run:
             self._clear(contestant)
 
     def _clear(self, contestant: Contestant) -> None:
-        """Have nothing on its host, whatever it left; one whose host does not answer competes no more."""
+        """Remove everything from a contestant's host; if the host does not answer, it competes no more."""
         try:
             contestant.arena.host.run(f"sh {ON_HOST}/clear.sh", limit=900)
         except LabError as error:
@@ -166,9 +172,12 @@ class _Run:
             del self.contestants[contestant.name]
 
     def _turns(self, last: Verb, load: HostLoad, names: list[str]) -> Iterator[tuple[int, Contestant]]:
-        """Whose turn it is, but for those who have been given up here, and what is there already.
+        """Yield the turns that are not measured yet, of contestants that are not given up.
 
-        :param last: what ends a turn.
+        :param last: the verb that ends a turn.
+        :param load: the load.
+        :param names: the names of the contestants.
+        :yields: the number of the round, and the contestant.
         """
         spent = dict.fromkeys(names, 0.0)
         failures = dict.fromkeys(names, 0)
@@ -176,20 +185,20 @@ class _Run:
             given_up = failures[name] >= MOST_FAILURES or (spent[name] > BUDGET and number > 2)  # noqa: PLR2004
             if given_up or name not in self.contestants or not self._missing(name, last, load, number):
                 continue
-            before, start = len(self.found.measurements), time.monotonic()
+            before, start = len(self.results.measurements), time.monotonic()
             yield number, self.contestants[name]
             spent[name] += time.monotonic() - start
-            failed = any(each.problem for each in self.found.measurements[before:])
+            failed = any(measurement.problem for measurement in self.results.measurements[before:])
             failures[name] = failures[name] + 1 if failed else 0
 
     def _missing(self, name: str, last: Verb, load: HostLoad, number: int) -> bool:
-        """Whether a contestant's turn is not there yet."""
+        """Tell whether a contestant's turn was not measured to its end yet."""
         verbs = self.contestants[name].verbs
         verb = last if last in verbs else max(verbs, key=VERBS.index)
-        return not self.found.has(name, verb, load, number)
+        return not self.results.has(name, verb, load, number)
 
     def _time(self, contestant: Contestant, verb: Verb, load: HostLoad, number: int) -> bool:
-        """Time one command, if there is such a one; whether it did what it should."""
+        """Time one command, if the contestant has it; return False if it failed."""
         if verb not in contestant.verbs:
             return True
         seconds, problem = None, None
@@ -198,18 +207,18 @@ class _Run:
             command = contestant.command(verb, load)
             settle()
             seconds = timed(command, LIMIT + LIMIT_EACH * load.size)
-            check(contestant.arena, load, there=verb != "remove")
+            check(contestant.arena, load, present=verb != "remove")
         except LabError as error:
             seconds, problem = None, error.problem
-        said = f"failed: {problem}" if problem else f"{seconds:.2f} s"
-        self.progress(f"{load}, round {number}, {contestant.name}, {verb}: {said}")
-        self.found.add(Measurement(contestant.name, verb, load.kind, load.size, number, seconds, problem))
-        self.found.save(self.kept)
+        result = f"failed: {problem}" if problem else f"{seconds:.2f} s"
+        self.progress(f"{load}, round {number}, {contestant.name}, {verb}: {result}")
+        self.results.add(Measurement(contestant.name, verb, load.kind, load.size, number, seconds, problem))
+        self.results.save(self.kept)
         return problem is None
 
 
 def prepare_host(arena: Arena, progress: Progress) -> None:
-    """Give a host what all contestants find there."""
+    """Copy the files to a host that all contestants need there, and prepare it."""
     (image,) = tp_images.read([TP_IMAGE])
     arena.send(*sorted((HERE / "on_host").iterdir()))
     if arena.peers:
@@ -224,28 +233,29 @@ def prepare_host(arena: Arena, progress: Progress) -> None:
     arena.host.run(f"sh {ON_HOST}/prepare.sh", limit=600)
 
 
-def check(arena: Arena, load: HostLoad, *, there: bool) -> None:
-    """Look at the host itself: is what was asked for there, or is it gone?
+def check(arena: Arena, load: HostLoad, *, present: bool) -> None:
+    """Check on the host itself that all machines of a load are there, or that none is.
 
-    :raises LabError: it is not.
+    :param arena: the arena with the host.
+    :param load: the load.
+    :param present: whether the machines have to be there, or to be gone.
+    :raises LabError: they are not.
     """
-    lines = [
-        line.split(" ", 3) for line in arena.host.run(f"sh {ON_HOST}/observe.sh", limit=600).splitlines()
-    ]
-    guests = [line[2:] for line in lines if line[0] == "guest"]
-    containers = [line[2:] for line in lines if line[0] == "container"]
-    if not there:
-        wrong = [line[1] for line in lines]
-        problem = f"still there: {wrong}" if wrong else ""
-    else:
+    output = arena.host.run(f"sh {ON_HOST}/observe.sh", limit=600)
+    machines = [line.split(" ", 3) for line in output.splitlines()]
+    problem = ""
+    if present:
         state = "shutoff" if load.kind == "class" else "running"
-        whole = sum(each == [state, "2 1"] for each in guests)
-        up = sum(each[0] == "running" and "->2222/tcp" in each[1] for each in containers)
-        wanted = {"guests": (load.size, 0), "containers": (0, load.size), "class": (load.size, load.size)}
-        problem = (
-            ""
-            if (whole, up) == wanted[load.kind]
-            else f"{whole} guests and {up} containers are as they should be"
+        guests = [details for kind, _, *details in machines if kind == "guest"]
+        containers = [details for kind, _, *details in machines if kind == "container"]
+        good_guests = sum(details == [state, "2 1"] for details in guests)
+        good_containers = sum(
+            details[0] == "running" and "->2222/tcp" in details[1] for details in containers
         )
+        wanted = {"guests": (load.size, 0), "containers": (0, load.size), "class": (load.size, load.size)}
+        if (good_guests, good_containers) != wanted[load.kind]:
+            problem = f"{good_guests} guests and {good_containers} containers are as they should be"
+    elif machines:
+        problem = f"still there: {[name for _, name, *_ in machines]}"
     if problem:
         raise LabError(problem, next_step="see what it left")

@@ -1,4 +1,4 @@
-"""Run a command and stop the clock: bounded, ended with its children, its last words in the error."""
+"""Time a command, within a limit; its children end with it, and an error shows the end of its output."""
 
 import os
 import re
@@ -15,58 +15,60 @@ from minetlab.util import processors
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
-LAST_WORDS = 1500
-"""Characters of a failed command's output that are kept."""
+MAX_SHOWN = 1500
+"""How many characters of a failed command's output an error shows."""
 
 
 def timed(command: Command, limit: float) -> float:
-    """Run a command; returns the seconds that it took.
+    """Run a command, and measure how long it takes.
 
-    :param limit: seconds that it may take.
-    :raises LabError: it failed, or took longer; with the end of what it said.
+    :param command: the command.
+    :param limit: the seconds that it may take.
+    :returns: the seconds that it took.
+    :raises LabError: it failed, or took longer; with the end of its output.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
-        process = _start(command, said)
+        process = _start(command, output)
         timer = threading.Timer(limit, _end, [process])
         timer.start()
         try:
-            came = _await(process, command, said)
-            took = time.perf_counter() - start
+            succeeded = _await(process, command, output)
+            seconds = time.perf_counter() - start
         finally:
             timer.cancel()
             _end(process)
-        said.seek(0)
-        words = said.read().decode(errors="replace").strip()
-    if not came:
-        what = f"not done within {limit:.0f} s" if took >= limit else f"status {process.returncode}"
-    elif command.says and not re.search(command.says, words):
-        what = f"it does not say {command.says!r}"
+        output.seek(0)
+        text = output.read().decode(errors="replace").strip()
+    if not succeeded:
+        problem = f"not done within {limit:.0f} s" if seconds >= limit else f"status {process.returncode}"
+    elif command.says and not re.search(command.says, text):
+        problem = f"it does not say {command.says!r}"
     else:
-        return took
-    raise LabError(f"{what}: {words[-LAST_WORDS:]}", next_step="run its command by hand")
+        return seconds
+    raise LabError(f"{problem}: {text[-MAX_SHOWN:]}", next_step="run its command by hand")
 
 
-def _start(command: Command, said: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _start(command: Command, output: IO[bytes]) -> "subprocess.Popen[bytes]":
     try:
         return subprocess.Popen(
             command.words,
             cwd=PROJECT_ROOT,
             env={**os.environ, "LC_ALL": "C.UTF-8", **(command.environment or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if command.until else said,
-            stderr=said,
-            start_new_session=True,  # so that its children end with it
+            stdout=subprocess.PIPE if command.until else output,
+            stderr=output,
+            start_new_session=True,  # so that its children can be ended with it
         )
     except OSError as error:
         raise LabError(f"cannot be run: {error}", next_step="see whether it is installed") from error
 
 
 def settle(most: float = 0.2, limit: float = 10.0) -> None:
-    """Wait until the machine's processors are idle, as what was made before may still be busy with its start.
+    """Wait until the machine's processors are idle, as machines that were made before may still be starting.
 
-    :param most: share of their time that they may be at work, in half a second.
-    :param limit: seconds after which it is waited no longer: others may use the machine.
+    :param most: the share of half a second that the processors may work to count as idle.
+    :param limit: the seconds after which it goes on anyway, as others may use the machine.
     """
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
@@ -76,16 +78,16 @@ def settle(most: float = 0.2, limit: float = 10.0) -> None:
             return
 
 
-def _await(process: "subprocess.Popen[bytes]", command: Command, said: IO[bytes]) -> bool:
-    """Wait until it is done; whether it did what it should."""
+def _await(process: "subprocess.Popen[bytes]", command: Command, output: IO[bytes]) -> bool:
+    """Wait until the clock has to stop; return whether the command ended well, or printed what it should."""
     if command.until is None:
         return process.wait() == 0
     assert process.stdout is not None
-    left = command.times
+    remaining = command.times
     for line in process.stdout:
-        said.write(line)
-        left -= command.until.encode() in line
-        if not left:
+        output.write(line)
+        remaining -= command.until.encode() in line
+        if not remaining:
             return True
     process.wait()
     return False

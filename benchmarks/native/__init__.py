@@ -1,7 +1,8 @@
-"""Native hosts: machines with sshd, libvirtd and dockerd that share this machine's kernel, at its speed.
+"""Native hosts: containers with systemd, sshd, libvirtd and dockerd, at the speed of this machine.
 
-They boot in seconds, and leave nothing. They are for measurements, faults and scale, not for the course's
-claims: they have neither KVM nor a kernel of their own. As root, with Debian's ``systemd-container``:
+They boot in seconds, and leave nothing behind. They are for measurements, faults and scale, and not for the
+course's claims, as they have neither KVM nor a kernel of their own. They need root, and Debian's package
+``systemd-container``:
 
     with native_hosts(2, print) as hosts:
         hosts[0].run("virsh list")

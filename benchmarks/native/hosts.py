@@ -1,4 +1,4 @@
-"""Have native hosts stand for a while: ``with native_hosts(2, print) as hosts``."""
+"""Boot native hosts for the time of a block: ``with native_hosts(2, print) as hosts``."""
 
 import json
 import os
@@ -26,23 +26,23 @@ from minetlab.util.process import run, tail
 from minetlab.util.progress import Heartbeat, Progress
 
 BOOT_LIMIT = 180.0
-"""Seconds that all of them may take to boot; alone, one takes three."""
+"""The seconds that all hosts may take to boot; a single one takes three."""
 REMOVE_LIMIT = 900.0
-"""Seconds that their removal may take: what they have written is deleted, on a disk that may be busy."""
+"""The seconds that removing the hosts may take: their files are deleted, on a disk that may be busy."""
 MOST = 200
-"""Hosts that one network has addresses for."""
+"""How many hosts one network has addresses for."""
 _NETWORKS = range(256)
 _PROGRAMS = {"systemd-nspawn": "systemd-container", "ip": "iproute2", "ssh": "openssh-client"}
 
 
 @dataclass(frozen=True)
 class NativeHost:
-    """A native host that stands.
+    """A native host that runs.
 
-    :param name: of the host, which is also an alias in ``ssh_config``.
-    :param address: its IPv4 address, reached from this machine only.
-    :param ssh_config: with which ssh reaches it as root.
-    :param folder: the files that make it itself: below ``upper``, what it has written.
+    :param name: the name of the host, which is also its alias in ``ssh_config``.
+    :param address: its IPv4 address, which can be reached from this machine only.
+    :param ssh_config: the SSH configuration with which it is reached as root.
+    :param folder: the folder with its own files; those that it has written are in ``upper``.
     """
 
     name: str
@@ -56,36 +56,39 @@ class NativeHost:
         return (self.folder / "ended").exists()
 
     def command(self, command: str) -> list[str]:
-        """The words that run a shell command there, as root."""
+        """Return the words of the command that runs a shell command on the host, as root."""
         return ["ssh", "-F", str(self.ssh_config), self.name, command]
 
     def run(self, command: str, *, limit: float = 120, stdin: str | None = None) -> str:
-        """Run a shell command there; returns what it prints.
+        """Run a shell command on the host.
 
-        :param limit: seconds it may take.
-        :param stdin: what it reads.
+        :param command: the command.
+        :param limit: the seconds that it may take.
+        :param stdin: its standard input; None: that of this process.
+        :returns: its standard output.
         :raises LabError: it failed, or took too long.
         """
         try:
-            done = subprocess.run(
+            ssh = subprocess.run(
                 self.command(command), input=stdin, capture_output=True, text=True, timeout=limit, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise LabError(
                 f"{self.name}: {command} did not end within {limit:.0f} s", next_step="see what it waits for"
             ) from error
-        if done.returncode:
+        if ssh.returncode:
             raise LabError(
-                f"{self.name}: {command} failed with status {done.returncode}: {done.stderr.strip()}",
+                f"{self.name}: {command} failed with status {ssh.returncode}: {ssh.stderr.strip()}",
                 next_step=f"see its console: {self.folder}/console",
             )
-        return done.stdout
+        return ssh.stdout
 
 
 class NativeHosts(Sequence[NativeHost]):
-    """Native hosts that stand, on a network of their own.
+    """A sequence of native hosts that run, on a network of their own.
 
-    :param folder: all that there is of them.
+    :param folder: the folder with all their files.
+    :param hosts: the hosts.
     """
 
     def __init__(self, folder: Path, hosts: Iterable[NativeHost]) -> None:
@@ -99,42 +102,44 @@ class NativeHosts(Sequence[NativeHost]):
         return self._hosts[index]
 
     def only(self, *hosts: NativeHost) -> "NativeHosts":
-        """The same, as if these were all."""
+        """Return a sequence of some of the hosts, with the same folder."""
         return NativeHosts(self.folder, hosts)
 
     @property
     def key(self) -> Path:
-        """The private key that lets into each of them, as root."""
+        """The private key that opens root's account on all of them."""
         return self.folder / "key"
 
     @property
     def known_hosts(self) -> Path:
-        """The keys by which they prove who they are."""
+        """The file with the host keys of all of them."""
         return self.folder / "known_hosts"
 
     @property
     def ssh_config(self) -> Path:
-        """With which ssh reaches them by name; nothing of the user's own configuration applies."""
+        """The SSH configuration that reaches them by name, without the user's own configuration."""
         return self.folder / "ssh_config"
 
 
 @contextmanager
 def native_hosts(count: int, progress: Progress, packages: Iterable[str] = ()) -> Iterator[NativeHosts]:
-    """Boot native hosts, which run sshd, libvirtd and dockerd; whatever ends the block, nothing stays.
+    """Boot native hosts with sshd, libvirtd and dockerd, and remove everything of them when the block ends.
 
-    :param count: how many.
-    :param packages: Debian packages that they have beside those of the roles.
-    :raises LabError: not root, a program is missing, or one of them does not come up; with its console's end.
+    :param count: how many hosts to boot.
+    :param progress: called with each line that says what is done.
+    :param packages: Debian packages that they have beside those of KVM hosts and container hosts.
+    :yields: the hosts.
+    :raises LabError: this user is not root, a program is missing, or a host does not come up.
     """
     _require(count)
     root = native_root(packages, progress)
     _remove_abandoned()
     claim, number = _claim_network()
     folder = _folder() / str(number)
-    with claim, _keeper(number, folder, claim, progress) as holder:
+    with claim, _keeper(number, folder, claim, progress) as running_keeper:
         hosts, machines = _prepare(count, number, folder, root)
-        holder.boot(machines)
-        _wait(hosts, holder, progress)
+        running_keeper.boot(machines)
+        _wait(hosts, running_keeper, progress)
         yield hosts
 
 
@@ -165,9 +170,11 @@ def _folder() -> Path:
 
 
 def _claim_network() -> tuple[socket.socket, int]:
-    """A number that nobody on this machine has: of the network, the interface and the control group.
+    """Claim a free number for a network, an interface and a control group of this machine.
 
-    It is ours as long as this socket, or a copy that a child has inherited, is open.
+    :returns: a socket and the number. The claim lasts as long as the socket, or a copy that a child process
+        has inherited, is open.
+    :raises LabError: all numbers are in use.
     """
     for number in _NETWORKS:
         if claim := _claim(number):
@@ -176,14 +183,14 @@ def _claim_network() -> tuple[socket.socket, int]:
 
 
 def _remove_abandoned() -> None:
-    """Remove what there is of hosts whose keeper was killed."""
+    """Remove everything of hosts whose keeper was killed."""
     for number in _NETWORKS:
         if (_folder() / str(number)).exists() and (claim := _claim(number)):
             claim.close()
 
 
 def _claim(number: int) -> socket.socket | None:
-    """Have this number, with nothing of former hosts that had it; None: somebody has it."""
+    """Claim a number, and remove everything of earlier hosts with it; return None if it is in use."""
     claim = socket.socket(socket.AF_UNIX)
     try:
         claim.bind(f"\0minet-lab-native-{number}")
@@ -200,51 +207,52 @@ def _bridge(number: int) -> str:
 
 @dataclass(frozen=True)
 class _Keeper:
-    """The process that holds the hosts of a caller.
+    """The running keeper of a set of hosts.
 
-    :param said: a file with what it has to complain of.
+    :param process: its process.
+    :param output: a file with its output, which is empty unless something is wrong.
     """
 
     process: "subprocess.Popen[bytes]"
-    said: IO[bytes]
+    output: IO[bytes]
 
     def boot(self, machines: Iterable[NativeMachine]) -> None:
-        """Have it boot these machines."""
+        """Tell the keeper to boot these machines."""
         assert self.process.stdin is not None
         line = json.dumps([machine.as_dict() for machine in machines])
         self.process.stdin.write(f"{line}\n".encode())
         self.process.stdin.flush()
 
     def check(self) -> None:
-        """See that it goes on.
+        """Check that the keeper still runs.
 
-        :raises LabError: it does not.
+        :raises LabError: it has ended.
         """
         if self.process.poll() is not None:
-            self.said.seek(0)
+            self.output.seek(0)
             raise LabError(
-                f"native hosts: the process that holds them ended:\n{self.said.read().decode().strip()}",
-                next_step="mend what it complains of, and run the same command again",
+                f"native hosts: their keeper process ended:\n{self.output.read().decode().strip()}",
+                next_step="correct what it complains of, and run the same command again",
             )
 
 
 @contextmanager
 def _keeper(number: int, folder: Path, claim: socket.socket, progress: Progress) -> Iterator[_Keeper]:
-    """Have a process stand by that removes all of it once the caller ends, in whatever way."""
+    """Run a keeper, which removes the hosts when the block or this process ends."""
     make_folder(folder, private=True)
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, "-m", keeper.__name__, str(number), _bridge(number), str(folder)],
             cwd=PROJECT_ROOT,
             stdin=subprocess.PIPE,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             pass_fds=[claim.fileno()],
-            start_new_session=True,  # Ctrl-C is for the caller
+            start_new_session=True,  # so that Ctrl-C reaches the caller only
         )
         assert process.stdin is not None
         try:
-            yield _Keeper(process, said)
+            yield _Keeper(process, output)
         finally:
             with suppress(BrokenPipeError):
                 process.stdin.close()
@@ -264,7 +272,7 @@ def _wait_until_removed(process: "subprocess.Popen[bytes]", number: int, progres
 
 
 def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeHosts, list[NativeMachine]]:
-    """Write all that they are made of, and their network."""
+    """Write the files of all hosts, and set up their network."""
     bridge = _bridge(number)
     run(["ip", "link", "add", bridge, "type", "bridge"])
     # 198.18.0.0/15 is for measurements between network devices (RFC 2544).
@@ -272,18 +280,18 @@ def _prepare(count: int, number: int, folder: Path, root: Path) -> tuple[NativeH
     run(["ip", "link", "set", bridge, "up"])
     key = keys.key_pair(folder / "key", "native hosts")
     ssh_config, known_hosts = folder / "ssh_config", folder / "known_hosts"
-    hosts, machines, known, aliases = [], [], [], []
-    for place in range(1, count + 1):
-        name, address = f"native{number}-{place}", f"198.18.{number}.{place + 9}"
-        own = folder / name
-        host_key = keys.key_pair(own / "host_key", name)
-        machine = NativeMachine(name, f"{address}/24", str(own), str(root), bridge)
+    hosts, machines, host_keys, aliases = [], [], [], []
+    for index in range(1, count + 1):
+        name, address = f"native{number}-{index}", f"198.18.{number}.{index + 9}"
+        own_folder = folder / name
+        host_key = keys.key_pair(own_folder / "host_key", name)
+        machine = NativeMachine(name, f"{address}/24", str(own_folder), str(root), bridge)
         machine.prepare(key.public, host_key.private)
-        known.append(f"{address} {host_key.public}\n")
+        host_keys.append(f"{address} {host_key.public}\n")
         aliases.append(f"Host {name}\n  HostName {address}\n")
         machines.append(machine)
-        hosts.append(NativeHost(name, address, ssh_config, own))
-    write_private(known_hosts, "".join(known))
+        hosts.append(NativeHost(name, address, ssh_config, own_folder))
+    write_private(known_hosts, "".join(host_keys))
     write_private(ssh_config, f"{''.join(aliases)}Host *\n{_options(key.private, known_hosts)}")
     return NativeHosts(folder, hosts), machines
 
@@ -304,19 +312,22 @@ def _options(key: Path, known_hosts: Path) -> str:
     return "".join(f"  {name} {value}\n" for name, value in options.items())
 
 
-def _wait(hosts: NativeHosts, holder: _Keeper, progress: Progress) -> None:
-    """Wait until each of them has booted to its end.
+def _wait(hosts: NativeHosts, running_keeper: _Keeper, progress: Progress) -> None:
+    """Wait until all hosts have booted.
 
-    :raises LabError: one of them does not, or with a failed service.
+    :param hosts: the hosts.
+    :param running_keeper: their keeper.
+    :param progress: called with each line that says what is done.
+    :raises LabError: a host does not boot in time, or has a failed service.
     """
     heartbeat = Heartbeat(f"{len(hosts)} native hosts boot", progress)
-    for what, ready in (("answers SSH", _answers), ("has booted", _has_booted)):
+    for condition, ready in (("answers SSH", _answers), ("has booted", _has_booted)):
         waiting = list(hosts)
         while waiting:
             if heartbeat.elapsed > BOOT_LIMIT:
-                raise _failure(waiting[0], f"is not one that {what} after {BOOT_LIMIT:.0f} s")
-            holder.check()
-            heartbeat.beat(f": {len(hosts) - len(waiting)} of {len(hosts)} {what}")
+                raise _failure(waiting[0], f"is not one that {condition} after {BOOT_LIMIT:.0f} s")
+            running_keeper.check()
+            heartbeat.beat(f": {len(hosts) - len(waiting)} of {len(hosts)} {condition}")
             if dead := [host for host in waiting if host.has_ended]:
                 raise _failure(dead[0], "ended while it booted")
             waiting = [host for host in waiting if not ready(host)]
@@ -333,23 +344,23 @@ def _answers(host: NativeHost) -> bool:
 
 
 def _has_booted(host: NativeHost) -> bool:
-    asked = subprocess.run(
+    ssh = subprocess.run(
         host.command("systemctl is-system-running --wait || systemctl --failed --no-legend --plain"),
         capture_output=True,
         text=True,
         timeout=BOOT_LIMIT,
         check=False,
     )
-    state = asked.stdout.split("\n")[0]
+    state = ssh.stdout.split("\n")[0]
     if state == "degraded":
-        raise _failure(host, f"boots with failed services:\n{asked.stdout}")
+        raise _failure(host, f"boots with failed services:\n{ssh.stdout}")
     return state == "running"
 
 
-def _failure(host: NativeHost, what: str) -> LabError:
+def _failure(host: NativeHost, problem: str) -> LabError:
     console = host.folder / "console"
-    said = tail(console) if console.exists() else ""
+    console_end = tail(console) if console.exists() else ""
     return LabError(
-        f"native host {host.name} {what}; the end of its console:\n{said}",
+        f"native host {host.name} {problem}; the end of its console:\n{console_end}",
         next_step=f"on it: {shlex.join(host.command('journalctl -b'))}",
     )

@@ -1,8 +1,8 @@
-"""The process that holds native hosts: it boots them, and removes all there is of them when its caller ends.
+"""The keeper, a process that boots native hosts, and removes everything of them when its caller ends.
 
-However the caller ends, its end of the pipe that is our standard input closes. Should this process be killed
-itself, the machines end with it, and their mounts and interfaces go with them; what stays on disk is removed
-by the next one. The first line of the input is a JSON list of machines.
+The first line of its standard input is a JSON list of machines. However the caller ends, that input ends too.
+If the keeper itself is killed, the machines end with it, and their mounts and interfaces disappear with them;
+the next keeper removes the files that are left.
 """
 
 import json
@@ -22,17 +22,18 @@ from benchmarks.native.machine import ENVIRONMENT, NativeMachine
 GROUP = "minet-lab-native"
 """The control group of all native hosts."""
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-"""How many instances of inotify(7) a user may have; root of this machine and of all native hosts is one."""
+"""How many inotify(7) instances a user may have; root of this machine and of all native hosts is one user."""
 INOTIFY_EACH = 32
-"""How many of them a native host may want; systemd, udevd, sshd, libvirtd and dockerd have some eight."""
+"""How many instances to allow for each native host; its services have about eight."""
 END_LIMIT = 30.0
-"""Seconds that killed machines may take to be gone."""
+"""The seconds that killed machines may take to disappear."""
 
 
 def control_groups() -> Path:
-    """Where this machine has its control groups of version 2.
+    """Find the root of this machine's control groups of version 2.
 
-    :raises StopIteration: nowhere.
+    :returns: the folder on which they are mounted.
+    :raises StopIteration: they are not mounted.
     """
     return next(_mounts("cgroup2"))
 
@@ -40,32 +41,36 @@ def control_groups() -> Path:
 def boot(group: Path, machines: list[NativeMachine]) -> list["subprocess.Popen[bytes]"]:
     """Start to boot machines, each in a control group of its own.
 
-    :param group: the control group of them all.
+    :param group: the control group of all these machines.
+    :param machines: the machines.
+    :returns: the process of each machine, in the same order.
     """
-    started = []
+    processes = []
     for parent in (group.parent, group):
         parent.mkdir(exist_ok=True)
         _delegate(parent)
     for machine in machines:
-        own = group / machine.name
-        own.mkdir()
+        own_group = group / machine.name
+        own_group.mkdir()
         with machine.console.open("wb") as console:
             process = subprocess.Popen(
-                machine.command(own),
+                machine.command(own_group),
                 env={**os.environ, **ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
             )
-        started.append(process)
+        processes.append(process)
         Thread(target=_note_end, args=(process, machine), daemon=True).start()
-    return started
+    return processes
 
 
 def remove(name: str, bridge: str, folder: Path) -> None:
-    """End whatever runs of these native hosts, and delete what there is of them; called again, do nothing.
+    """Kill a set of native hosts, and delete everything of them; if nothing is left of them, do nothing.
 
-    :param name: of their control group.
+    :param name: the name of their control group.
+    :param bridge: the network interface of this machine that they are plugged into.
+    :param folder: the folder with all their files.
     """
     deadline = time.monotonic() + END_LIMIT
     group = control_groups() / GROUP / name
@@ -73,59 +78,56 @@ def remove(name: str, bridge: str, folder: Path) -> None:
         (group / "cgroup.kill").write_text("1")
         while "populated 1" in (group / "cgroup.events").read_text() and time.monotonic() < deadline:
             time.sleep(0.02)
-    # A machine's own interface goes with its network namespace, which the kernel may keep for a while.
+    # The interface of a machine disappears with its network namespace, which the kernel may keep for a while.
     for interface in (bridge, *(path.name for path in Path("/sys/class/net").glob(f"vb-{bridge}-*"))):
         if Path("/sys/class/net", interface).exists():
             subprocess.run(["ip", "link", "delete", interface], check=False)
     shutil.rmtree(folder, ignore_errors=True)
     groups = [mount / GROUP / name for mount in _mounts("cgroup", "cgroup2")]
-    while any(map(_is_there, groups)) and time.monotonic() < deadline:
+    while any(map(_remains, groups)) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
 @contextmanager
 def more_inotify(hosts: int) -> Iterator[None]:
-    """Raise the limit of inotify's instances by what so many hosts want, as long as they stand."""
+    """Raise the limit of inotify instances by what this number of hosts needs, until the block ends."""
     before = int(INOTIFY.read_text())
-    needed = before + hosts * INOTIFY_EACH
-    INOTIFY.write_text(f"{needed}")
+    raised = before + hosts * INOTIFY_EACH
+    INOTIFY.write_text(f"{raised}")
     try:
         yield
     finally:
-        if int(INOTIFY.read_text()) == needed:
+        if int(INOTIFY.read_text()) == raised:
             INOTIFY.write_text(f"{before}")
 
 
 def _note_end(process: "subprocess.Popen[bytes]", machine: NativeMachine) -> None:
-    """Leave a file that says so when a machine ends."""
     process.wait()
     with suppress(FileNotFoundError):
         machine.ended.touch()
 
 
-def _is_there(group: Path) -> bool:
-    """Try to remove a control group, and say whether it is still there, as processes in it are ending.
-
-    systemd-nspawn makes its groups in hierarchies of version 1 as well.
-    """
+def _remains(group: Path) -> bool:
+    """Try to remove a control group; return True if it remains, as processes in it have not ended yet."""
+    # systemd-nspawn makes control groups in the hierarchies of version 1 as well.
     for folder, _, _ in os.walk(group, topdown=False):
         with suppress(OSError):
             Path(folder).rmdir()
     with suppress(OSError):
-        group.parent.rmdir()  # others' hosts may be in it
+        group.parent.rmdir()  # fails if other native hosts are in it
     return group.exists()
 
 
-def _mounts(*kinds: str) -> Iterator[Path]:
-    """Where file systems of these kinds are mounted."""
+def _mounts(*types: str) -> Iterator[Path]:
+    """Yield the folders on which file systems of these types are mounted."""
     for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, where, kind, *_ = line.split()
-        if kind in kinds:
-            yield Path(where)
+        _, mount_point, file_system, *_ = line.split()
+        if file_system in types:
+            yield Path(mount_point)
 
 
 def _delegate(group: Path) -> None:
-    """Let what is below a control group have limits, as far as this machine counts in version 2 at all."""
+    """Allow limits below a control group, for all controllers that this machine has in version 2."""
     for controller in (group / "cgroup.controllers").read_text().split():
         with suppress(OSError):
             (group / "cgroup.subtree_control").write_text(f"+{controller}")
@@ -138,7 +140,7 @@ def main(name: str, bridge: str, folder: str) -> None:
     processes = []
     try:
         if line := sys.stdin.readline():
-            machines = [NativeMachine(**each) for each in json.loads(line)]
+            machines = [NativeMachine(**fields) for fields in json.loads(line)]
             with more_inotify(len(machines)):
                 processes = boot(control_groups() / GROUP / name, machines)
                 sys.stdin.read()

@@ -1,4 +1,4 @@
-"""An inventory of minet-lab for native hosts: each of them a KVM host and a container host."""
+"""Write a lab for native hosts, each of them a KVM host and a container host."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from minetlab.util.files import make_folder
 from minetlab.util.paths import cache_dir
 from minetlab.util.process import run
 
-# cli; hlt; and again: a guest whose firmware finds this to boot is done, and its emulator idles.
+# cli; hlt; and that again: a guest that boots this does nothing more, and its emulator is idle.
 _BOOT_RECORD = b"\xfa\xf4\xeb\xfc".ljust(510, b"\0") + b"\x55\xaa"
 _DISK_SIZE = 2**20
 _KVM = {"guests_run": False, "guest_tps": [], "guest": {"memory": 256, "cores": 1, "disk": 3}}
@@ -30,9 +30,11 @@ _CONTAINERS = {
 
 
 def firmware_image(progress: Progress) -> Path:
-    """A qcow2 image from which a guest boots to nothing: its firmware ends, and no operating system begins.
+    """Make a qcow2 image from which a guest's firmware boots, but no operating system starts.
 
-    :raises LabError: the tools that make it cannot be had.
+    :param progress: called with each line that says what is done.
+    :returns: the image in the cache.
+    :raises LabError: the tools that make it cannot be installed.
     """
 
     def make(image: Path, scratch: Path) -> None:
@@ -58,42 +60,47 @@ def write_lab(
     containers: Mapping[str, Any] | None = None,
     groups: tuple[str, ...] = (KVM_HOSTS, CONTAINER_HOSTS),
 ) -> Path:
-    """Write a lab's inventory, settings and roster; returns the inventory, for pyinfra and for ``lab``.
+    """Write a lab's inventory, settings and roster.
 
-    Its guests are of :func:`firmware_image`, and defined only, as nothing in one would answer the deploy that
-    waits for it; each student has one container.
+    By default, each student has one container, and a guest with the image of :func:`firmware_image`. Guests
+    are only defined, as a deploy would wait for an answer of a guest that it starts.
 
-    :param folder: is made where it is missing.
-    :param students: how many the roster has.
-    :param kvm: settings of the KVM hosts that differ from that; ``containers``: of the container hosts.
-    :param groups: that the hosts are of.
+    :param hosts: the hosts of the lab.
+    :param folder: the folder of the lab, which is made if it is missing.
+    :param students: how many students the roster has.
+    :param progress: called with each line that says what is done.
+    :param name: the name of the lab.
+    :param kvm: settings of the KVM hosts that differ from the default.
+    :param containers: settings of the container hosts that differ from the default.
+    :param groups: the inventory groups of the hosts.
+    :returns: the inventory file, for pyinfra and for ``lab``.
+    :raises LabError: the image cannot be made.
     """
     image = firmware_image(progress)
     checksum = hashlib.sha256(image.read_bytes()).hexdigest()
-    base = {"guest_image": {"url": f"file://{image}", "sha256": checksum}}
+    guest_image = {"guest_image": {"url": f"file://{image}", "sha256": checksum}}
     roster = folder / "students.csv"
-    everywhere = {"lab_name": name, "roster": str(roster), "require_kvm": False, **_reached_by(hosts)}
     make_folder(folder / "group_data")
     for group, settings in {
-        "all": everywhere,
-        KVM_HOSTS: {**base, **_KVM, **(kvm or {})},
+        "all": {"lab_name": name, "roster": str(roster), "require_kvm": False, **_ssh_settings(hosts)},
+        KVM_HOSTS: {**guest_image, **_KVM, **(kvm or {})},
         CONTAINER_HOSTS: {**_CONTAINERS, **(containers or {})},
     }.items():
         (folder / "group_data" / f"{group}.py").write_text(_assignments(settings))
     rows = (f"{login},Student {number}\n" for number, login in enumerate(logins(students), start=1))
     roster.write_text(f"login,name\n{''.join(rows)}")
-    named = [(host.name, {"ssh_hostname": host.address}) for host in hosts]
+    host_list = [(host.name, {"ssh_hostname": host.address}) for host in hosts]
     inventory = folder / "lab.py"
-    inventory.write_text(_assignments(dict.fromkeys(groups, named)))
+    inventory.write_text(_assignments(dict.fromkeys(groups, host_list)))
     return inventory
 
 
 def logins(students: int) -> list[str]:
-    """The logins of the roster of so many students."""
+    """Return the logins of the roster with this number of students."""
     return [f"student{number:04}" for number in range(1, students + 1)]
 
 
-def _reached_by(hosts: NativeHosts) -> dict[str, str]:
+def _ssh_settings(hosts: NativeHosts) -> dict[str, str]:
     return {
         "ssh_user": USER,
         "ssh_key": str(hosts.key),

@@ -1,4 +1,4 @@
-"""One native host: the files that make it itself, and the command that boots it, of systemd-nspawn(1)."""
+"""One native host: the files of its own, and the command that boots it with systemd-nspawn(1)."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -6,16 +6,17 @@ from pathlib import Path
 
 USER = "root"
 CPUINFO = "/etc/cpuinfo"
-"""What a native host shows as /proc/cpuinfo."""
-# What systemd-nspawn has no options for: dockerd writes to /proc/sys, and wants cgroups of version 2.
+"""The file that a native host mounts on /proc/cpuinfo."""
+# Settings without an option of systemd-nspawn: dockerd writes to /proc/sys, and needs control groups of
+# version 2.
 ENVIRONMENT = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
-# On a file system of their own: an overlay cannot lie on an overlay, and dockerd's layers are some.
+# Folders that are not on the overlay, as dockerd's layers are overlays, which cannot be on another one.
 _OWN = ("var/lib/docker", "var/lib/containerd")
-# Guests' disks are in memory, where they take what is written to them, and any number seems to fit.
+# Guests' disks are in memory, where they take only what is written to them, so that any number of them fits.
 _IMAGES = "tmpfs /var/lib/libvirt/images tmpfs size=1T,mode=0711 0 0\n"
 _SYSTEM_CALLS = "add_key keyctl request_key bpf @mount @privileged @obsolete"
-# Into its control group, below which it may make others; and onto file systems that go with the process, also
-# for what systemd-nspawn keeps in /run of each machine that was killed.
+# The process enters the machine's control group, and mounts file systems that disappear with it. One of these
+# is /run, where systemd-nspawn keeps files of each machine that was killed.
 _IN_PLACE = (
     'echo $$ >"$1/cgroup.procs" && mount -t overlay overlay -o "$2" "$3" && mount -t tmpfs tmpfs /run'
     ' && shift 3 && exec "$@"'
@@ -24,12 +25,12 @@ _IN_PLACE = (
 
 @dataclass(frozen=True)
 class NativeMachine:
-    """What it takes to boot a native host.
+    """What is needed to boot a native host.
 
-    :param name: of the machine, which no other on this one has.
-    :param address: its IPv4 address, with the length of its network.
-    :param folder: all that is its own.
-    :param root: the root file system that it shares.
+    :param name: the name of the machine, which is unique on this machine.
+    :param address: its IPv4 address, with the prefix length of its network.
+    :param folder: the folder with all its own files.
+    :param root: the folder with the root file system that all native hosts share.
     :param bridge: the network interface of this machine that it is plugged into.
     """
 
@@ -41,30 +42,30 @@ class NativeMachine:
 
     @property
     def console(self) -> Path:
-        """What it writes to its console."""
+        """The file with the output of its console."""
         return Path(self.folder) / "console"
 
     @property
     def ended(self) -> Path:
-        """A file that is there once it has ended, or could not begin."""
+        """The file that exists once the machine has ended, or could not start."""
         return Path(self.folder) / "ended"
 
     def as_dict(self) -> dict[str, str]:
-        """The same, for another process."""
+        """Return the fields, to be sent to another process."""
         return asdict(self)
 
     def prepare(self, authorized_key: str, host_key: Path) -> None:
         """Write the files of its own.
 
-        :param authorized_key: the public key that lets root in.
-        :param host_key: the private key by which it proves who it is.
+        :param authorized_key: the public key that opens root's account.
+        :param host_key: the file of the private key of its sshd; the public key is beside it.
         """
         for folder in ("work", "merged", *_OWN):
             (Path(self.folder) / folder).mkdir(parents=True)
         public = host_key.with_name(f"{host_key.name}.pub")
         network = f"[Match]\nName=host0\n[Network]\nAddress={self.address}\nLinkLocalAddressing=no\n"
         self._write("etc/hostname", f"{self.name}\n")
-        # Else virsh looks for its name in DNS, and waits ten seconds.
+        # Without it, virsh asks DNS for the host's name, and waits ten seconds.
         self._write("etc/hosts", f"127.0.0.1 localhost\n{self.address.split('/')[0]} {self.name}\n")
         self._write("etc/systemd/network/10-host0.network", network)
         self._write("etc/ssh/ssh_host_ed25519_key", host_key.read_text(), 0o600)
@@ -72,18 +73,19 @@ class NativeMachine:
         self._write("root/.ssh/authorized_keys", f"{authorized_key}\n", 0o600)
         self._write(CPUINFO.lstrip("/"), without_virtualization(Path("/proc/cpuinfo").read_text()))
         self._write("etc/fstab", _IMAGES)
-        # Else each login of root, where none is left, starts a service manager for it and ends it again.
+        # Without it, systemd starts and ends a service manager with each first login of root.
         self._write("var/lib/systemd/linger/root", "")
         (Path(self.folder) / "upper/root").chmod(0o700)
 
     def command(self, control_group: Path) -> list[str]:
-        """The words that boot it; it ends with the process that starts them.
+        """Return the command that boots the machine, which ends with the process that starts the command.
 
-        :param control_group: of its own, of version 2.
+        :param control_group: the machine's own control group of version 2.
+        :returns: the words of the command.
         """
         folder = Path(self.folder)
         overlay = f"lowerdir={self.root},upperdir={folder}/upper,workdir={folder}/work"
-        binds = (f"--bind={folder / own}:/{own}" for own in _OWN)
+        binds = (f"--bind={folder / path}:/{path}" for path in _OWN)
         nspawn = [
             "systemd-nspawn",
             "--quiet",
@@ -100,8 +102,9 @@ class NativeMachine:
             "--bind=/dev/net/tun",
             *binds,
         ]
-        alone = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]
-        return [*alone, "sh", "-c", _IN_PLACE, "sh", str(control_group), overlay, f"{folder}/merged", *nspawn]
+        isolate = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]
+        arguments = [str(control_group), overlay, f"{folder}/merged", *nspawn]
+        return [*isolate, "sh", "-c", _IN_PLACE, "sh", *arguments]
 
     def _write(self, path: str, content: str, mode: int = 0o644) -> None:
         file = Path(self.folder) / "upper" / path
@@ -111,9 +114,12 @@ class NativeMachine:
 
 
 def without_virtualization(cpuinfo: str) -> str:
-    r"""What /proc/cpuinfo says where a processor offers none, as native hosts have no /dev/kvm.
+    r"""Remove the flags of hardware virtualization from /proc/cpuinfo, as native hosts have no /dev/kvm.
 
     >>> without_virtualization("flags\t\t: fpu vmx svm sse\n")
     'flags\t\t: fpu sse\n'
+
+    :param cpuinfo: the content of /proc/cpuinfo.
+    :returns: the content without the flags.
     """
     return re.sub(r" (svm|vmx)\b", "", cpuinfo)

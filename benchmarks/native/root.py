@@ -1,4 +1,4 @@
-"""The root file system that all native hosts share, below what each of them writes."""
+"""The root file system that all native hosts share, as the lower layer of their overlays."""
 
 import shutil
 from collections.abc import Iterable
@@ -26,14 +26,14 @@ _PACKAGES = (
 )
 _HOOKS = (
     "rm -f /etc/ssh/ssh_host_*; : >/etc/machine-id",
-    # Listening on addresses that a host does not have yet, they would fail.
+    # These would fail, as they listen on addresses that a host does not have yet.
     "systemctl mask libvirtd-tls.socket libvirtd-tcp.socket",
     "systemctl mask apt-daily.timer apt-daily-upgrade.timer fstrim.timer",
-    # AppArmor is the kernel's, which belongs to the machine.
+    # AppArmor belongs to the kernel, which native hosts share with this machine.
     "systemctl mask apparmor.service",
     "systemctl disable ssh.socket; systemctl enable ssh.service systemd-networkd.service proc-cpuinfo.mount",
 )
-# No resolver answers in the network of native hosts: neither sshd nor a wrong name shall wait for one.
+# No DNS resolver answers in the network of native hosts, so nothing should wait for one.
 _FILES = (
     ImageFile(
         path="/etc/systemd/system/proc-cpuinfo.mount",
@@ -46,10 +46,12 @@ _FILES = (
 
 
 def native_root(packages: Iterable[str], progress: Progress) -> Path:
-    """Return the folder of the root file system, made first unless the cache has it (90 s, 700 MB).
+    """Return the folder of the root file system; if the cache lacks it, make it first, which takes 90 s.
 
-    :param packages: Debian packages that it has beside those of the roles.
-    :raises LabError: mmdebstrap cannot run here or failed, or there is no room.
+    :param packages: Debian packages to install beside those of KVM hosts and container hosts.
+    :param progress: called with each line that says what is done.
+    :returns: the folder, of 700 MB.
+    :raises LabError: mmdebstrap cannot run here or failed, or the disk is full.
     """
     recipe = ImageRecipe(
         name="native-host",

@@ -1,7 +1,7 @@
-"""What holds instead, on the hosts of the sandbox."""
+"""Settings that sandbox hosts have instead of those in the other files."""
 
-# A container host there takes a minute for each image, and a guest boots longer, the more is in it: the
-# rest of the practical work and its site are left to inventories/course.py.
+# There, a container host takes a minute for each image, and a guest takes longer to boot the more is in it.
+# The other TPs and the TP site are in inventories/course.py.
 tp_images = ["processus"]
 guest_tps = []
 site_port = None

@@ -1,4 +1,4 @@
-"""The machines that the checks of ``tests/hosts`` take as arguments: one fixture a kind of machine."""
+"""The machines that the checks of ``tests/hosts`` take as arguments, with a fixture for each kind."""
 
 from typing import TypeVar
 
@@ -26,69 +26,70 @@ KINDS = {
     "jump_host": "jump_host",
     "container": "container",
 }
-"""Fixture to the kind of machine that it gives."""
+"""The fixtures, and the kind of machine that each returns."""
 SESSION = pytest.StashKey[Session]()
-"""Of pytest's configuration: the verification that runs."""
+"""In pytest's configuration: the session of the verification."""
 SILENT = pytest.StashKey[set[str]]()
-"""Of pytest's configuration: the machines that failed a check as they, or their host, did not answer."""
+"""In pytest's configuration: the machines with a failed check, as they or their host did not answer."""
 OFF = pytest.StashKey[str]()
-"""Of a check inside a guest: why that is off, where it is on purpose."""
+"""In a check inside a guest: why the guest is off on purpose; empty: it has to answer."""
 
 
 @pytest.fixture(scope="session")
 def measuring(request: pytest.FixtureRequest) -> Measuring:
-    """What is measured on the lab, each thing once a session."""
+    """Return what measures on the lab, and keeps each measurement for the whole session."""
     return Measuring(_session(request))
 
 
 @pytest.fixture
 def kvm_host(request: pytest.FixtureRequest) -> KvmMachine:
-    """A KVM host that answers."""
+    """Return a KVM host that answers."""
     return _answering(request, _session(request).kvm_hosts[request.param])
 
 
 @pytest.fixture
 def domain(request: pytest.FixtureRequest) -> GuestMachine:
-    """A guest as its host sees it: it need not run."""
+    """Return a guest as its host sees it, running or not; the host answers."""
     machine = _session(request).guests[request.param]
-    _contact(request, machine.on)
+    _contact(request, machine.host_machine)
     return machine
 
 
 @pytest.fixture
 def guest(request: pytest.FixtureRequest) -> GuestMachine:
-    """A guest that answers, or that is off on purpose."""
+    """Return a guest that answers, or that is off on purpose."""
     machine = _session(request).guests[request.param]
-    _contact(request, machine.on)
-    request.node.stash[OFF] = machine.off
-    if not request.node.stash[OFF]:
+    _contact(request, machine.host_machine)
+    reason_off = machine.off
+    request.node.stash[OFF] = reason_off
+    if not reason_off:
         _contact(request, machine)
     return machine
 
 
 @pytest.fixture
 def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
-    """A container host that answers."""
+    """Return a container host that answers."""
     return _answering(request, _session(request).container_hosts[request.param])
 
 
 @pytest.fixture
 def site_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
-    """A container host that answers and serves the TP site."""
+    """Return a container host that answers, and has to serve the TP site."""
     return _answering(request, _session(request).container_hosts[request.param])
 
 
 @pytest.fixture
 def jump_host(request: pytest.FixtureRequest) -> JumpHostMachine:
-    """A host that answers, through which students reach their machines."""
+    """Return a host that answers, and through which students reach their machines."""
     return _answering(request, _session(request).jump_hosts[request.param])
 
 
 @pytest.fixture
 def container(request: pytest.FixtureRequest) -> ContainerMachine:
-    """A container that answers, as does its host."""
+    """Return a container that answers, as its host does."""
     machine = _session(request).containers[request.param]
-    _contact(request, machine.on, machine)
+    _contact(request, machine.host_machine, machine)
     return machine
 
 
@@ -102,10 +103,14 @@ def _answering(request: pytest.FixtureRequest, machine: Kind) -> Kind:
 
 
 def _contact(request: pytest.FixtureRequest, *machines: MachineUnderTest) -> None:
-    """Fail once where a machine does not answer, and skip its other checks. A host goes before its guests."""
+    """Fail the first check of a machine that cannot be reached, and skip its other checks.
+
+    :param request: of the check; its parameter is the alias of the machine that is checked.
+    :param *machines: what has to answer for the check: the machine, and before it the host that leads to it.
+    """
     silent = request.config.stash[SILENT]
     for machine in machines:
-        reason = _silence_of(machine)
+        reason = _why_unreachable(machine)
         if reason and request.param in silent:
             pytest.skip(f"{request.param}: not checked further, because {machine.name} does not answer")
         if reason:
@@ -113,7 +118,7 @@ def _contact(request: pytest.FixtureRequest, *machines: MachineUnderTest) -> Non
             pytest.fail(reason, pytrace=False)
 
 
-def _silence_of(machine: MachineUnderTest) -> str | None:
+def _why_unreachable(machine: MachineUnderTest) -> str | None:
     try:
         machine.answers()
     except AssertionError as error:

@@ -1,4 +1,4 @@
-"""The verifications that are known: what a new one is compared with, and nothing else depends on."""
+"""The file that remembers earlier verifications. It is only used to compare new ones with them."""
 
 from pathlib import Path
 
@@ -11,20 +11,27 @@ from minetlab.util.paths import state_dir
 
 
 def path_of(lab: str, inventory: Path, *, everything: bool) -> Path:
-    """The file for whole verifications of an inventory's lab.
+    """Return the file that remembers the verifications of a lab.
 
-    Several inventories may describe one lab, as a rehearsal in the sandbox does.
+    Each inventory has its own, because several can describe the same lab: one of a rehearsal in the sandbox,
+    for example. Only verifications of the whole lab are kept in it.
 
-    :param everything: of those that type sheets and measure as well: their checks are others.
+    :param lab: name of the lab.
+    :param inventory: the inventory file.
+    :param everything: whether these verifications type the sheets and measure as well. They are kept apart,
+        since they have more checks.
+    :return: path of the file, which need not exist.
     """
     kind = "all" if everything else "quick"
     return state_dir() / "labs" / lab / f"verified-{inventory.stem}-{kind}.json"
 
 
 def read(path: Path) -> Past:
-    """What is known; nothing where there is no file.
+    """Read which verifications are remembered.
 
-    :raises LabError: it cannot be read.
+    :param path: the file, as :func:`path_of` names it.
+    :return: the verifications; none if there is no file.
+    :raises LabError: the file cannot be read, or is damaged.
     """
     try:
         return Past.model_validate_json(path.read_bytes())
@@ -32,14 +39,18 @@ def read(path: Path) -> Past:
         return Past()
     except (OSError, ValidationError):
         raise LabError(
-            f"{path} is not what minet-lab has written", next_step="delete it: the next run makes a new one"
+            f"{path} cannot be read as a record of earlier verifications",
+            next_step="delete it: the next verification makes a new one",
         ) from None
 
 
 def keep(path: Path, run: Run, *, green: bool) -> None:
-    """Know one more; a file that cannot be read is replaced.
+    """Remember one more verification; a file that cannot be read is replaced.
 
-    :raises LabError: it cannot be written.
+    :param path: the file, as :func:`path_of` names it.
+    :param run: the verification.
+    :param green: whether nothing failed in it.
+    :raises LabError: the file cannot be written.
     """
     try:
         past = read(path)

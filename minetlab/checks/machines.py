@@ -1,4 +1,4 @@
-"""The machines under test: what each is called, what the plan wants of it, and how it is looked at."""
+"""The machines under test: their names, what the plan wants of them, and the commands that look at them."""
 
 import shlex
 from collections.abc import Iterable
@@ -7,12 +7,13 @@ from typing import Any
 
 from testinfra.host import Host
 
+from minetlab.checks import binary
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 from minetlab.checks.site import ServedSite
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS
-from minetlab.resources.guests_run import why
+from minetlab.resources.guests_run import reason_off
 from minetlab.resources.jump import jump_account, keys_file
 from minetlab.ssh.backend import SHEET_LIMIT, BatchingBackend
 
@@ -27,15 +28,14 @@ CONTAINER_KEYS = f"cat {ACCESS}/authorized_keys"
 HOSTNAME = "uname -n"
 KERNEL_NAME = "uname -s -o"
 PROCESSES = "ps -e -o args="
-# A process a line: its number, its parent's, and its name.
+# Prints a line for each process: its number, its parent's, and its name.
 TREE = "ps -e -o pid=,ppid=,comm="
-# Perl is in every Debian. A process and its child print where their variable is, and what it holds.
+# In Perl, which every Debian has. A process and its child print the address of their variable, and its value.
 FORK = """\
 perl -e '$value = "parent"; $child = fork; $value = "child" unless $child;
 printf "%s %s\\n", \\$value, $value; waitpid $child, 0 if $child'"""
 
-
-# Makes a copy of what the student's home folder was at first the home folder of a shell, until it ends.
+# Gives a shell a new home folder, as a student's is at first, and removes it when the shell ends.
 NEW_HOME = (
     "export HOME=$(mktemp --directory) && trap 'rm -rf \"$HOME\"' EXIT && "
     'cp --recursive --preserve=mode /etc/skel/. "$HOME"'
@@ -46,7 +46,7 @@ NEW_HOME = (
 class HardwareVirtualization:
     """A CPU vendor's hardware virtualization (C14).
 
-    :param flag: in /proc/cpuinfo.
+    :param flag: its flag in /proc/cpuinfo.
     :param module: the kernel's module for it.
     :param name: what lscpu calls it.
     """
@@ -71,65 +71,78 @@ HARDWARE = {
 class MachineUnderTest:
     """A machine under test.
 
-    :param name: its alias: what its checks are called, and what ssh knows it as.
-    :param host: Testinfra's host.
+    :param name: its alias, which is in the names of its checks and in the SSH configuration.
+    :param host: Testinfra's object for the machine, which runs commands on it.
     """
 
     name: str
     host: Host
 
     def differs(self, thing: str, expected: object, observed: object) -> str:
-        """What a failing check says."""
+        """Return the message of a check that fails."""
         return f"{self.name}: {thing}: expected {expected}, observed {observed}"
 
     def reads(self, command: str) -> str:
-        """What a command prints there."""
+        """Run a command on the machine, and return what it prints."""
         return str(Reader.on(self.host).read(command))
 
     def answers(self) -> None:
-        """See that the machine can be looked at.
+        """Make sure that the machine answers.
 
-        :raises AssertionError: it cannot; says why and what to do.
+        :raises AssertionError: it does not; says why and what to do.
         """
         Kernel.on(self.host).boot_id()
 
     @property
     def hardware(self) -> HardwareVirtualization | None:
-        """Its CPU's hardware virtualization; None where the CPU does not show it."""
+        """The hardware virtualization of its CPU; None if the CPU has none, or does not show it."""
         cpu = Cpu.on(self.host).fields()
-        known = HARDWARE.get(cpu.get("Vendor ID", ""))
-        return known if known and known.flag in cpu.get("Flags", "").split() else None
+        hardware = HARDWARE.get(cpu.get("Vendor ID", ""))
+        return hardware if hardware and hardware.flag in cpu.get("Flags", "").split() else None
 
 
 @dataclass
 class Terminal:
-    """Where a student types, in a home folder as it was at first: their own is left alone.
+    """A student's shell on a machine, in a home folder of its own: the student's is left alone.
 
-    :param host: the machine.
-    :param shell: the command, in words, that runs what the last word of it says as the student.
+    :param host: Testinfra's object for the machine.
+    :param shell: words of the command that runs a script as the student; the script becomes its last word.
     """
 
     host: Host
     shell: tuple[str, ...]
-    _typed: dict[str, str] = field(default_factory=dict)
+    _outputs: dict[str, str] = field(default_factory=dict)
 
     def types(self, script: str) -> str:
-        """What a script prints; it is run once, however often it is asked for.
+        """Run a script at the first call; later calls return what it printed then.
 
+        It prints to a terminal of 80 columns, as a student's may be: programs cut and arrange what they print
+        there, which they do not when they print to a file.
+
+        :param script: the script.
+        :return: what it printed.
         :raises UnreachableError: the machine does not answer, or the script does not end.
         """
-        if script not in self._typed:
-            self._typed[script] = str(self.host.run(self.command(script), limit=SHEET_LIMIT).stdout)
-        return self._typed[script]
+        if script not in self._outputs:
+            done = self.host.run(self.command(script), limit=SHEET_LIMIT, terminal=True)
+            printed = str(done.stdout)
+            self._outputs[script] = printed.replace("\r\n", "\n")
+        return self._outputs[script]
 
     def command(self, script: str) -> str:
-        """The command that runs a script."""
-        return shlex.join([*self.shell, f"{NEW_HOME}\n{script}"])
+        """Return the command that runs a script."""
+        return shlex.join([*self.shell, f"stty columns 80 rows 24\n{NEW_HOME}\n{script}"])
 
 
 @dataclass(frozen=True)
 class KvmMachine(MachineUnderTest):
-    """A KVM host with the lab's guests on it."""
+    """A KVM host with the lab's guests on it.
+
+    :param lab: name of the lab.
+    :param settings: the host's settings.
+    :param guests: the guests that are planned on it.
+    :param require_kvm: whether the lab requires hardware virtualization.
+    """
 
     lab: str
     settings: KvmHostSettings
@@ -137,13 +150,21 @@ class KvmMachine(MachineUnderTest):
     require_kvm: bool
 
     def chain(self, file: str) -> list[dict[str, Any]]:
-        """The backing chain of a guest's disk; those of all the lab's guests are read together."""
+        """Return the backing chain of a guest's disk, as :meth:`Libvirt.chain` does.
+
+        A round trip to the host costs more than the command. The chains of all guests are therefore read with
+        the first one that is asked for.
+
+        :param file: path of the disk.
+        :return: what qemu-img says of each image of the chain, the disk first.
+        :raises AssertionError: an image is missing.
+        """
         libvirt = Libvirt.on(self.host)
         if isinstance(self.host.backend, BatchingBackend):
             domains = libvirt.domains()
             planned = [domains[guest.name] for guest in self.guests if guest.name in domains]
             disks = [disk for domain in planned for disk in libvirt.disks(domain)]
-            self.host.backend.together(libvirt.chain_command(disk) for disk in disks)
+            self.host.backend.add_batch(libvirt.chain_command(disk) for disk in disks)
         return list(libvirt.chain(file))
 
 
@@ -151,30 +172,35 @@ class KvmMachine(MachineUnderTest):
 class GuestMachine(MachineUnderTest):
     """A guest.
 
-    :param on: its host.
-    :param student_key: the public key that opens the student's account.
+    :param guest: the guest as planned.
+    :param host_machine: its host.
+    :param student_key: public key that opens the student's account.
+    :param terminal: the student's shell in the guest.
     """
 
     guest: Guest
-    on: KvmMachine
+    host_machine: KvmMachine
     student_key: str
     terminal: Terminal
 
     @property
     def off(self) -> str:
-        """Why it cannot be asked anything, where it is off on purpose; empty: it is asked as any other.
+        """Why the guest is off on purpose, so that nothing inside can be checked; empty: it has to answer.
 
-        Its host says so: one that is not to run, and was started all the same, is verified.
+        It is off on purpose if the plan does not want it to run, and its host says that it does not run. If
+        somebody has started it by hand, it is checked as any other guest.
         """
-        if self.guest.to_run or self.name not in Libvirt.on(self.on.host).names(Libvirt.OFF):
+        if self.guest.to_run or self.name not in Libvirt.on(self.host_machine.host).names(Libvirt.OFF):
             return ""
-        return f"{self.name}: defined, not started ({why(self.on.name)})"
+        return f"{self.name}: defined, not started ({reason_off(self.host_machine.name)})"
 
 
 @dataclass(frozen=True)
 class ContainerHostMachine(MachineUnderTest):
     """A container host with the lab's containers on it.
 
+    :param lab: name of the lab.
+    :param settings: the host's settings.
     :param site: the TP site that it serves; None: it serves none.
     """
 
@@ -187,7 +213,8 @@ class ContainerHostMachine(MachineUnderTest):
 class JumpHostMachine(MachineUnderTest):
     """A host through which students reach their machines.
 
-    :param keys: the file of the keys that lead them, as planned.
+    :param lab: name of the lab.
+    :param keys: planned content of the file with the keys that open its jump account.
     """
 
     lab: str
@@ -198,56 +225,68 @@ class JumpHostMachine(MachineUnderTest):
 class ContainerMachine(MachineUnderTest):
     """A student's container.
 
-    :param on: its host.
-    :param student_key: the public key that opens it.
+    :param container: the container as planned.
+    :param host_machine: its host.
+    :param student_key: public key that opens it.
+    :param terminal: the student's shell in the container.
     """
 
     container: Container
-    on: ContainerHostMachine
+    host_machine: ContainerHostMachine
     student_key: str
     terminal: Terminal
 
 
 def jump_settings(lab: str) -> str:
-    """The command that reads what sshd does for the account that leads on: sshd(8), ``-T``, ``-C``."""
+    """Return the command that reads sshd's settings for the jump account: sshd(8), ``-T`` and ``-C``."""
     return f"{SSHD} -C user={jump_account(lab)},host=localhost,addr=127.0.0.1"
 
 
 def jump_keys(lab: str) -> str:
-    """The command that reads whose the file of its keys is, and then the file."""
+    """Return the command that reads the file with the jump account's keys: owner and mode, then the keys."""
     return f"stat --format='%U %a' {keys_file(lab)} && cat {keys_file(lab)}"
 
 
 def jump_login(lab: str) -> str:
-    """The command that reads the account's shell and the state of its password."""
+    """Return the command that reads the jump account's shell and the state of its password."""
     account = jump_account(lab)
     return f"getent passwd {account} | cut -d: -f7 && passwd --status {account}"
 
 
 def keys_of(login: str) -> str:
-    """The command that reads the public keys that open an account."""
+    """Return the command that reads the public keys that open an account."""
     return f'cat "$(getent passwd {login} | cut -d: -f6)/.ssh/authorized_keys"'
 
 
 def open_kvm_as(login: str) -> str:
-    """The command by which an account opens /dev/kvm as QEMU does; root would create a missing one."""
+    """Return the command that opens /dev/kvm for writing as this account, which is what QEMU does.
+
+    As root it would prove nothing: where there is no such device, root would create a file.
+
+    :param login: name of the account.
+    :return: the command; it prints "opened" if that worked.
+    """
     return f"/usr/sbin/runuser --user {login} -- sh -c 'exec 3<>/dev/kvm && echo opened'"
 
 
 def processes_with(name: str) -> str:
-    """The command that starts a process under that name, for ten minutes at most, and lists all there are."""
+    """Return the command that starts a process of this name, for ten minutes, and lists all processes."""
     return f"bash -c '(exec -a {name} sleep 600) >/dev/null 2>&1 </dev/null &'; {PROCESSES}"
 
 
 def end_process(name: str) -> str:
-    """The command that ends it before."""
+    """Return the command that ends the process that :func:`processes_with` started."""
     return f"pkill --exact --full '{name} 600'"
 
 
 def reach_hardware_as(login: str) -> str:
-    """The command that reaches for physical memory and an I/O port, as root and from an account.
+    """Return the command that tries to reach physical memory and an I/O port, as root and from an account.
 
-    Memory by its device, mem(4); the port by ioperm(2), which is number 173 (linux, ``syscall_64.tbl``).
+    Memory is reached by its device, mem(4), and the port by ioperm(2), which is system call 173
+    (Linux, ``syscall_64.tbl``).
+
+    :param login: name of the account.
+    :return: the command; it prints a line for root and one for the account, with what each has reached.
     """
     return f"""\
 reach='open(M, "<", "/dev/mem") && read(M, $_, 1) and print "memory ";
@@ -256,26 +295,27 @@ echo root $(perl -e "$reach"); echo {login} $(runuser --user {login} -- perl -e 
 
 
 def password_of(login: str) -> str:
-    """The command that reads the state of an account's password: passwd(1), ``--status``."""
+    """Return the command that reads the state of an account's password: passwd(1), ``--status``."""
     return f"passwd --status {login}"
 
 
-# What the checks read of each kind of machine, in sets that are fetched in one round trip. The first set of a
-# host is what the checks of its guests and containers compare with.
+# The commands that the checks run on each kind of machine, in batches: each batch makes one round trip. The
+# first batch of a host is what the checks of its guests and containers compare with.
 KVM_HOST_BATCHES = (
-    (*Cpu.COMMANDS, *Kernel.IDENTITY),
+    (*Cpu.COMMANDS, *Kernel.IDENTITY, binary.RUN),
     (
         *(Kernel.MODULES, Kernel.OPTIONS, KVM_DEVICE, QEMU_GROUPS, Units.command(*LIBVIRT_UNITS)),
         *(hardware.nested for hardware in HARDWARE.values()),
         *(Kernel.users_command(hardware.module) for hardware in HARDWARE.values()),
     ),
     (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS),
-    # Asked where guests are not to run, and then by every one of them.
+    # By itself, since only guests that the plan does not want to run need it.
     (Libvirt.OFF,),
 )
 CONTAINER_BATCHES = (
     (
         *Kernel.IDENTITY,
+        HOSTNAME,
         Kernel.OWN_NAMESPACES,
         FORK,
         TREE,
@@ -287,7 +327,7 @@ CONTAINER_BATCHES = (
 
 
 def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
-    """The same of a container host that serves this TP site."""
+    """Return the batches of a container host that serves this TP site, or none."""
     return (
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
         (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *((site.command,) if site else ())),
@@ -295,15 +335,15 @@ def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
 
 
 def jump_host_batches(lab: str) -> Iterable[Iterable[str]]:
-    """The same of a host through which students reach their machines."""
+    """Return the batches of a host through which students reach their machines."""
     return ((*Kernel.IDENTITY, jump_settings(lab), jump_keys(lab), jump_login(lab)),)
 
 
 def guest_batches(login: str) -> Iterable[Iterable[str]]:
-    """The same of a guest, whose student has this account."""
+    """Return the batches of a guest whose student has this account."""
     return (
         (
-            *(*Cpu.COMMANDS, *Kernel.IDENTITY, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
+            *(*Cpu.COMMANDS, *Kernel.IDENTITY, binary.RUN, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
             *(KERNEL_NAME, FORK, TREE, reach_hardware_as(login)),
             *(keys_of(login), password_of(login), open_kvm_as(login)),
             *(hardware.nested for hardware in HARDWARE.values()),

@@ -1,4 +1,4 @@
-"""What is measured on a lab's hosts, each once, however many checks ask for it."""
+"""The measurements on a lab's hosts: each is made once, however many checks ask for it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,25 +16,22 @@ Measured = TypeVar("Measured")
 
 
 class Measuring:
-    """Measures on the machines of a lab.
+    """Measures on the machines of a lab, each thing at the first call.
 
-    :param session: their connections.
+    :param session: the verification, which holds the connections to the machines.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._made: dict[tuple[str, str], tuple[Any, list[Read]]] = {}
+        self._results: dict[tuple[str, str], tuple[Any, list[Read]]] = {}
 
     @property
     def required(self) -> bool:
-        """Whether the lab has to be able to show all of it."""
+        """Whether the lab has to be able to show all measurements, as ``require_kvm`` says."""
         return self._session.lab.require_kvm
 
     def missing(self, host: str) -> str:
-        """What a host lacks to be measured on; empty: nothing.
-
-        :param host: its alias.
-        """
+        """Return what is missing to measure on a host, by its alias; empty: nothing."""
         if not self._containers():
             return f"no container of the TP {workbench.TP}, whose program is what is measured, in this lab"
         if host in self._session.targets("container_host") and not self._containers(host):
@@ -42,21 +39,36 @@ class Measuring:
         return ""
 
     def guest(self, host: KvmMachine) -> GuestMachine | None:
-        """The first guest on a host that is not off on purpose; None: no guest runs there."""
+        """Return the first guest on a host that is not off on purpose; None: no guest runs there."""
         guests = (self._session.guests[guest.name] for guest in host.guests)
         return next((guest for guest in guests if not guest.off), None)
 
     def series(self, host: KvmMachine | ContainerHostMachine) -> Series:
-        """The same work in every environment of a host, by turns; a KVM host needs a :meth:`guest`."""
+        """Measure the same work in every environment of a host.
+
+        :param host: the host; a KVM host needs a :meth:`guest`.
+        :return: the measurements.
+        :raises AssertionError: an environment does not start, or does not answer; or no guest runs.
+        """
         return self._once("series", host.name, lambda: self._series(host))
 
     def costs(self, host: KvmMachine) -> Costs:
-        """The :meth:`guest` of a host, and a container of the same student where there is one."""
+        """Measure what a guest and a container cost.
+
+        :param host: a KVM host, whose :meth:`guest` is compared with a container of the same student, if any.
+        :return: what the two cost.
+        :raises AssertionError: no guest runs on the host, or one of the two does not answer.
+        """
         return self._once("costs", host.name, lambda: self._costs(host))
 
     def history(self, host: KvmMachine) -> History:
-        """What a machine on a host lives through that is sent back in time."""
-        return self._once("history", host.name, lambda: snapshots.witness(host, self._container()))
+        """Revert a machine on a host to a snapshot of it.
+
+        :param host: a KVM host.
+        :return: what the machine counted before and after.
+        :raises AssertionError: libvirt refused one of the steps, or the machine does not count.
+        """
+        return self._once("history", host.name, lambda: snapshots.run_witness(host, self._container()))
 
     def _series(self, host: KvmMachine | ContainerHostMachine) -> Series:
         with self._bench(host) as bench:
@@ -67,16 +79,16 @@ class Measuring:
 
     def _bench(self, host: KvmMachine | ContainerHostMachine) -> AbstractContextManager[workbench.Bench]:
         if isinstance(host, KvmMachine):
-            return workbench.of_kvm_host(self._running(host), self._container())
-        return workbench.of_container_host(self._container(host.name))
+            return workbench.kvm_host_bench(self._running_guest(host), self._container())
+        return workbench.container_host_bench(self._container(host.name))
 
     def _costs(self, host: KvmMachine) -> Costs:
-        guest = self._running(host)
+        guest = self._running_guest(host)
         costs = workbench.costs(guest, self._container(login=guest.guest.student.login))
         self._session.measured.append(costs)
         return costs
 
-    def _running(self, host: KvmMachine) -> GuestMachine:
+    def _running_guest(self, host: KvmMachine) -> GuestMachine:
         guest = self.guest(host)
         if guest is None:
             raise AssertionError(f"{host.name}: no guest runs there")
@@ -84,25 +96,27 @@ class Measuring:
 
     def _container(self, host: str = "", login: str = "") -> ContainerMachine:
         containers = self._containers(host)
-        first = next((each for each in containers if each.student.login == login), containers[0])
-        return self._session.containers[first.name]
+        of_student = [container for container in containers if container.student.login == login]
+        chosen = (of_student or containers)[0]
+        return self._session.containers[chosen.name]
 
     def _containers(self, host: str = "") -> list[Container]:
-        """Those of the TP, on a host by alias or on any."""
+        """Return the containers of the TP with the workload, on the host with this alias; empty: on any."""
         return [
-            each
-            for each in self._session.plan.containers
-            if each.tp_image == workbench.TP and (not host or self._session.host_of(each.name) == host)
+            container
+            for container in self._session.plan.containers
+            if container.tp_image == workbench.TP
+            and (not host or self._session.host_of(container.name) == host)
         ]
 
-    def _once(self, what: str, host: str, make: Callable[[], Measured]) -> Measured:
-        """What was measured at the first call; what was read then is shown by each check that asks."""
-        key = (what, host)
-        if key in self._made:
-            figure, read = self._made[key]
+    def _once(self, kind: str, host: str, measure: Callable[[], Measured]) -> Measured:
+        """Measure at the first call; later ones return the result, and repeat what was read."""
+        key = (kind, host)
+        if key in self._results:
+            result, read = self._results[key]
             self._session.transcript.extend(read)
         else:
             before = len(self._session.transcript)
-            figure = make()
-            self._made[key] = (figure, self._session.transcript[before:])
-        return figure  # type: ignore[no-any-return]
+            result = measure()
+            self._results[key] = (result, self._session.transcript[before:])
+        return result  # type: ignore[no-any-return]

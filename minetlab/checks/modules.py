@@ -1,7 +1,7 @@
 """Testinfra modules for what it lacks: CPU, kernel modules, namespaces, libvirt, dockerd, a process's limits.
 
-Each names the commands it reads with, so that those of one machine can make one round trip. They look at the
-machine by themselves and share nothing with the facts that the deploys work from.
+Each module names the commands with which it reads, so that all commands of a machine can make one round trip.
+They share nothing with the facts of the deploys: a mistake there must not hide itself from the checks.
 """
 
 import json
@@ -17,37 +17,40 @@ NAMESPACES = ("pid", "mnt", "net", "uts", "ipc")
 
 
 class Reader(Module):  # type: ignore[misc]
-    """A Testinfra module bound to one host: ``Cpu.on(host)``."""
+    """A Testinfra module that reads one machine, such as ``Cpu.on(host)``."""
 
     @classmethod
     def on(cls, host: Host) -> Any:
-        """The module for this host, as Testinfra's ``host.<module>`` gives it."""
+        """Return the module bound to this host, as Testinfra's ``host.<module>`` does for its own."""
         return cls.get_module(host)
 
     @classmethod
     def read(cls, command: str) -> str:
-        """What a command prints.
+        """Run a command, and note for the report what it printed.
 
-        :raises AssertionError: it failed; names the machine and says what it said.
+        :param command: the command, for a shell.
+        :return: what it printed, without line ends at its end.
+        :raises AssertionError: it failed; names the machine, the command, and its error message.
         """
         __tracebackhide__ = True
         result = cls._host.run(command)
         cls._host.backend.note(command, result.stdout or result.stderr)
         if result.failed:
-            said = result.stderr.strip() or "and said nothing"
-            raise AssertionError(f"{cls._host.backend.hostname}: `{command}` failed with {result.rc}: {said}")
+            error = result.stderr.strip() or "no message"
+            machine = cls._host.backend.hostname
+            raise AssertionError(f"{machine}: `{command}` failed with {result.rc}: {error}")
         return str(result.stdout).rstrip("\n")
 
 
 class Cpu(Reader):
-    """What ``lscpu`` says."""
+    """The CPU as ``lscpu`` describes it."""
 
     LSCPU = "LC_ALL=C lscpu --json"
     COMMANDS = (LSCPU,)
 
     @classmethod
     def fields(cls) -> dict[str, str]:
-        """Field to value; the same whether this lscpu prints a tree or a list."""
+        """Return the value of each field, whether this version of lscpu prints a list or a tree."""
         fields: dict[str, str] = {}
         pending = list(json.loads(cls.read(cls.LSCPU))["lscpu"])
         while pending:
@@ -58,89 +61,99 @@ class Cpu(Reader):
 
 
 class Kernel(Reader):
-    """The running kernel and what it is made of."""
+    """The running kernel: its identity, its modules and its namespaces."""
 
     BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
     RELEASE = "uname -r"
     MODULES = "ls /sys/module"
-    # What modprobe will do at the next load: all of modprobe.d and the kernel's command line, in order.
+    # What modprobe will set when it loads a module: from modprobe.d and the kernel's command line, in order.
     OPTIONS = "/sbin/modprobe --showconfig | sed -n '/^options /p'"
-    # /proc/1 where that is readable: a namespace of the machine, not of the session that asks.
+    # Of process 1 if that is readable: the session that runs the command may have namespaces of its own.
     HOST_NAMESPACES = f"cd /proc/1/ns 2>/dev/null || cd /proc/self/ns; readlink {' '.join(NAMESPACES)}"
     OWN_NAMESPACES = f"cd /proc/self/ns && readlink {' '.join(NAMESPACES)}"
     IDENTITY = (BOOT_ID, RELEASE)
 
     @classmethod
     def boot_id(cls) -> str:
-        """Random, and new at each boot of a kernel: two machines share it only if they share the kernel."""
+        """Return the kernel's boot_id.
+
+        It is random, and a new one at each boot: two machines have the same only if they share a kernel.
+        """
         return cls.read(cls.BOOT_ID)
 
     @classmethod
     def release(cls) -> str:
-        """The kernel's release."""
+        """Return the kernel's release."""
         return cls.read(cls.RELEASE)
 
     @classmethod
     def has_module(cls, name: str) -> bool:
-        """Whether a module is loaded."""
+        """Tell whether a module is loaded."""
         return name in cls.read(cls.MODULES).split()
 
     @staticmethod
     def parameter_command(module: str, parameter: str) -> str:
-        """The command that reads a loaded module's parameter."""
+        """Return the command that reads a parameter of a loaded module."""
         return f"cat /sys/module/{module}/parameters/{parameter}"
 
     @staticmethod
     def users_command(module: str) -> str:
-        """The command that reads how often a loaded module is in use."""
+        """Return the command that reads how often a loaded module is in use."""
         return f"cat /sys/module/{module}/refcnt"
 
     @classmethod
     def parameter(cls, module: str, parameter: str) -> str:
-        """The value a loaded module has for a parameter."""
+        """Return the value of a parameter of a loaded module."""
         return cls.read(cls.parameter_command(module, parameter))
 
     @classmethod
     def option(cls, module: str, option: str) -> str | None:
-        """The value the module will get when it is loaded again; the last one holds. None: its default."""
+        """Return the value that modprobe will give an option when it loads a module again.
+
+        :param module: name of the module, with underscores.
+        :param option: name of the option.
+        :return: the value; None: modprobe sets none, so that the module has its default.
+        """
         value = None
         for line in cls.read(cls.OPTIONS).splitlines():
             _, name, *settings = line.split()
-            if name.replace("-", "_") == module:
-                for setting in settings:
-                    key, _, given = setting.partition("=")
-                    value = given if key == option else value
+            if name.replace("-", "_") != module:
+                continue
+            for setting in settings:
+                key, _, configured = setting.partition("=")
+                if key == option:
+                    value = configured  # A later setting replaces an earlier one.
         return value
 
     @classmethod
     def namespaces(cls) -> dict[str, str]:
-        """The machine's namespaces: kind to ``kind:[inode]``."""
+        """Return the machine's namespaces: their kinds, and each as ``kind:[inode]``."""
         return dict(zip(NAMESPACES, cls.read(cls.HOST_NAMESPACES).splitlines(), strict=True))
 
     @classmethod
     def own_namespaces(cls) -> dict[str, str]:
-        """Those of the command itself, which inside a container are the container's."""
+        """Return the namespaces of the command itself: inside a container, those of the container."""
         return dict(zip(NAMESPACES, cls.read(cls.OWN_NAMESPACES).splitlines(), strict=True))
 
 
 class Units(Reader):
-    """systemd's units."""
+    """The units of systemd."""
 
     @staticmethod
     def command(*units: str) -> str:
-        """The command that reads these units' states."""
+        """Return the command that reads the states of these units."""
         return f"systemctl show --property=Id,ActiveState,UnitFileState {' '.join(units)}"
 
     @classmethod
     def states(cls, *units: str) -> dict[str, tuple[str, str]]:
-        """Unit to (active state, unit file's state), in systemctl's words."""
+        """Return the active state and the unit file's state of each unit, in systemctl's words."""
         blocks = cls.read(cls.command(*units)).split("\n\n")
-        found = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
-        return {unit["Id"]: (unit["ActiveState"], unit["UnitFileState"]) for unit in found}
+        properties = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
+        return {unit["Id"]: (unit["ActiveState"], unit["UnitFileState"]) for unit in properties}
 
 
 class Libvirt(Reader):
-    """The system's libvirt, by virsh: what is there, in bulk."""
+    """The system's libvirt, as virsh shows it."""
 
     VERSION = f"{VIRSH} version --daemon"
     NETWORKS = f"{VIRSH} net-list --name"
@@ -150,7 +163,7 @@ class Libvirt(Reader):
     RUNNING = f"{VIRSH} list --state-running --name"
     OFF = f"{VIRSH} list --state-shutoff --name"
     AUTOSTARTED = f"{VIRSH} list --all --autostart --name"
-    # One virsh for all: each that is started takes a third of a second on an emulated host.
+    # One virsh prints all domains, as starting virsh takes a third of a second on an emulated host.
     DOMAINS = f"""{VIRSH} "echo; $({VIRSH} list --all --uuid | sed -n 's/..*/dumpxml &;/p')\""""
     COMMANDS = (
         VERSION, NETWORKS, AUTOSTARTED_NETWORKS, POOLS, AUTOSTARTED_POOLS, RUNNING, AUTOSTARTED, DOMAINS
@@ -158,39 +171,44 @@ class Libvirt(Reader):
 
     @classmethod
     def names(cls, command: str) -> set[str]:
-        """The names one of the list commands prints."""
+        """Return the names that one of the list commands prints."""
         return set(cls.read(command).split())
 
     @classmethod
     def domains(cls) -> dict[str, ET.Element]:
-        """Every domain's XML, by name."""
+        """Return the XML of every domain, by name."""
         xml = ET.fromstring(f"<domains>{cls.read(cls.DOMAINS)}</domains>")  # noqa: S314 (our host's libvirt)
         return {domain.findtext("name", ""): domain for domain in xml}
 
     @staticmethod
     def disks(domain: ET.Element) -> list[str]:
-        """The files behind a domain's writable disks."""
+        """Return the files of a domain's writable disks."""
         disks = [disk for disk in domain.findall("devices/disk") if disk.find("readonly") is None]
         sources = [disk.find("source") for disk in disks]
         return [source.get("file", "") for source in sources if source is not None]
 
     @staticmethod
     def chain_command(file: str) -> str:
-        """The command that reads a disk's backing chain while the guest runs."""
+        """Return the command that reads a disk's backing chain, also while the guest runs."""
         return f"qemu-img info --force-share --backing-chain --output=json {shlex.quote(file)}"
 
     @classmethod
     def chain(cls, file: str) -> list[dict[str, Any]]:
-        """The disk and every image under it, as qemu-img sees them; it fails where one is missing."""
+        """Read the backing chain of a disk.
+
+        :param file: path of the disk.
+        :return: what qemu-img says of each image of the chain, the disk first.
+        :raises AssertionError: an image is missing.
+        """
         return list(json.loads(cls.read(cls.chain_command(file))))
 
 
 class Docker(Reader):
-    """dockerd as it runs, and its containers."""
+    """The running dockerd, and its containers."""
 
     INFO = "docker info --format '{{json .}}'"
     CONTAINERS = "docker ps --all --quiet | xargs --no-run-if-empty docker inspect"
-    # NSpid of proc_pid_status(5): the same process's number in each PID namespace, from the host's inwards.
+    # NSpid of proc_pid_status(5): the number of a process in each PID namespace, the host's first.
     PIDS = (
         "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
         r"while read -r name pid; do echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
@@ -199,23 +217,24 @@ class Docker(Reader):
 
     @classmethod
     def info(cls) -> dict[str, Any]:
-        """What the daemon says of itself: its configuration as it is in effect."""
+        """Return what ``docker info`` says: the configuration that is in effect."""
         return dict(json.loads(cls.read(cls.INFO)))
 
     @classmethod
     def containers(cls) -> dict[str, dict[str, Any]]:
-        """``docker inspect`` of every container, by name."""
-        return {each["Name"].lstrip("/"): each for each in json.loads(cls.read(cls.CONTAINERS) or "[]")}
+        """Return what ``docker inspect`` says of each container, by name."""
+        containers = json.loads(cls.read(cls.CONTAINERS) or "[]")
+        return {container["Name"].lstrip("/"): container for container in containers}
 
     @classmethod
     def size(cls, container: str) -> dict[str, int]:
-        """Bytes: ``SizeRw``, what the container has written; ``SizeRootFs``, that and its image."""
+        """Return the bytes that a container has written (``SizeRw``), and with its image (``SizeRootFs``)."""
         sizes = cls.read(f"docker inspect --size --format '{{{{.SizeRw}}}} {{{{.SizeRootFs}}}}' {container}")
         return dict(zip(("SizeRw", "SizeRootFs"), map(int, sizes.split()), strict=True))
 
     @classmethod
     def seconds_to_run(cls, container: str) -> float:
-        """How long it takes to create, run and remove a container of the same image that does nothing."""
+        """Return how many seconds it takes to create, run and remove a container of the same image."""
         milliseconds = cls.read(
             f"image=$(docker inspect --format '{{{{.Config.Image}}}}' {container}); start=$(date +%s%3N); "
             'docker run --rm --network none --entrypoint /bin/true "$image" && '
@@ -225,16 +244,16 @@ class Docker(Reader):
 
     @classmethod
     def pids(cls) -> dict[str, tuple[int, ...]]:
-        """Container to the numbers of its first process: on the host, then in the container."""
+        """Return the numbers of each container's first process: on the host, then in the container."""
         lines = (line.split() for line in cls.read(cls.PIDS).splitlines())
         return {name.lstrip("/"): tuple(map(int, numbers)) for name, *numbers in lines}
 
 
 class Qemu(Reader):
-    """The processes that run virtual machines, as their host's kernel sees them."""
+    """The QEMU processes of a host, as its kernel shows them."""
 
     DOMAINS = r"ps -C qemu-system-x86_64 -o args= | sed -n 's/.*-name guest=\([^, ]*\).*/\1/p'"
-    # What each domain's process has open, and KVM's count of its exits, twice.
+    # The files that the process of each domain has open; and KVM's count of its exits, twice, a second apart.
     FILES = """\
 cd /run/libvirt/qemu && for each in *.pid; do
 readlink /proc/"$(cat "$each")"/fd/* | sort -u | sed "s|^|${each%.pid} |"; done"""
@@ -242,7 +261,7 @@ readlink /proc/"$(cat "$each")"/fd/* | sort -u | sed "s|^|${each%.pid} |"; done"
 count() { for each in *.pid; do
 echo "${each%.pid}" $(cat /sys/kernel/debug/kvm/"$(cat "$each")"-*/exits 2>/dev/null); done; }
 cd /run/libvirt/qemu && count && sleep 1 && count"""
-    # What a QEMU that emulates is, and has open: started by nobody, it needs nothing but its own process.
+    # Starts a QEMU that emulates, as the user nobody, and prints its user and the files that it has open.
     EMULATOR = """\
 pids=$(mktemp --directory) && chown nobody $pids &&
 runuser -u nobody -- timeout 120 qemu-system-x86_64 -accel tcg -nodefaults -display none -S \
@@ -251,39 +270,43 @@ stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -rf $pi
 
     @classmethod
     def domains(cls) -> list[str]:
-        """The domain of each QEMU process."""
+        """Return the domain of each QEMU process."""
         return cls.read(cls.DOMAINS).split()
 
     @classmethod
     def files(cls, domain: str) -> list[str]:
-        """What a domain's process has open."""
+        """Return the files that a domain's process has open."""
         lines = (line.split(" ", 1) for line in cls.read(cls.FILES).splitlines())
         return [file for name, file in lines if name == domain]
 
     @classmethod
     def memory(cls, domain: str) -> int:
-        """Bytes of the host's memory that are a domain's; of what it shares with others, its part.
+        """Return the memory of the host that a domain's process takes, in bytes.
 
-        Pss of proc_pid_smaps(5).
+        Of memory that it shares with other processes, its share is counted: Pss of proc_pid_smaps(5).
         """
         file = f'/proc/"$(cat /run/libvirt/qemu/{domain}.pid)"/smaps_rollup'
         return int(cls.read(f"sed -n 's/^Pss: *\\([0-9]*\\) kB/\\1/p' {file}")) * 1024
 
     @classmethod
     def exits(cls, domain: str) -> list[int]:
-        """How often the processor has left the guest for KVM, now and a little later; empty: not counted."""
+        """Return how often the processor has left the guest for KVM.
+
+        :param domain: name of the guest.
+        :return: the count, and the count a second later; empty if KVM counts none.
+        """
         lines = (line.split() for line in cls.read(cls.EXITS).splitlines())
         return [int(number) for name, *numbers in lines if name == domain for number in numbers]
 
     @classmethod
     def emulator(cls) -> tuple[str, list[str]]:
-        """The user of a QEMU that emulates, and what it has open."""
+        """Start a QEMU that emulates; return its user, and the files that it has open."""
         user, *files = cls.read(cls.EMULATOR).splitlines()
         return user, files
 
 
 class Confinement(Reader):
-    """What the kernel allows the first process of a container, read inside it."""
+    """The privileges and limits of a container's first process, read inside the container."""
 
     STATUS = "cat /proc/1/status"
     CGROUP_FILES = ("memory.max", "memory.swap.max", "pids.max")
@@ -291,22 +314,22 @@ class Confinement(Reader):
 
     @classmethod
     def status(cls) -> dict[str, str]:
-        """The fields of proc_pid_status(5)."""
+        """Return the fields of proc_pid_status(5)."""
         lines = [line.partition(":") for line in cls.read(cls.STATUS).splitlines()]
         return {name: value.strip() for name, _, value in lines}
 
     @classmethod
     def memory(cls) -> int:
-        """Bytes that the container's cgroup has in use."""
+        """Return the memory that the container's cgroup has in use, in bytes."""
         return int(cls.read("cat /sys/fs/cgroup/memory.current"))
 
     @classmethod
     def limit(cls, name: str) -> str:
-        """A limit of the container's own cgroup, such as ``memory.max``."""
+        """Return a limit of the container's cgroup, such as ``memory.max``."""
         return cls.read(f"cat /sys/fs/cgroup/{name}")
 
 
-# By number, from 0: linux/capability.h.
+# In the order of their numbers, from 0: linux/capability.h.
 CAPABILITIES = tuple(
     """
     CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
@@ -319,7 +342,10 @@ CAPABILITIES = tuple(
 
 
 def capabilities(mask: str) -> set[str]:
-    """The names in a hexadecimal capability mask; a number where this list has none.
+    """Return the names of the capabilities in a mask.
+
+    :param mask: in hexadecimal, as in proc_pid_status(5).
+    :return: the names, without CAP; the number of a capability that is not in :data:`CAPABILITIES`.
 
     >>> sorted(capabilities("0000000000002001"))
     ['CHOWN', 'NET_RAW']

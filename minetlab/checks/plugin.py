@@ -1,4 +1,4 @@
-"""The pytest plugin of ``tests/hosts``: runs each check on every machine of its kind, keeps what it read."""
+"""The pytest plugin of ``tests/hosts``: run each check on all machines of its kind, keep what it read."""
 
 import json
 from collections.abc import Generator
@@ -13,7 +13,7 @@ from minetlab.checks.fixtures import KINDS, OFF, SESSION, SILENT
 from minetlab.checks.protocol import CheckId, attach
 from minetlab.checks.session import Session
 from minetlab.checks.sheets import TypedSheet
-from minetlab.checks.summary import not_shown
+from minetlab.checks.summary import skipped_lines
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
 from minetlab.inventory.hosts import InventoryHost
@@ -39,61 +39,76 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the lab once; the workers of pytest-xdist get it from the process that started them."""
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "short"
-    given = getattr(config, "workerinput", {}).get("inventory")
     try:
-        loaded = (
-            LoadedLab.of(tuple(InventoryHost(**host) for host in json.loads(given)))
-            if given
-            else load(config.getoption("--inventory", DEFAULT_INVENTORY))
-        )
-        config.stash[SESSION] = Session(loaded)
+        config.stash[SESSION] = Session(_loaded_lab(config))
         config.stash[SILENT] = set()
-        _require_known(config)
+        _refuse_unknown_options(config)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _require_known(config: pytest.Config) -> None:
-    """Refuse a claim or a student that there is not, rather than check nothing."""
-    students = {student.login for student in config.stash[SESSION].lab.students}
-    for option, known in (("claim", set(BY_ID)), ("student", students)):
-        unknown = set((config.getoption(option, None) or "").split(",")) - {"", *known}
-        if unknown:
-            claims = f"choose one of: {', '.join(sorted(BY_ID))}"
-            raise LabError(
-                f"--{option} {named(sorted(unknown))}: there is no such {option}",
-                next_step=suggestion(unknown, known) if option == "student" else claims,
-            )
+def _loaded_lab(config: pytest.Config) -> LoadedLab:
+    inventory = getattr(config, "workerinput", {}).get("inventory")
+    if inventory:
+        return LoadedLab.of(tuple(InventoryHost(**host) for host in json.loads(inventory)))
+    return load(config.getoption("--inventory", DEFAULT_INVENTORY))
+
+
+def _refuse_unknown_options(config: pytest.Config) -> None:
+    """Refuse a claim or a student that does not exist: without this, nothing would be checked or fail."""
+    claims = sorted(BY_ID)
+    unknown_claims = _option_values(config, "claim") - set(claims)
+    if unknown_claims:
+        raise LabError(
+            f"--claim {named(sorted(unknown_claims))}: there is no such claim",
+            next_step=f"choose one of: {', '.join(claims)}",
+        )
+    logins = {student.login for student in config.stash[SESSION].lab.students}
+    unknown_logins = _option_values(config, "student") - logins
+    if unknown_logins:
+        raise LabError(
+            f"--student {named(sorted(unknown_logins))}: there is no such student",
+            next_step=suggestion(unknown_logins, logins),
+        )
+
+
+def _option_values(config: pytest.Config, option: str) -> set[str]:
+    return set((config.getoption(option, None) or "").split(",")) - {""}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what --claim and --student do not ask for, and what the lab has no machine for."""
+    """Leave out checks that --claim and --student do not ask for, and those without a machine in the lab."""
     claim, student = config.getoption("claim"), config.getoption("student")
+    claims, logins = _option_values(config, "claim"), _option_values(config, "student")
     session = config.stash[SESSION]
-    machines = set().union(*map(session.machines_of, student.split(","))) if student else None
-    chosen = [
-        item
-        for item in items
-        if CheckId.of(item.nodeid).machine != "NOTSET"
-        and (not claim or any(mark.args[0] in claim.split(",") for mark in item.iter_markers("claim")))
-        and (machines is None or CheckId.of(item.nodeid).machine in machines)
-    ]
+    machines_of_students = {machine for login in logins for machine in session.machines_of(login)}
+
+    def is_chosen(item: pytest.Item) -> bool:
+        machine = CheckId.of(item.nodeid).machine
+        if machine == "NOTSET":  # what pytest calls a check that has no machine
+            return False
+        if claim and not any(mark.args[0] in claims for mark in item.iter_markers("claim")):
+            return False
+        return not student or machine in machines_of_students
+
+    chosen = [item for item in items if is_chosen(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    # A machine's sheets come first: pytest-xdist hands a worker its next machine as soon as two checks of the
-    # last one are left, and that would then wait behind a sheet for minutes, with other workers idle.
+    # A machine's sheets come first. pytest-xdist gives a worker its next machine as soon as two checks of the
+    # last one are left; that machine would wait for minutes behind a sheet, while other workers are idle.
     items[:] = sorted(chosen, key=lambda item: item.get_closest_marker("sheet") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Ask all machines beforehand, unless that is left to the workers of pytest-xdist."""
+    """Read all machines at the same time before the checks; with pytest-xdist, the workers read their own."""
     config = session.config
     if config.option.collectonly or hasattr(config, "workerinput") or config.getoption("numprocesses", 0):
         return
-    wanted = {
-        (KINDS[fixture], params[fixture])
-        for params in (item.callspec.params for item in session.items if hasattr(item, "callspec"))
-        for fixture in (KINDS.keys() - {"domain"}) & params.keys()
-    }
+    # Checks of a "domain" read nothing inside the guest.
+    fixtures = KINDS.keys() - {"domain"}
+    wanted = set()
+    for item in session.items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        wanted |= {(KINDS[fixture], parameters[fixture]) for fixture in fixtures & parameters.keys()}
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter and wanted:
         reporter.write_line(f"asking {len({name for _, name in wanted})} machines")
@@ -101,7 +116,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was not checked or is not demonstrable, and why: it is not passed over in silence."""
+    """Print which checks were skipped, and why."""
     if terminalreporter.no_summary:
         return
     reasons = [
@@ -111,7 +126,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if reasons:
         terminalreporter.section("not checked, or not demonstrable here")
-    for line in not_shown(reasons):
+    for line in skipped_lines(reasons):
         terminalreporter.line(line)
 
 
@@ -127,14 +142,15 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Have the reports of a check carry the claims that it proves, and what it read to do so."""
+    """Have the reports of a check carry the claims that it proves, and what it read and measured."""
     report = yield
     claims = [marker.args[0] for marker in item.iter_markers("claim")]
     session = item.config.stash[SESSION]
     unreachable = bool(call.excinfo and call.excinfo.errisinstance(UnreachableError))
     if call.when == "call":
-        all_of_it = claims or call.excinfo
-        read = [each for each in session.transcript if all_of_it or each[1] in VERSION_COMMANDS]
+        # Of a check that passes and proves no claim, the report shows nothing but the versions that it read.
+        shown = claims or call.excinfo
+        read = [entry for entry in session.transcript if shown or entry[1] in VERSION_COMMANDS]
         attach(report, claims, unreachable=unreachable, read=read, measured=session.measured)
         session.measured.clear()
     else:
@@ -148,16 +164,18 @@ def pytest_runtest_makereport(
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Skip the checks inside a guest that is off on purpose.
 
-    Here and not in its fixture: what is skipped before the check itself counts as not checked.
+    The guest's fixture does not do this, since what is skipped before the check itself counts as not checked.
+
+    :param item: the check.
     """
     if reason := item.stash.get(OFF, ""):
         pytest.skip(reason)
 
 
 class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
-    """All checks over one connection by one worker: a guest's, or a host's with what is read through it.
+    """Has one worker run all checks that use the same connection: to a guest, or to a host.
 
-    Not pytest-xdist's ``loadgroup``: with pytest 9.2 it does not group, and says nothing.
+    pytest-xdist's own ``loadgroup`` does not work with pytest 9.2: it does not group, and says nothing.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -169,12 +187,12 @@ class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
-    """Distribute by machine, however pytest-xdist was asked to."""
+    """Distribute the checks by machine, whatever distribution pytest-xdist was asked for."""
     return ByMachine(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each check on every machine of its kind, in the machine's name."""
+    """Run each check on every machine of its kind, whose alias then is in the check's name."""
     if "tp" in metafunc.fixturenames:
         _generate_sheets(metafunc)
         return
@@ -184,16 +202,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _generate_sheets(metafunc: pytest.Metafunc) -> None:
-    """Run the check for each sheet on each machine where it is done, or for each claim it shows there."""
+    """Run a check for each sheet on each machine where it is done; one that takes a claim, for each claim."""
     (kind,) = {"guest", "container"} & set(metafunc.fixturenames)
     sheets = metafunc.config.stash[SESSION].sheets(kind)
     if "claim" not in metafunc.fixturenames:
-        whole = [pytest.param(name, tp, id=f"{name}:{tp}") for name, tp in sheets]
-        metafunc.parametrize((kind, "tp"), whole, indirect=[kind])
+        parameters = [pytest.param(name, tp, id=f"{name}:{tp}") for name, tp in sheets]
+        metafunc.parametrize((kind, "tp"), parameters, indirect=[kind])
         return
-    shown = [
+    parameters = [
         pytest.param(name, tp, claim, id=f"{name}:{tp}:{claim}", marks=pytest.mark.claim(claim))
         for name, tp in sheets
         for claim in TypedSheet(tp).claims
     ]
-    metafunc.parametrize((kind, "tp", "claim"), shown, indirect=[kind])
+    metafunc.parametrize((kind, "tp", "claim"), parameters, indirect=[kind])

@@ -1,4 +1,4 @@
-"""Programs that run on the lab's machines while they are measured, and answer line by line."""
+"""The workload as it runs on a lab's machines: it gets orders over its input, and answers line by line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,41 +12,47 @@ from minetlab.claims.measurements import Workload
 from minetlab.util.process import Process, end
 
 READY, END = "pret", "fin"
-"""Words of ``tp/emulation/home/calcul.c``."""
+"""What ``tp/emulation/home/calcul.c`` prints when it is ready, and the order that ends it."""
 # Seconds. A machine that is emulated inside an emulated host needs minutes to boot.
 BOOT_LIMIT, ANSWER_LIMIT = 1800.0, 300.0
-LAST_WORDS = 5
+LAST_LINES = 5
+"""How many lines of a workload that failed are shown."""
 
 
 class Program:
-    """A workload that waits for orders, natively or as all that a machine runs.
+    """A workload that waits for orders; it may be the only program of a machine that is started for it.
 
-    :param what: its name in messages.
-    :param process: whose standard input and output lead to it.
+    It is ready as soon as the object is made, and ``boot`` holds how many seconds that took.
+
+    :param name: what it is called in messages.
+    :param process: the process whose standard input and output lead to it.
+    :raises AssertionError: it does not get ready; names its last lines.
     """
 
-    def __init__(self, what: str, process: Process) -> None:
+    def __init__(self, name: str, process: Process) -> None:
         if process.stdin is None or process.stdout is None:
             raise ValueError("its standard input and output have to be pipes")
-        self.what = what
+        self.name = name
         self._process, self._orders, self._answers = process, process.stdin, process.stdout
         self._lines: Queue[str | None] = Queue()
-        self._said: list[str] = []
+        self._printed: list[str] = []
         Thread(target=self._read, daemon=True).start()
         started = monotonic()
         self._await(READY, BOOT_LIMIT)
         self.boot = monotonic() - started
 
     def measure(self, load: Workload) -> float:
-        """Microseconds for a unit of this load.
+        """Measure one load.
 
-        :raises AssertionError: it does not answer; says what it said last.
+        :param load: the load.
+        :return: microseconds for one unit of it.
+        :raises AssertionError: it does not answer; names its last lines.
         """
         self._order(load)
         return float(self._await(load, ANSWER_LIMIT))
 
     def end(self) -> None:
-        """Have it end, by itself or not."""
+        """Order the workload to end, and end its process if it does not."""
         if self._process.poll() is None:
             self._order(END)
         end(self._process, grace=30)
@@ -56,7 +62,7 @@ class Program:
             self._orders.write(f"{word}\n".encode())
             self._orders.flush()
         except BrokenPipeError:
-            pass  # that it has ended is seen, with its last words, where its answer is awaited
+            pass  # It has ended. Whoever waits for its answer notices that, and shows its last lines.
 
     def _read(self) -> None:
         for line in self._answers:
@@ -64,7 +70,15 @@ class Program:
         self._lines.put(None)
 
     def _await(self, word: str, limit: float) -> str:
-        """What stands behind this word, where it begins a line; the echo of an order is alone on its line."""
+        """Wait for a line that begins with this word, and return the rest of it.
+
+        A machine's console echoes each order, which is then alone on its line: such a line is no answer.
+
+        :param word: the first word of the line.
+        :param limit: how many seconds to wait.
+        :return: what follows the word.
+        :raises AssertionError: there was no such line in time, or the process has ended.
+        """
         deadline = monotonic() + limit
         while True:
             try:
@@ -73,22 +87,29 @@ class Program:
                 raise AssertionError(self._problem(f"did not answer within {limit:.0f} s")) from None
             if line is None:
                 raise AssertionError(self._problem("ended"))
-            self._said.append(line)
+            self._printed.append(line)
             first, _, rest = line.partition(" ")
             if first == word and (rest or word == READY):
                 return rest
 
-    def _problem(self, what: str) -> str:
-        said = "\n".join(self._said[-LAST_WORDS:]) or "nothing"
-        return f"{self.what} {what}; it said last:\n{said}"
+    def _problem(self, problem: str) -> str:
+        last_lines = "\n".join(self._printed[-LAST_LINES:]) or "nothing"
+        return f"{self.name} {problem}; it said last:\n{last_lines}"
 
 
 @contextmanager
-def running(what: str, host: Host, command: str) -> Iterator[Program]:
-    """A workload, started on a machine by this command, and ended."""
+def running(name: str, host: Host, command: str) -> Iterator[Program]:
+    """Start a workload on a machine, and end it afterwards.
+
+    :param name: what it is called in messages.
+    :param host: the machine.
+    :param command: the command that starts it there.
+    :yields: the workload, ready for orders.
+    :raises AssertionError: it does not get ready; names its last lines.
+    """
     process = host.backend.start(command)
     try:
-        program = Program(what, process)
+        program = Program(name, process)
         yield program
         program.end()
     finally:
@@ -97,9 +118,11 @@ def running(what: str, host: Host, command: str) -> Iterator[Program]:
 
 
 def send(host: Host, content: bytes, file: str) -> None:
-    """Write a file on a machine, where everybody may run it.
+    """Write a file on a machine, and let everybody there run it.
 
-    :param file: its path, a word for a shell.
+    :param host: the machine.
+    :param content: what the file holds.
+    :param file: path of the file, quoted for a shell if need be.
     :raises AssertionError: it cannot be written.
     """
     process = host.backend.start(f"cat >{file} && chmod 755 {file}")

@@ -1,6 +1,7 @@
-"""What the report of a check carries, from the process that ran it to where verdicts are collected.
+"""What pytest's report of a check carries to the process that collects verdicts.
 
-pytest-xdist moves reports between processes, and they carry strings: both ends are here.
+pytest-xdist sends reports from one process to another, with their properties as strings. This module writes
+these properties at one end, and reads them at the other.
 """
 
 import json
@@ -24,8 +25,9 @@ _MEASUREMENT: TypeAdapter[Measurement] = TypeAdapter(Measurement)
 class CheckId:
     """A check on a machine, as pytest names it: ``test_it[machine]``, or ``test_it[machine:details]``.
 
-    :param machine: its alias; empty where a file could not be read, so that there is no check.
-    :param details: what of the machine is checked, such as a TP; empty: there is one check of this name.
+    :param test: name of the test function.
+    :param machine: alias of the machine; empty if pytest could not read the file with the checks.
+    :param details: what of the machine is checked, such as a TP; empty: there is only one such check on it.
     """
 
     test: str
@@ -35,6 +37,9 @@ class CheckId:
     @classmethod
     def of(cls, nodeid: str) -> Self:
         """Read pytest's name of a check.
+
+        :param nodeid: the name.
+        :return: its parts.
 
         >>> CheckId.of("tests/hosts/test_sheets.py::test_sheet[minet-alice:vm]")
         CheckId(test='test_sheet', machine='minet-alice', details='vm')
@@ -54,8 +59,8 @@ class Carried:
     """What a report carries beside its outcome.
 
     :param claims: ids of the claims that the check proves.
-    :param unreachable: whether the machine did not answer while it was checked.
-    :param read: what the check read there.
+    :param unreachable: whether the check failed because the machine did not answer.
+    :param read: what the check read on machines.
     :param measured: what it measured.
     """
 
@@ -65,15 +70,15 @@ class Carried:
     measured: tuple[Measurement, ...] = ()
 
     @classmethod
-    def by(cls, report: pytest.TestReport) -> Self:
+    def of(cls, report: pytest.TestReport) -> Self:
         """Read what a report carries."""
         return cls(
             tuple(_values(report, CLAIM)),
             bool(list(_values(report, UNREACHABLE))),
             tuple(
                 (machine, command, output)
-                for all_read in _values(report, OBSERVED)
-                for machine, command, output in json.loads(all_read)
+                for transcript in _values(report, OBSERVED)
+                for machine, command, output in json.loads(transcript)
             ),
             tuple(map(_MEASUREMENT.validate_json, _values(report, MEASURED))),
         )
@@ -87,14 +92,21 @@ def attach(
     read: Iterable[Read] | None = None,
     measured: Iterable[Measurement] = (),
 ) -> None:
-    """Have a report carry these, which are those of :class:`Carried`."""
+    """Have a report carry what a check read and measured; :meth:`Carried.of` reads it again.
+
+    :param report: pytest's report, which is changed.
+    :param claims: ids of the claims that the check proves.
+    :param unreachable: whether the check failed because the machine did not answer.
+    :param read: what the check read on machines; None: this report is not about that.
+    :param measured: what the check measured.
+    """
     report.user_properties += [(CLAIM, claim) for claim in claims]
     if unreachable:
         report.user_properties.append((UNREACHABLE, True))
     if read is not None:
         report.user_properties.append((OBSERVED, json.dumps([*read])))
-    report.user_properties += [(MEASURED, each.model_dump_json()) for each in measured]
+    report.user_properties += [(MEASURED, measurement.model_dump_json()) for measurement in measured]
 
 
 def _values(report: pytest.TestReport, name: str) -> Iterator[str]:
-    return (str(value) for each, value in report.user_properties if each == name)
+    return (str(value) for key, value in report.user_properties if key == name)

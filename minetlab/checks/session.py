@@ -1,4 +1,4 @@
-"""One verification: an inventory's lab, and a connection to each of its machines, made when first used."""
+"""One verification: the lab of an inventory, and connections to its machines, made when first used."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -32,20 +32,22 @@ from minetlab.ssh.ssh_config import SANDBOX, alias_of, write_config
 from minetlab.tp.tp_images import SHELL
 
 AT_ONCE = 8
-"""Machines that are asked at a time: nearly all of it is waiting for their answers."""
+"""How many machines are asked at the same time; nearly all of that is waiting for their answers."""
 
 
 class Session:
     """The machines of a lab, by their aliases; each is connected at its first command.
 
     ``transcript`` is what the running check has read so far, and ``measured`` what it has measured.
+
+    :param loaded: the lab of an inventory.
     """
 
     def __init__(self, loaded: LoadedLab) -> None:
         self.loaded, self.lab, self.plan = loaded, loaded.lab, loaded.plan
         self.transcript: list[Read] = []
         self.measured: list[Measurement] = []
-        self._data: Mapping[str, InventoryHost] = {host.name: host for host in loaded.hosts}
+        self._inventory_hosts: Mapping[str, InventoryHost] = {host.name: host for host in loaded.hosts}
 
     @cached_property
     def ssh_config(self) -> Path:
@@ -58,73 +60,75 @@ class Session:
         return site_of(self.lab, self.plan)
 
     def targets(self, kind: str) -> tuple[str, ...]:
-        """The aliases of all machines of a kind.
+        """Return the aliases of all machines of a kind.
 
         :param kind: kvm_host, container_host, site_host, jump_host, guest or container.
+        :return: the aliases, in the order of lab and plan.
         """
-        of_kind = {
+        aliases = {
             "kvm_host": (alias_of(host.name) for host in self.lab.kvm_hosts),
             "container_host": (alias_of(host.name) for host in self.lab.container_hosts),
             "site_host": (alias_of(host.name) for host in self.lab.site_hosts),
-            "jump_host": (alias_of(each.name) for each in self.loaded.hosts if self._jump_keys(each.name)),
+            "jump_host": (alias_of(name) for name in self._jump_host_names()),
             "guest": (guest.name for guest in self.plan.guests),
             "container": (container.name for container in self.plan.containers),
         }
-        return tuple(of_kind[kind])
+        return tuple(aliases[kind])
 
     def machines_of(self, login: str) -> set[str]:
-        """The aliases of a student's guest and containers."""
-        guests = {guest.name for guest in self.plan.guests if guest.student.login == login}
-        return guests | {each.name for each in self.plan.containers if each.student.login == login}
+        """Return the aliases of a student's guest and containers."""
+        return {machine.name for machine in self.plan.machines if machine.student.login == login}
 
     def sheets(self, kind: str) -> tuple[tuple[str, str], ...]:
-        """The alias of each machine of a kind (guest or container), with each TP that is done on it."""
+        """Return the alias of each machine of a kind (guest or container) with each TP that is done on it."""
         if kind == "container":
             return tuple((container.name, container.tp_image) for container in self.plan.containers)
         tps = {host.name: host.settings.guest_tps for host in self.lab.kvm_hosts}
         return tuple((guest.name, tp) for guest in self.plan.guests for tp in tps[guest.host])
 
     def connection_of(self, name: str, *, inside: bool) -> str:
-        """The machine over whose connection another is looked at.
+        """Return the machine over whose connection a check looks at a machine.
 
-        :param inside: whether a guest is looked at from inside; else, as its host sees it.
+        :param name: alias of the machine that is looked at.
+        :param inside: whether a guest is looked at from inside; otherwise, as its host sees it.
+        :return: alias of the machine to which ssh connects.
         """
-        host_of = {} if inside else {each.name: each.host for each in self.plan.guests}
-        return alias_of(host_of.get(name, name))
+        guest_hosts = {} if inside else {guest.name: guest.host for guest in self.plan.guests}
+        return alias_of(guest_hosts.get(name, name))
 
     def host_of(self, container: str) -> str:
-        """The alias of a container's host."""
-        return next(alias_of(each.host) for each in self.plan.containers if each.name == container)
+        """Return the alias of a container's host."""
+        hosts = {machine.name: machine.host for machine in self.plan.containers}
+        return alias_of(hosts[container])
 
     @cached_property
     def kvm_hosts(self) -> Mapping[str, KvmMachine]:
-        """The KVM hosts."""
+        """The KVM hosts, by alias."""
         return {alias_of(host.name): self._kvm_host(host) for host in self.lab.kvm_hosts}
 
     @cached_property
     def container_hosts(self) -> Mapping[str, ContainerHostMachine]:
-        """The container hosts, those that serve the TP site among them."""
+        """The container hosts, by alias; those that serve the TP site are among them."""
         return {alias_of(host.name): self._container_host(host) for host in self.lab.container_hosts}
 
     @cached_property
     def jump_hosts(self) -> Mapping[str, JumpHostMachine]:
-        """The hosts through which students reach their machines."""
-        hosts = (host.name for host in self.loaded.hosts if self._jump_keys(host.name))
-        return {alias_of(host): self._jump_host(host) for host in hosts}
+        """The hosts through which students reach their machines, by alias."""
+        return {alias_of(name): self._jump_host(name) for name in self._jump_host_names()}
 
     @cached_property
     def guests(self) -> Mapping[str, GuestMachine]:
-        """The guests."""
+        """The guests, by name."""
         return {guest.name: self._guest(guest) for guest in self.plan.guests}
 
     @cached_property
     def containers(self) -> Mapping[str, ContainerMachine]:
-        """The students' containers."""
+        """The students' containers, by name."""
         return {container.name: self._container(container) for container in self.plan.containers}
 
     def machine(self, kind: str, name: str) -> MachineUnderTest:
-        """The machine of that kind and alias; a host can be of several kinds."""
-        of_kind: Mapping[str, Callable[[], Mapping[str, MachineUnderTest]]] = {
+        """Return the machine of this kind and alias; a host can be of several kinds."""
+        machines_of_kind: Mapping[str, Callable[[], Mapping[str, MachineUnderTest]]] = {
             "kvm_host": lambda: self.kvm_hosts,
             "container_host": lambda: self.container_hosts,
             "site_host": lambda: self.container_hosts,
@@ -132,22 +136,22 @@ class Session:
             "guest": lambda: self.guests,
             "container": lambda: self.containers,
         }
-        return of_kind[kind]()[name]
+        return machines_of_kind[kind]()[name]
 
     def fetch(self, wanted: Iterable[tuple[str, str]]) -> None:
-        """Ask machines, many at a time, what is known beforehand that the checks will ask them.
+        """Run the commands that checks are known to need, on many machines at the same time.
 
         Hosts come first: their connections lead to the others, and they know which guests are off on purpose.
 
         :param wanted: kind and alias of each machine, as :meth:`machine` takes them.
         """
-        asked = [self.machine(*key) for key in sorted(set(wanted))]
         hosts: defaultdict[str, list[MachineUnderTest]] = defaultdict(list)
         others = []
-        for machine in asked:
+        for kind, name in sorted(set(wanted)):
+            machine = self.machine(kind, name)
             if isinstance(machine, GuestMachine | ContainerMachine):
                 others.append(machine)
-                hosts[machine.on.name].append(machine.on)
+                hosts[machine.host_machine.name].append(machine.host_machine)
             else:
                 hosts[machine.name].append(machine)
         with ThreadPoolExecutor(AT_ONCE) as workers:
@@ -165,40 +169,45 @@ class Session:
         )
 
     def _container_host(self, host: ContainerHost) -> ContainerHostMachine:
-        site = ServedSite(port, self.site) if (port := host.settings.site_port) else None
-        connected = self._connect_host(host.name, machines.container_host_batches(site))
-        return ContainerHostMachine(alias_of(host.name), connected, self.lab.name, host.settings, site)
+        port = host.settings.site_port
+        site = ServedSite(port, self.site) if port else None
+        connection = self._connect_host(host.name, machines.container_host_batches(site))
+        return ContainerHostMachine(alias_of(host.name), connection, self.lab.name, host.settings, site)
 
     def _jump_host(self, host: str) -> JumpHostMachine:
-        connected = self._connect_host(host, machines.jump_host_batches(self.lab.name))
-        return JumpHostMachine(alias_of(host), connected, self.lab.name, self._jump_keys(host))
+        connection = self._connect_host(host, machines.jump_host_batches(self.lab.name))
+        return JumpHostMachine(alias_of(host), connection, self.lab.name, self._jump_keys(host))
+
+    def _jump_host_names(self) -> list[str]:
+        return [host.name for host in self.loaded.hosts if self._jump_keys(host.name)]
 
     def _jump_keys(self, host: str) -> str:
         return specs.jump_keys(self.lab, self.plan, host)
 
     def _guest(self, guest: Guest) -> GuestMachine:
-        on = self.kvm_hosts[alias_of(guest.host)]
-        next_step = f"look at its console: ssh -t -F {self.ssh_config} {on.name} virsh console {guest.name}"
+        host_machine = self.kvm_hosts[alias_of(guest.host)]
+        console = f"ssh -t -F {self.ssh_config} {host_machine.name} virsh console {guest.name}"
         batches = machines.guest_batches(guest.student.login)
-        host = self._connect(guest.name, batches, sudo=True, next_step=next_step)
+        host = self._connect(guest.name, batches, sudo=True, next_step=f"look at its console: {console}")
         return GuestMachine(
             guest.name,
             host,
             guest,
-            on,
+            host_machine,
             student_key=keys.student_public_key(self.lab.name, guest.student),
             terminal=Terminal(host, ("runuser", "--login", guest.student.login, "--command")),
         )
 
     def _container(self, container: Container) -> ContainerMachine:
-        on = self.container_hosts[alias_of(container.host)]
-        next_step = f"see what its sshd says: ssh -F {self.ssh_config} {on.name} docker logs {container.name}"
+        host_machine = self.container_hosts[alias_of(container.host)]
+        logs = f"ssh -F {self.ssh_config} {host_machine.name} docker logs {container.name}"
+        next_step = f"see what its sshd says: {logs}"
         host = self._connect(container.name, machines.CONTAINER_BATCHES, sudo=False, next_step=next_step)
         return ContainerMachine(
             container.name,
             host,
             container,
-            on,
+            host_machine,
             student_key=keys.student_public_key(self.lab.name, container.student),
             terminal=Terminal(host, (SHELL, "-c")),
         )
@@ -210,7 +219,7 @@ class Session:
             if name.startswith(SANDBOX)
             else f"try it by hand: ssh -F {self.ssh_config} {alias}"
         )
-        sudo = bool(self._data[name].data.get("_sudo"))
+        sudo = bool(self._inventory_hosts[name].data.get("_sudo"))
         return self._connect(alias, batches, sudo=sudo, next_step=next_step)
 
     def _connect(self, alias: str, batches: Iterable[Iterable[str]], *, sudo: bool, next_step: str) -> Host:
@@ -219,13 +228,13 @@ class Session:
 
 
 def _fetch_all(machines: Iterable[MachineUnderTest]) -> None:
-    """Ask what is behind one connection, one after the other: the first opens it for all."""
+    """Fetch from machines behind the same connection, one after the other: the first opens it for all."""
     for machine in machines:
         _fetch(machine)
 
 
 def _is_awake(machine: MachineUnderTest) -> bool:
-    """Whether to ask a machine; what is wrong with its host is said by the checks."""
+    """Tell whether a machine is to be asked; if its host does not answer, the checks will say so."""
     try:
         return not getattr(machine, "off", "")
     except AssertionError:

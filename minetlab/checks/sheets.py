@@ -1,4 +1,4 @@
-"""The sheets of the practical work, carried out where a student would."""
+"""The sheets of the practical work, typed on the machines where students type them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,50 +12,54 @@ from minetlab.tp.tp_images import FOLDER
 
 @dataclass(frozen=True)
 class TypedSheet:
-    """The sheet of a TP.
+    """The sheet of a TP, whose commands a check types.
 
-    :param tp: the name of its folder in ``tp/``.
+    :param tp: name of the TP's folder in ``tp/``.
     """
 
     tp: str
 
     @property
     def file(self) -> Path:
-        """Its Markdown."""
+        """The Markdown file of the sheet."""
         return FOLDER / self.tp / "fiche.md"
 
     @cached_property
     def commands(self) -> tuple[Step, ...]:
-        """What it has the student type."""
+        """The commands that the student types, in order."""
         return steps(self.file.read_text(encoding="utf-8"))
 
     @property
     def script(self) -> str:
-        """All its commands, for one shell."""
+        """A shell script that runs all commands."""
         return script(self.commands)
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """The claims of the course that it shows."""
+        """The ids of the course's claims that the sheet shows."""
         return claims(self.commands)
 
 
-def not_as_the_sheet_says(
+def sheet_mismatches(
     machine: GuestMachine | ContainerMachine, sheet: TypedSheet, claim: str | None = None
 ) -> Iterable[str]:
-    """What a student's machine prints that is not what a sheet says, a message a command.
+    """Type a sheet on a student's machine, and compare what it prints with what the sheet says.
 
-    The commands are typed once; who asks again gets what they printed then.
+    The sheet is typed only once on each machine, however many checks ask for what it prints.
 
-    :param claim: only what shows this claim of the course.
+    :param machine: where the sheet is typed.
+    :param sheet: the sheet.
+    :param claim: id of a claim: only the commands that show it are compared. None: all commands.
+    :yields: a message for each command that prints something else.
     """
-    printed = outputs(machine.terminal.types(sheet.script), sheet.commands)
+    outputs_by_step = outputs(machine.terminal.types(sheet.script), sheet.commands)
     for step in sheet.commands:
         if claim is not None and claim not in step.claims:
             continue
-        seen = printed.get(step, "")
-        machine.host.backend.note(step.command, seen)
-        if step not in printed or not step.shows(seen):
-            what = f"{sheet.tp}/{sheet.file.name}, line {step.line}: $ {step.command}\n"
-            said = seen if step in printed else "nothing: the shell did not get that far"
-            yield what + machine.differs("what it prints", "\n".join(step.output), said)
+        printed = outputs_by_step.get(step)
+        if not step.in_prose:
+            machine.host.backend.note(step.command, printed or "")
+        if printed is None or not step.shows(printed):
+            observed = "nothing: the shell did not get that far" if printed is None else printed
+            command = f"{sheet.tp}/{sheet.file.name}, line {step.line}: $ {step.command}\n"
+            yield command + machine.differs("what it prints", "\n".join(step.output), observed)

@@ -1,4 +1,4 @@
-"""The TP site of a container host, asked for on that host as a browser would ask."""
+"""The TP site of a container host, requested on that host as a browser would request it."""
 
 import html
 import re
@@ -11,9 +11,10 @@ from minetlab.checks.modules import Reader
 from minetlab.resources.site import STATUS_FILE
 from minetlab.site.build import Site
 
-# Whom no user file knows, x:x. Only with a name given does the web server look into one.
+# The login x with the password x, which nobody has: with credentials, the web server reads its user file.
 _STRANGER = " Authorization: Basic eDp4"
-# Perl is in every Debian, curl is not. Of each answer: the status, what names the page, and links to sheets.
+# In Perl, which every Debian has; it need not have curl. A request is a path, and a header if need be. Of the
+# answers, it prints the status line, the lines with the page's title and revision, and links to sheets.
 _FETCH = """\
 alarm 60; $port = shift;
 for $request (@ARGV) {
@@ -30,10 +31,10 @@ for $request (@ARGV) {
 class Page:
     """What a site answered to one request.
 
-    :param status: the first line of the answer, or why there was none.
-    :param title: of the page; empty: it has none.
-    :param revision: of the site, by the page; empty: it says none.
-    :param sheets: the paths of the sheets that it has links to.
+    :param status: first line of the answer, or why there was none.
+    :param title: title of the page; empty: it has none.
+    :param revision: revision of the site that the page states; empty: it states none.
+    :param sheets: paths of the sheets to which the page has links.
     """
 
     status: str
@@ -44,44 +45,50 @@ class Page:
     @property
     def code(self) -> int:
         """The HTTP status; 0: there was no answer."""
-        answered = re.match(r"HTTP/1\.[01] ([0-9]{3})\b", self.status)
-        return int(answered[1]) if answered else 0
+        match = re.match(r"HTTP/1\.[01] ([0-9]{3})\b", self.status)
+        return int(match[1]) if match else 0
 
 
 @dataclass(frozen=True)
 class ServedSite:
-    """A site, and the port of its host on which it is served."""
+    """The TP site as a host serves it.
+
+    :param port: port of the host on which it is served.
+    :param site: what the site has to show.
+    """
 
     port: int
     site: Site
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """What everybody gets: the home page, and every sheet."""
+        """The paths that everybody may see: the home page, and every sheet."""
         return ("/", *(f"/{sheet.page}" for sheet in self.site.sheets))
 
     @property
     def refused(self) -> dict[str, int]:
-        """What nobody gets who has no password, or a wrong one, with the HTTP status that says so.
+        """The requests that have to be refused, and the HTTP status of the answer.
 
-        Nor does anybody get a student's page by its name.
+        They come without a password, or with a wrong one, or ask for a student's page by its file name.
         """
-        guarded = ("/moi", "/formateur", f"/{STATUS_FILE}")
-        students = (f"/{name[:-3]}" for name in self.site.pages if name.startswith("moi-"))
-        asked = dict.fromkeys((f"{path}{by}" for path in guarded for by in ("", _STRANGER)), 401)
-        return asked | dict.fromkeys(students, 404)
+        answers = (f"/{sheet.answers_page}" for sheet in self.site.sheets if sheet.answers)
+        guarded = ("/moi", "/formateur", *answers, f"/{STATUS_FILE}")
+        without_access = [f"{path}{header}" for path in guarded for header in ("", _STRANGER)]
+        student_pages = [f"/{name[:-3]}" for name in self.site.pages if name.startswith("moi-")]
+        return dict.fromkeys(without_access, 401) | dict.fromkeys(student_pages, 404)
 
     @property
     def command(self) -> str:
-        """The command that asks for it, on its host."""
+        """The command that sends all requests, on the host."""
         return shlex.join(
             ["perl", "-MIO::Socket::INET", "-e", _FETCH, str(self.port), *self.paths, *self.refused]
         )
 
     def pages(self, host: Host) -> dict[str, Page]:
-        """What the host answers: path, or what was asked for, to page."""
-        answers = re.split(r"^GET (.+)\n", Reader.on(host).read(self.command), flags=re.MULTILINE)[1:]
-        return {path: _page(answer) for path, answer in zip(answers[::2], answers[1::2], strict=True)}
+        """Request all pages on the host, and return what it answers to each request."""
+        _, *parts = re.split(r"^GET (.+)\n", Reader.on(host).read(self.command), flags=re.MULTILINE)
+        requests, answers = parts[::2], parts[1::2]
+        return {request: _page(answer) for request, answer in zip(requests, answers, strict=True)}
 
 
 def _page(answer: str) -> Page:
@@ -95,5 +102,5 @@ def _page(answer: str) -> Page:
 
 
 def _first(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
-    return found[1] if found else ""
+    match = re.search(pattern, text)
+    return match[1] if match else ""

@@ -1,4 +1,7 @@
-"""A machine that is sent back in time: it counts seconds, and then some of them again."""
+"""The witness: a virtual machine that counts seconds, to see whether a snapshot brings it back in time.
+
+Once it is reverted to its snapshot, it counts some of the seconds again.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -9,7 +12,8 @@ from minetlab.checks.modules import VIRSH, Reader
 from minetlab.checks.workbench import witness_folder
 from minetlab.util.render import render
 
-# $VIRSH, $name: its machine. Prints what it counted; lines of words say what was done to it meanwhile.
+# Starts the witness, takes a snapshot of it, and reverts to that. Prints how many lines its console had when
+# the snapshot was taken and when it was reverted, and then the console: a number for each second.
 SCRIPT = """\
 cd {folder} || exit
 virsh="{virsh}" name={name}
@@ -38,10 +42,11 @@ cat console
 
 @dataclass(frozen=True)
 class History:
-    """What the machine counted.
+    """What the witness counted.
 
-    :param taken: how many numbers it had said when the snapshot was taken.
-    :param returned: how many when it was sent back.
+    :param taken: how many lines it had printed when the snapshot was taken.
+    :param returned: how many lines it had printed when it was reverted.
+    :param numbers: all that it counted, before and after.
     """
 
     taken: int
@@ -50,28 +55,33 @@ class History:
 
     @property
     def past(self) -> tuple[int, int] | None:
-        """The last number before the return and the first one after it; None: it never went back."""
-        return next(((here, there) for here, there in pairwise(self.numbers) if there <= here), None)
+        """The last number before the return, and the first one after it; None: it never went back."""
+        for number, following in pairwise(self.numbers):
+            if following <= number:
+                return number, following
+        return None
 
 
-def witness(host: KvmMachine, container: ContainerMachine) -> History:
-    """Start the machine on a KVM host, take a snapshot, wait, revert, and see what it counted.
+def run_witness(host: KvmMachine, container: ContainerMachine) -> History:
+    """Start the witness on a KVM host, revert it to a snapshot, and read what it counted.
 
-    :param container: of the TP whose program it runs.
+    :param host: where it runs.
+    :param container: a container of the TP whose program counts.
+    :return: what it counted.
     :raises AssertionError: libvirt refused one of the steps, or the machine does not count.
     """
     name = f"{host.lab}-witness"
     reader = Reader.on(host.host)
     with witness_folder(host, container) as folder:
-        kind = "kvm" if host.hardware else "qemu"
-        xml = render("libvirt/witness.xml.j2", name=name, type=kind, folder=folder)
+        domain_type = "kvm" if host.hardware else "qemu"
+        xml = render("libvirt/witness.xml.j2", name=name, type=domain_type, folder=folder)
         reader.read(f"printf %s {shlex.quote(xml)} >{folder}/domain.xml")
-        said = reader.read(SCRIPT.format(folder=folder, virsh=VIRSH, name=name))
-    return parsed(said)
+        printed = reader.read(SCRIPT.format(folder=folder, virsh=VIRSH, name=name))
+    return parse_history(printed)
 
 
-def parsed(said: str) -> History:
-    """What the script printed."""
-    first, *numbers = said.replace("\r", "").splitlines()
+def parse_history(printed: str) -> History:
+    """Read the history from what :data:`SCRIPT` printed."""
+    first, *console = printed.replace("\r", "").splitlines()
     taken, returned = map(int, first.split())
-    return History(taken, returned, tuple(int(number) for number in numbers if number.strip().isdigit()))
+    return History(taken, returned, tuple(int(line) for line in console if line.strip().isdigit()))

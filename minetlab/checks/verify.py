@@ -1,4 +1,4 @@
-"""Run the verification in ``tests/hosts`` and collect its verdicts."""
+"""Run the checks of ``tests/hosts`` and collect their verdicts."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from minetlab.ssh.backend import Read
 from minetlab.util.paths import PROJECT_ROOT
 
 WORKERS = 4
-"""Processes that check machines where sheets are typed, which takes minutes each."""
+"""How many processes check machines where sheets are typed, which takes minutes for each sheet."""
 QUICK, ALL_BUT_MEASUREMENTS, MEASUREMENTS = (
     "not sheet and not measurement", "not measurement", "measurement"
 )  # fmt: skip
@@ -25,12 +25,15 @@ QUICK, ALL_BUT_MEASUREMENTS, MEASUREMENTS = (
 
 @dataclass
 class Verdicts:
-    """What the verification found, by machine (the part of a test's name in brackets).
+    """What a verification found; it is also the pytest plugin that collects it.
 
+    :param failed: names of the failed checks, by the machine's alias.
+    :param passed: how many checks passed, by the machine's alias.
+    :param evidence: what the checks say of the claims.
     :param read: what the checks read: machine, command and output.
     :param measured: what the measurements found.
-    :param checks: how each check ended, by its name and machine.
-    :param exit_codes: of each run of pytest.
+    :param checks: how each check ended, by machine and name.
+    :param exit_codes: exit code of each run of pytest.
     """
 
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -43,80 +46,84 @@ class Verdicts:
 
     @property
     def green(self) -> bool:
-        """Whether everything that was asked was proved, and something was."""
+        """Whether no check failed, and at least one run of pytest had checks to run."""
         return 0 in self.exit_codes and set(self.exit_codes) <= {0, pytest.ExitCode.NO_TESTS_COLLECTED}
 
-    def of(self, machine: str) -> str:
-        """One line about one machine, in rich's markup."""
+    def summary_of(self, machine: str) -> str:
+        """Return a few words about one machine, in rich's markup."""
         if failed := self.failed.get(machine):
             return f"[red]{len(failed)} FAILED"
-        return (
-            f"[green]{self.passed[machine]} checks passed"
-            if self.passed.get(machine)
-            else "[yellow]not verified"
-        )
+        if passed := self.passed.get(machine):
+            return f"[green]{passed} checks passed"
+        return "[yellow]not verified"
 
     def as_run(self) -> Run:
-        """What is kept of it, to compare others with."""
+        """Return what is kept of this verification, to compare later ones with it."""
         when = datetime.now().astimezone()
         return Run(when=when, checks=tuple(self.checks.values()), versions=versions_of(self.read))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect one outcome (pytest's hook)."""
-        check, carried = CheckId.of(report.nodeid), Carried.by(report)
+        """Collect the outcome of one phase of a check (pytest's hook)."""
+        check, carried = CheckId.of(report.nodeid), Carried.of(report)
         if report.failed:
             self.failed[check.machine].append(check.test)
         elif report.passed and report.when == "call":
             self.passed[check.machine] += 1
         if report.when == "call" or not report.passed:
             outcome: Outcome = report.outcome
-            reason = "" if report.passed else _reason(report)
-            ended = Check(machine=check.machine, name=check.name, outcome=outcome, reason=reason)
-            self.checks[check.machine, check.name] = ended
+            self.checks[check.machine, check.name] = Check(
+                machine=check.machine, name=check.name, outcome=outcome, reason=_reason(report)
+            )
         self.evidence += _evidence(report, check, carried)
         self.read += carried.read
         self.measured += carried.measured
 
 
 def _evidence(report: pytest.TestReport, check: CheckId, carried: Carried) -> list[Evidence]:
-    """What one outcome says of the claims that its check carries; of a check without, what is wrong."""
+    """Return what one report says of each claim of its check; if it has none, only what is wrong."""
+    if report.when == "teardown" or (report.when == "setup" and report.passed):
+        return []
     claims: tuple[str | None, ...] = carried.claims
     if not claims and not report.passed:
         claims = (None,)
-    if report.when == "teardown" or (report.when == "setup" and report.passed):
-        return []
-    verdicts: dict[str, Verdict] = {
-        "passed": "demonstrated",
-        "skipped": "not demonstrable",
-        "failed": "violated",
-    }
-    # What is wrong before the check itself is that the machine does not answer; it may fall silent later.
-    silent = report.when == "setup" or carried.unreachable
-    verdict = "not checked" if silent else verdicts[report.outcome]
-    reason = "" if report.passed else _reason(report)
     observations = tuple(
-        Observation(machine=where, command=command, output=output) for where, command, output in carried.read
+        Observation(machine=machine, command=command, output=output)
+        for machine, command, output in carried.read
     )
     return [
         Evidence(
             claim=claim,
             machine=check.machine,
             check=check.test,
-            verdict=verdict,
-            reason=reason,
+            verdict=_verdict(report, carried),
+            reason=_reason(report),
             observations=observations,
         )
         for claim in claims
     ]
 
 
+def _verdict(report: pytest.TestReport, carried: Carried) -> Verdict:
+    # Where the setup of a check fails, the machine does not answer. It may also stop answering later.
+    if report.when == "setup" or carried.unreachable:
+        return "not checked"
+    verdicts: dict[str, Verdict] = {
+        "passed": "demonstrated",
+        "skipped": "not demonstrable",
+        "failed": "violated",
+    }
+    return verdicts[report.outcome]
+
+
 def _reason(report: pytest.TestReport) -> str:
-    """Why a check was skipped or failed, as the check says it."""
+    """Return why a check was skipped or failed, as the check itself says it; empty if it passed."""
+    if report.passed:
+        return ""
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
-    said = crash.message if crash else report.longreprtext
-    return str(said).removeprefix("AssertionError: ").removeprefix("Failed: ")
+    message = crash.message if crash else report.longreprtext
+    return str(message).removeprefix("AssertionError: ").removeprefix("Failed: ")
 
 
 def run(
@@ -129,15 +136,21 @@ def run(
     everything: bool = False,
     quietly: bool = False,
 ) -> Verdicts:
-    """Check the inventory's machines.
+    """Check the machines of an inventory, and print what pytest says.
 
-    :param keyword: pytest's ``-k`` expression; None for everything.
-    :param claim: only what proves this claim.
-    :param student: only the machines of this student, by login.
-    :param junit: where to write the outcome as JUnit XML too; measurements go beside it.
-    :param everything: type the sheets as well, and measure: that takes minutes where hosts are emulated. What
-        proves one claim is run to its end in any case.
-    :param quietly: do not say what failed, and why.
+    A verification of the whole lab is remembered for ``lab verify --changed``.
+
+    :param inventory: the inventory file.
+    :param keyword: pytest's ``-k`` expression, to run only some checks; None: all.
+    :param claim: ids of claims, with commas: all checks that prove them, and no others; None: all checks.
+    :param student: logins of students, with commas: only the checks of their machines; None: all.
+    :param junit: file to which the outcome is written as JUnit XML; that of the measurements goes to a file
+        beside it. None: none is written.
+    :param everything: whether to type the sheets as well, and to measure, which takes minutes where hosts are
+        emulated.
+    :param quietly: whether to leave out what failed, and why.
+    :return: what the checks found.
+    :raises LabError: the inventory cannot be read, or the verification cannot be remembered.
     """
     verdicts = Verdicts()
     narrowing = {"-k": keyword, "--claim": claim, "--student": student}
@@ -148,12 +161,12 @@ def run(
     if not everything and not claim:
         _pytest(verdicts, QUICK, 0, ["-q", *arguments], junit)
     else:
-        # Some of it takes minutes: a line for each check that is done.
+        # Some checks take minutes: a line for each shows that it goes on.
         arguments.append("-q" if quietly else "-v")
         _pytest(verdicts, ALL_BUT_MEASUREMENTS, WORKERS, arguments, junit)
-        # Alone, and one after the other: whatever else runs on the hosts would be measured as well.
-        beside = junit and junit.with_stem(f"{junit.stem}-measurements")
-        _pytest(verdicts, MEASUREMENTS, 0, arguments, beside)
+        # In a run of their own, one after the other: what else runs on the hosts would be measured as well.
+        measurements_junit = junit and junit.with_stem(f"{junit.stem}-measurements")
+        _pytest(verdicts, MEASUREMENTS, 0, arguments, measurements_junit)
     if verdicts.checks and not any(narrowing.values()):
         path = history.path_of(load(inventory).lab.name, inventory, everything=everything)
         history.keep(path, verdicts.as_run(), green=verdicts.green)
@@ -162,7 +175,8 @@ def run(
 
 def _pytest(verdicts: Verdicts, kind: str, workers: int, arguments: list[str], junit: Path | None) -> None:
     checks = str(PROJECT_ROOT / "tests" / "hosts")
-    quietly = ["--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    written = ["--junitxml", str(junit)] if junit else []
-    command = [checks, "-m", kind, "-n", str(workers), *quietly, *arguments, *written]
+    output = ["--no-header", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    if junit:
+        output += ["--junitxml", str(junit)]
+    command = [checks, "-m", kind, "-n", str(workers), *output, *arguments]
     verdicts.exit_codes.append(int(pytest.main(command, plugins=[verdicts])))

@@ -1,4 +1,4 @@
-"""The versions of what runs on the hosts, from what the checks have read there anyway."""
+"""The versions of the software on the hosts, taken from what the checks have read there anyway."""
 
 import json
 import re
@@ -11,16 +11,18 @@ COMMANDS = (Kernel.RELEASE, Libvirt.VERSION, Docker.INFO)
 
 
 def versions_of(read: Iterable[Read]) -> dict[str, dict[str, str]]:
-    """What runs on each host: machine to thing to version.
+    """Find the software versions of each host in what the checks have read.
 
-    :param read: machine, command and output.
+    :param read: machine, command and output of everything that was read.
+    :return: the hosts by alias; of each, the versions by name of the software, in French as in the report.
     """
-    found: dict[str, dict[str, str]] = {}
+    versions: dict[str, dict[str, str]] = {}
     for machine, command, output in read:
-        if versions := _versions(command, output):
-            found.setdefault(machine, {}).update(versions)
-    # A guest or a container says which kernel it has, and nothing else of this.
-    return {machine: dict(sorted(each.items())) for machine, each in sorted(found.items()) if len(each) > 1}
+        versions.setdefault(machine, {}).update(_versions(command, output))
+    # Of guests and containers only the kernel's release is read: what has one version is no host.
+    return {
+        machine: dict(sorted(some.items())) for machine, some in sorted(versions.items()) if len(some) > 1
+    }
 
 
 def _versions(command: str, output: str) -> dict[str, str]:
@@ -34,5 +36,5 @@ def _versions(command: str, output: str) -> dict[str, str]:
             fields = {"système": "OperatingSystem", "noyau": "KernelVersion", "Docker": "ServerVersion"}
             return {name: info[field] for name, field in fields.items()}
     except (ValueError, KeyError):
-        pass  # a check has said already that the answer is wrong
+        pass  # The check that has read this output fails by itself.
     return {}

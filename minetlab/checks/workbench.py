@@ -1,7 +1,7 @@
-"""What is measured on a lab: the same work in several environments by turns, and what machines cost.
+"""How a lab is measured: the same work in several environments, and what machines cost.
 
-All of it takes the workload of the TP ``emulation`` out of one of its containers, where no student can change
-it: the very same bytes run natively, in the container, in the guest and in an emulated PC.
+The work is the workload of the TP ``emulation``. Its program is copied out of a container of that TP, where
+no student can change it: the very same bytes run natively, in containers, in guests and in emulated PCs.
 """
 
 import shlex
@@ -22,13 +22,14 @@ PROGRAM, ARM64_PROGRAM, ARM64_MACHINE = (
     f"/etc/skel/{name}" for name in ("calcul-x86_64", "calcul-arm64", "arm64")
 )
 INITRD = "/usr/local/lib/machines/amd64/initrd"
-# As an account that may do nothing, and for so long that whatever happens to us, nothing stays behind.
+# As an account without privileges, and for an hour at most: nothing stays behind if we are interrupted.
 AS_NOBODY = "timeout 3600 setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs"
-# Microseconds from the start of the kernel until systemd had started everything; org.freedesktop.systemd1(5).
+# Prints the microseconds from the kernel's start until systemd had started all: org.freedesktop.systemd1(5).
 BOOTED = "systemctl show --property=FinishTimestampMonotonic --value"
-# The kernel of the machine that is emulated: the host's own. It is unpacked first, which takes an emulator
-# in an emulated host a minute; the header says where it lies (Linux, Documentation/arch/x86/boot.rst), and
-# QEMU starts it by PVH. What cannot be unpacked, or started so, is left as it is.
+# Writes the kernel of the emulated PC, which is the host's own. It is unpacked here, because a PC that is
+# emulated in an emulated host takes a minute to do so. The header of the packed kernel says where the payload
+# is (Linux, Documentation/arch/x86/boot.rst), and QEMU starts the unpacked one by PVH. A kernel that cannot
+# be unpacked, or cannot be started by PVH, is copied as it is.
 KERNEL = """\
 packed=/boot/vmlinuz-$(uname -r) config=/boot/config-$(uname -r)
 field() {{ od --address-radix=n --format=u$2 --skip-bytes=$1 --read-bytes=$2 "$packed" | tr -d ' '; }}
@@ -49,10 +50,12 @@ EMULATED_PC = (
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured on a host.
+    """The environments of a host that are measured.
 
-    :param host: its alias.
-    :param programs: environment to the machine it is on and the command that starts the workload there.
+    :param host: alias of the host.
+    :param programs: the machine on which each environment is, and the command that starts the workload there.
+    :param emulated_guest: whether the guest among them is emulated, because the host has no hardware
+        virtualization.
     """
 
     host: str
@@ -60,44 +63,48 @@ class Bench:
     emulated_guest: bool = False
 
     def measure(self, turns: int = TURNS) -> Series:
-        """Run every load in every environment, by turns.
+        """Run every load in every environment, once a turn.
 
-        :raises AssertionError: one of them does not start, or does not answer.
+        :param turns: how many times.
+        :return: the measurements.
+        :raises AssertionError: a workload does not start, or does not answer.
         """
         with ExitStack() as stack:
-            started = {
-                environment: stack.enter_context(running(f"{environment} on {self.host}", host, command))
-                for environment, (host, command) in self.programs.items()
+            programs = {
+                environment: stack.enter_context(running(f"{environment} on {self.host}", machine, command))
+                for environment, (machine, command) in self.programs.items()
             }
             samples = [
-                Sample(environment=name, load=load, turn=turn, microseconds=program.measure(load))
+                Sample(environment=environment, load=load, turn=turn, microseconds=program.measure(load))
                 for turn in range(turns)
                 for load in LOADS
-                for name, program in started.items()
+                for environment, program in programs.items()
             ]
-            boots = {name: program.boot for name, program in started.items()}
+            boots = {environment: program.boot for environment, program in programs.items()}
         return Series(host=self.host, emulated_guest=self.emulated_guest, boots=boots, samples=tuple(samples))
 
     def show(self, series: Series) -> None:
-        """Have the report show what was run, and what it said."""
-        for name, (host, command) in self.programs.items():
-            said = "".join(f"{load} : {series.time(name, load).median:.1f} µs\n" for load in LOADS)
-            host.backend.note(command, said)
+        """Note for the report which commands were run, and the median of each load."""
+        for environment, (machine, command) in self.programs.items():
+            medians = [f"{load} : {series.time(environment, load).median:.1f} µs\n" for load in LOADS]
+            machine.backend.note(command, "".join(medians))
 
 
 @contextmanager
-def of_container_host(container: ContainerMachine) -> Iterator[Bench]:
-    """What is measured on a container host: a container of the TP, natively, and what is emulated in it.
+def container_host_bench(container: ContainerMachine) -> Iterator[Bench]:
+    """Prepare to measure on a container host: natively, in a container, and emulated in the container.
 
-    :param container: one of the TP ``emulation``.
+    :param container: a container of the TP ``emulation``; its host is measured.
+    :yields: the environments.
+    :raises AssertionError: the workload cannot be copied.
     """
     machine = f"{ARM64_MACHINE} rdinit=/calcul-arm64 -- -"
-    with _folder(container.on.host) as folder:
-        send(container.on.host, taken_from(container, PROGRAM), f"{folder}/calcul")
+    with _temporary_folder(container.host_machine.host) as folder:
+        send(container.host_machine.host, copy_from(container, PROGRAM), f"{folder}/calcul")
         yield Bench(
-            container.on.name,
+            container.host_machine.name,
             {
-                "native": (container.on.host, _natively(folder)),
+                "native": (container.host_machine.host, _natively(folder)),
                 "container": (container.host, f"{PROGRAM} -"),
                 "emulated program": (container.host, f"qemu-aarch64 {ARM64_PROGRAM} -"),
                 "emulated ARM64": (container.host, machine),
@@ -106,69 +113,92 @@ def of_container_host(container: ContainerMachine) -> Iterator[Bench]:
 
 
 @contextmanager
-def of_kvm_host(guest: GuestMachine, container: ContainerMachine) -> Iterator[Bench]:
-    """What is measured on a KVM host: a guest, natively, and a PC that is emulated.
+def kvm_host_bench(guest: GuestMachine, container: ContainerMachine) -> Iterator[Bench]:
+    """Prepare to measure on a KVM host: natively, in a guest, and in an emulated PC.
 
-    :param container: one of the TP ``emulation``, from wherever.
+    :param guest: the guest; its host is measured.
+    :param container: a container of the TP ``emulation``, on any host, from which the workload is copied.
+    :yields: the environments.
+    :raises AssertionError: the workload cannot be copied.
     """
-    program = taken_from(container, PROGRAM)
-    with witness_folder(guest.on, container) as folder, _folder(guest.host) as inside:
-        send(guest.on.host, program, f"{folder}/calcul")
-        send(guest.host, program, f"{inside}/calcul")
+    program = copy_from(container, PROGRAM)
+    with (
+        witness_folder(guest.host_machine, container) as folder,
+        _temporary_folder(guest.host) as guest_folder,
+    ):
+        send(guest.host_machine.host, program, f"{folder}/calcul")
+        send(guest.host, program, f"{guest_folder}/calcul")
         yield Bench(
-            guest.on.name,
+            guest.host_machine.name,
             {
-                "native": (guest.on.host, _natively(folder)),
-                "guest": (guest.host, _natively(inside)),
-                "emulated PC": (guest.on.host, f"{AS_NOBODY} {EMULATED_PC.format(folder=folder)}"),
+                "native": (guest.host_machine.host, _natively(folder)),
+                "guest": (guest.host, _natively(guest_folder)),
+                "emulated PC": (guest.host_machine.host, f"{AS_NOBODY} {EMULATED_PC.format(folder=folder)}"),
             },
-            emulated_guest=guest.on.hardware is None,
+            emulated_guest=guest.host_machine.hardware is None,
         )
 
 
 @contextmanager
 def witness_folder(host: KvmMachine, container: ContainerMachine) -> Iterator[str]:
-    """A folder on a KVM host with all that a PC needs whose only program is the workload."""
-    with _folder(host.host) as folder:
+    """Make a temporary folder with the kernel and the initrd of a PC whose only program is the workload.
+
+    :param host: the KVM host on which the folder is made.
+    :param container: a container of the TP ``emulation``, on any host, from which the initrd is copied.
+    :yields: path of the folder.
+    :raises AssertionError: a file cannot be written.
+    """
+    with _temporary_folder(host.host) as folder:
         Reader.on(host.host).read(KERNEL.format(file=f"{folder}/linux"))
-        send(host.host, taken_from(container, INITRD), f"{folder}/initrd")
+        send(host.host, copy_from(container, INITRD), f"{folder}/initrd")
         yield folder
 
 
-def taken_from(container: ContainerMachine, file: str) -> bytes:
-    """A file of a container, as its image has it.
+def copy_from(container: ContainerMachine, file: str) -> bytes:
+    """Copy a file out of a container.
 
-    :raises AssertionError: there is none.
+    :param container: the container.
+    :param file: path of the file.
+    :return: what the file holds.
+    :raises AssertionError: it cannot be read.
     """
     source = shlex.quote(f"{container.name}:{file}")
-    result = container.on.host.run(f"docker cp {source} - | tar --extract --to-stdout")
+    result = container.host_machine.host.run(f"docker cp {source} - | tar --extract --to-stdout")
     if result.failed:
         raise AssertionError(
-            f"{container.on.name}: cannot read {file} of {container.name}: {result.stderr.strip()}"
+            f"{container.host_machine.name}: cannot read {file} of {container.name}: {result.stderr.strip()}"
         )
     return bytes(result.stdout_bytes)
 
 
 def costs(guest: GuestMachine, container: ContainerMachine) -> Costs:
-    """What a guest and a container take, to compare."""
-    disk, *base = guest.on.chain(Libvirt.disks(Libvirt.on(guest.on.host).domains()[guest.name])[0])
-    on_host = Docker.on(container.on.host).size(container.name)
+    """Measure what a guest and a container cost.
+
+    :param guest: the guest, which runs.
+    :param container: the container, which runs.
+    :return: time, memory and disk space of both.
+    :raises AssertionError: a command fails on one of the machines.
+    """
+    host = guest.host_machine.host
+    domain = Libvirt.on(host).domains()[guest.name]
+    disk, *base = guest.host_machine.chain(Libvirt.disks(domain)[0])
+    sizes = Docker.on(container.host_machine.host).size(container.name)
     return Costs(
         guest=Cost(
             machine=guest.name,
             kind="guest",
             seconds=int(guest.reads(BOOTED)) / 1e6,
-            memory=Qemu.on(guest.on.host).memory(guest.name),
+            memory=Qemu.on(host).memory(guest.name),
             disk=disk["actual-size"],
             shared=sum(image["actual-size"] for image in base),
         ),
         container=Cost(
             machine=container.name,
             kind="container",
-            seconds=Docker.on(container.on.host).seconds_to_run(container.name),
+            seconds=Docker.on(container.host_machine.host).seconds_to_run(container.name),
             memory=int(Confinement.on(container.host).memory()),
-            disk=on_host["SizeRw"],
-            shared=on_host["SizeRootFs"] - on_host["SizeRw"],
+            disk=sizes["SizeRw"],
+            shared=sizes["SizeRootFs"] - sizes["SizeRw"],
         ),
     )
 
@@ -178,8 +208,8 @@ def _natively(folder: str) -> str:
 
 
 @contextmanager
-def _folder(host: Host) -> Iterator[str]:
-    """A new folder that everybody may read, where programs may be run; it is removed."""
+def _temporary_folder(host: Host) -> Iterator[str]:
+    """Make a folder that everybody may read and run programs in, and remove it afterwards."""
     reader = Reader.on(host)
     folder = reader.read(
         "folder=$(mktemp --directory /var/tmp/minet-lab.XXXXXX) && chmod 755 $folder && echo $folder"

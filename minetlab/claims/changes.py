@@ -9,14 +9,16 @@ from minetlab.lab.base import Frozen
 
 Outcome = Literal["passed", "failed", "skipped"]
 ChangeKind = Literal[
-    "came", "went", "new failure", "recovered", "not shown now", "shown now", "checks", "version"
+    "added", "removed", "new failure", "recovered", "not shown now", "shown now", "checks", "version"
 ]
 
 
 class Check(Frozen):
     """How one check of a machine ended.
 
-    :param name: with all that it is about, as pytest writes it.
+    :param machine: alias of the machine.
+    :param name: name of the check as pytest writes it, with the TP and the claim that it is about, if any.
+    :param outcome: what pytest says of it.
     :param reason: why it did not pass; empty if it did.
     """
 
@@ -29,7 +31,9 @@ class Check(Frozen):
 class Run(Frozen):
     """One verification of a whole lab.
 
-    :param versions: what runs on each host: machine to thing to version.
+    :param when: when it ended.
+    :param checks: all its checks.
+    :param versions: software versions of each host: alias, to name of the software, to version.
     """
 
     when: datetime
@@ -42,87 +46,108 @@ class Run(Frozen):
         return {check.machine for check in self.checks}
 
     def ended(self, outcome: Outcome) -> dict[tuple[str, str], Check]:
-        """The checks that ended so, by machine and name."""
-        return {(each.machine, each.name): each for each in self.checks if each.outcome == outcome}
+        """Return the checks with this outcome, by machine and name."""
+        return {(check.machine, check.name): check for check in self.checks if check.outcome == outcome}
 
 
 class Past(Frozen):
-    """What is known of earlier verifications.
+    """The earlier verifications of a lab that are remembered.
 
-    :param green: the last in which nothing failed.
-    :param last: the last one, whatever came of it.
+    :param green: the last one in which nothing failed; None: there was none.
+    :param last: the last one, green or not; None: there was none.
     """
 
     green: Run | None = None
     last: Run | None = None
 
     def then(self, run: Run, *, green: bool) -> "Past":
-        """What is known after one more."""
+        """Return what is remembered after one more verification."""
         return Past(green=run if green else self.green, last=run)
 
 
 class Change(Frozen):
-    """One thing that differs.
+    """One difference between two verifications.
 
-    :param machine: the first, where it is the same on several, and how many more.
-    :param said: what, and why; one line or more.
+    :param kind: what kind of difference it is.
+    :param machine: alias of the machine. If it is the same on several: the first, and how many more.
+    :param text: what differs, and why; one line or more.
     """
 
     kind: ChangeKind
     machine: str
-    said: str
+    text: str
 
 
-def changes(past: Past, now: Run) -> tuple[Change, ...]:
-    """All that differs from the last green run, and what the last run of all found wrong that is right now.
+def changes(past: Past, run: Run) -> tuple[Change, ...]:
+    """List what differs between a verification and earlier ones.
 
-    Without a green run, all failures are new, and nothing else is known.
+    It is compared with the last green run. What failed in the last run of all, and passes now, is listed as
+    recovered. Without a green run, only failures and what recovered can be told.
+
+    :param past: the earlier verifications.
+    :param run: the verification of today.
+    :return: the differences, sorted by machine.
     """
-    found = list(_folded("new failure", now.ended("failed").values()))
+    differences = list(_grouped("new failure", run.ended("failed").values()))
     if past.last:
-        wrong, right = past.last.ended("failed"), now.ended("passed")
-        found += _folded("recovered", [right[key] for key in wrong.keys() & right.keys()])
+        failed_last, passed_now = past.last.ended("failed"), run.ended("passed")
+        recovered = failed_last.keys() & passed_now.keys()
+        differences += _grouped("recovered", [passed_now[key] for key in recovered])
     if past.green:
-        found += _since(past.green, now)
-    return tuple(sorted(found, key=lambda each: (each.machine, each.kind, each.said)))
+        differences += _machines(past.green, run)
+        differences += _outcomes(past.green, run)
+        differences += _check_counts(past.green, run)
+        differences += _versions(past.green, run)
+    return tuple(sorted(differences, key=lambda change: (change.machine, change.kind, change.text)))
 
 
-def _since(green: Run, now: Run) -> Iterator[Change]:
-    for machine in now.machines - green.machines:
-        yield Change(kind="came", machine=machine, said="was not there then")
-    for machine in green.machines - now.machines:
-        yield Change(kind="went", machine=machine, said="was there then")
-    passed, skipped = now.ended("passed"), now.ended("skipped")
-    # Of a machine that does not answer, one check fails, and that has been said.
-    silent = {machine for machine, _ in now.ended("failed")}
-    lost = [each for key, each in skipped.items() if key in green.ended("passed") and key[0] not in silent]
-    yield from _folded("not shown now", lost)
-    yield from _folded("shown now", [each for key, each in passed.items() if key in green.ended("skipped")])
-    then, today = (Counter(each.machine for each in run.checks) for run in (green, now))
-    for machine in then.keys() & today.keys():
-        if then[machine] != today[machine]:
-            yield Change(kind="checks", machine=machine, said=f"{then[machine]} then, {today[machine]} now")
-    for machine in green.versions.keys() & now.versions.keys():
-        was, has = green.versions[machine], now.versions[machine]
-        for thing in sorted(was.keys() & has.keys()):
-            if was[thing] != has[thing]:
-                yield Change(
-                    kind="version", machine=machine, said=f"{thing}: {was[thing]} then, {has[thing]} now"
-                )
+def _machines(green: Run, run: Run) -> Iterator[Change]:
+    for machine in run.machines - green.machines:
+        yield Change(kind="added", machine=machine, text="not in the last green run")
+    for machine in green.machines - run.machines:
+        yield Change(kind="removed", machine=machine, text="in the last green run, but not in this one")
 
 
-def _folded(kind: ChangeKind, checks: Iterable[Check]) -> Iterator[Change]:
-    """One thing for all that has the same reason, on whatever machines, or else for a machine."""
+def _outcomes(green: Run, run: Run) -> Iterator[Change]:
+    passed, skipped = run.ended("passed"), run.ended("skipped")
+    passed_before, skipped_before = green.ended("passed"), green.ended("skipped")
+    # Where a machine does not answer, one of its checks fails and the others are skipped. One line is enough.
+    failing = {machine for machine, _ in run.ended("failed")}
+    lost = [check for key, check in skipped.items() if key in passed_before and check.machine not in failing]
+    yield from _grouped("not shown now", lost)
+    yield from _grouped("shown now", [check for key, check in passed.items() if key in skipped_before])
+
+
+def _check_counts(green: Run, run: Run) -> Iterator[Change]:
+    old_counts = Counter(check.machine for check in green.checks)
+    new_counts = Counter(check.machine for check in run.checks)
+    for machine in old_counts.keys() & new_counts.keys():
+        old, new = old_counts[machine], new_counts[machine]
+        if old != new:
+            yield Change(kind="checks", machine=machine, text=f"{old} then, {new} now")
+
+
+def _versions(green: Run, run: Run) -> Iterator[Change]:
+    for machine in green.versions.keys() & run.versions.keys():
+        old_versions, new_versions = green.versions[machine], run.versions[machine]
+        for software in sorted(old_versions.keys() & new_versions.keys()):
+            old, new = old_versions[software], new_versions[software]
+            if old != new:
+                yield Change(kind="version", machine=machine, text=f"{software}: {old} then, {new} now")
+
+
+def _grouped(kind: ChangeKind, checks: Iterable[Check]) -> Iterator[Change]:
+    """Yield one change for all checks with the same reason, and one a machine for those without a reason."""
     groups: dict[str, list[Check]] = defaultdict(list)
-    for check in sorted(checks, key=lambda each: (each.machine, each.name)):
+    for check in sorted(checks, key=lambda check: (check.machine, check.name)):
         groups[check.reason or check.machine].append(check)
     for group in groups.values():
         reason = group[0].reason
-        names = _and_more([each.name for each in group])
-        machines = _and_more([each.machine for each in group])
-        yield Change(kind=kind, machine=machines, said=f"{names}: {reason}" if reason else names)
+        names = _first_and_count(check.name for check in group)
+        machines = _first_and_count(check.machine for check in group)
+        yield Change(kind=kind, machine=machines, text=f"{names}: {reason}" if reason else names)
 
 
-def _and_more(words: Iterable[str]) -> str:
-    first, *more = dict.fromkeys(words)
-    return f"{first} and {len(more)} more" if more else first
+def _first_and_count(names: Iterable[str]) -> str:
+    first, *others = dict.fromkeys(names)
+    return f"{first} and {len(others)} more" if others else first

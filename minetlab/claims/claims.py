@@ -16,13 +16,15 @@ MachineKind = Literal["kvm_host", "guest", "container_host", "container"]
 class Claim(Frozen):
     """One statement of the slides that a machine can be asked to prove.
 
+    The texts are in French, because the report that shows them is for the class.
+
     :param id: how tests, reports and documentation name it.
-    :param section: of the course.
-    :param slide: what the slides say, in their language.
-    :param where: the kinds of machines that it is proved on.
-    :param observed: how a machine is asked, in French: the report is shown to the class.
-    :param expected: what it has to show, in French.
-    :param not_demonstrable: why a machine may be unable to show it, in French; None: each can.
+    :param section: part of the course.
+    :param slide: what the slides say.
+    :param where: the kinds of machines on which it is proved.
+    :param observed: what is looked at on a machine.
+    :param expected: what the machine has to show.
+    :param not_demonstrable: why a machine may be unable to show it; None: every machine can.
     """
 
     id: Annotated[str, Field(pattern=r"^C\d\d$")]
@@ -58,9 +60,10 @@ CLAIMS = (
         id="C03",
         section="Prérequis hardware",
         slide="Une micro-architecture ne change rien à l'ISA.",
-        where=("container",),
-        observed="un même binaire, par son SHA-256, sur ce processeur et sur deux autres modèles",
-        expected="le même résultat sur tous",
+        where=("guest",),
+        observed="un même binaire, par son SHA-256, sur l'hôte et dans la VM, qui voit un autre modèle de "
+        "processeur",
+        expected="le même résultat sur les deux modèles",
     ),
     Claim(
         id="C04",

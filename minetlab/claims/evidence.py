@@ -13,7 +13,9 @@ _FROM_BEST_TO_WORST: tuple[Verdict, ...] = get_args(Verdict)
 class Observation(Frozen):
     """A command, and what it printed.
 
-    :param machine: where it was run.
+    :param machine: alias of the machine on which it was run.
+    :param command: the command, as it was given to the shell.
+    :param output: what it printed.
     """
 
     machine: str
@@ -22,13 +24,15 @@ class Observation(Frozen):
 
 
 class Evidence(Frozen):
-    """What one check found of a claim on one machine.
+    """What one check on one machine says of one claim.
 
-    :param claim: by id; None: the lab needs what the check looks at, but the course does not claim it.
-    :param check: the name of the test.
-    :param verdict: not checked: the machine does not answer.
-    :param reason: why it is not demonstrated; empty if it is.
-    :param observations: what the check looked at, in order.
+    :param claim: id of the claim. None: the check is of something that the lab needs, but the course does not
+        claim.
+    :param machine: alias of the machine.
+    :param check: name of the test function.
+    :param verdict: what follows for the claim; "not checked" where the machine does not answer.
+    :param reason: why the claim is not demonstrated; empty if it is.
+    :param observations: what the check read, in order.
     """
 
     claim: str | None
@@ -40,9 +44,10 @@ class Evidence(Frozen):
 
 
 class ClaimEvidence(Frozen):
-    """All that is known of a claim.
+    """A claim, and what all checks on all machines say of it.
 
-    :param evidence: by machine and check; empty: nothing was checked.
+    :param claim: the claim.
+    :param evidence: sorted by machine and check; empty: nothing was checked.
     """
 
     claim: Claim
@@ -50,49 +55,51 @@ class ClaimEvidence(Frozen):
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """The machines that it was looked for on."""
-        return tuple(sorted({each.machine for each in self.evidence}))
+        """The aliases of the machines on which the claim was checked."""
+        return tuple(sorted({item.machine for item in self.evidence}))
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict over all machines: the worst of any; None if nothing was checked."""
-        return worst(each.verdict for each in self.evidence)
+        """The worst verdict on any machine; None if nothing was checked."""
+        return worst(item.verdict for item in self.evidence)
 
-    def of(self, machine: str) -> Verdict | None:
-        """The verdict on one machine; None if it was not looked at."""
-        return worst(each.verdict for each in self.evidence if each.machine == machine)
+    def verdict_on(self, machine: str) -> Verdict | None:
+        """Return the verdict on one machine, by its alias; None if the claim was not checked there."""
+        return worst(item.verdict for item in self.evidence if item.machine == machine)
 
 
-def by_machine(evidence: Iterable[Evidence]) -> dict[str, Verdict]:
-    """The worst verdict on each machine that something was looked for on."""
-    found: dict[str, Verdict] = {}
-    for each in evidence:
-        found[each.machine] = worst((each.verdict, found.get(each.machine, each.verdict))) or each.verdict
-    return found
+def verdict_by_machine(evidence: Iterable[Evidence]) -> dict[str, Verdict]:
+    """Return the worst verdict on each machine on which something was checked, by its alias."""
+    verdicts: dict[str, list[Verdict]] = {}
+    for item in evidence:
+        verdicts.setdefault(item.machine, []).append(item.verdict)
+    return {machine: _worst_of_some(some) for machine, some in verdicts.items()}
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """The worst of some verdicts; None of none."""
-    return max(verdicts, key=_FROM_BEST_TO_WORST.index, default=None)
+    """Return the worst of these verdicts; None if there are none."""
+    some = list(verdicts)
+    return _worst_of_some(some) if some else None
 
 
-def findings(evidence: Iterable[Evidence]) -> tuple[ClaimEvidence, ...]:
-    """What is known of each claim of the course, in the course's order.
+def evidence_by_claim(evidence: Iterable[Evidence]) -> tuple[ClaimEvidence, ...]:
+    """Sort evidence by the claims of the course; evidence of no claim is left out.
 
+    :param evidence: what the checks of a verification found.
+    :return: every claim of the course, in the course's order, with its evidence.
     :raises ValueError: a check names a claim that the course does not make.
     """
     by_claim: dict[str, list[Evidence]] = {claim.id: [] for claim in CLAIMS}
-    for each in evidence:
-        if each.claim is None:
+    for item in sorted(evidence, key=lambda item: (item.machine, item.check)):
+        if item.claim is None:
             continue
-        if each.claim not in BY_ID:
+        if item.claim not in BY_ID:
             raise ValueError(
-                f"{each.check} says that it proves {each.claim}, which is no claim of the course"
+                f"{item.check} says that it proves {item.claim}, which is no claim of the course"
             )
-        by_claim[each.claim].append(each)
-    return tuple(
-        ClaimEvidence(
-            claim=claim, evidence=tuple(sorted(by_claim[claim.id], key=lambda e: (e.machine, e.check)))
-        )
-        for claim in CLAIMS
-    )
+        by_claim[item.claim].append(item)
+    return tuple(ClaimEvidence(claim=claim, evidence=tuple(by_claim[claim.id])) for claim in CLAIMS)
+
+
+def _worst_of_some(verdicts: list[Verdict]) -> Verdict:
+    return max(verdicts, key=_FROM_BEST_TO_WORST.index)

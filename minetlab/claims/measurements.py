@@ -15,8 +15,11 @@ EMULATED: tuple[Environment, ...] = ("emulated program", "emulated PC", "emulate
 class Sample(Frozen):
     """One measurement.
 
-    :param turn: all environments take turns, so that what disturbs one round disturbs all of it.
-    :param microseconds: for a unit of the load.
+    :param environment: where the load was run.
+    :param load: what was measured.
+    :param turn: number of the round, from 0. In each round every environment is measured once, so that
+        whatever disturbs the host disturbs all of them alike.
+    :param microseconds: time for one unit of the load.
     """
 
     environment: Environment
@@ -26,7 +29,12 @@ class Sample(Frozen):
 
 
 class Quartiles(Frozen):
-    """The median of some figures, and the quartiles below and above it."""
+    """The median of some figures, and the quartiles below and above it.
+
+    :param low: the first quartile.
+    :param median: the median.
+    :param high: the third quartile.
+    """
 
     low: float
     median: float
@@ -36,8 +44,10 @@ class Quartiles(Frozen):
 class Series(Frozen):
     """What was measured on a host and the machines on it.
 
-    :param emulated_guest: whether the guest is emulated as well, for want of hardware virtualization.
-    :param boots: environment to the seconds from its start to its readiness.
+    :param host: alias of the host.
+    :param emulated_guest: whether the guest is emulated too, because the host has no hardware virtualization.
+    :param boots: seconds that each environment took from its start until it was ready.
+    :param samples: all measurements, in the order in which they were made.
     """
 
     host: str
@@ -47,17 +57,17 @@ class Series(Frozen):
 
     @property
     def environments(self) -> tuple[Environment, ...]:
-        """Where it was measured, in order; natively is one of them."""
+        """The environments that were measured, "native" among them, in the order of the samples."""
         return tuple(dict.fromkeys(sample.environment for sample in self.samples))
 
     def time(self, environment: Environment, load: Workload) -> Quartiles:
-        """Microseconds for a unit of the load."""
-        return _spread(list(self._turns(environment, load).values()))
+        """Return the microseconds for one unit of the load."""
+        return _quartiles(list(self._turns(environment, load).values()))
 
     def ratio(self, environment: Environment, load: Workload) -> Quartiles:
-        """How many times as long as natively it takes; turn by turn."""
-        native, here = self._turns("native", load), self._turns(environment, load)
-        return _spread([here[turn] / native[turn] for turn in here])
+        """Return how many times as long as natively the load takes, compared turn by turn."""
+        native, times = self._turns("native", load), self._turns(environment, load)
+        return _quartiles([times[turn] / native[turn] for turn in times])
 
     def _turns(self, environment: Environment, load: Workload) -> dict[int, float]:
         return {
@@ -68,13 +78,15 @@ class Series(Frozen):
 
 
 class Cost(Frozen):
-    """What one machine takes.
+    """The time, memory and disk space that one machine takes.
 
-    :param seconds: a guest: from the start of its kernel until its boot is finished; a container: from the
-        order to run it to its end, without any work.
-    :param memory: of its host, in bytes.
-    :param disk: of its host, in bytes, for itself alone.
-    :param shared: of the disk, in bytes, for the image that all of its kind share.
+    :param machine: alias of the machine.
+    :param kind: whether it is a guest or a container.
+    :param seconds: of a guest: from the start of its kernel until its boot is finished. Of a container: to
+        create, run and remove one that does nothing.
+    :param memory: memory that it takes of its host, in bytes.
+    :param disk: disk space that it takes of its host for itself alone, in bytes.
+    :param shared: disk space of the image that all machines of its kind share, in bytes.
     """
 
     machine: str
@@ -86,13 +98,17 @@ class Cost(Frozen):
 
 
 class Costs(Frozen):
-    """A student's guest and one of their containers, side by side."""
+    """What a guest costs, and what a container costs in comparison.
+
+    :param guest: a student's guest.
+    :param container: a container, of the same student where there is one.
+    """
 
     guest: Cost
     container: Cost
 
 
-def _spread(figures: list[float]) -> Quartiles:
+def _quartiles(figures: list[float]) -> Quartiles:
     if len(figures) == 1:
         return Quartiles(low=figures[0], median=figures[0], high=figures[0])
     low, _, high = quantiles(figures, n=4, method="inclusive")

@@ -1,4 +1,4 @@
-"""The ``lab`` command: a file a command, each calls one function and shows what came of it."""
+"""The ``lab`` command: one module for each of its commands, built on the other packages."""
 
 import sys
 
@@ -11,7 +11,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; an error the user can act on is shown without a traceback."""
+    """Run the command line; show an error that the user can solve without a traceback."""
     try:
         app()
     except LabError as error:

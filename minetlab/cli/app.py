@@ -1,6 +1,6 @@
 """The commands and their options.
 
-What a command does is imported once it is called: help and completion are to be there at once.
+A command imports the module that does its work only when it is called, so that help and completion are fast.
 """
 
 from pathlib import Path
@@ -17,14 +17,14 @@ from minetlab.util.errors import LabError
 
 
 class _Sandbox(TyperGroup):
-    """The commands of ``lab sandbox``, whose module is imported once one of them is wanted."""
+    """The commands of ``lab sandbox``; their module is imported when one of them is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Name them."""
+        """Return the names of the commands."""
         return _sandbox().list_commands(ctx)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Give one of them."""
+        """Return one command, or None if there is none of that name."""
         return _sandbox().get_command(ctx, cmd_name)
 
 
@@ -56,14 +56,14 @@ app.add_typer(project_commands.app)
 @app.command()
 def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
-    from minetlab.cli import up as of_up
+    from minetlab.cli.up import bring_up
 
-    raise typer.Exit(0 if of_up.bring_up(inventory) else 1)
+    raise typer.Exit(0 if bring_up(inventory) else 1)
 
 
 @app.command("check")
 def check_command(inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Check that every host is fit for the lab, and has room for it; nothing is changed, nothing booted."""
+    """Check that every host is fit for the lab and has room for it, changing and booting nothing."""
     from minetlab.cli import check
 
     raise typer.Exit(0 if check.show(inventory) else 1)
@@ -85,7 +85,7 @@ def verify_command(
         typer.Option(help="Only this student's machines, by login.", autocompletion=completion.logins),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Type every sheet as well, and measure: minutes in the sandbox.")
+        bool, typer.Option("--all", help="Also type the sheets' commands, and measure: takes minutes.")
     ] = False,
     only_changed: Annotated[
         bool, typer.Option("--changed", help="List only what differs from the last run that was green.")
@@ -108,7 +108,7 @@ def report_command(
     inventory: Inventory = DEFAULT_INVENTORY,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("report"),
 ) -> None:
-    """Verify the lab, and write what was seen of each claim of the course: HTML, JSON and JUnit XML."""
+    """Verify the lab, and write a report on each claim of the course: HTML, JSON and JUnit XML."""
     from minetlab.cli import report
 
     raise typer.Exit(0 if report.write(inventory, output) else 1)
@@ -123,10 +123,10 @@ def cards_command(
     ] = None,
     site: Annotated[str | None, typer.Option(help="The TP site's address, for the QR codes.")] = None,
     language: Annotated[
-        Language | None, typer.Option(help="What all students read, whatever the roster says.")
+        Language | None, typer.Option(help="Language of all cards, in place of each student's own.")
     ] = None,
 ) -> None:
-    """Make a card a student to print (PDF and HTML), a folder for each, and the passwords for the TP site."""
+    """Make a card to print (PDF and HTML) and a folder for each student, and the TP site's passwords."""
     from minetlab.cli import cards
 
     cards.write(inventory, output, student, site, language)
@@ -164,13 +164,13 @@ def ssh(
 @app.command("status")
 def status_command(
     inventory: Inventory = DEFAULT_INVENTORY,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again every few seconds.")] = False,
     publish: Annotated[
         bool, typer.Option("--publish", help="Show it to the instructor as well, on the TP site.")
     ] = False,
 ) -> None:
-    """Show what stands on the hosts, now; the exit status is 0 if all of it is as planned."""
+    """Show the state of every guest and container; the exit status is 0 if all of them are as planned."""
     from minetlab.cli import status
 
     raise typer.Exit(0 if status.show(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
@@ -191,18 +191,18 @@ def down(
     ] = None,
 ) -> None:
     """Remove everything that carries the lab's label from its hosts, and nothing else; list what is left."""
-    from minetlab.cli import down as teardown
-    from minetlab.cli import sandbox
+    from minetlab.cli.down import take_down
+    from minetlab.cli.sandbox import remove_hosts_of
 
-    removed = teardown.take_down(inventory, student or [], collect)
+    removed = take_down(inventory, student or [], collect)
     if remove_sandbox and not student:
-        sandbox.remove_hosts_of(inventory)
+        remove_hosts_of(inventory)
     raise typer.Exit(0 if removed else 1)
 
 
 @app.command()
 def unlock(inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Break the lock on each host that another run holds, which then does nothing more there."""
+    """Break the locks that another run holds on hosts, so that it does nothing more there."""
     from minetlab.cli import deploy
 
     raise typer.Exit(0 if deploy.run(inventory, "deploys/unlock.py") else 1)

@@ -1,4 +1,4 @@
-"""``lab bench``: the lab beside other tools, measured here."""
+"""``lab bench``: measure the lab and other tools on this machine."""
 
 import sys
 from pathlib import Path
@@ -19,18 +19,25 @@ def measure(
     resume: bool,
     only: tuple[str, ...],
 ) -> bool:
-    """Measure, and write the page; whether nothing failed.
+    """Run benchmarks, and write the page with their results.
 
-    :param parts: what to measure; nothing: all of it.
-    :param output: the folder to write to; None: the documentation's, or for a quick run one of the state's.
-    :raises LabError: this is no checkout, there is no such part, or one could not be measured.
+    :param parts: the names of the parts to measure; empty: all of them.
+    :param output: the folder to write to; None: ``docs/``, or a folder of the state for a quick run.
+    :param quick: measure small loads, in few rounds.
+    :param rounds: how often everything is measured; None: each part's default.
+    :param seed: of the random order of the measurements.
+    :param resume: keep what an interrupted run has measured, and continue with the rest.
+    :param only: names of the contestants to measure; empty: all of them.
+    :return: whether nothing failed.
+    :raises LabError: this is not a checkout of the project, there is no such part, or a part could not be
+        measured.
     """
     if not (PROJECT_ROOT / "benchmarks").is_dir():
         raise LabError(
             "benchmarks are not installed", next_step="run ./lab bench in a checkout of the project"
         )
     sys.path.insert(0, str(PROJECT_ROOT))
-    # Not part of the installed package.
+    # Imported here, as the installed package does not contain it.
     from benchmarks.command import bench  # noqa: PLC0415
     from benchmarks.part import Options  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""``lab cards``: what is handed to the students before a session."""
+"""``lab cards``: make what students get before a session."""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ import typer
 
 from minetlab.handouts import cards
 from minetlab.handouts.folder import write_folder
-from minetlab.handouts.logins import logins_of, reached
+from minetlab.handouts.logins import logins_of, reached_hosts
 from minetlab.handouts.words import Language
-from minetlab.inventory.load import load
+from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab, Student
 from minetlab.secrets import passwords
 from minetlab.ssh.ssh_config import write_config
@@ -25,63 +25,84 @@ URL = re.compile(r"https?://\S{1,500}")
 def write(
     inventory_file: Path, folder: Path, login: str | None, site_url: str | None, language: Language | None
 ) -> None:
-    """Write the cards as HTML and PDF, a folder a student, and what lets the instructor into the site.
+    """Write the cards as HTML and PDF, a folder for each student, and the instructor's password.
 
-    :param folder: where to; made if it is not there.
-    :param login: of the only student whose card is wanted; None: everybody's.
-    :param site_url: address of the practical work's site, for the QR codes; None: the lab's own, if students
+    :param inventory_file: the inventory of the lab.
+    :param folder: the folder to write to; made if it does not exist.
+    :param login: the only student to make a card for; None: all students.
+    :param site_url: the TP site's address, for the QR codes; None: that of the lab's own site, if students
         can reach it.
-    :param language: of everybody's card; None: each student's own.
-    :raises LabError: nobody has that login, a sandbox host does not run, or the files cannot be written.
+    :param language: the language of all cards; None: each student's own.
+    :raises LabError: ``site_url`` is not an address, nobody has that login, students have no machines, a
+        sandbox host does not run, or a file cannot be written.
     """
     if site_url and not URL.fullmatch(site_url):
         raise LabError(
-            f"{site_url!r} is no address of a site",
+            f"{site_url!r} is not the address of a site",
             next_step="give --site one such as https://tp.example.org",
         )
     loaded = load(inventory_file)
-    lab, plan = loaded.lab, loaded.plan
-    site_url = site_url or next(iter(_sites(lab)), None)
-    students = _chosen(lab, login)
-    used = {machine.host for machine in plan.machines if machine.student in students}
-    if not used:
-        raise LabError(
-            "the lab gives students no machine",
-            next_step="name kvm_hosts or container_hosts in the inventory",
+    lab = loaded.lab
+    site_url = site_url or next(_site_urls(lab), None)
+    student_cards = _make_cards(loaded, _chosen(lab, login), site_url, language)
+    for card in student_cards:
+        write_folder(
+            folder / card.folder,
+            lab.name,
+            card.student,
+            card.logins,
+            card.language,
+            site_url=site_url,
+            password=card.password,
         )
-    found = reached(write_config(loaded), [host for host in loaded.hosts if host.name in used])
-    of_students = []
-    for student in students:
-        logins = logins_of(lab, plan, student, found)
-        read = language or student.language
-        password = passwords.student(lab.name, student.login).password if lab.site_hosts else None
-        own = folder / student.login
-        write_folder(own, lab.name, student, logins, read, site_url=site_url, password=password)
-        of_students.append(cards.Card(lab.name, student, logins, own.name, site_url, password, read))
-    page = cards.html(lab.name, of_students, language or "fr")
+    page = cards.html(lab.name, student_cards, language or "fr")
     name = f"cards-{login}" if login else "cards"
     write_private(folder / f"{name}.html", page)
     write_private(folder / f"{name}.pdf", cards.pdf(page))
     secret = "each has its student's password for the TP site" if lab.site_hosts else "no secret is on a card"
     typer.echo(f"to print: {folder / name}.pdf (or .html); {secret}")
-    typer.echo(f"to hand over: {folder}/<login>/, to that student alone, as it opens their machines")
+    typer.echo(f"to hand over: {folder}/<login>/, only to that student, as it opens their machines")
     if lab.site_hosts and login is None:
-        file = _instructors(folder, lab.name, site_url)
+        file = _write_instructor_password(folder, lab.name, site_url)
         typer.echo(f"to keep: {file}, as it opens the instructor's page of the TP site")
 
 
-def _instructors(folder: Path, lab: str, site_url: str | None) -> Path:
-    """Write what lets the instructor into the site; no login has a dot, so it is no student's folder."""
+def _make_cards(
+    loaded: LoadedLab, students: list[Student], site_url: str | None, language: Language | None
+) -> list[cards.Card]:
+    lab, plan = loaded.lab, loaded.plan
+    host_names = {machine.host for machine in plan.machines if machine.student in students}
+    if not host_names:
+        raise LabError(
+            "the lab has no machine for students",
+            next_step="name kvm_hosts or container_hosts in the inventory",
+        )
+    hosts = reached_hosts(write_config(loaded), [host for host in loaded.hosts if host.name in host_names])
+    return [
+        cards.Card(
+            lab=lab.name,
+            student=student,
+            logins=logins_of(lab, plan, student, hosts),
+            folder=student.login,
+            site_url=site_url,
+            password=passwords.student(lab.name, student.login).password if lab.site_hosts else None,
+            language=language or student.language,
+        )
+        for student in students
+    ]
+
+
+def _write_instructor_password(folder: Path, lab: str, site_url: str | None) -> Path:
+    # A login has no dot, so this file cannot have the name of a student's folder.
     file = folder / f"{passwords.INSTRUCTOR}.txt"
     account = passwords.instructor(lab)
     write_private(file, render("cards/formateur.txt.j2", lab=lab, site_url=site_url, account=account))
     return file
 
 
-def _sites(lab: Lab) -> Iterator[str]:
-    """Where the lab's container hosts serve the site; of those in the sandbox only this machine has a way."""
+def _site_urls(lab: Lab) -> Iterator[str]:
     for host in lab.site_hosts:
-        if not host.in_sandbox:
+        if not host.in_sandbox:  # the site of a sandbox host can be reached only from this machine
             yield f"http://{host.address}:{host.settings.site_port}/"
 
 

@@ -1,6 +1,7 @@
-"""``lab check``, and what ``lab up`` does before anything else: is everything ready for a deploy?"""
+"""``lab check``, and the same checks at the beginning of ``lab up``: whether the lab can be deployed."""
 
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 from rich import box
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minetlab.cli.options import typed
+from minetlab.cli.options import lab_command
 from minetlab.inventory.load import load
 from minetlab.preflight import Preflight, preflight
 from minetlab.preflight.findings import Finding, Severity
@@ -24,36 +25,41 @@ COLOURS = {
 
 
 def show(inventory_file: Path) -> bool:
-    """Check everything and show it; True if the lab can be deployed to each of its hosts.
+    """Check all hosts and this machine, and show all findings.
 
-    :raises LabError: the inventory or the roster is wrong, or students are too many for the hosts' capacity.
+    :param inventory_file: the inventory of the lab.
+    :return: whether the lab can be deployed to each of its hosts.
+    :raises LabError: the inventory or the roster is wrong, or the hosts have no room for all students.
     """
-    found = _preflight(inventory_file)
-    Console().print(_table(found.findings))
-    fits = not found.of(Severity.PROBLEM, Severity.UNREACHABLE)
-    Console().print(f"[{'green' if fits else 'red'}]The lab {escape(found.verdict)}.[/]", soft_wrap=True)
+    result = _preflight(inventory_file)
+    Console().print(_table(result.findings))
+    fits = not result.with_severity(Severity.PROBLEM, Severity.UNREACHABLE)
+    Console().print(f"[{'green' if fits else 'red'}]The lab {escape(result.verdict)}.[/]", soft_wrap=True)
     return fits
 
 
 def require(inventory_file: Path) -> None:
-    """Check everything before a deploy, and show what is not as it should be.
+    """Check all hosts and this machine before a deploy, and show what is not as it should be.
 
-    A host that does not answer is the deploy's to report: the others go on.
+    A host that does not answer is only shown: the deploy reports it, and goes on with the other hosts.
 
-    :raises LabError: with all problems of all hosts at once; or as :func:`run`.
+    :param inventory_file: the inventory of the lab.
+    :raises LabError: there are problems (it names all of them), the inventory or the roster is wrong, or the
+        hosts have no room for all students.
     """
-    found = _preflight(inventory_file)
-    for each in found.of(Severity.WARNING, Severity.UNREACHABLE):
-        Console(stderr=True).print(_told(each), soft_wrap=True)
-    problems = found.of(Severity.PROBLEM)
+    result = _preflight(inventory_file)
+    for finding in result.with_severity(Severity.WARNING, Severity.UNREACHABLE):
+        Console(stderr=True).print(_line(finding), soft_wrap=True)
+    problems = result.with_severity(Severity.PROBLEM)
     if problems:
-        steps = "".join(
-            f"\n  {each.host}: {each.check}: {each.found}\n    → {each.next_step}" for each in problems
+        lines = "".join(
+            f"\n  {problem.host}: {problem.check}: {problem.message}\n    → {problem.next_step}"
+            for problem in problems
         )
         raise LabError(
-            f"nothing was touched, as the lab {found.verdict}:{steps}",
-            next_step="put that right, and run the same command again; "
-            f"{typed(inventory_file, 'check')} shows all that is checked",
+            f"nothing was touched, as the lab {result.verdict}:{lines}",
+            next_step="solve these problems, then run the same command again; "
+            f"{lab_command(inventory_file, 'check')} shows all checks",
         )
 
 
@@ -62,23 +68,23 @@ def _preflight(inventory_file: Path) -> Preflight:
     return preflight(loaded.lab, loaded.plan, loaded.hosts, write_config(loaded))
 
 
-def _table(found: Iterable[Finding]) -> Table:
+def _table(findings: Iterable[Finding]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("host", "check", "", "found"):
         table.add_column(column, no_wrap=column != "found")
-    last = ""
-    for each in found:
-        if last and each.host != last:
-            table.add_section()
-        shown = each.host if each.host != last else ""
-        last = each.host
-        said = f"{each.found}\n→ {each.next_step}" if each.next_step else each.found
-        table.add_row(shown, each.check, f"[{COLOURS[each.severity]}]{each.severity}[/]", escape(said))
+    for host, of_host in groupby(findings, key=lambda finding: finding.host):
+        table.add_section()
+        name = host  # only in the first row of the host
+        for finding in of_host:
+            severity = f"[{COLOURS[finding.severity]}]{finding.severity}[/]"
+            next_step = f"\n→ {finding.next_step}" if finding.next_step else ""
+            table.add_row(name, finding.check, severity, escape(finding.message + next_step))
+            name = ""
     return table
 
 
-def _told(finding: Finding) -> str:
+def _line(finding: Finding) -> str:
     return (
         f"[{COLOURS[finding.severity]}]{finding.severity}[/] {finding.host}: {finding.check}: "
-        f"{escape(finding.found)}\n  → {escape(finding.next_step)}"
+        f"{escape(finding.message)}\n  → {escape(finding.next_step)}"
     )

@@ -1,4 +1,4 @@
-"""Names that a shell completes: those of the lab that the inventory on the command line describes."""
+"""Names that a shell completes, from the lab of the inventory that is on the command line."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def logins(context: typer.Context, incomplete: str) -> list[str]:
-    """The logins of students that begin like this."""
+    """Return the students' logins that begin with ``incomplete``."""
     loaded = _loaded(context)
     return _beginning(incomplete, _logins(loaded)) if loaded else []
 
 
 def guests(context: typer.Context, incomplete: str) -> list[str]:
-    """Guests, and the logins by which they can be named as well."""
+    """Return the names of guests and the students' logins that begin with ``incomplete``."""
     loaded = _loaded(context)
     if not loaded:
         return []
@@ -28,7 +28,7 @@ def guests(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def machines(context: typer.Context, incomplete: str) -> list[str]:
-    """Hosts, guests and containers, and the logins by which they can be named as well."""
+    """Return the names of machines and the students' logins that begin with ``incomplete``."""
     loaded = _loaded(context)
     if not loaded:
         return []
@@ -40,20 +40,22 @@ def machines(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def tps(context: typer.Context, incomplete: str) -> list[str]:
-    """The TPs that students have containers of."""
+    """Return the TPs of students' containers that begin with ``incomplete``."""
     loaded = _loaded(context)
-    return _beginning(incomplete, {each.tp_image for each in loaded.plan.containers}) if loaded else []
+    if not loaded:
+        return []
+    return _beginning(incomplete, {container.tp_image for container in loaded.plan.containers})
 
 
 def claims(incomplete: str) -> list[str]:
-    """The claims of the course."""
+    """Return the ids of the course's claims that begin with ``incomplete``."""
     from minetlab.claims.claims import BY_ID
 
     return _beginning(incomplete, BY_ID)
 
 
 def _loaded(context: typer.Context) -> "LoadedLab | None":
-    """The lab; None where it cannot be read: who completes a line is not told why."""
+    """Load the lab; return None if it cannot be read, as completion has no place to show an error."""
     inventory = context.params.get("inventory") or DEFAULT_INVENTORY
     begin_to_read(inventory)
     from minetlab.inventory.load import load

@@ -1,4 +1,4 @@
-"""Run pyinfra, in a process of its own, as a user would."""
+"""Run a pyinfra deploy in a process of its own, as a user would."""
 
 import sys
 from collections.abc import Mapping
@@ -10,13 +10,19 @@ from minetlab.util.process import run_attached
 def run(
     inventory: Path, deploy_file: str, data: Mapping[str, str] | None = None, host: str | None = None
 ) -> bool:
-    """Deploy without asking, pyinfra's output going where ours goes; True if no host failed.
+    """Run a deploy without asking for confirmation, and show pyinfra's output.
 
-    :param data: host data of this run only.
-    :param host: the only one to deploy to, as the inventory calls it; None: all.
+    :param inventory: the inventory's file.
+    :param deploy_file: such as ``deploys/all.py``.
+    :param data: host data for this run only.
+    :param host: the name in the inventory of the only host to deploy to; None: all hosts.
+    :return: whether it succeeded on every host.
+    :raises LabError: pyinfra could not be started.
     """
-    given = [word for key, value in (data or {}).items() for word in ("--data", f"{key}={value}")]
-    only = ["--limit", host] if host else []
-    # --no-wait: what takes long on one host, as guests that boot do, does not hold up the others.
-    command = [sys.executable, "-m", "pyinfra", "-y", "--no-wait", *given, *only, str(inventory), deploy_file]
-    return run_attached(command) == 0
+    # --no-wait: an operation that takes long on one host, such as to boot guests, does not delay the others.
+    command = [sys.executable, "-m", "pyinfra", "-y", "--no-wait"]
+    for key, value in (data or {}).items():
+        command += ["--data", f"{key}={value}"]
+    if host:
+        command += ["--limit", host]
+    return run_attached([*command, str(inventory), deploy_file]) == 0

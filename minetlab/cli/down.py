@@ -12,17 +12,21 @@ from minetlab.util.limits import Limits
 from minetlab.util.names import named
 
 SHOWN = 12
-"""Things of a host that are named; of more, there are so many."""
+"""Leftovers of a host that are listed; of the others, only the number is shown."""
 
 
 def take_down(inventory_file: Path, logins: list[str], collect_to: Path | None) -> bool:
-    """Remove the lab, or only these students' machines; whether nothing is left of that.
+    """Remove the lab, or only some students' machines, and show what is left of it.
 
-    :param collect_to: a folder to bring the students' work to first; nothing is removed if that fails.
-    :raises LabError: one of them is not in the roster; nothing has been touched then.
+    :param inventory_file: the inventory of the lab.
+    :param logins: the students; empty: the whole lab.
+    :param collect_to: the folder to collect the students' work in before; None: do not collect it. Nothing is
+        removed if some of it cannot be collected.
+    :return: whether nothing is left.
+    :raises LabError: a student is not in the roster; nothing has been touched then.
     """
     if collect_to and not collect.collect_work(inventory_file, collect_to, logins or None, Limits()):
-        Console(stderr=True).print("nothing was removed, as not all of the work is here")
+        Console(stderr=True).print("nothing was removed, as not all work could be collected")
         return False
     if logins:
         removed = students.change(inventory_file, "remove", logins)
@@ -32,16 +36,17 @@ def take_down(inventory_file: Path, logins: list[str], collect_to: Path | None) 
 
 
 def show_leftovers(inventory_file: Path, logins: list[str]) -> bool:
-    """Ask the hosts what they have, and say it; whether that is nothing."""
+    """Show what is left on the hosts, of the lab or only of some students; return whether nothing is left."""
     loaded = load(inventory_file)
     lab = loaded.lab.name
-    found = leftovers(lab, loaded.hosts, write_config(loaded), logins)
+    left_on = leftovers(lab, loaded.hosts, write_config(loaded), logins)
     console = Console()
-    whose = f"{named(logins)} in the lab {lab}" if logins else f"the lab {lab}"
-    for host, things in found.items():
+    owner = f"{named(logins)} in the lab {lab}" if logins else f"the lab {lab}"
+    for host, things in left_on.items():
         more = f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
         if things:
-            console.print(f"[red]left of {whose} on {host}:[/] {', '.join(things[:SHOWN])}{more}")
-    if not any(found.values()):
-        console.print(f"[green]Nothing is left of {whose}[/] on {named(found)}.")
-    return not any(found.values())
+            console.print(f"[red]left of {owner} on {host}:[/] {', '.join(things[:SHOWN])}{more}")
+    if any(left_on.values()):
+        return False
+    console.print(f"[green]Nothing is left of {owner}[/] on {named(left_on)}.")
+    return True

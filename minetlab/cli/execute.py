@@ -1,5 +1,7 @@
-"""``lab exec``: one command on many students' machines."""
+"""``lab exec``: run one command on many students' machines."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -24,15 +26,18 @@ def run_command(
     root: bool,
     limit: float,
 ) -> bool:
-    """Run it, and show what each machine printed as soon as that is done; True if all succeeded.
+    """Run a command on students' machines, and show each machine's output as soon as it is there.
 
-    :param command: of the student's shell.
-    :param logins: whose machines; None: see ``everybody``.
-    :param everybody: on the machines of all students.
-    :param tp: in the containers of this TP image; None: in the guests.
-    :param root: as root, in guests; else as the student.
-    :param limit: seconds for each machine.
-    :raises LabError: nobody is named, or one who is not in the roster, or there is no such machine.
+    :param inventory_file: the inventory of the lab.
+    :param command: a command for the student's shell.
+    :param logins: the students; None: see ``everybody``.
+    :param everybody: run it on the machines of all students.
+    :param tp: run it in the containers of this TP image; None: in the guests.
+    :param root: run it as root, which is possible in guests only; otherwise as the student.
+    :param limit: seconds that it may take on each machine.
+    :return: whether it succeeded on every machine.
+    :raises LabError: no student is named, a student is not in the roster, there is no such machine, or
+        ``root`` is given for containers.
     """
     if everybody == bool(logins):
         raise LabError("no target is given", next_step="use --student LOGIN or --all, not both")
@@ -40,22 +45,19 @@ def run_command(
         raise LabError("a container has no way to become root", next_step="leave out --root")
     loaded = load(inventory_file)
     lab, plan = loaded.lab, loaded.plan
-    machines = _machines(plan if everybody else allocation.of_students(lab, plan, logins or []), plan, tp)
+    chosen = plan if everybody else allocation.plan_of_students(lab, plan, logins or [])
+    machines = _machines(chosen, plan, tp)
     config = write_config(loaded)
     out_of_reach = reachability.out_of_reach(config, loaded.hosts, machines)
-    not_asked: dict[str, list[str]] = {}
-    for name, problem in sorted(out_of_reach.items()):
-        not_asked.setdefault(problem, []).append(name)
-    for problem, names in sorted(not_asked.items()):
-        typer.secho(f"not asked: {named(names)}: {problem}", fg="red")
+    _show_not_asked(out_of_reach)
 
-    def ask(machine: StudentMachine) -> Answer:
-        return student_machines.run(
-            config, machine, student_machines.line_of(machine, command, limit, root=root), limit
-        )
+    def run_on(machine: StudentMachine) -> Answer:
+        line = student_machines.command_line(machine, command, limit, root=root)
+        return student_machines.run(config, machine, line, limit)
 
     failed = len(out_of_reach)
-    for answer in student_machines.at_once(ask, [each for each in machines if each.name not in out_of_reach]):
+    reachable = [machine for machine in machines if machine.name not in out_of_reach]
+    for answer in student_machines.in_parallel(run_on, reachable):
         failed += bool(answer.problem)
         _show(answer)
     if failed:
@@ -67,14 +69,21 @@ def run_command(
 
 
 def _machines(chosen: Plan, plan: Plan, tp: str | None) -> tuple[StudentMachine, ...]:
-    """Those of the students that are chosen."""
+    """Return the guests of the chosen students, or their containers of a TP image.
+
+    :param chosen: the plan of the chosen students.
+    :param plan: the plan of all students.
+    :param tp: the name of a TP image; None: the guests.
+    :return: at least one machine.
+    :raises LabError: nobody has a container of this TP image, or these students have no such machine.
+    """
     if tp is None:
         machines: tuple[StudentMachine, ...] = chosen.guests
     else:
-        images = {each.tp_image for each in plan.containers}
+        images = {container.tp_image for container in plan.containers}
         if tp not in images:
             raise LabError(f"there are no containers of a TP {tp!r}", next_step=suggestion([tp], images))
-        machines = tuple(each for each in chosen.containers if each.tp_image == tp)
+        machines = tuple(container for container in chosen.containers if container.tp_image == tp)
     if not machines:
         raise LabError(
             "these students have no guest" if tp is None else f"these students have no container of {tp}",
@@ -83,12 +92,21 @@ def _machines(chosen: Plan, plan: Plan, tp: str | None) -> tuple[StudentMachine,
     return machines
 
 
+def _show_not_asked(problems: Mapping[str, str]) -> None:
+    """Show why machines are not asked, with a line for all machines that have the same problem."""
+    machines_with: defaultdict[str, list[str]] = defaultdict(list)
+    for machine, problem in sorted(problems.items()):
+        machines_with[problem].append(machine)
+    for problem, machines in sorted(machines_with.items()):
+        typer.secho(f"not asked: {named(machines)}: {problem}", fg="red")
+
+
 def _show(answer: Answer) -> None:
     student = answer.machine.student
-    head = f"{student.login} ({answer.machine.name})"
+    title = f"{student.login} ({answer.machine.name})"
     if answer.problem:
-        typer.secho(f"{head}: {answer.problem}", fg="red")
+        typer.secho(f"{title}: {answer.problem}", fg="red")
     else:
-        typer.secho(head, bold=True)
+        typer.secho(title, bold=True)
     for line in answer.output.splitlines():
         typer.echo(f"    {line}")

@@ -17,8 +17,9 @@ SSH_CONFIG, ANSIBLE, JSON, PICTURE = "ssh_config", "ansible.yml", "topology.json
 def write(inventory_file: Path, folder: Path) -> None:
     """Write the SSH configuration, an Ansible inventory, and the topology as JSON and as a picture.
 
-    :param folder: where to; made if it is not there.
-    :raises LabError: they cannot be written.
+    :param inventory_file: the inventory of the lab.
+    :param folder: the folder to write to; made if it does not exist.
+    :raises LabError: the lab cannot be loaded, or a file cannot be written.
     """
     loaded = load(inventory_file)
     plan = loaded.plan

@@ -1,4 +1,4 @@
-"""The commands for this project itself."""
+"""The commands that test and measure this project itself."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,14 +25,14 @@ def bench(
         bool, typer.Option("--quick", help="Small loads, few rounds: minutes, not hours.")
     ] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="How often everything is measured.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the order in which things take their turns.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last run ended.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the random order of the measurements.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue where the last run ended.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Only this contestant, such as Ansible.")] = None,
 ) -> None:
     """Measure how fast the lab is, and other tools beside it; as root, for hours."""
-    from minetlab.cli import bench as of_bench
+    from minetlab.cli.bench import measure
 
-    measured = of_bench.measure(
+    measured = measure(
         tuple(parts or ()),
         output,
         quick=quick,
@@ -50,7 +50,7 @@ def test(
         bool, typer.Option("--fast", help="Style, types, imports and units only: about a minute.")
     ] = False,
     long: Annotated[
-        bool, typer.Option("--long", help="A class of thirty, several hosts, several labs, too: an hour.")
+        bool, typer.Option("--long", help="Also a class of thirty, several hosts and several labs: an hour.")
     ] = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for JUnit XML and the course's report.")
@@ -59,6 +59,6 @@ def test(
     """Run the project's own tests: style, types, units, and the lab end to end in the sandbox."""
     if fast and long:
         raise LabError("--fast and --long are opposites", next_step="choose one")
-    from minetlab.cli import test
+    from minetlab.cli.test import run_stages
 
-    raise typer.Exit(test.run_stages(output, fast=fast, long=long))
+    raise typer.Exit(run_stages(output, fast=fast, long=long))

@@ -1,4 +1,4 @@
-"""``lab report``: verify the lab, and write what was seen of the claims, for people and for programs."""
+"""``lab report``: verify the lab, and write what the checks saw of each claim, for people and programs."""
 
 import json
 from datetime import datetime
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from minetlab.checks import verify
 from minetlab.checks.versions import versions_of
-from minetlab.claims.evidence import findings
+from minetlab.claims.evidence import evidence_by_claim
 from minetlab.inventory.load import load
 from minetlab.report.page import About, page
 from minetlab.report.topology import topology
@@ -21,11 +21,14 @@ TOOLS = ("minet-lab", "pyinfra", "pytest-testinfra", "libvirt-python", "docker")
 
 
 def write(inventory: Path, folder: Path) -> bool:
-    """Verify the lab and write ``report.html``, ``report.json`` and ``junit.xml``; whether all was proved.
+    """Verify the lab, and write ``report.html``, ``report.json`` and ``junit.xml``.
 
-    :param folder: where to; made if it is not there.
+    :param inventory: the inventory of the lab.
+    :param folder: the folder to write to; made if it does not exist.
+    :return: whether all checks passed.
+    :raises LabError: the lab cannot be loaded.
     """
-    from minetlab.report.figures import figures  # noqa: PLC0415 (a plotting library, which only this needs)
+    from minetlab.report.figures import figures  # noqa: PLC0415 (a plotting library that is slow to import)
 
     loaded = load(inventory)
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,27 +39,27 @@ def write(inventory: Path, folder: Path) -> bool:
         tools={tool: version(tool) for tool in TOOLS},
         hosts=versions_of(verdicts.read),
     )
-    found = findings(verdicts.evidence)
+    claims = evidence_by_claim(verdicts.evidence)
     content = {
         "lab": loaded.lab.name,
         "date": about.date.isoformat(timespec="seconds"),
         "revision": about.revision,
         "versions": {"here": about.tools, **about.hosts},
-        "findings": [each.model_dump(mode="json") for each in found],
-        "measured": [each.model_dump(mode="json") for each in verdicts.measured],
-        "others": [each.model_dump(mode="json") for each in verdicts.evidence if each.claim is None],
+        "findings": [claim.model_dump(mode="json") for claim in claims],
+        "measured": [measurement.model_dump(mode="json") for measurement in verdicts.measured],
+        "others": [item.model_dump(mode="json") for item in verdicts.evidence if item.claim is None],
     }
     (folder / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     plots, tables = figures(verdicts.measured)
     text = page(about, verdicts.evidence, topology(loaded.lab, loaded.plan), plots, tables)
     (folder / "report.html").write_text(text, encoding="utf-8")
-    shown = sum(each.verdict == "demonstrated" for each in found)
-    Console().print(f"{shown} of {len(found)} claims demonstrated: {folder / 'report.html'}")
+    demonstrated = sum(claim.verdict == "demonstrated" for claim in claims)
+    Console().print(f"{demonstrated} of {len(claims)} claims demonstrated: {folder / 'report.html'}")
     return verdicts.green
 
 
 def _revision() -> str:
-    """The project's revision, marked where the tree differs from it; empty outside of git, and without it."""
+    """Return git's description of this project's revision; empty if this is no checkout or git is missing."""
     describe = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty"]
     try:
         return process.run(describe).strip()

@@ -1,4 +1,4 @@
-"""``lab rotate``: a new key pair and password for a student, in place of those that the lab has made."""
+"""``lab rotate``: replace the key pair and the password that the lab has made for a student."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from minetlab.cli import deploy
-from minetlab.cli.options import typed
+from minetlab.cli.options import lab_command
 from minetlab.inventory.hosts import KVM_HOSTS
-from minetlab.inventory.load import CHOSEN, LoadedLab, load
+from minetlab.inventory.load import CHOSEN_STUDENTS, LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines import rotation
 from minetlab.plan import Plan, allocation
@@ -19,36 +19,51 @@ from minetlab.util.errors import LabError
 
 
 def rotate(inventory_file: Path, login: str) -> None:
-    """Replace a student's key pair and password everywhere; the old ones hold until the new key opens all.
+    """Replace a student's key pair and password on all hosts and machines.
 
-    What is begun is kept beside the keys: running it again goes on where it was, with the same new key. Who
-    brought a key has only a password replaced.
+    The old ones are removed only when the new key opens every machine. After a failure on the way, the next
+    call continues with the same new key. If the student brought a key, only the password is replaced.
 
-    :raises LabError: nobody has that login, the lab has made nothing for them, or hosts could not be reached.
+    :param inventory_file: the inventory of the lab.
+    :param login: the student.
+    :raises LabError: nobody has that login, the lab has made nothing for the student, or a host or guest
+        could not be changed.
     """
-    at = _Rotation.of(inventory_file, login)
-    if at.own_key:
-        passwords.replace_student(at.lab.name, login)
-        at.finish(f"{login}'s old password opens the TP site still", at.change_hosts(at.site_hosts))
+    target = _Target.of(inventory_file, login)
+    lab = target.lab.name
+    cards = lab_command(inventory_file, "cards", "--student", login)
+    if target.own_key:
+        passwords.replace_student(lab, login)
+        problems = target.change_hosts(target.site_hosts)
+        target.raise_if_unfinished(f"{login}'s old password still opens the TP site", problems)
         typer.echo(f"{login} has a new password for the TP site; their key is their own, and stays")
-        typer.echo(f"to hand it over: {typed(inventory_file, 'cards', '--student', login)}")
+        typer.echo(f"to hand it over: {cards}")
         return
-    if keys.revoked_student_key(at.lab.name, login) is None:
-        new = keys.next_student_key(at.lab.name, login).public
-        at.change_everywhere(f"{login}'s old key is still in use", add=[new])
-        passwords.replace_student(at.lab.name, login)
-    keys.replace_student_key(at.lab.name, login)
-    new, old = keys.student_key(at.lab.name, login).public, keys.revoked_student_key(at.lab.name, login)
-    at.change_everywhere(f"{login}'s old key opens some machines still", add=[new], drop=[old] if old else [])
-    keys.forget_revoked_student_key(at.lab.name, login)
-    also = " and a new password for the TP site" if at.lab.site_hosts else ""
+    if keys.revoked_student_key(lab, login) is None:
+        next_key = keys.next_student_key(lab, login).public
+        target.change_everywhere(f"{login}'s old key is still in use", add=[next_key])
+        passwords.replace_student(lab, login)
+    keys.replace_student_key(lab, login)
+    new, old = keys.student_key(lab, login).public, keys.revoked_student_key(lab, login)
+    problem = f"{login}'s old key still opens some machines"
+    target.change_everywhere(problem, add=[new], drop=[old] if old else [])
+    keys.forget_revoked_student_key(lab, login)
+    also = " and a new password for the TP site" if target.site_hosts else ""
     typer.echo(f"{login} has a new key{also}, and the old one opens nothing any more")
-    cards = typed(inventory_file, "cards", "--student", login)
-    typer.echo(f"to hand it over: {cards}; a snapshot of before has the old key: take another")
+    typer.echo(f"to hand it over: {cards}; earlier snapshots have the old key: take new ones")
 
 
 @dataclass(frozen=True)
-class _Rotation:
+class _Target:
+    """A student whose key pair and password are replaced.
+
+    :param file: the inventory of the lab.
+    :param login: the student.
+    :param loaded: the lab.
+    :param plan: the plan of this student.
+    :param own_key: whether the student brought a key, so that the lab has made only a password.
+    """
+
     file: Path
     login: str
     loaded: LoadedLab
@@ -56,22 +71,22 @@ class _Rotation:
     own_key: bool
 
     @classmethod
-    def of(cls, file: Path, login: str) -> "_Rotation":
+    def of(cls, file: Path, login: str) -> "_Target":
         loaded = load(file)
         lab = loaded.lab
-        plan = allocation.of_students(lab, loaded.plan, [login])
-        (student,) = (each for each in lab.students if each.login == login)
+        plan = allocation.plan_of_students(lab, loaded.plan, [login])
+        (student,) = (student for student in lab.students if student.login == login)
         if student.ssh_key and not lab.site_hosts:
             raise LabError(
                 f"{login} uses their own SSH key, so the lab has none to replace",
                 next_step="have them make a new pair, write its public key into the roster, and run "
-                + typed(file, "up"),
+                + lab_command(file, "up"),
             )
         return cls(file, login, loaded, plan, own_key=bool(student.ssh_key))
 
     @property
     def lab(self) -> Lab:
-        """The lab."""
+        """The lab of the student."""
         return self.loaded.lab
 
     @property
@@ -80,30 +95,41 @@ class _Rotation:
         return {host.name for host in self.lab.site_hosts}
 
     def change_everywhere(self, unfinished: str, add: Collection[str], drop: Collection[str] = ()) -> None:
-        """Have every host know the student's keys and password of now, and their guests the keys."""
-        used = {machine.host for machine in self.plan.machines}
-        left = self.change_hosts(used | self.site_hosts)
+        """Bring the student's present keys and password to every host, and change the keys in their guests.
+
+        :param unfinished: the problem to report if something could not be changed.
+        :param add: public keys that are to open the guests.
+        :param drop: public keys that are not to open the guests any more.
+        :raises LabError: a host or a guest could not be changed.
+        """
+        used_hosts = {machine.host for machine in self.plan.machines}
+        problems = self.change_hosts(used_hosts | self.site_hosts)
         config = ssh_config.write_config(self.loaded)
-        kvm = [host for host in self.loaded.hosts if host.name in used and KVM_HOSTS in host.groups]
-        left += rotation.in_guests(self.lab, self.plan, kvm, config, add=add, drop=drop)
-        self.finish(unfinished, left)
+        kvm_hosts = [
+            host for host in self.loaded.hosts if host.name in used_hosts and KVM_HOSTS in host.groups
+        ]
+        problems += rotation.change_keys(self.lab, self.plan, kvm_hosts, config, add=add, drop=drop)
+        self.raise_if_unfinished(unfinished, problems)
 
     def change_hosts(self, names: Collection[str]) -> list[str]:
-        """Have these hosts know them; what is left to do."""
-        chosen = {CHOSEN: self.login}
+        """Bring the student's present keys and password to these hosts; return a line for each failure."""
+        chosen = {CHOSEN_STUDENTS: self.login}
         return [
             f"{ssh_config.alias_of(host.name)} was not changed: see above"
             for host in self.loaded.hosts
             if host.name in names and not deploy.run(self.file, "deploys/keys.py", chosen, host=host.name)
         ]
 
-    def finish(self, unfinished: str, left: Collection[str]) -> None:
-        """Say what is left to do, if anything is.
+    def raise_if_unfinished(self, unfinished: str, problems: Collection[str]) -> None:
+        """Raise an error if something could not be changed.
 
-        :raises LabError: with that.
+        :param unfinished: what this means for the student's key or password.
+        :param problems: a line for each host or guest that could not be changed.
+        :raises LabError: there are problems.
         """
-        if left:
+        if problems:
+            again = lab_command(self.file, "rotate", self.login)
             raise LabError(
-                f"{unfinished}: {'; '.join(left)}",
-                next_step=f"bring them up, then run this again: {typed(self.file, 'rotate', self.login)}",
+                f"{unfinished}: {'; '.join(problems)}",
+                next_step=f"bring them up, then run this again: {again}",
             )

@@ -1,4 +1,4 @@
-"""``lab sandbox``: the virtual hosts on this machine."""
+"""``lab sandbox``: commands for the virtual hosts on this machine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, typed
+from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, lab_command
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
@@ -36,8 +36,8 @@ def list_command() -> None:
     console.print(table if table.rows else "no sandbox hosts; ./lab up makes them")
     checkpoints = _table("lab", "checkpoint", "hosts", "saved", "size")
     for folder in sorted(state_dir().glob("labs/*/checkpoints")):
-        for each in list_checkpoints(folder):
-            checkpoints.add_row(folder.parent.name, *_checkpoint_row(each))
+        for saved in list_checkpoints(folder):
+            checkpoints.add_row(folder.parent.name, *_checkpoint_row(saved))
     if checkpoints.rows:
         console.print(checkpoints)
 
@@ -58,12 +58,12 @@ def stop_command(
         bool, typer.Option("--shutdown", help="Shut them down: what runs in them ends, and they boot again.")
     ] = False,
 ) -> None:
-    """Suspend virtual hosts: their memory is saved, and whatever needs them next has them go on there."""
+    """Suspend virtual hosts: their memory is saved, and the next command that needs them resumes them."""
     chosen, failures = _chosen(names), []
     for name in chosen:
         try:
             stop(name, progress_of(name), shutdown=shutdown)
-        except LabError as error:  # the others are stopped all the same
+        except LabError as error:  # go on with the other hosts
             progress_of(name)(error.problem)
             failures.append(error)
     if failures:
@@ -95,20 +95,22 @@ def remove_command(
 
 @app.command("save")
 def save_command(name: CheckpointName, inventory_file: Inventory = DEFAULT_INVENTORY) -> None:
-    """Save all virtual hosts of a lab, memory and disk, as a checkpoint to come back to; they go on.
+    """Save all virtual hosts of a lab, memory and disk, as a checkpoint; they continue to run.
 
-    The checkpoint holds every secret of the hosts, and is readable by you alone.
+    The checkpoint holds every secret of the hosts, and only you can read it.
     """
     hosts = _hosts_to_save(inventory_file)
-    made = Checkpoint.named(name, checkpoints_of(inventory_file))
-    checkpoint.save(made, hosts, progress_of)
-    typer.echo(f"saved {', '.join(hosts)} as {name}, {made.size / 2**30:.1f} GiB with every secret of theirs")
-    typer.echo(f"Come back to it with: {typed(inventory_file, 'sandbox restore', name)}")
+    new = Checkpoint.named(name, checkpoints_of(inventory_file))
+    checkpoint.save(new, hosts, progress_of)
+    typer.echo(
+        f"saved {', '.join(hosts)} as {name}: {new.size / 2**30:.1f} GiB, with all secrets of the hosts"
+    )
+    typer.echo(f"Come back to it with: {lab_command(inventory_file, 'sandbox restore', name)}")
 
 
 @app.command("restore")
 def restore_command(name: CheckpointName, inventory_file: Inventory = DEFAULT_INVENTORY) -> None:
-    """Have all virtual hosts of a lab go on from a checkpoint; what they have become since is gone."""
+    """Bring all virtual hosts of a lab back to a checkpoint; all changes since then are lost."""
     hosts = _hosts_to_save(inventory_file)
     checkpoint.restore(Checkpoint.named(name, checkpoints_of(inventory_file)), hosts, progress_of)
 
@@ -118,21 +120,21 @@ def prune_command(
     gib: Annotated[
         float | None,
         typer.Option(
-            "--to", metavar="GIB", min=0, help="How large the cache may be; 0: what is needed only."
+            "--to", metavar="GIB", min=0, help="How large the cache may be; 0: only what is needed."
         ),
     ] = None,
 ) -> None:
-    """Make the image cache smaller: what was not used for longest goes first, what hosts stand on stays.
+    """Make the image cache smaller: the least recently used images go first; what hosts use stays.
 
-    It is kept below MINETLAB_CACHE_GIB (20) by itself, whenever a virtual host is made.
+    Each time a virtual host is made, the cache is kept below MINETLAB_CACHE_GIB (20) in the same way.
     """
     freed = prune.prune(typer.echo, gib)
-    left = sum(each.size for each in prune.things())
-    typer.echo(f"{freed / 2**30:.1f} GiB removed, the image cache has {left / 2**30:.1f} GiB")
+    size = sum(entry.size for entry in prune.cache_entries())
+    typer.echo(f"{freed / 2**30:.1f} GiB removed, the image cache has {size / 2**30:.1f} GiB")
 
 
 def checkpoints_of(inventory_file: Path) -> Path:
-    """The folder of the checkpoints of an inventory's lab."""
+    """Return the folder of the checkpoints of an inventory's lab."""
     return state_dir() / "labs" / load(inventory_file).lab.name / "checkpoints"
 
 
@@ -151,19 +153,19 @@ def remove_hosts_of(inventory_file: Path) -> None:
 
 
 def hosts_of(inventory_file: Path) -> list[str]:
-    """The sandbox hosts that an inventory names, without their prefix."""
+    """Return the names of an inventory's sandbox hosts, without ``@sandbox/``."""
     names = [host.name for host in read_inventory(inventory_file)]
     return [_plain(name) for name in names if name.startswith(PREFIX)]
 
 
 def _chosen(names: list[str] | None) -> list[str]:
-    known = [host.name for host in list_hosts()]
-    chosen = [_plain(name) for name in names] if names else known
+    existing = [host.name for host in list_hosts()]
+    chosen = [_plain(name) for name in names] if names else existing
     for name in chosen:
-        if name not in known:
+        if name not in existing:
             raise LabError(
                 f"there is no sandbox host {name}",
-                next_step=f"choose one of: {', '.join(known) or '(none exist)'}",
+                next_step=f"choose one of: {', '.join(existing) or '(none exist)'}",
             )
     return chosen
 
@@ -173,15 +175,12 @@ def _plain(name: str) -> str:
 
 
 def progress_of(name: str) -> Callable[[str], None]:
-    """Gives where to say what is done to a host.
-
-    :param name: of the host.
-    """
+    """Return a function that prints lines of progress about a host."""
     return lambda message: typer.echo(f"[{name}] {message}")
 
 
 def _table(*columns: str) -> Table:
-    """A table that fits a narrow terminal."""
+    """Return a table with little space between its columns, for narrow terminals."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, no_wrap=True)
@@ -189,11 +188,13 @@ def _table(*columns: str) -> Table:
 
 
 def _row(host: SandboxHostState) -> list[str]:
-    spec, running = host.spec, host.pid is not None
+    spec = host.spec
     image = f"Debian {spec.debian} {spec.image}" if spec else "?"
     hardware = [f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?", "?"]
-    port = _port(host.name) if running else ""
-    state = "running" if running else "suspended" if host.suspended else "stopped"
+    if host.pid is not None:
+        state, port = "running", _port(host.name)
+    else:
+        state, port = "suspended" if host.suspended else "stopped", ""
     return [
         host.name,
         state,
@@ -208,12 +209,12 @@ def _row(host: SandboxHostState) -> list[str]:
 def _port(name: str) -> str:
     try:
         return str(SandboxHost(name).connection().port)
-    except LabError:  # its QEMU does not answer: whoever wants something of the host is told
+    except LabError:  # its QEMU does not answer; commands on this host report the error
         return "?"
 
 
 def _checkpoint_row(saved: Checkpoint) -> list[str]:
     size = f"{saved.size / 2**20:.0f} MiB"
     if (manifest := saved.manifest) is None:
-        return [saved.name, "not whole", "", size]
+        return [saved.name, "incomplete", "", size]
     return [saved.name, ", ".join(manifest.disks), f"{manifest.saved.astimezone():%d %B, %H:%M}", size]

@@ -1,4 +1,4 @@
-"""``lab status``: what stands on the hosts, now."""
+"""``lab status``: the present state of every guest and container."""
 
 import json
 import time
@@ -20,67 +20,70 @@ from minetlab.resources.guests_run import SETTING
 from minetlab.ssh.ssh_config import write_config
 
 INTERVAL = 5.0
-"""Seconds between two looks."""
+"""Seconds between two updates."""
 COLOURS = {RUNNING: "green", MISSING: "red", SILENT: "red"}
 
 
 def show(inventory_file: Path, *, as_json: bool = False, watch: bool = False, publish: bool = False) -> bool:
-    """Show every guest and container; whether each that is to run does, and all of them are planned.
+    """Show the state of every guest and container.
 
-    :param as_json: print a list of objects, one a machine, with the fields of
+    :param inventory_file: the inventory of the lab.
+    :param as_json: print a list of objects, one for each machine, with the fields of
         :class:`minetlab.machines.status.MachineState`.
-    :param watch: show it again every few seconds, until it is interrupted.
-    :param publish: have the TP site show it to the instructor; each time, if it is watched.
-    :raises LabError: it cannot be published, as nobody serves the site.
+    :param watch: update the table every few seconds, until the command is interrupted.
+    :param publish: also show the state to the instructor on the TP site, at each update.
+    :return: whether every machine is as planned, and the state could be published if asked for.
+    :raises LabError: the state cannot be published, as no host serves the TP site.
     """
     loaded = load(inventory_file)
     lab, config = loaded.lab, write_config(loaded)
+    sites = publication.hosts_serving_site(lab, loaded.hosts) if publish else ()
 
-    sites = publication.serving(lab, loaded.hosts) if publish else ()
+    def ask_hosts() -> tuple[tuple[MachineState, ...], tuple[str, ...]]:
+        start = time.monotonic()
+        machines = states(lab, loaded.plan, loaded.hosts, config)
+        return machines, publication.publish(lab.name, machines, sites, config, start)
 
-    def look() -> tuple[tuple[MachineState, ...], tuple[str, ...]]:
-        began = time.monotonic()
-        found = states(lab, loaded.plan, loaded.hosts, config)
-        return found, publication.publish(lab.name, found, sites, config, began)
-
-    found, problems = look()
+    machines, problems = ask_hosts()
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
+        typer.echo(json.dumps([asdict(machine) for machine in machines], indent=1, ensure_ascii=False))
     elif not watch:
-        table = _table(lab.name, found)
+        table = _table(lab.name, machines)
         console_for(table).print(table)
     else:
-        with Live(_watched(lab.name, found, problems), auto_refresh=False) as live:
+        with Live(_table_with_problems(lab.name, machines, problems), auto_refresh=False) as live:
             while True:
                 time.sleep(INTERVAL)
-                live.update(_watched(lab.name, *look()), refresh=True)
+                live.update(_table_with_problems(lab.name, *ask_hosts()), refresh=True)
     for problem in problems:
         Console(stderr=True).print(_red(problem), soft_wrap=True)
-    return not problems and all(each.fine for each in found)
+    return not problems and all(machine.fine for machine in machines)
 
 
-def _watched(lab: str, found: tuple[MachineState, ...], problems: tuple[str, ...]) -> Group:
-    return Group(_table(lab, found), *map(_red, problems))
+def _table_with_problems(lab: str, machines: tuple[MachineState, ...], problems: tuple[str, ...]) -> Group:
+    return Group(_table(lab, machines), *map(_red, problems))
 
 
 def _red(problem: str) -> str:
     return f"[red]{escape(problem)}[/]"
 
 
-def _table(lab: str, found: tuple[MachineState, ...]) -> Table:
-    running = sum(each.state == RUNNING for each in found if each.planned)
-    planned = sum(each.planned for each in found)
-    off = sum(each.kept_off for each in found)
+def _table(lab: str, machines: tuple[MachineState, ...]) -> Table:
+    running = sum(machine.state == RUNNING for machine in machines if machine.planned)
+    planned = sum(machine.planned for machine in machines)
+    off = sum(machine.kept_off for machine in machines)
     rest = f", {off} intentionally off" if off else ""
     title = f"lab {lab}: {running} of {planned} machines running{rest}, {time.strftime('%H:%M:%S')}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("host", "machine", "student", "address", "accelerator", "state"):
         table.add_column(column, no_wrap=True)
-    for each in found:
-        state = f"[{COLOURS.get(each.state, 'yellow')}]{each.state}[/]"
-        if each.kept_off:
-            state = f"{each.state}, as {SETTING}"
-        if not each.planned:
+    for machine in machines:
+        state = f"[{COLOURS.get(machine.state, 'yellow')}]{machine.state}[/]"
+        if machine.kept_off:
+            state = f"{machine.state}, as {SETTING}"
+        if not machine.planned:
             state += ", [yellow]not in the roster[/]"
-        table.add_row(each.host, each.name, each.student, each.address, each.accelerator, state)
+        table.add_row(
+            machine.host, machine.name, machine.student, machine.address, machine.accelerator, state
+        )
     return table

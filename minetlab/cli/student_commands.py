@@ -1,4 +1,4 @@
-"""The commands for some students: who come late or not at all, or need help or new machines."""
+"""The commands for some students: to add or remove them, to help them, and to give them new machines."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ app = typer.Typer()
 PANEL = "Commands for some students' machines"
 
 Students = Annotated[
-    list[str], typer.Argument(help="Whose machines: logins of the roster.", autocompletion=completion.logins)
+    list[str], typer.Argument(help="The students' logins.", autocompletion=completion.logins)
 ]
 
 
@@ -26,7 +26,7 @@ def console(
     ],
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Watch a guest's serial console, as when it answers no SSH; it says first how to leave."""
+    """Open a guest's serial console, for example if it does not answer SSH; says first how to leave."""
     from minetlab.cli import login
 
     login.console(inventory, machine)
@@ -34,7 +34,7 @@ def console(
 
 @app.command("exec", rich_help_panel=PANEL)
 def exec_command(
-    command: Annotated[str, typer.Argument(help="What the shell there is to run, in quotes.")],
+    command: Annotated[str, typer.Argument(help="The command for the machines' shell, in quotes.")],
     *,
     everybody: Annotated[bool, typer.Option("--all", help="On the machines of all students.")] = False,
     student: Annotated[
@@ -55,13 +55,13 @@ def exec_command(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = 60,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Run a command on students' machines, as them; the exit status is 0 only if all of them succeeded."""
+    """Run a command on students' machines, as the student; the exit status is 0 only if all succeeded."""
     from minetlab.cli import execute
 
-    done = execute.run_command(
+    succeeded = execute.run_command(
         inventory, command, student, everybody=everybody, tp=containers, root=root, limit=timeout
     )
-    raise typer.Exit(0 if done else 1)
+    raise typer.Exit(0 if succeeded else 1)
 
 
 @app.command("collect", rich_help_panel=PANEL)
@@ -74,35 +74,43 @@ def collect_command(
         "collected"
     ),
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = Limits.seconds,
-    most: Annotated[int, typer.Option("--max", min=1, help="MiB of each machine.")] = Limits.bytes // MIB,
+    max_mib: Annotated[
+        int, typer.Option("--max", min=1, help="MiB from each machine, at most.")
+    ] = Limits.bytes // MIB,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Bring students' work here: the home directories of their machines, an archive a student."""
+    """Copy the home directories of students' machines here, into an archive for each student."""
     from minetlab.cli import collect
 
-    raise typer.Exit(
-        0 if collect.collect_work(inventory, output, student, Limits(timeout, most * MIB)) else 1
-    )
+    limits = Limits(timeout, max_mib * MIB)
+    raise typer.Exit(0 if collect.collect_work(inventory, output, student, limits) else 1)
 
 
 @app.command(rich_help_panel=PANEL)
 def add(
-    name: Annotated[str, typer.Argument(help="As it is printed, in quotes.")],
+    name: Annotated[str, typer.Argument(help="Their name as it is printed, in quotes.")],
     *,
     login: Annotated[str | None, typer.Option(help="Their accounts' name; none: made of the name.")] = None,
-    email: Annotated[str | None, typer.Option(help="Where they can be written to.")] = None,
+    email: Annotated[str | None, typer.Option(help="Their e-mail address.")] = None,
     ssh_key: Annotated[
         str | None, typer.Option(help="Their public key: its file, or its line; none: they get a pair.")
     ] = None,
-    group: Annotated[str | None, typer.Option(help="Of the course, as it is printed.")] = None,
-    language: Annotated[Language | None, typer.Option(help="Of what they read.")] = None,
+    group: Annotated[str | None, typer.Option(help="Their group in the course, as it is printed.")] = None,
+    language: Annotated[Language | None, typer.Option(help="The language that they read.")] = None,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """A late arrival: write a student into the roster, make their machines, and verify those."""
+    """Add a late arrival: write a student into the roster, make their machines, and verify those."""
     from minetlab.cli import roster
 
-    given = {"name": name, "login": login, "email": email, "ssh_key": ssh_key, "group": group}
-    fields = {column: cell for column, cell in {**given, "language": language}.items() if cell}
+    columns = {
+        "name": name,
+        "login": login,
+        "email": email,
+        "ssh_key": ssh_key,
+        "group": group,
+        "language": language,
+    }
+    fields = {column: cell for column, cell in columns.items() if cell}
     raise typer.Exit(0 if roster.add(inventory, fields) else 1)
 
 
@@ -112,7 +120,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Somebody who does not come: remove their machines, and them from the roster and the allocation file."""
+    """Remove a student who does not come: their machines, and their lines in roster and allocation file."""
     from minetlab.cli import roster
 
     raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)
@@ -120,36 +128,34 @@ def remove(
 
 @app.command(rich_help_panel=PANEL)
 def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Give students new machines in place of theirs, whatever is in them, and verify those."""
-    from minetlab.cli import students as of_students
+    """Replace students' machines by new ones, which loses what is in the old ones, and verify those."""
+    from minetlab.cli.students import change_and_verify
 
-    raise typer.Exit(0 if of_students.change_and_verify(inventory, "reset", students) else 1)
+    raise typer.Exit(0 if change_and_verify(inventory, "reset", students) else 1)
 
 
 @app.command(rich_help_panel=PANEL)
 def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
-    """Take a snapshot of students' guests, memory and disk, in place of the last one."""
-    from minetlab.cli import students as of_students
+    """Take a snapshot of students' guests, memory and disk; it replaces the last one."""
+    from minetlab.cli.students import change
 
-    raise typer.Exit(0 if of_students.change(inventory, "snapshot", students) else 1)
+    raise typer.Exit(0 if change(inventory, "snapshot", students) else 1)
 
 
 @app.command(rich_help_panel=PANEL)
 def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring students' guests back to their snapshot, and verify their machines."""
-    from minetlab.cli import students as of_students
+    from minetlab.cli.students import change_and_verify
 
-    raise typer.Exit(0 if of_students.change_and_verify(inventory, "revert", students) else 1)
+    raise typer.Exit(0 if change_and_verify(inventory, "revert", students) else 1)
 
 
 @app.command("rotate", rich_help_panel=PANEL)
 def rotate_command(
-    student: Annotated[
-        str, typer.Argument(help="Whose: a login of the roster.", autocompletion=completion.logins)
-    ],
+    student: Annotated[str, typer.Argument(help="The student's login.", autocompletion=completion.logins)],
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Replace the key pair and the site's password that the lab has made for a student; nothing restarts."""
+    """Replace the key pair and the TP site's password that the lab made for a student; nothing restarts."""
     from minetlab.cli import rotate
 
     rotate.rotate(inventory, student)

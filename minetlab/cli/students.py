@@ -1,27 +1,32 @@
-"""Commands for some students' machines, which leave those of all others alone."""
+"""Run deploys for some students; the machines of all others are not touched."""
 
 from pathlib import Path
 
 from minetlab.checks import verify
 from minetlab.cli import deploy
-from minetlab.inventory.load import CHOSEN, load
+from minetlab.inventory.load import CHOSEN_STUDENTS, load
 from minetlab.plan import allocation
 from minetlab.ssh.ssh_config import end_shared_connections
 
 
-def change(inventory_file: Path, what: str, logins: list[str]) -> bool:
-    """Run a deploy for these students: ``deploys/<what>.py``; True if no host failed.
+def change(inventory_file: Path, deploy_name: str, logins: list[str]) -> bool:
+    """Run a deploy for some students.
 
-    :raises LabError: one of them is not in the roster; nothing has been touched then.
+    :param inventory_file: the inventory of the lab.
+    :param deploy_name: the name of a file in ``deploys/``, without ``.py``.
+    :param logins: the students.
+    :return: whether it succeeded on every host.
+    :raises LabError: a student is not in the roster; nothing has been touched then.
     """
     loaded = load(inventory_file)
-    chosen = allocation.of_students(loaded.lab, loaded.plan, logins)
-    done = deploy.run(inventory_file, f"deploys/{what}.py", {CHOSEN: ",".join(logins)})
-    names = [guest.name for guest in chosen.guests] + [each.name for each in chosen.containers]
-    end_shared_connections(loaded.lab.name, names)
-    return done
+    chosen = allocation.plan_of_students(loaded.lab, loaded.plan, logins)
+    succeeded = deploy.run(inventory_file, f"deploys/{deploy_name}.py", {CHOSEN_STUDENTS: ",".join(logins)})
+    end_shared_connections(loaded.lab.name, [machine.name for machine in chosen.machines])
+    return succeeded
 
 
-def change_and_verify(inventory_file: Path, what: str, logins: list[str]) -> bool:
-    """The same, and then check their machines."""
-    return change(inventory_file, what, logins) and verify.run(inventory_file, student=",".join(logins)).green
+def change_and_verify(inventory_file: Path, deploy_name: str, logins: list[str]) -> bool:
+    """Run a deploy for some students, then verify their machines; return whether both succeeded."""
+    if not change(inventory_file, deploy_name, logins):
+        return False
+    return verify.run(inventory_file, student=",".join(logins)).green

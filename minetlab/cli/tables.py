@@ -1,15 +1,15 @@
-"""The terminal that tables are shown on."""
+"""Show tables on the terminal."""
 
 from rich.console import Console
 from rich.table import Table
 
-WIDEST = 1000
+MAX_WIDTH = 1000
+"""Columns up to which a table is measured."""
 
 
 def console_for(table: Table) -> Console:
-    """A console as wide as the table: its names and commands are to be copied, so nothing is cut."""
+    """Return a console that is wide enough for the table, so that names and commands to copy are not cut."""
     console = Console()
-    console.width = max(
-        console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum
-    )
+    unlimited = console.options.update(width=MAX_WIDTH)
+    console.width = max(console.width, console.measure(table, options=unlimited).maximum)
     return console

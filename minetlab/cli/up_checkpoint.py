@@ -1,7 +1,7 @@
-"""The checkpoint that ``lab up`` leaves of a lab that it has made from nothing, and comes back to.
+"""The checkpoint that ``lab up`` saves when it has made a sandbox lab anew, and restores the next time.
 
-It holds machines that nobody has worked on yet, and is used while the lab is made of the same. Hosts that are
-there, running or not, are never replaced by it.
+It holds machines that nobody has worked on yet. It is used only as long as everything that the lab is made of
+stays the same, and only if none of the lab's hosts exists.
 """
 
 import hashlib
@@ -25,16 +25,21 @@ CODE = ("deploys", "minetlab", "templates", "tp")
 
 
 def is_absent(inventory_file: Path) -> bool:
-    """Whether all of the lab's hosts are virtual, and none of them is there."""
-    named = [host.name for host in load(inventory_file).hosts]
-    virtual = hosts_of(inventory_file)
-    return len(named) == len(virtual) and not set(virtual) & {host.name for host in list_hosts()}
+    """Return whether all of the lab's hosts are sandbox hosts, and none of them exists."""
+    hosts = load(inventory_file).hosts
+    sandbox_hosts = hosts_of(inventory_file)
+    existing = {host.name for host in list_hosts()}
+    return len(hosts) == len(sandbox_hosts) and existing.isdisjoint(sandbox_hosts)
 
 
 def come_back(inventory_file: Path) -> bool:
-    """Restore the checkpoint if it is of the lab as it is now; whether it was.
+    """Restore the checkpoint, if everything that the lab is made of is still the same.
 
-    One that cannot be used is named, and removed. Where anything else fails, such as room, it is kept.
+    If that fails, the reason is shown. A checkpoint that cannot be used is removed; after another error, such
+    as a full disk, it is kept.
+
+    :param inventory_file: the inventory of the lab.
+    :return: whether the hosts were restored.
     """
     saved = _checkpoint(inventory_file)
     if (manifest := saved.manifest) is None or manifest.made_of != made_of(inventory_file):
@@ -50,21 +55,21 @@ def come_back(inventory_file: Path) -> bool:
 
 
 def keep(inventory_file: Path) -> None:
-    """Save the lab, which is up, in place of what was saved before; where that fails, say why and go on."""
+    """Replace the checkpoint by the lab as it runs now; if that fails, only show why."""
     saved = _checkpoint(inventory_file)
     try:
         if saved.folder.exists():
             checkpoint.remove(saved)
         checkpoint.save(saved, hosts_of(inventory_file), progress_of, made_of(inventory_file))
     except LabError as error:
-        typer.echo(f"the next lab up has to boot again: {error}", err=True)
+        typer.echo(f"no checkpoint was saved, so the next lab up has to boot again: {error}", err=True)
 
 
 def made_of(inventory_file: Path) -> str:
-    """A hash of all that the lab is made of: settings, roster, plan, code, templates, TPs and keys."""
+    """Return a hash of all that a lab is made of: settings, roster, plan, code, templates, TPs, secrets."""
     loaded = load(inventory_file)
     digest = hashlib.sha256()
-    # Of the allocation file, what counts is in the plan: lab down forgets in it who has left.
+    # Without the allocation file, from which lab down removes former students: the plan has what counts.
     settings = loaded.lab.model_dump_json(exclude={"allocation"})
     for part in (settings, repr(loaded.plan), *map(_data, loaded.hosts)):
         digest.update(part.encode() + b"\0")

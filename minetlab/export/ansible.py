@@ -15,22 +15,23 @@ HEADER = "# Written by `lab export`: changes are lost. Names are those of the SS
 
 
 def inventory(plan: Plan, hosts: Iterable[InventoryHost], ssh_config: Path) -> str:
-    """The inventory, in the YAML that Ansible's own plugin reads (``ansible.builtin.yaml``).
+    """Write the lab's machines as YAML for Ansible's inventory plugin ``ansible.builtin.yaml``.
 
-    Ansible reaches machines by the lab's SSH configuration, which knows addresses, jumps, accounts and keys.
-    Of students it has the logins only: their names are free text, which Ansible would take for templates.
+    Ansible reaches the machines by the lab's SSH configuration, which has their addresses, jumps, accounts
+    and keys. Students appear by their logins only: their names are free text, and Ansible reads that as a
+    template.
 
-    :param hosts: the inventory's.
-    :param ssh_config: the configuration that goes with it; an absolute path.
+    :param plan: the guests and containers.
+    :param hosts: the hosts of the lab's inventory.
+    :param ssh_config: absolute path of the lab's SSH configuration.
+    :return: the file's text.
     """
     hosts = tuple(hosts)
     groups = {
-        KVM_HOSTS: {alias_of(host.name): _of_host(host) for host in hosts if KVM_HOSTS in host.groups},
-        CONTAINER_HOSTS: {
-            alias_of(host.name): _of_host(host) for host in hosts if CONTAINER_HOSTS in host.groups
-        },
-        "guests": {guest.name: _of_guest(guest) for guest in plan.guests},
-        "containers": {container.name: _of_container(container) for container in plan.containers},
+        KVM_HOSTS: _hosts_in_group(hosts, KVM_HOSTS),
+        CONTAINER_HOSTS: _hosts_in_group(hosts, CONTAINER_HOSTS),
+        "guests": {guest.name: _guest_variables(guest) for guest in plan.guests},
+        "containers": {container.name: _container_variables(container) for container in plan.containers},
     }
     content = {
         "all": {
@@ -41,11 +42,15 @@ def inventory(plan: Plan, hosts: Iterable[InventoryHost], ssh_config: Path) -> s
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def _of_host(host: InventoryHost) -> Mapping[str, Any]:
+def _hosts_in_group(hosts: Iterable[InventoryHost], group: str) -> Mapping[str, Mapping[str, Any]]:
+    return {alias_of(host.name): _host_variables(host) for host in hosts if group in host.groups}
+
+
+def _host_variables(host: InventoryHost) -> Mapping[str, Any]:
     return {"ansible_become": True} if host.data.get("_sudo") else {}
 
 
-def _of_guest(guest: Guest) -> Mapping[str, Any]:
+def _guest_variables(guest: Guest) -> Mapping[str, Any]:
     return {
         "minet_student": guest.student.login,
         "minet_host": alias_of(guest.host),
@@ -54,7 +59,7 @@ def _of_guest(guest: Guest) -> Mapping[str, Any]:
     }
 
 
-def _of_container(container: Container) -> Mapping[str, Any]:
+def _container_variables(container: Container) -> Mapping[str, Any]:
     return {
         "minet_student": container.student.login,
         "minet_host": alias_of(container.host),

@@ -13,24 +13,32 @@ from minetlab.resources.docker import LAB_LABEL, SSH_PORT, STUDENT_LABEL, TP_IMA
 
 PREFIX = "org.minet-lab."
 ROLE, HOST = f"{PREFIX}role", f"{PREFIX}host"
-# What machines call their one network interface: a guest by its place on the PCI bus (q35).
+# How a machine names its only network interface. A guest's name comes from its place on the PCI bus (q35).
 INTERFACES: dict[Role, str] = {"KVM": "enp1s0", "Docker": "eth0"}
 
 
 def topology_json(topology: Topology, plan: Plan) -> str:
-    """Nodes by kind, and the links between them; docs/reference/export.md says what it is, and is not."""
+    """Write the lab's hosts, networks and machines as nodes, and the links between them.
+
+    What other tools can do with it, and what not, is in docs/reference/export.md.
+
+    :param topology: the hosts, their networks, and what is attached to those.
+    :param plan: the guests and containers of the same lab.
+    :return: the JSON document.
+    """
     machines = {machine.name: machine for machine in plan.machines}
     nodes: dict[str, Any] = {}
     links: list[Any] = []
     for host in topology.hosts:
         nodes[host.name] = {"kind": "linux", "labels": _host_labels(topology.lab, host)}
-        for place, network in enumerate(host.networks, start=1):
+        for host_port, network in enumerate(host.networks, start=1):
             bridge = f"{host.name}.{network.role.lower()}"
             nodes[bridge] = {"kind": "bridge", "labels": _network_labels(topology.lab, host, network)}
-            links.append(_link(f"{host.name}:port{place}", f"{bridge}:port0"))
-            for number, placed in enumerate(network.machines, start=1):
-                nodes[placed.name] = _machine(topology.lab, host, machines[placed.name])
-                links.append(_link(f"{placed.name}:{INTERFACES[network.role]}", f"{bridge}:port{number}"))
+            links.append(_link(f"{host.name}:port{host_port}", f"{bridge}:port0"))
+            for bridge_port, machine in enumerate(network.machines, start=1):
+                nodes[machine.name] = _machine(topology.lab, host, machines[machine.name])
+                interface = f"{machine.name}:{INTERFACES[network.role]}"
+                links.append(_link(interface, f"{bridge}:port{bridge_port}"))
     content = {"name": topology.lab, "topology": {"nodes": nodes, "links": links}}
     return json.dumps(content, indent=2) + "\n"
 
@@ -68,8 +76,10 @@ def _network_labels(lab: str, host: PlacedHost, network: PlacedNetwork) -> dict[
         f"{PREFIX}network": network.name,
         f"{PREFIX}subnet": network.subnet,
     }
-    # Docker calls its bridge after an identifier that it makes up.
-    return labels | ({f"{PREFIX}bridge": network.bridge} if network.bridge else {})
+    # Docker names its bridge after a random identifier, which is not known here.
+    if network.bridge:
+        labels[f"{PREFIX}bridge"] = network.bridge
+    return labels
 
 
 def _link(*endpoints: str) -> dict[str, Iterable[str]]:

@@ -1,1 +1,1 @@
-"""pyinfra facts: all that a host has of a kind, in one command."""
+"""pyinfra facts: each reads all that a host has of one kind, in one command."""

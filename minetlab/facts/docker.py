@@ -1,4 +1,4 @@
-"""Facts about a container host: everything about dockerd in one command, whatever the number of students."""
+"""Facts about a container host. Each is one command, whatever the number of students."""
 
 import json
 import shlex
@@ -27,13 +27,13 @@ SERVICE = "docker.service"
 
 
 class DockerState(FactBase[DockerObserved]):
-    """All containers and networks of the host, and the images of one lab.
+    """All containers and networks of a host, and the images of one lab.
 
-    A host without Docker gives an empty state, one whose dockerd does not answer an empty state that says so.
+    If the host has no Docker, or dockerd does not answer, the state says so and is otherwise empty.
     """
 
     def command(self, lab: str) -> str:
-        """Ask dockerd for everything, as lines of JSON."""
+        """Return a command that prints everything as lines of JSON, each with its ``kind``."""
         container = _line(
             "container",
             name=".Names",
@@ -60,13 +60,15 @@ class DockerState(FactBase[DockerObserved]):
 
     @staticmethod
     def default() -> DockerObserved:
-        """Say that Docker is not there."""
+        """Return the state of a host without Docker."""
         return DockerObserved()
 
     def process(self, output: Iterable[str]) -> DockerObserved:
-        """Read the lines.
+        """Parse the lines.
 
-        :raises FactProcessError: one of them is not what was asked for.
+        :param output: lines of JSON.
+        :return: what the host's dockerd has.
+        :raises FactProcessError: a line cannot be parsed.
         """
         try:
             return _observed([json.loads(line) for line in output if line.strip()])
@@ -75,65 +77,66 @@ class DockerState(FactBase[DockerObserved]):
 
 
 class AccessFiles(FactBase[Mapping[str, str]]):
-    """The files in the folders of a lab's keys on a container host: path below that folder, to SHA-256."""
+    """SHA-256 of the files that let people into a lab's containers and site, by path below their folder."""
 
     def command(self, lab: str) -> str:
-        """Hash them."""
+        """Return a command that prints the SHA-256 and path of each file."""
         folder = shlex.quote(access_folder(lab))
         return f"cd {folder} 2>/dev/null && find . -type f -exec sha256sum {{}} + || true"
 
     @staticmethod
     def default() -> Mapping[str, str]:
-        """Say that there are none."""
+        """Return that there are no files."""
         return {}
 
     def process(self, output: Iterable[str]) -> Mapping[str, str]:
-        """Read the sums."""
+        """Parse the output of sha256sum(1)."""
         return {
             path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in output)
         }
 
 
 class SiteFolders(FactBase[tuple[str, ...]]):
-    """What is in the folder of a lab's TP site, by name: revisions, the status, and leftovers."""
+    """Names of what is in the folder of a lab's TP site: revisions, the status, and leftovers."""
 
     def command(self, lab: str) -> str:
-        """List it."""
+        """Return a command that lists the folder."""
         return f"ls -A {shlex.quote(sites_folder(lab))} 2>/dev/null || true"
 
     @staticmethod
     def default() -> tuple[str, ...]:
-        """Say that there are none."""
+        """Return that there is nothing."""
         return ()
 
     def process(self, output: Iterable[str]) -> tuple[str, ...]:
-        """Read the names."""
+        """Parse the output: one name per line."""
         return tuple(line for line in output if line)
 
 
 class DockerRoom(FactBase[int]):
-    """Bytes free where dockerd keeps its images; 0 where that cannot be told."""
+    """Bytes free where dockerd keeps its images; 0 if unknown."""
 
     def command(self) -> str:
-        """Ask dockerd for the folder, and the file system for its room."""
+        """Return a command that asks dockerd for its folder, and df(1) for the free space there."""
         return "df --output=avail --block-size=1 \"$(docker info --format '{{.DockerRootDir}}')\" | tail -n 1"
 
     @staticmethod
     def default() -> int:
-        """Say that it cannot be told."""
+        """Return 0: unknown."""
         return 0
 
     def process(self, output: Iterable[str]) -> int:
-        """Read the number."""
+        """Parse the number of bytes."""
         return int("".join(output))
 
 
 class DaemonConfig(FactBase[DaemonState]):
-    """The content of /etc/docker/daemon.json, and whether the running dockerd has read it."""
+    """The configuration in /etc/docker/daemon.json, and whether the running dockerd has read it."""
 
     def command(self) -> str:
-        """Print whether the file is stale, then the file."""
-        # dockerd writes its pid file as it starts: a run interrupted before the restart is so found out.
+        """Return a command that prints ``stale`` or ``read``, then the file; nothing if there is no file."""
+        # dockerd writes its PID file when it starts. It has not read a newer configuration, such as where a
+        # run was interrupted before the restart.
         return (
             f"test -e {DAEMON_CONFIG} || exit 0; "
             f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
@@ -141,11 +144,11 @@ class DaemonConfig(FactBase[DaemonState]):
 
     @staticmethod
     def default() -> DaemonState:
-        """Say that there is no file."""
+        """Return that there is no file."""
         return DaemonState()
 
     def process(self, output: Iterable[str]) -> DaemonState:
-        """Read the file; what cannot be read is said."""
+        """Parse the output; ``fault`` of the result says if the file is not a JSON object."""
         freshness, *lines = [*output] or [""]
         if not freshness:
             return DaemonState()
@@ -159,7 +162,7 @@ class DaemonConfig(FactBase[DaemonState]):
 
 
 def _line(kind: str, **fields: str) -> str:
-    """A Go template that prints one object as a line of JSON."""
+    """Return a Go template that prints an object as a line of JSON, each field by its Go expression."""
     values = ",".join(f'"{name}":{{{{json {expression}}}}}' for name, expression in fields.items())
     return f'{{"kind":"{kind}",{values}}}'
 
@@ -170,23 +173,23 @@ def _label(name: str) -> str:
 
 def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
     kinds = ("service", "silence", "container", "network", "image", "folder", "uploads")
-    of: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for line in lines:
-        of[line.pop("kind")].append(line)
-    if of["silence"]:
-        return DockerObserved(installed=True, up=bool(of["service"]))
+        by_kind[line.pop("kind")].append(line)
+    if by_kind["silence"]:
+        return DockerObserved(installed=True, up=bool(by_kind["service"]))
     return DockerObserved(
         installed=True,
-        up=bool(of["service"]),
+        up=bool(by_kind["service"]),
         answers=True,
-        containers={line["name"]: ObservedContainer(**line) for line in of["container"]},
-        networks={line["name"]: line["lab"] for line in of["network"]},
+        containers={line["name"]: ObservedContainer(**line) for line in by_kind["container"]},
+        networks={line["name"]: line["lab"] for line in by_kind["network"]},
         images=tuple(
             ObservedImage(line["identifier"], _reference(line["repository"], line["tag"]))
-            for line in of["image"]
+            for line in by_kind["image"]
         ),
-        folder=bool(of["folder"]),
-        uploads=bool(of["uploads"]),
+        folder=bool(by_kind["folder"]),
+        uploads=bool(by_kind["uploads"]),
     )
 
 

@@ -1,7 +1,6 @@
-"""The fact that tells before a deploy what a host is and has: one command for any number of students."""
+"""The fact for the preflight: what a host is and has, in one command whatever the number of students."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -14,7 +13,7 @@ from minetlab.resources.host import HostObserved, parse_system
 from minetlab.resources.layout import IMAGES
 
 MARK = "@@"
-# df: of the first of these folders that is there.
+# NR == 2 takes the line of the first folder that exists.
 _SYSTEM = f"""
 export LC_ALL=C
 echo "user $(id -u)"
@@ -24,8 +23,8 @@ echo "processors $(nproc)"
 df -Pm {IMAGES} /var/lib 2>/dev/null | awk 'NR == 2 {{ print "disk " $4 }}'
 df -Pm /var/lib/docker /var/lib 2>/dev/null | awk 'NR == 2 {{ print "docker-disk " $4 }}'
 echo "routes $(ip -4 -json route show | tr -d '\\n')"
-for each in /sys/class/net/*/bridge; do
-    [ -d "$each" ] && each=${{each%/bridge}} && echo "bridge ${{each##*/}}"
+for folder in /sys/class/net/*/bridge; do
+    [ -d "$folder" ] && interface=${{folder%/bridge}} && echo "bridge ${{interface##*/}}"
 done
 ss -H -l -t -n | awk '{{ print "listens " $4 }}'
 echo "time $(date +%s.%N)"
@@ -34,23 +33,28 @@ true
 
 
 class HostState(FactBase[HostObserved]):
-    """What the host is and has, its virtualization, all of its libvirt and Docker, and who deploys to it."""
+    """The host itself, its virtualization, everything of its libvirt and Docker, and who deploys to it."""
 
     def command(self, lab: str) -> str:
-        """Print each part below a line with its name."""
+        """Return a command that prints the output of each fact below a line with its name."""
         parts = {
             "kvm": KvmModule().command(lab),
             "libvirt": LibvirtState().command(lab),
             "docker": DockerState().command(lab),
             "daemon": DaemonConfig().command(),
             "lock": LockHolder().command(),
-            # Last, so that the answer's arrival is the moment of the host's clock.
+            # Last, so that the host's time is read just before the answer arrives.
             "system": _SYSTEM,
         }
         return "\n".join(f"echo {MARK}{name}\n({command}\n)" for name, command in parts.items())
 
     def process(self, output: list[str]) -> HostObserved:
-        """Have each part's own fact read it; what cannot be read is said."""
+        """Let each fact parse its part of the output.
+
+        :param output: all lines.
+        :return: what the host is and has.
+        :raises FactProcessError: a part is missing, or cannot be parsed.
+        """
         parts: dict[str, list[str]] = {}
         lines: list[str] = []
         for line in output:
@@ -62,19 +66,16 @@ class HostState(FactBase[HostObserved]):
 
 
 def _observed(parts: Mapping[str, list[str]]) -> HostObserved:
-    def read(fact: FactBase[Any], name: str) -> Any:
-        return fact.process(parts[name])
-
     try:
         return HostObserved(
             system=parse_system(parts["system"]),
-            kvm=read(KvmModule(), "kvm"),
-            libvirt=read(LibvirtState(), "libvirt"),
-            docker=read(DockerState(), "docker"),
-            daemon=read(DaemonConfig(), "daemon"),
-            lock=read(LockHolder(), "lock"),
+            kvm=KvmModule().process(parts["kvm"]),
+            libvirt=LibvirtState().process(parts["libvirt"]),
+            docker=DockerState().process(parts["docker"]),
+            daemon=DaemonConfig().process(parts["daemon"]),
+            lock=LockHolder().process(parts["lock"]),
         )
     except KeyError as error:
-        raise FactProcessError(f"the host did not say {error}") from error
+        raise FactProcessError(f"the host's answer has no part {error}") from error
     except ValueError as error:
         raise FactProcessError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Facts about the account that students' connections go through."""
+"""Facts about the jump account, through which students reach their machines."""
 
 import shlex
 from collections.abc import Iterable
@@ -9,12 +9,13 @@ from minetlab.resources.jump import JumpObserved, jump_account, keys_file, keys_
 
 
 class JumpState(FactBase[JumpObserved]):
-    """The account, its keys, and what sshd has been told about it, in one command."""
+    """The jump account, its keys, and our file in sshd's configuration."""
 
     def command(self, lab: str) -> str:
-        """Print one ``key value`` a line."""
+        """Return a command that prints lines of the form ``key value``."""
         settings = shlex.quote(settings_file(lab))
-        # sshd writes its pid file as it starts and as it reloads: a run interrupted in between is found out.
+        # sshd writes its PID file when it starts or reloads. Newer settings were not read yet: for example, a
+        # run was interrupted before the reload.
         return (
             f"getent passwd {shlex.quote(jump_account(lab))} | sed 's/^/account /'; "
             f"test -d {shlex.quote(keys_folder(lab))} && echo 'folder yes'; "
@@ -25,11 +26,11 @@ class JumpState(FactBase[JumpObserved]):
 
     @staticmethod
     def default() -> JumpObserved:
-        """Say that there is none."""
+        """Return that there is no account."""
         return JumpObserved()
 
     def process(self, output: Iterable[str]) -> JumpObserved:
-        """Collect the values; a file's lines make one value."""
+        """Parse the lines; those of a file have the same key."""
         values: dict[str, list[str]] = {}
         for line in output:
             key, _, value = line.partition(" ")

@@ -5,7 +5,7 @@ from pyinfra.api.facts import FactBase
 from minetlab.resources.kvm import MODULES, KvmObserved
 from minetlab.resources.layout import Layout
 
-# QEMU runs as libvirt-qemu, of the group kvm; before libvirt is installed, root stands in.
+# QEMU runs as libvirt-qemu with the group kvm; until libvirt is installed, root tries /dev/kvm instead.
 _COMMAND = """
 echo "vendor $(sed -n 's/^vendor_id[[:space:]]*: //p' /proc/cpuinfo | head -n 1)"
 echo "feature $(grep -m 1 -o -w -E 'svm|vmx' /proc/cpuinfo | head -n 1)"
@@ -25,25 +25,22 @@ true
 
 
 class KvmModule(FactBase[KvmObserved]):
-    """The CPU's virtualization feature, KVM's module and how it is set, and whether /dev/kvm can be used."""
+    """The CPU's virtualization feature, KVM's module and its settings, and whether /dev/kvm can be used."""
 
     @staticmethod
     def default() -> KvmObserved:
-        """No hardware virtualization."""
+        """Return that there is no hardware virtualization."""
         return KvmObserved()
 
     def command(self, lab: str) -> str:
-        """Print one ``key value`` a line.
-
-        :param lab: the lab's name.
-        """
+        """Return a command that prints lines of the form ``key value``."""
         layout = Layout(lab)
         return _COMMAND.format(
             modules=" ".join(MODULES.values()), options=layout.modprobe_options, autoload=layout.modules_load
         )
 
     def process(self, output: list[str]) -> KvmObserved:
-        """Collect the values; a file's lines make one value."""
+        """Parse the lines; those of a file have the same key."""
         values: dict[str, list[str]] = {}
         for line in output:
             key, _, value = line.partition(" ")
@@ -74,16 +71,17 @@ class IdleProcessors(FactBase[float]):
 
     @staticmethod
     def default() -> float:
-        """None."""
+        """Return that no processor is idle."""
         return 0.0
 
     def command(self) -> str:
-        """Print the number of processors, and twice, a third of a second apart, their times of proc(5)."""
+        """Return a command that prints how many processors there are, and twice their times: proc(5)."""
         return "nproc; grep '^cpu ' /proc/stat; sleep 0.3; grep '^cpu ' /proc/stat"
 
     def process(self, output: list[str]) -> float:
-        """The share of the time that was idle, or waited for disks."""
-        processors, *times = output
-        before, after = ([int(word) for word in line.split()[1:9]] for line in times)
-        spent = [now - then for now, then in zip(after, before, strict=True)]
-        return int(processors) * (spent[3] + spent[4]) / max(sum(spent), 1)
+        """Compute from both times how long processors were idle, or waited for disks."""
+        processors, *lines = output
+        before, after = ([int(word) for word in line.split()[1:9]] for line in lines)
+        spent = [later - earlier for earlier, later in zip(before, after, strict=True)]
+        idle, waiting_for_disks = spent[3], spent[4]
+        return int(processors) * (idle + waiting_for_disks) / max(sum(spent), 1)

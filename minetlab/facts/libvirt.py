@@ -1,4 +1,4 @@
-"""Facts of a KVM host's libvirt, each one command whatever the number of guests."""
+"""Facts about a KVM host's libvirt. Each is one command, whatever the number of guests."""
 
 import shlex
 from ipaddress import IPv4Address
@@ -12,7 +12,7 @@ from minetlab.resources.libvirt import LibvirtObserved, parse
 SERVICES = ("libvirtd.service", "libvirtd.socket")
 VIRSH = "virsh -q -c qemu:///system"
 
-# virsh commands, by the section their output makes.
+# virsh commands, by the section of the output that each fills.
 _INDEX = {
     "domains": "list --all --uuid",
     "domains-active": "list --uuid",
@@ -26,8 +26,8 @@ _INDEX = {
     "volumes": "vol-list {lab}",
 }
 
-# Two virsh processes do it all: starting one takes half a second on an emulated host.
-# Of a seed, the name says all.
+# The first virsh lists UUIDs and names, the second prints the XML of each. There are only two, as each takes
+# half a second to start on an emulated host. The XML of seeds (*.iso) is not needed.
 _STATE = """
 export LC_ALL=C
 echo @memory; awk '/^MemAvailable:/ {{ print int($2 / 1024) }}' /proc/meminfo
@@ -51,7 +51,7 @@ dump=$(printf '%s\\n' "$index" | awk '
 true
 """
 
-# The host looks again by itself: each question costs it a shell, long where it is emulated.
+# The loop is on the host, as a command per attempt would start a shell each time: slow on an emulated host.
 _ANSWERS = """
 answers() {{
     for address in {addresses}; do
@@ -60,28 +60,28 @@ answers() {{
     done
     wait
 }}
-until found=$(answers); [[ $found || SECONDS -ge {wait} ]]; do
+until answering=$(answers); [[ $answering || SECONDS -ge {wait} ]]; do
     sleep 1
 done
-echo "$found"
+echo "$answering"
 """
 
-LAST_WORDS = ("end Kernel panic", r"\(initramfs\)", "You are in emergency mode", "EXT4-fs error")
-"""What stands at the end of a guest's console if it cannot boot: extended regular expressions.
+BOOT_FAILURES = ("end Kernel panic", r"\(initramfs\)", "You are in emergency mode", "EXT4-fs error")
+"""Extended regular expressions for the end of the console of a guest that cannot boot.
 
-It is written by the kernel's ``panic()``, initramfs-tools' shell, systemd's ``emergency.service``, and by the
-kernel again where the root file system is damaged, as on a disk that was cut short.
+In this order, they match what is printed by the kernel's ``panic()``, the shell of initramfs-tools, systemd's
+``emergency.service``, and the kernel if the root file system is damaged, as on a truncated disk.
 """
 
 REBOOTS = "Rebooting in [0-9]+ seconds"
-"""The line of a kernel that restarts after a panic, as those of our images do; also from ``panic()``."""
+"""What ``panic()`` prints if the kernel then restarts, as the kernels of our images do."""
 
 _FAILED_BOOTS = """
 running=$({virsh} list --name) || exit 1
 for guest in {guests}; do
     if ! printf '%s\\n' "$running" | grep -Fqx "$guest"; then
         echo "off $guest"
-    elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {last_words} ||
+    elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {failures} ||
         [ "0$(grep -Eac {reboots} {consoles}/"$guest".log 2>/dev/null)" -gt 1 ]; then
         echo "broken $guest"
     fi
@@ -91,34 +91,35 @@ true
 
 
 class LibvirtState(FactBase[LibvirtObserved]):
-    """All networks, pools and domains of the host, the volumes of the lab's pool, and what room there is."""
+    """All networks, pools and domains of a host, the volumes of the lab's pool, and free memory and disk."""
 
     @staticmethod
     def default() -> LibvirtObserved:
-        """Nothing at all."""
+        """Return the state of a host without libvirt."""
         return LibvirtObserved()
 
     def command(self, lab: str) -> str:
-        """Print it in sections, for :func:`minetlab.resources.libvirt.parse`.
-
-        :param lab: the lab's name.
-        """
+        """Return a command that prints sections for :func:`minetlab.resources.libvirt.parse`."""
         layout = Layout(lab)
         files = (layout.folder, layout.modprobe_options, layout.modules_load)
+        index = "; ".join(f"echo '@{section}\n'; {command}" for section, command in _INDEX.items())
         return _STATE.format(
             images=IMAGES,
             label=layout.label,
             files=shlex.join(files),
             services=shlex.join(SERVICES),
             virsh=VIRSH,
-            index=shlex.quote(
-                "; ".join(f"echo '@{name}\n'; {ask}" for name, ask in _INDEX.items()).format(lab=lab)
-            ),
+            index=shlex.quote(index.format(lab=lab)),
             lab=lab,
         )
 
     def process(self, output: list[str]) -> LibvirtObserved:
-        """Parse it; what cannot be read fails the host."""
+        """Parse the sections.
+
+        :param output: all lines.
+        :return: what the host's libvirt has.
+        :raises FactProcessError: the output cannot be parsed; pyinfra then fails the host.
+        """
         try:
             return parse(output)
         except ValueError as error:
@@ -126,23 +127,25 @@ class LibvirtState(FactBase[LibvirtObserved]):
 
 
 class SshAnswers(FactBase[frozenset[str]]):
-    """Which of these addresses an SSH server answers at, asked all at once from the host until one does."""
+    """The addresses at which an SSH server answers; the host asks all of them at once until one answers."""
 
     @staticmethod
     def default() -> frozenset[str]:
-        """None of them."""
+        """Return that none answers."""
         return frozenset()
 
     def command(self, addresses: tuple[IPv4Address, ...], wait: int) -> str:
-        """Print those that answer.
+        """Return a command that prints the addresses that answer.
 
-        :param wait: seconds to go on asking while none of them answers.
+        :param addresses: the addresses to ask.
+        :param wait: seconds for which the host asks again while none answers.
+        :return: the command.
         """
         script = _ANSWERS.format(addresses=" ".join(map(str, addresses)), wait=wait)
         return f"bash -c {shlex.quote(script)}"
 
     def process(self, output: list[str]) -> frozenset[str]:
-        """One address a line."""
+        """Parse the output: one address per line."""
         return frozenset(line.strip() for line in output if line.strip())
 
 
@@ -151,111 +154,114 @@ class ActiveDomains(FactBase[frozenset[str]]):
 
     @staticmethod
     def default() -> frozenset[str]:
-        """None."""
+        """Return that none runs."""
         return frozenset()
 
     def command(self) -> str:
-        """Ask libvirt."""
+        """Return the virsh command that lists running domains."""
         return f"{VIRSH} list --name"
 
     def process(self, output: list[str]) -> frozenset[str]:
-        """One name a line."""
+        """Parse the output: one name per line."""
         return frozenset(line.strip() for line in output if line.strip())
 
 
 class FailedBoots(FactBase[dict[str, str]]):
-    """Which of these guests will not come up, and why: ``off``, or ``broken`` as their console says."""
+    """Guests that will not come up, by name: ``off``, or ``broken`` if their console shows a failure."""
 
     @staticmethod
     def default() -> dict[str, str]:
-        """None of them."""
+        """Return that no boot has failed."""
         return {}
 
     def command(self, lab: str, guests: tuple[str, ...]) -> str:
-        """Print a line for each; libvirt and all consoles are asked by one command."""
+        """Return a command that prints a reason and a name for each guest that will not come up."""
         return _FAILED_BOOTS.format(
             virsh=VIRSH,
             consoles=shlex.quote(Layout(lab).consoles),
             guests=shlex.join(guests),
-            last_words=shlex.quote("|".join(LAST_WORDS)),
+            failures=shlex.quote("|".join(BOOT_FAILURES)),
             reboots=shlex.quote(REBOOTS),
         )
 
     def process(self, output: list[str]) -> dict[str, str]:
-        """One guest a line, after the reason."""
+        """Parse the output: a reason and a guest per line."""
         lines = (line.split(" ", 1) for line in output if line.strip())
-        return {guest: why for why, guest in lines}
+        return {guest: reason for reason, guest in lines}
 
 
 class Snapshots(FactBase[dict[str, list[str]]]):
-    """The names of the snapshots that these domains have, by domain; one that has none is left out."""
+    """The names of domains' snapshots, by domain; a domain without snapshots is left out."""
 
     @staticmethod
     def default() -> dict[str, list[str]]:
-        """None of them has any."""
+        """Return that there are no snapshots."""
         return {}
 
     def command(self, domains: tuple[str, ...]) -> str:
-        """Ask libvirt, by one virsh for all."""
-        # virsh's echo ends no line by itself.
+        """Return one virsh command that lists each domain's snapshots below a line ``@domain``."""
+        # virsh's echo does not end the line by itself.
         lists = "; ".join(f"echo '@{domain}\n'; snapshot-list --name {domain}" for domain in domains)
         return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null; true"
 
     def process(self, output: list[str]) -> dict[str, list[str]]:
-        """One name a line, after a line with its domain."""
-        found: dict[str, list[str]] = {}
+        """Parse the lists."""
+        snapshots: dict[str, list[str]] = {}
         names: list[str] = []
         for line in filter(None, map(str.strip, output)):
             if line.startswith("@"):
-                names = found.setdefault(line[1:], [])
+                names = snapshots.setdefault(line[1:], [])
             else:
                 names.append(line)
-        return {domain: names for domain, names in found.items() if names}
+        return {domain: names for domain, names in snapshots.items() if names}
 
 
 class EmptyDisks(FactBase[frozenset[str]]):
-    """Which of these guests, which are off, have never written anything to their disk."""
+    """Guests, of some that are off, that have never written anything to their disk."""
 
     @staticmethod
     def default() -> frozenset[str]:
-        """None of them."""
+        """Return that there are none."""
         return frozenset()
 
     def command(self, lab: str, guests: tuple[str, ...]) -> str:
-        """Ask qemu-img(1), which leaves out the number of allocated clusters where there is none."""
+        """Return a command that asks qemu-img(1) for each disk, and prints guests with an empty one."""
+        # qemu-img reports "allocated-clusters" only if there are any.
         disks = (f"{shlex.quote(guest)} {shlex.quote(Layout(lab).disk(overlay(guest)))}" for guest in guests)
         return (
-            'empty() { said=$(qemu-img check --output=json "$2" 2>/dev/null) || return 0; '
-            'case $said in *allocated-clusters*) ;; *) echo "$1" ;; esac; }; '
+            'empty() { report=$(qemu-img check --output=json "$2" 2>/dev/null) || return 0; '
+            'case $report in *allocated-clusters*) ;; *) echo "$1" ;; esac; }; '
             + "".join(f"empty {disk}; " for disk in disks)
             + "true"
         )
 
     def process(self, output: list[str]) -> frozenset[str]:
-        """One name a line."""
+        """Parse the output: one name per line."""
         return frozenset(line.strip() for line in output if line.strip())
 
 
 class Files(FactBase[dict[str, str]]):
-    """The text of files, or the end of it, by path; a file that is not there is left out."""
+    """The text of files, or their last lines, by path; a file that is missing or empty is left out."""
 
     @staticmethod
     def default() -> dict[str, str]:
-        """None."""
+        """Return that there are no files."""
         return {}
 
     def command(self, paths: tuple[str, ...], last: int | None = None) -> str:
-        """Print the files, each after a line with its path; lines of a file have a blank before them.
+        """Return a command that prints each file, with a blank before its lines, below a line ``@path``.
 
-        :param last: how many of the last lines; None: all.
+        :param paths: the files' paths on the host.
+        :param last: number of the last lines to print; None for all lines.
+        :return: the command.
         """
         show = "cat" if last is None else f"tail -n {last}"
-        # The last line of a console is often incomplete, as a login prompt is: the second script ends it.
+        # The last line of a console is often incomplete, such as a login prompt; $a\ ends it.
         lines = f"{show} \"$f\" 2>/dev/null | sed -e 's/^/ /' -e '$a\\'"
         return f'for f in {shlex.join(paths)}; do echo "@$f"; {lines}; done; true'
 
     def process(self, output: list[str]) -> dict[str, str]:
-        """Split the output at the paths."""
+        """Parse the output into texts by path."""
         files: dict[str, list[str]] = {}
         lines: list[str] = []
         for line in output:

@@ -1,4 +1,4 @@
-"""Facts about the lock that a run holds on a host."""
+"""The fact about the lock of a host."""
 
 import shlex
 
@@ -6,8 +6,8 @@ from pyinfra.api.facts import FactBase
 
 from minetlab.resources.lock import LOCK, Holder, parse
 
-# The first line of the file is the holding process, the second is who that is for. `flock` is what
-# tells: the file outlives its holder.
+# The lock's file has the ID of the process that holds the lock, then a line that describes its run. The file
+# outlives the process, so only flock(1) tells whether the lock is held.
 _HOLDER = """
 [ -e {path} ] || exit 0
 flock --nonblock {path} true && exit 0
@@ -15,29 +15,33 @@ echo held
 echo $(($(date +%s) - $(stat --format=%Y {path})))
 tail --lines=+2 {path}
 """
-_UNTIL = """
+_WAIT = """
 n=0
 until grep --quiet --no-messages {run} {path} || [ $n -ge {turns} ]; do n=$((n + 1)); sleep 0.05; done"""
 TURNS = 140
+"""How often the lock's file is read, every 50 ms: for seven seconds."""
 
 
 class LockHolder(FactBase[Holder | None]):
-    """Who holds the host's lock; None: nobody."""
+    """The run that holds the host's lock; None if there is none."""
 
     @staticmethod
     def default() -> Holder | None:
-        """Nobody."""
+        """Return that no run holds the lock."""
         return None
 
     def command(self, path: str = LOCK, run: str = "") -> str:
-        """Ask flock(1) whether the lock is held, and the lock's file by whom.
+        """Return a command that prints who holds the lock, and for how long; nothing if the lock is free.
 
-        :param run: wait until this one has it, for seven seconds at most.
+        :param path: the lock's file on the host.
+        :param run: identifier of a run; if given, the command first waits up to seven seconds until that run
+            has the lock.
+        :return: the command.
         """
         quoted = shlex.quote(path)
-        wait = _UNTIL.format(run=shlex.quote(run), path=quoted, turns=TURNS) if run else ""
+        wait = _WAIT.format(run=shlex.quote(run), path=quoted, turns=TURNS) if run else ""
         return f"{wait}{_HOLDER.format(path=quoted)}"
 
     def process(self, output: list[str]) -> Holder | None:
-        """Read it."""
+        """Parse the output."""
         return parse(output)

@@ -1,4 +1,4 @@
-"""Facts about a host's Debian packages."""
+"""The fact about a host's Debian packages."""
 
 import re
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ from pyinfra.api.facts import FactBase
 
 @dataclass(frozen=True)
 class PackageState:
-    """What is installed on a host.
+    """The packages of a host.
 
-    :param debian: its Debian release; None: it is no Debian.
-    :param installed: names of the packages that are configured.
+    :param debian: its Debian release; None if it is another system.
+    :param installed: names of the packages that are installed and configured.
     """
 
     debian: int | None = None
@@ -20,10 +20,10 @@ class PackageState:
 
 
 class DebianPackages(FactBase[PackageState]):
-    """The host's Debian release and its installed packages, in one command."""
+    """The host's Debian release and its installed packages."""
 
     def command(self) -> str:
-        """Print the release, then a line a package."""
+        """Return a command that prints the release, then a line per package."""
         return (
             '(. /etc/os-release; echo "$ID $VERSION_ID"); '
             "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
@@ -31,11 +31,11 @@ class DebianPackages(FactBase[PackageState]):
 
     @staticmethod
     def default() -> PackageState:
-        """Say that nothing is known."""
+        """Return that nothing is known."""
         return PackageState()
 
     def process(self, output: Iterable[str]) -> PackageState:
-        """Read the lines."""
+        """Parse the lines."""
         release, *packages = output
         debian = re.match(r"debian (\d+)", release)
         return PackageState(

@@ -1,4 +1,4 @@
-"""The cards on paper: an HTML page that needs nothing beside it, and the same as PDF; no key is on them."""
+"""The students' cards: an HTML page without other files, and the same page as PDF. No key is on a card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import segno
 from markupsafe import Markup, escape
 
-from minetlab.handouts.folder import command, home_of
+from minetlab.handouts.folder import home_of, login_command
 from minetlab.handouts.logins import Login
 from minetlab.handouts.words import WORDS, Language, Words
 from minetlab.lab import Student
 from minetlab.util.errors import LabError
 from minetlab.util.render import render
 
-# Level M can be read though 15 % of it is damaged (ISO/IEC 18004): by a fold, or by coffee.
+# With level M, a QR code can be read although 15 % of it is damaged (ISO/IEC 18004): by a fold, or by coffee.
 ERROR_CORRECTION = "m"
 
 
@@ -21,9 +21,13 @@ ERROR_CORRECTION = "m"
 class Card:
     """One student's card.
 
-    :param folder: what the folder that goes with it is called.
-    :param site_url: address of the practical work's site; None: students can reach none.
-    :param password: the student's, for that site; None: the lab serves none.
+    :param lab: name of the lab.
+    :param student: the student.
+    :param logins: the student's logins, in the order in which they are shown.
+    :param folder: name of the folder that the student is given with the card.
+    :param site_url: address of the TP site; None: students cannot reach one.
+    :param password: the student's password for the TP site; None: the lab serves none.
+    :param language: language of the card.
     """
 
     lab: str
@@ -36,12 +40,12 @@ class Card:
 
     @property
     def words(self) -> Words:
-        """In the student's language."""
+        """The card's fixed texts, in its language."""
         return WORDS[self.language]
 
     @property
     def scanned(self) -> str | None:
-        """What the QR code holds: docs/decisions/what-a-card-holds.md. None: the student has no machine."""
+        """The address in the QR code (docs/decisions/what-a-card-holds.md); None: there is no machine."""
         if self.site_url or not self.logins:
             return self.site_url
         return min(self.logins, key=lambda login: login.jump is not None).uri
@@ -54,37 +58,41 @@ class Card:
 
     @property
     def once(self) -> Markup:
-        """What to do before the first login."""
+        """The text that says what to do before the first login."""
         return _filled(self.words.once, folder=self.folder, home=home_of(self.lab))
 
     @property
     def site(self) -> Markup:
-        """What the page with the student's machines asks for."""
+        """The text that gives login and password for the TP site's page with the student's machines."""
         return _filled(self.words.site, login=self.student.login, password=self.password or "")
 
     def command(self, login: Login) -> str:
-        """What the student types to log into a machine."""
-        return command(self.lab, login.machine)
+        """Return the command that the student types to log into a machine."""
+        return login_command(self.lab, login.machine)
 
 
 def _filled(text: str, **values: str) -> Markup:
-    return escape(text).format(
-        **{name: Markup("<code>{}</code>").format(value) for name, value in values.items()}
-    )
+    marked_up = {name: Markup("<code>{}</code>").format(value) for name, value in values.items()}
+    return escape(text).format(**marked_up)
 
 
 def html(lab: str, cards: Sequence[Card], language: Language = "fr") -> str:
-    """The page with these cards, in this order.
+    """Make the page with these cards.
 
-    :param language: of the page itself; each card has its own.
+    :param lab: name of the lab.
+    :param cards: the cards, in the order of the page.
+    :param language: language of the page's title and hints; each card has its own language.
+    :return: the HTML document.
     """
     return render("cards/cards.html.j2", lab=lab, cards=cards, language=language, words=WORDS[language])
 
 
 def pdf(page: str) -> bytes:
-    """A page of cards as PDF, A4.
+    """Convert the page with cards to PDF, on A4.
 
-    :raises LabError: the libraries that set it in type are not on this machine.
+    :param page: the HTML document.
+    :return: the PDF document.
+    :raises LabError: libraries that make PDF documents are missing on this machine.
     """
     try:
         from weasyprint import HTML  # noqa: PLC0415 (takes a second, and libraries of the system)

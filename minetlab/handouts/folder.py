@@ -1,4 +1,4 @@
-"""A student's folder: all that a computer of theirs needs to log in, and nothing that is somebody else's."""
+"""A student's folder: all that their own computer needs to log in, and nothing that belongs to others."""
 
 import shlex
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ CONFIG, KNOWN_HOSTS, KEY, README = "ssh_config", "known_hosts", "id_ed25519", "R
 
 
 def home_of(lab: str) -> str:
-    """Where students put the folder on their own computers."""
+    """Return the path at which students are told to put the folder on their own computers."""
     return f"~/{lab}"
 
 
-def command(lab: str, machine: str) -> str:
-    """What a student types to log in."""
+def login_command(lab: str, machine: str) -> str:
+    """Return the command that a student types to log into a machine."""
     return f"ssh -F {home_of(lab)}/{CONFIG} {machine}"
 
 
@@ -36,16 +36,22 @@ def write_folder(
     site_url: str | None = None,
     password: str | None = None,
 ) -> None:
-    """Write a student's folder, mode 0700, its files 0600; what was in them before is replaced.
+    """Write a student's folder with mode 0700, and its files with mode 0600; existing ones are replaced.
 
-    The private key is in it where the lab generated the pair; who brought a key keeps theirs to themselves.
+    If the lab made the student's key pair, the private key is in the folder. A student who has brought a
+    public key has the private one already.
 
-    :param folder: of this student alone. Its configuration works where the folder is, and at `home_of`.
-    :param site_url: address of the practical work's site, where students can reach one.
-    :param password: the student's, for that site; None: the lab serves none.
-    :raises LabError: the folder cannot be written, or its name is too much for ssh.
+    :param folder: path of the folder, which is for this student only. Its SSH configuration works there, and
+        at the path that :func:`home_of` returns.
+    :param lab: name of the lab.
+    :param student: the student.
+    :param logins: the student's logins, as :func:`~minetlab.handouts.logins.logins_of` returns them.
+    :param language: language of the README.
+    :param site_url: address of the TP site; None: students cannot reach one.
+    :param password: the student's password for the TP site; None: the lab serves none.
+    :raises LabError: the folder cannot be written, or ssh cannot use its path.
     """
-    _refuse_odd(folder.resolve())
+    _refuse_unusable_path(folder.resolve())
     jumps = tuple({login.jump.alias: login.jump for login in logins if login.jump}.values())
     files = {
         CONFIG: _config(folder, lab, student, logins, jumps),
@@ -56,7 +62,7 @@ def write_folder(
             home=home_of(lab),
             folder=folder.name,
             student=student,
-            commands=[command(lab, login.machine) for login in logins],
+            commands=[login_command(lab, login.machine) for login in logins],
             first=logins[0].machine if logins else "",
             site_url=site_url,
             password=password,
@@ -68,21 +74,22 @@ def write_folder(
     for name, text in files.items():
         write_private(folder / name, text)
     if student.ssh_key is not None:
-        # Of a run before the student brought a key of their own.
+        # The lab's key may still be there from before the student brought a key.
         (folder / KEY).unlink(missing_ok=True)
 
 
-def _refuse_odd(folder: Path) -> None:
-    """To jump, ssh hands its configuration's path to a shell as it is, and takes a % in it for its own."""
+def _refuse_unusable_path(folder: Path) -> None:
+    # To pass through a jump host, ssh starts itself in a shell. There, the path of its configuration is not
+    # quoted, and a % in it begins a token.
     if shlex.quote(str(folder)) != str(folder) or "%" in str(folder):
         raise LabError(
-            f"ssh could not jump with a configuration in {folder}",
+            f"ssh cannot pass through a jump host with a configuration in {folder}",
             next_step="choose a folder without spaces, quotes and % in its path, with --output",
         )
 
 
 def _config(folder: Path, lab: str, student: Student, logins: Sequence[Login], jumps: Sequence[Jump]) -> str:
-    places = (home_of(lab), str(folder.resolve()))
+    folders = (home_of(lab), str(folder.resolve()))
     return render(
         "cards/ssh_config.j2",
         lab=lab,
@@ -90,10 +97,10 @@ def _config(folder: Path, lab: str, student: Student, logins: Sequence[Login], j
         logins=logins,
         jumps=jumps,
         machines=[login.machine for login in logins]
-        + [ssh_config.word("Host", jump.alias) for jump in jumps],
-        keys=[f"{place}/{KEY}" for place in places] if student.ssh_key is None else [],
-        known_hosts=[f"{place}/{KNOWN_HOSTS}" for place in places],
-        word=ssh_config.word,
+        + [ssh_config.config_word("Host", jump.alias) for jump in jumps],
+        keys=[f"{path}/{KEY}" for path in folders] if student.ssh_key is None else [],
+        known_hosts=[f"{path}/{KNOWN_HOSTS}" for path in folders],
+        word=ssh_config.config_word,
     )
 
 

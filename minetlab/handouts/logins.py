@@ -1,4 +1,4 @@
-"""How students log into their machines from computers of their own: with no key or account of an admin's."""
+"""How students log into their machines from their own computers, without an admin's key or account."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
-from minetlab.resources.jump import SSH_PORT, jump_account, leads_to_containers, leads_to_guests
+from minetlab.resources.jump import SSH_PORT, containers_need_jump, guests_need_jump, jump_account
 from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
 from minetlab.ssh import ssh_config
 from minetlab.tp.tp_images import USER as TP_USER
@@ -21,10 +21,13 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class ReachedHost:
-    """A host as SSH finds it.
+    """A host, and what SSH needs to reach it.
 
-    :param alias: what the lab calls it.
-    :param host_keys: its public keys, ``type key`` each, as SSH knows them; none: nobody has been there yet.
+    :param alias: its name in the lab.
+    :param hostname: its name or address for SSH.
+    :param port: port of its sshd.
+    :param host_keys: its public keys in the administrator's known_hosts, each as ``type key``; empty: none is
+        known yet.
     """
 
     alias: str
@@ -35,9 +38,11 @@ class ReachedHost:
 
 @dataclass(frozen=True)
 class Jump:
-    """The host that a login leads through.
+    """A host as a jump host of a student.
 
-    :param alias: what it is called in the student's configuration.
+    :param alias: its name in the student's SSH configuration.
+    :param user: the jump account on it.
+    :param host: the host.
     """
 
     alias: str
@@ -47,12 +52,16 @@ class Jump:
 
 @dataclass(frozen=True)
 class Login:
-    """A student's way into one of their machines.
+    """How a student logs into one of their machines.
 
-    :param tp_image: of a container; None: it is a guest.
-    :param shown: its address as people read it.
-    :param hostname: for SSH, as is ``port``: seen from the host, where there is a ``jump``.
-    :param host_key: by which the machine is known: ``type key``.
+    :param machine: name of the machine.
+    :param tp_image: TP image of a container; None: the machine is a guest.
+    :param user: account on the machine.
+    :param shown: address of the machine as the card shows it.
+    :param hostname: name or address for SSH; if there is a jump host, as seen from there.
+    :param port: port for SSH, likewise.
+    :param host_key: public key of the machine, as ``type key``.
+    :param jump: the jump host that leads to the machine; None: students reach it directly.
     """
 
     machine: str
@@ -66,17 +75,21 @@ class Login:
 
     @property
     def uri(self) -> str:
-        """The login as a URI, of the scheme that SSH clients take (``ssh://``, as in ssh(1))."""
+        """The login as a URI for SSH clients, such as ``ssh://alice@10.77.0.2``: ssh(1)."""
         port = "" if self.port == SSH_PORT else f":{self.port}"
         return f"ssh://{self.user}@{_bracketed(self.hostname)}{port}"
 
 
-def reached(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHost]:
-    """Where these hosts are found and what proves who they are, by the inventory's name.
+def reached_hosts(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHost]:
+    """Find out how hosts are reached over SSH, and which keys they have.
 
-    :param config: the lab's SSH configuration, which `access.write_config` has just written: OpenSSH itself
-        says what it and the admin's own configuration come to.
-    :raises LabError: naming the sandbox hosts that do not run, as those have no address.
+    OpenSSH itself is asked, as it also reads the administrator's own configuration.
+
+    :param config: the lab's SSH configuration, just written.
+    :param hosts: the hosts.
+    :return: the hosts, by their names in the inventory.
+    :raises LabError: a sandbox host does not run, so that it has no address; or ssh cannot read its
+        configuration.
     """
     hosts = tuple(hosts)
     stopped = [ssh_config.alias_of(host.name) for host in hosts if ssh_config.host_block(host) is None]
@@ -89,9 +102,13 @@ def reached(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHo
 
 
 def logins_of(lab: Lab, plan: Plan, student: Student, hosts: Mapping[str, ReachedHost]) -> tuple[Login, ...]:
-    """A student's logins: the guest first, then the containers by name.
+    """Return the logins of a student.
 
-    :param hosts: by the inventory's name; those of the student's machines at least.
+    :param lab: the lab.
+    :param plan: its guests and containers.
+    :param student: the student.
+    :param hosts: how the hosts of the student's machines are reached, by their names in the inventory.
+    :return: the logins: first of the guest, then of the containers by name.
     """
     guests = [_guest(lab, guest, hosts[guest.host]) for guest in plan.guests if guest.student == student]
     containers = [
@@ -111,22 +128,22 @@ def _guest(lab: Lab, guest: Guest, host: ReachedHost) -> Login:
         shown=address,
         hostname=address,
         port=SSH_PORT,
-        host_key=_key(guest_host_key(lab.name, guest.name)),
-        jump=_jump(lab, host) if leads_to_guests(lab.kvm_host(guest.host)) else None,
+        host_key=_type_and_key(guest_host_key(lab.name, guest.name)),
+        jump=_jump(lab, host) if guests_need_jump(lab.kvm_host(guest.host)) else None,
     )
 
 
 def _container(lab: Lab, container: Container, host: ReachedHost) -> Login:
-    jump = _jump(lab, host) if leads_to_containers(lab.container_host(container.host)) else None
-    seen = host.alias if jump else host.hostname
+    jump = _jump(lab, host) if containers_need_jump(lab.container_host(container.host)) else None
+    shown_host = host.alias if jump else host.hostname
     return Login(
         machine=container.name,
         tp_image=container.tp_image,
         user=TP_USER,
-        shown=f"{_bracketed(seen)}:{container.ssh_port}",
+        shown=f"{_bracketed(shown_host)}:{container.ssh_port}",
         hostname=LOOPBACK if jump else host.hostname,
         port=container.ssh_port,
-        host_key=_key(container_host_key(lab.name, container.name)),
+        host_key=_type_and_key(container_host_key(lab.name, container.name)),
         jump=jump,
     )
 
@@ -136,7 +153,7 @@ def _jump(lab: Lab, host: ReachedHost) -> Jump:
     return Jump(f"{account}-{host.alias}", account, host)
 
 
-def _key(pair: KeyPair) -> str:
+def _type_and_key(pair: KeyPair) -> str:
     return " ".join(pair.public.split()[:2])
 
 
@@ -145,32 +162,34 @@ def _bracketed(hostname: str) -> str:
 
 
 def _reached(config: Path, alias: str) -> ReachedHost:
-    said = _answer("ssh", "-G", "-F", str(config), alias)
-    if said is None:
+    settings = _output("ssh", "-G", "-F", str(config), alias)
+    if settings is None:
         raise LabError(
             f"{alias}: ssh cannot read its own configuration for it",
             next_step=f"correct what this says: ssh -G -F '{config}' {alias}",
         )
-    options = dict(line.partition(" ")[::2] for line in said.splitlines())
+    options = dict(line.partition(" ")[::2] for line in settings.splitlines())
     hostname, port = options["hostname"], int(options["port"])
-    known_as = options.get("hostkeyalias") or (hostname if port == SSH_PORT else f"[{hostname}]:{port}")
-    return ReachedHost(alias, hostname, port, _host_keys(known_as, options["userknownhostsfile"]))
+    name = options.get("hostkeyalias") or (hostname if port == SSH_PORT else f"[{hostname}]:{port}")
+    return ReachedHost(alias, hostname, port, _host_keys(name, options["userknownhostsfile"]))
 
 
-def _host_keys(known_as: str, files: str) -> tuple[str, ...]:
-    """The keys in the first of these files that has some.
+def _host_keys(name: str, files: str) -> tuple[str, ...]:
+    """Return the keys of a host in the first known_hosts file that has some.
 
-    :param files: as ``ssh -G`` prints them: between spaces, and unquoted.
+    :param name: name of the host in these files.
+    :param files: the files as ``ssh -G`` prints them: separated by spaces, and not quoted.
+    :return: the keys, each as ``type key``; empty if no file has any.
     """
     for file in [files] if Path(files).exists() else files.split():
-        found = _answer("ssh-keygen", "-F", known_as, "-f", str(Path(file).expanduser())) or ""
-        # Neither comments nor what is marked, such as revoked keys.
-        lines = [line.split() for line in found.splitlines() if re.match(r"[^#@]", line)]
+        entries = _output("ssh-keygen", "-F", name, "-f", str(Path(file).expanduser())) or ""
+        # Comments begin with #, and entries with a marker, such as those of revoked keys, with @.
+        lines = [line.split() for line in entries.splitlines() if re.match(r"[^#@]", line)]
         if lines:
             return tuple(f"{key_type} {key}" for _, key_type, key, *_ in lines)
     return ()
 
 
-def _answer(*command: str) -> str | None:
-    ended = capture(command, limit=60)
-    return ended.output if ended.status == 0 else None
+def _output(*command: str) -> str | None:
+    result = capture(command, limit=60)
+    return result.output if result.status == 0 else None

@@ -1,4 +1,4 @@
-"""What students read on their cards, by language."""
+"""The fixed texts on students' cards, in each language."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,22 @@ Language = Literal["fr", "en"]
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one language.
+    """The texts in one language.
 
-    :param once: what to do before the first login; ``{folder}`` and ``{home}`` stand for what they are.
-    :param own_key: of a student who brought a key, ``new_key``: for whom one was generated.
-    :param site: where ``{login}`` and ``{password}`` are asked for.
-    :param scan: what the QR code leads to: the practical work's site, or a machine.
+    :param course: name of the course.
+    :param lab: the word for a lab.
+    :param guest: short word for a guest.
+    :param guest_long: long word for a guest.
+    :param container: the word for a container.
+    :param once: what to do before the first login, with ``{folder}`` (the folder that the student is given)
+        and ``{home}`` (where to put it).
+    :param own_key: which key opens the machines of a student who brought one.
+    :param new_key: which key opens the machines of a student for whom the lab made one.
+    :param site: what the TP site asks for, with ``{login}`` and ``{password}``.
+    :param scan_site: caption of a QR code that leads to the TP site.
+    :param scan_machine: caption of a QR code that leads to a machine.
+    :param title: title of the page with all cards.
+    :param print_hint: how to print that page.
     """
 
     course: str

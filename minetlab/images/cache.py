@@ -1,4 +1,4 @@
-"""The cache: each thing in it is made once, put in place whole, and checked before it is used."""
+"""The cache: each file in it is made once, moved into place when complete, and verified before each use."""
 
 import os
 import shutil
@@ -14,78 +14,86 @@ from minetlab.util.process import at_the_latest_on_exit, run
 from minetlab.util.progress import Heartbeat, Progress
 
 LOCK_LIMIT = 1800.0
-"""Seconds to wait for another run: longer than any build takes on a slow line."""
+"""Seconds to wait for another run; longer than any build takes on a slow line."""
 
 
 @contextmanager
-def locked(lock: Path, what: str, progress: Progress, limit: float = LOCK_LIMIT) -> Iterator[None]:
-    """Hold ``lock``, waiting for whoever else has it; several threads, greenlets or processes may ask.
+def locked(lock: Path, label: str, progress: Progress, limit: float = LOCK_LIMIT) -> Iterator[None]:
+    """Provide a context that holds a lock, which threads, greenlets and processes may ask for.
 
-    :param lock: a file, made if absent and never removed.
-    :param what: what is waited for, as it shall be named to the administrator.
-    :param limit: how long to wait at most, in seconds.
+    :param lock: the lock file; it is made if it is missing, and never removed.
+    :param label: what is locked, for messages.
+    :param progress: told every ten seconds while another run holds the lock.
+    :param limit: how long to wait for the lock, in seconds.
+    :yields: once the lock is held.
     :raises LabError: another run still holds the lock after ``limit``.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    heartbeat = Heartbeat(f"{what}: already being worked on, waiting", progress)
+    heartbeat = Heartbeat(f"{label}: already being worked on, waiting", progress)
     with lock.open("a") as handle:
-        files.lock(handle.fileno(), lock, what, limit, heartbeat.beat)
+        files.lock(handle.fileno(), lock, label, limit, heartbeat.beat)
         yield
 
 
-def make_once(target: Path, make: Callable[[Path, Path], object], what: str, progress: Progress) -> Path:
-    """Return ``target``, made first unless the cache has it and its recorded checksum holds.
+def make_once(target: Path, make: Callable[[Path, Path], object], label: str, progress: Progress) -> Path:
+    """Make a file of the cache, unless it exists and its recorded checksum is right.
 
-    :param target: the file to be had; ``<target>.sha256`` is kept beside it.
+    :param target: the file; ``<target>.sha256`` is kept beside it.
     :param make: called with the path to write and an empty scratch folder on the same file system.
-    :param what: the thing's name in messages.
-    :raises LabError: whatever ``make`` raises; nothing half-made stays behind.
+    :param label: what the file is, for messages.
+    :param progress: told when the file is made, and when it is made again.
+    :return: ``target``.
+    :raises LabError: ``make`` raises it, or another run is making the file for too long; nothing half-made
+        is left behind.
     """
-    with locked(target.with_name(f".{target.name}.lock"), what, progress):
+    with locked(target.with_name(f".{target.name}.lock"), label, progress):
         if target.exists():
             if is_intact(target):
-                os.utime(checksum_file(target))  # what was not used for longest is removed first
+                os.utime(checksum_file(target))  # pruning removes the least recently used first
                 return target
-            progress(f"{what}: the cached {target.name} does not match its checksum: making it again")
+            progress(f"{label}: the cached {target.name} does not match its checksum: making it again")
         scratch = target.with_name(f".{target.name}.partial")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         with at_the_latest_on_exit(partial(shutil.rmtree, scratch, ignore_errors=True)):
-            made = scratch / target.name
+            new_file = scratch / target.name
             started = time.monotonic()
-            make(made, scratch)
-            checksum_file(target).write_text(f"{sha256(made)}  {target.name}\n")
-            made.replace(target)
-            progress(f"{what}: done in {time.monotonic() - started:.0f} s ({_size(target)})")
+            make(new_file, scratch)
+            checksum_file(target).write_text(f"{sha256(new_file)}  {target.name}\n")
+            new_file.replace(target)
+            progress(f"{label}: done in {time.monotonic() - started:.0f} s ({_size(target)})")
     return target
 
 
 def is_intact(target: Path) -> bool:
-    """Whether the file is there, and is what its ``.sha256`` file says (about 1 s a GiB)."""
-    record = checksum_file(target)
-    return target.is_file() and record.is_file() and record.read_text().split(" ")[0] == sha256(target)
+    """Return whether a file exists and has the checksum of its ``.sha256`` file; takes about 1 s a GiB."""
+    checksum = checksum_file(target)
+    return target.is_file() and checksum.is_file() and checksum.read_text().split(" ")[0] == sha256(target)
 
 
 def checksum_file(target: Path) -> Path:
-    """Where the checksum of ``target`` is kept, in the format of ``sha256sum``."""
+    """Return the file that has the checksum of ``target``, in the format of ``sha256sum``."""
     return target.with_name(f"{target.name}.sha256")
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    # A process of its own: hashing a GiB here would stop every greenlet of a pyinfra run for as long.
+    """Compute the SHA-256 of a file, in hexadecimal."""
+    # In a process of its own: hashing a GiB in this one would block all greenlets of a pyinfra run meanwhile.
     return run(["sha256sum", "--binary", str(path)]).split(" ")[0].lstrip("\\")
 
 
-def require_free_space(folder: Path, gib: float, what: str) -> None:
-    """Make sure that ``folder`` has room for ``gib`` GiB.
+def require_free_space(folder: Path, gib: float, label: str) -> None:
+    """Raise an error unless the file system of a folder has enough free space.
 
-    :raises LabError: it has not.
+    :param folder: a folder that exists.
+    :param gib: the free space that is needed, in GiB.
+    :param label: what needs the space, for the error.
+    :raises LabError: there is less.
     """
     free = shutil.disk_usage(folder).free / 2**30
     if free < gib:
         raise LabError(
-            f"{what} needs {gib:.1f} GiB of free disk, {folder} has {free:.1f} GiB",
+            f"{label} needs {gib:.1f} GiB of free disk, {folder} has {free:.1f} GiB",
             next_step="free some space, or move the folder with MINETLAB_CACHE or MINETLAB_STATE",
         )
 

@@ -1,8 +1,8 @@
-"""From a recipe to a root file system, and to a disk that a PC with a BIOS boots: no root, no loop device.
+"""Build root file systems, and disks that a PC with a BIOS boots, from recipes; needs no root or loop device.
 
-The disk has one partition, which starts at 1 MiB: ext4, filled from the tar file by mkfs.ext4 itself. GRUB's
-first stage is in sector 0; it loads the second stage from the sectors behind, as both are made to do when
-nobody tells them otherwise (GRUB 2.12, ``boot.S`` and ``diskboot.S``).
+A disk has one ext4 partition, which starts at 1 MiB; mkfs.ext4 fills it from a tar file. GRUB's first stage
+is in sector 0, and loads the second stage from the sectors that follow: this is the default of both stages
+(GRUB 2.12, ``boot.S`` and ``diskboot.S``).
 """
 
 import io
@@ -24,10 +24,10 @@ from minetlab.util.progress import Progress
 SECTOR = 512
 PARTITION_START = 2**20
 BUILD_GIB = 5
-"""Free disk that a build wants."""
+"""Free disk that a build needs, in GiB."""
 GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "linux16", "normal", "configfile")
 
-# A small initramfs, quickly read: what it takes to mount the root file system here, and no more.
+# A small initramfs is read faster: it has only what is needed to mount the root file system of this disk.
 _INITRAMFS = (
     ImageFile(path="/etc/initramfs-tools/conf.d/minet-lab", content="MODULES=list\nCOMPRESS=zstd\n"),
     ImageFile(
@@ -35,7 +35,7 @@ _INITRAMFS = (
     ),
     ImageFile(
         path="/etc/initramfs-tools/hooks/minet-lab",
-        # Names of hardware that no virtual machine has, 13 MB of them.
+        # hwdb.bin has the names of hardware, 13 MB of them; virtual machines have none of it.
         content="""#!/bin/sh
 [ "$1" = prereqs ] && { echo udev; exit; }
 rm -f "$DESTDIR/usr/lib/udev/hwdb.bin"
@@ -46,16 +46,19 @@ rm -f "$DESTDIR/usr/lib/udev/hwdb.bin"
 
 
 def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
-    """Return the bootable qcow2 disk of a recipe, made first unless the cache has it intact.
+    """Return the bootable qcow2 disk of a recipe; it is built first unless the cache has it intact.
 
-    :raises LabError: mmdebstrap cannot run here or failed, or there is no room.
+    :param recipe: what is on the disk.
+    :param progress: told each step of a build.
+    :return: the file in the cache.
+    :raises LabError: mmdebstrap cannot run on this machine or fails, or there is no room.
     """
 
     def make(disk: Path, scratch: Path) -> None:
         toolbox = ensure_toolbox(progress)
         root_uuid = str(uuid.UUID(recipe.digest[:32]))
         tar = scratch / "rootfs.tar"
-        archives = {each.path: build_rootfs(each.recipe, progress) for each in recipe.archives}
+        archives = {archive.path: build_rootfs(archive.recipe, progress) for archive in recipe.archives}
         _bootstrap(recipe, _boot_files(recipe, root_uuid), archives, tar, progress)
         raw = scratch / "disk.raw"
         _format(toolbox, raw, recipe.disk_gib * 2**30, root_uuid, tar)
@@ -74,11 +77,14 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
 
 
 def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
-    """Return the root file system of a recipe as a tar file, compressed for its way to the hosts.
+    """Return the root file system of a recipe as a tar file, compressed for the transfer to the hosts.
 
-    It is made first unless the cache has it intact. By gzip, as every Docker reads that.
+    It is built first unless the cache has it intact. It is compressed with gzip, which every Docker reads.
 
-    :raises LabError: mmdebstrap cannot run here or failed, or there is no room.
+    :param recipe: what is in the root file system.
+    :param progress: told each step of a build.
+    :return: the file in the cache.
+    :raises LabError: mmdebstrap cannot run on this machine or fails, or there is no room.
     """
 
     def make(tar: Path, scratch: Path) -> None:
@@ -88,23 +94,23 @@ def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
 
 
 def disk_file(recipe: ImageRecipe) -> Path:
-    """Where the cache has the disk of a recipe, once it is built."""
-    return _images() / f"{recipe.file_stem}.qcow2"
+    """Return the file in the cache that has the disk of a recipe once it is built."""
+    return _images_folder() / f"{recipe.file_stem}.qcow2"
 
 
 def rootfs_file(recipe: ImageRecipe) -> Path:
-    """Where the cache has the root file system of a recipe, once it is built."""
-    return _images() / f"{recipe.file_stem}.tar.gz"
+    """Return the file in the cache that has the root file system of a recipe once it is built."""
+    return _images_folder() / f"{recipe.file_stem}.tar.gz"
 
 
-def _images() -> Path:
+def _images_folder() -> Path:
     folder = cache_dir() / "images"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def log_of(image: Path) -> Path:
-    """Where the cache has the log of how an image was built, a disk or a root file system."""
+    """Return the file in the cache that has the build log of ``image``, a disk or a root file system."""
     return image.with_name(f"{image.name.removesuffix('.qcow2').removesuffix('.tar.gz')}.log")
 
 
@@ -115,21 +121,21 @@ def _bootstrap(
     tar: Path,
     progress: Progress,
 ) -> None:
-    what = f"{recipe.name} image: installing Debian {recipe.suite}"
-    require_free_space(tar.parent, BUILD_GIB, what)
-    progress(what)
+    step = f"{recipe.name} image: installing Debian {recipe.suite}"
+    require_free_space(tar.parent, BUILD_GIB, step)
+    progress(step)
     files = tar.with_name("files.tar")
     write_files(files, (*boot_files, *recipe.files))
     log = log_of(rootfs_file(recipe))
     log.unlink(missing_ok=True)
-    in_chroot = (f'--customize-hook=chroot "$1" sh -euc {shlex.quote(hook)}' for hook in recipe.hooks)
+    hooks = (f'--customize-hook=chroot "$1" sh -euc {shlex.quote(hook)}' for hook in recipe.hooks)
     options = [
         f"--essential-hook=tar-in {shlex.quote(str(files))} /",
-        *_uploads(archives),
-        *in_chroot,
-        # Nothing in /usr is newer than the image: spares the first boot ldconfig and the like.
+        *_upload_hooks(archives),
+        *hooks,
+        # With these files, systemd takes /etc and /var for up to date, and the first boot skips ldconfig.
         '--customize-hook=touch "$1/etc/.updated" "$1/var/.updated"',
-        # It holds what was right for the build only: without it apt behaves in the image as Debian's does.
+        # These settings are for the build only; without them, apt in the image behaves as in any Debian.
         '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
         "--dpkgopt=force-confold",
     ]
@@ -140,13 +146,13 @@ def _bootstrap(
         packages=recipe.packages,
         options=options,
         log=log,
-        what=what,
+        label=step,
         progress=progress,
     )
 
 
-def _uploads(archives: Mapping[str, Path]) -> Iterator[str]:
-    """The hooks that put these files of ours into the image, by the path that each gets there."""
+def _upload_hooks(archives: Mapping[str, Path]) -> Iterator[str]:
+    """Yield mmdebstrap's hooks that put files of this machine into the image; keys are paths in the image."""
     for path, archive in archives.items():
         folder = shlex.quote(str(Path(path).parent))
         yield f'--customize-hook=mkdir -p "$1"{folder}'
@@ -154,7 +160,7 @@ def _uploads(archives: Mapping[str, Path]) -> Iterator[str]:
 
 
 def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:
-    """Write files to a tar archive, owned by root whoever we are."""
+    """Write files to a tar archive in which root owns them."""
     with tarfile.open(tar, "w") as archive:
         for file in files:
             content = file.content.encode()
@@ -164,7 +170,7 @@ def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:
 
 
 def _boot_files(recipe: ImageRecipe, root_uuid: str) -> tuple[ImageFile, ...]:
-    # Debian keeps /vmlinuz and /initrd.img pointing to the newest kernel that is installed.
+    # In Debian, /vmlinuz and /initrd.img are links to the newest kernel that is installed.
     linux = f"{recipe.grub_command} /vmlinuz root=UUID={root_uuid} ro {recipe.kernel_arguments}"
     initrd = recipe.grub_command.replace("linux", "initrd")
     fstab = f"UUID={root_uuid} / ext4 errors=remount-ro 0 0\n"
@@ -186,9 +192,9 @@ def _format(toolbox: Toolbox, raw: Path, size: int, root_uuid: str, tar: Path) -
 
 def _install_boot_loader(toolbox: Toolbox, raw: Path, scratch: Path) -> None:
     core = scratch / "core.img"
-    where = ["--format=i386-pc", f"--directory={toolbox.grub}", f"--output={core}"]
-    prefix = "--prefix=(hd0,msdos1)/boot/grub"
-    run(toolbox.command("grub-mkimage", *where, prefix, *GRUB_MODULES), env=toolbox.env)
+    options = ["--format=i386-pc", f"--directory={toolbox.grub}", f"--output={core}"]
+    options.append("--prefix=(hd0,msdos1)/boot/grub")
+    run(toolbox.command("grub-mkimage", *options, *GRUB_MODULES), env=toolbox.env)
     second_stage = core.read_bytes()
     if SECTOR + len(second_stage) > PARTITION_START:
         raise ValueError(f"GRUB's second stage, {len(second_stage)} bytes, does not fit before the partition")
@@ -198,13 +204,16 @@ def _install_boot_loader(toolbox: Toolbox, raw: Path, scratch: Path) -> None:
 
 
 def boot_record(first_stage: bytes, disk_size: int) -> bytes:
-    """Sector 0 of a disk: GRUB's first stage, and one active Linux partition that takes all the rest.
+    """Return sector 0 of a disk: GRUB's first stage, and a partition table.
+
+    The table has one active Linux partition, from :data:`PARTITION_START` to the end of the disk.
 
     :param first_stage: GRUB's ``boot.img``; its first 440 bytes are code.
-    :param disk_size: in bytes.
+    :param disk_size: the size of the disk in bytes.
+    :return: 512 bytes.
     """
     start = PARTITION_START // SECTOR
-    # 0xfeffff is the cylinder, head and sector of whatever lies beyond what those can say.
+    # fe ff ff as cylinder, head and sector stands for an address too high for these fields.
     entry = struct.pack(
         "<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", start, disk_size // SECTOR - start
     )

@@ -1,4 +1,4 @@
-"""Images that somebody else made: fetched once, and used only if they are what the inventory says."""
+"""Images that others have made: fetched once, and used only if they have the checksum of the inventory."""
 
 import hashlib
 import urllib.error
@@ -13,22 +13,24 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from minetlab.images.cache import make_once, require_free_space
 from minetlab.util.errors import LabError
-from minetlab.util.files import refused
+from minetlab.util.files import write_error
 from minetlab.util.paths import cache_dir
 from minetlab.util.progress import Heartbeat, Progress
 
 STALL_LIMIT = 60.0
 """Seconds without a byte after which a download is given up."""
 CHUNK = 2**20
+"""Bytes to read from the server at once."""
 PROBE_LIMIT = 10.0
-"""Seconds for an address to answer."""
+"""Seconds for the server to answer."""
 
 
 class FetchedImage(BaseModel):
-    """A disk image at an address, and the checksum that it must have.
+    """A disk image at a URL, and the checksum that it must have; exactly one checksum is required.
 
-    :param url: ``https://``, ``http://`` or ``file://``.
-    :param sha256: 64 hexadecimal digits; this or ``sha512`` (128) is required.
+    :param url: a URL that starts with ``https://``, ``http://`` or ``file://``.
+    :param sha256: the SHA-256, 64 hexadecimal digits.
+    :param sha512: the SHA-512, 128 hexadecimal digits.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,51 +47,55 @@ class FetchedImage(BaseModel):
 
     @property
     def algorithm(self) -> str:
-        """``sha256`` or ``sha512``."""
+        """The algorithm of the checksum, ``sha256`` or ``sha512``."""
         return "sha256" if self.sha256 else "sha512"
 
     @property
     def checksum(self) -> str:
-        """The one checksum that was given."""
+        """The checksum, in hexadecimal."""
         return self.sha256 or self.sha512 or ""
 
     @property
     def file_name(self) -> str:
-        """The name in the cache: the address's own, made unique by the checksum."""
+        """The name of the file in the cache: that of the URL, made unique by the checksum."""
         name = PurePosixPath(unquote(urlsplit(self.url).path))
         return f"{name.stem or 'image'}-{self.checksum[:12]}{name.suffix}"
 
 
 def fetch(image: FetchedImage, progress: Progress) -> Path:
-    """Return the image's file in the cache, fetched first unless it is there intact.
+    """Return an image's file in the cache; it is fetched first unless the cache has it intact.
 
-    :raises LabError: it cannot be fetched, or is not what its checksum says.
+    :param image: the URL and the checksum.
+    :param progress: told the state of the download every ten seconds.
+    :return: the file in the cache.
+    :raises LabError: the image cannot be fetched, or has another checksum.
     """
-    what = f"image {image.url}"
+    label = f"image {image.url}"
 
     def make(target: Path, scratch: Path) -> None:
-        got = _download(image, target, what, progress)
-        if got != image.checksum:
+        checksum = _download(image, target, label, progress)
+        if checksum != image.checksum:
             raise LabError(
-                f"{image.url} is not the image that is asked for:\n"
-                f"    {image.algorithm} expected {image.checksum}\n    {image.algorithm} got      {got}",
+                f"{image.url} does not have the expected checksum:\n"
+                f"    {image.algorithm} expected {image.checksum}\n    {image.algorithm} got      {checksum}",
                 next_step="correct the checksum if the image was renewed, or do not trust that address",
             )
 
-    return make_once(fetched_file(image), make, what, progress)
+    return make_once(fetched_file(image), make, label, progress)
 
 
 def fetched_file(image: FetchedImage) -> Path:
-    """Where the cache has the image, once it is fetched."""
+    """Return the file in the cache that has the image once it is fetched."""
     folder = cache_dir() / "images"
     folder.mkdir(exist_ok=True)
     return folder / image.file_name
 
 
 def probe(image: FetchedImage) -> None:
-    """Ask the image's address whether it would be given, and take none of it.
+    """Check that the server has the image, without fetching it.
 
-    :raises LabError: it would not.
+    :param image: the image to ask for.
+    :raises LabError: the server does not answer, or does not have it.
     """
     _open(image, PROBE_LIMIT).close()
 
@@ -98,7 +104,7 @@ def _open(image: FetchedImage, limit: float) -> addinfourl:
     try:
         response: addinfourl = urllib.request.urlopen(image.url, timeout=limit)  # noqa: S310 (the pattern of url)
     except (OSError, HTTPException) as error:
-        raise _unfetched(image, error) from error
+        raise _fetch_error(image, error) from error
     return response
 
 
@@ -107,36 +113,37 @@ def _chunks(response: addinfourl, image: FetchedImage) -> Iterator[bytes]:
         while chunk := response.read(CHUNK):
             yield chunk
     except (OSError, HTTPException) as error:
-        raise _unfetched(image, error) from error
+        raise _fetch_error(image, error) from error
 
 
-def _unfetched(image: FetchedImage, error: OSError | HTTPException) -> LabError:
+def _fetch_error(image: FetchedImage, error: OSError | HTTPException) -> LabError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     return LabError(
         f"{image.url} cannot be fetched: {reason}", next_step="check the address and this machine's network"
     )
 
 
-def _download(image: FetchedImage, target: Path, what: str, progress: Progress) -> str:
-    """Write what the address has to ``target``; return its checksum."""
+def _download(image: FetchedImage, target: Path, label: str, progress: Progress) -> str:
+    """Download the image to ``target``; return the checksum of what was downloaded."""
     digest = hashlib.new(image.algorithm)
-    heartbeat = Heartbeat(f"{what}: fetching", progress)
-    done = 0
-    progress(f"{what}: fetching")
+    heartbeat = Heartbeat(f"{label}: fetching", progress)
+    received = 0
+    progress(f"{label}: fetching")
     response = _open(image, STALL_LIMIT)
     total = int(response.headers.get("Content-Length") or 0)
     try:
         with response, target.open("wb") as file:
-            require_free_space(target.parent, total / 2**30, what)
+            require_free_space(target.parent, total / 2**30, label)
             for chunk in _chunks(response, image):
                 digest.update(chunk)
                 file.write(chunk)
-                done += len(chunk)
-                heartbeat.beat(f": {done // 2**20} of {total // 2**20 or '?'} MiB")
+                received += len(chunk)
+                heartbeat.beat(f": {received // 2**20} of {total // 2**20 or '?'} MiB")
     except OSError as error:
-        raise refused(target, error) from error
-    if total and done != total:
+        raise write_error(target, error) from error
+    if total and received != total:
         raise LabError(
-            f"{image.url} ended after {done} of {total} bytes", next_step="run the same command again"
+            f"the download of {image.url} ended after {received} of {total} bytes",
+            next_step="run the same command again",
         )
     return digest.hexdigest()

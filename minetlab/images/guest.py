@@ -1,6 +1,7 @@
-"""The lab's own guest image: Debian that boots fast where it is emulated, made its guest's by its seed.
+"""The lab's own guest image: a Debian that boots fast under emulation.
 
-What is done to it, and why: docs/decisions/guests-boot-in-two-steps.md.
+It is the same for all guests; the seed gives each one its own identity at its first boot. What is changed in
+Debian, and why, is in docs/decisions/guests-boot-in-two-steps.md.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from minetlab.images.recipe import NO_TIMER_CHECK, SUITES, ImageRecipe, files_of
 from minetlab.util.paths import TEMPLATES
 
 DISK_GIB = 3
-"""Room for the packages; the guest grows the root file system to the disk that it really gets."""
+"""Size for the packages; each guest extends the root file system to the disk that it gets."""
 _PACKAGES = (
     "bash-completion",
     "ca-certificates",
@@ -21,7 +22,7 @@ _PACKAGES = (
     "iputils-ping",
     "kmod",
     "less",
-    # Half the size of the ordinary kernel, with KVM in it; and not the host's, as claim C07 wants.
+    # Half the size of Debian's standard kernel, with KVM; and not the host's kernel, as claim C07 requires.
     "linux-image-cloud-amd64",
     "nano",
     "openssh-server",
@@ -55,44 +56,45 @@ _AFTER_LOGIN = {
     "local-fs": ("run-lock.mount",),
     "sockets": ("dbus.socket",),
 }
-"""What targets of the boot want and no login needs: it starts with the rest of the system."""
+"""Units that no login needs, by the target that wants them in Debian; here, multi-user.target wants them."""
 _MASKED = (
-    # They would run in the middle of a session, on every guest at once.
+    # These would run in the middle of a session, on every guest at once.
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service "
     "fstrim.timer",
-    # For hardware that no guest has, and an address that is kept from one boot to the next.
+    # These are for hardware that no guest has, and for an address that is kept from one boot to the next.
     "getty@tty1.service modprobe@drm.service modprobe@efi_pstore.service systemd-pstore.service",
     "systemd-network-generator.service systemd-networkd-persistent-storage.service",
     "systemd-udev-load-credentials.service",
-    # On the disk, as in Debian 12: a guest has little memory.
+    # /tmp stays on the disk, as in Debian 12: a guest has little memory.
     "tmp.mount",
 )
 _GENERATORS = (
     *("cryptsetup", "gpt-auto", "hibernate-resume", "integritysetup", "run", "ssh", "system-update", "tpm2"),
     "veritysetup",
 )
-"""Of units for hardware that no guest has, or that nobody asks for at its boot."""
+"""Generators of units that no guest needs: for hardware that it lacks, or unused features of the boot."""
 _KERNEL_ARGUMENTS = (
-    # Each character on an emulated serial line is an exit to QEMU: only what is wrong is worth it.
+    # Each character on an emulated serial line is an exit to QEMU, so only errors are printed.
     "console=ttyS0 quiet",
     NO_TIMER_CHECK,
-    # So is each look at the 255 PCI buses that it does not have, and there are sixteen thousand.
+    # Each probe of the 255 PCI buses that do not exist is an exit to QEMU, too; there are sixteen thousand.
     "pci=lastbus=0",
-    # The other processors join at the end (docs/decisions/guests-boot-on-one-processor.md), to a kernel that
-    # need not be patched for them.
+    # The other processors start at the end of the boot (docs/decisions/guests-boot-on-one-processor.md), and
+    # noreplace-smp keeps the kernel from being patched for them.
     "maxcpus=1 noreplace-smp",
-    # A kernel that panics tries again after so many seconds: where QEMU emulates KVM, a panic is not always
-    # its own fault.
+    # After a panic, the guest boots again in ten seconds: where QEMU emulates KVM, a panic is not always the
+    # guest's own fault.
     "panic=10",
-    # Of Debian's list what is in use there: to hand systemd's BPF program to the kernel takes half a second.
+    # The part of Debian's list that is in use: with bpf, systemd would take half a second to load a program.
     "lsm=landlock,lockdown,yama,apparmor",
 )
 
 
 def guest_recipe(debian: int = 13) -> ImageRecipe:
-    """The recipe of the guest image, without practical work.
+    """Return the recipe of the guest image, without any TP.
 
-    :param debian: major version, 12 or 13.
+    :param debian: the major version, 12 or 13.
+    :return: the recipe, with the files of ``templates/guest``.
     """
     return ImageRecipe(
         name=f"guest-debian-{debian}",
@@ -107,7 +109,7 @@ def guest_recipe(debian: int = 13) -> ImageRecipe:
 
 
 def _hooks() -> Iterable[str]:
-    # Made by its seed.
+    # Each guest gets its own host key from its seed.
     yield "rm -f /etc/ssh/ssh_host_*"
     yield "groupadd --system --force docker"
     yield "systemctl enable grow.service identity.service systemd-networkd.service"
@@ -118,12 +120,12 @@ def _hooks() -> Iterable[str]:
             yield _move(unit, f"{target}.target")
     links = " ".join(f"/etc/systemd/system-generators/systemd-{name}-generator" for name in _GENERATORS)
     yield f"mkdir -p /etc/systemd/system-generators; for each in {links}; do ln -s /dev/null $each; done"
-    # Whoever SSH answers may log in: there is no later moment at which that would be announced.
+    # No /run/nologin: students may log in as soon as SSH answers.
     yield "ln -s /dev/null /etc/tmpfiles.d/systemd-nologin.conf"
 
 
 def _move(unit: str, target: str) -> str:
-    """Have a unit, if this release has it, wanted by multi-user.target instead of by another one."""
+    """Return the command that starts a unit with multi-user.target instead of ``target``, if it exists."""
     packaged = "/usr/lib/systemd/system"
     own = "/etc/systemd/system"
     return (

@@ -19,15 +19,20 @@ def mmdebstrap(
     packages: Sequence[str],
     options: Sequence[str],
     log: Path,
-    what: str,
+    label: str,
     progress: Progress,
 ) -> None:
     """Write the root file system of a Debian release, with updates and security fixes, to a tar file.
 
-    :param variant: the set of packages to start from, in mmdebstrap's words.
-    :param options: further options of mmdebstrap: hooks, mostly.
-    :param log: where its output goes.
-    :raises LabError: it cannot run here, or failed.
+    :param suite: the code name of the release, such as ``trixie``.
+    :param tar: the file to write, uncompressed or as its suffix says (``.tar``, ``.tar.gz``).
+    :param variant: the packages to start from: the value of mmdebstrap's ``--variant``.
+    :param packages: the packages to add.
+    :param options: further options of mmdebstrap, such as hooks.
+    :param log: the file for mmdebstrap's output.
+    :param label: what is being done, for messages.
+    :param progress: told every ten seconds that it goes on.
+    :raises LabError: mmdebstrap cannot run on this machine, or fails.
     """
     command = [
         "mmdebstrap",
@@ -37,17 +42,18 @@ def mmdebstrap(
         '--aptopt=Apt::Install-Recommends "false"',
         '--aptopt=Acquire::Languages "none"',
         *options,
-        # No mirror is named: so mmdebstrap adds the updates and security suites by itself.
+        # Without a mirror in the arguments, mmdebstrap adds the updates and security suites by itself.
         suite,
         str(tar),
     ]
-    run_logged(command, log, what, progress, env=_proxy())
+    run_logged(command, log, label, progress, env=_proxy())
 
 
 def mode() -> str:
-    """The mode that mmdebstrap runs in here, in its own words.
+    """Return the mode in which mmdebstrap can run on this machine.
 
-    :raises LabError: it cannot run here.
+    :return: a value of mmdebstrap's ``--mode``: ``root``, or ``unshare`` for an ordinary user.
+    :raises LabError: it is not installed, or this user lacks what ``unshare`` needs.
     """
     if not shutil.which("mmdebstrap"):
         raise LabError("mmdebstrap is not installed", next_step="apt-get install mmdebstrap")
@@ -72,7 +78,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _proxy() -> dict[str, str]:
-    """Hand on the proxy of this machine's apt, whose configuration mmdebstrap does not read."""
+    """Return variables with the proxy of this machine's apt, whose configuration mmdebstrap does not read."""
     if "http_proxy" in os.environ or not shutil.which("apt-config"):
         return {}
     shell = run(["apt-config", "shell", "proxy", "Acquire::http::Proxy"])

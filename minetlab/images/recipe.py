@@ -1,4 +1,4 @@
-"""What an image is made of. Two recipes that say the same are the same image."""
+"""The recipe of an image: what it is made of. Equal recipes make the same image."""
 
 import hashlib
 import os
@@ -8,25 +8,26 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT = 1
-"""Raise it when the builder makes something else of the same recipe, so that cached images are made anew."""
+"""Raise it when the builder makes another image from the same recipe, so that cached images are replaced."""
 
 Suite = Literal["bookworm", "trixie"]
 SUITES: dict[int, Suite] = {12: "bookworm", 13: "trixie"}
-"""Debian's releases, by major version."""
+"""Code names of Debian's releases, by major version."""
 
 NO_TIMER_CHECK = "no_timer_check"
-"""The kernel argument of every PC that may be emulated.
+"""The kernel argument of every machine that may be emulated.
 
-Without it, the kernel waits some milliseconds for the timer's interrupts early in its boot, and panics if
-too few come ("IO-APIC + timer doesn't work!"), as they do on a host whose processors are busy. Under KVM
-it spares itself the check (``arch/x86/kernel/kvm.c``).
+Without it, the kernel waits some milliseconds for timer interrupts early in its boot, and panics if too few
+come ("IO-APIC + timer doesn't work!"), which happens on hosts whose processors are busy. Under KVM, the
+kernel skips this check by itself (``arch/x86/kernel/kvm.c``).
 """
 
 
 class ImageFile(BaseModel):
     """A file to put into an image, owned by root.
 
-    :param path: where, from the root, with a leading slash.
+    :param path: its absolute path in the image.
+    :param content: its text.
     :param mode: its permissions.
     """
 
@@ -38,9 +39,10 @@ class ImageFile(BaseModel):
 
 
 class RootfsArchive(BaseModel):
-    """Another image's root file system, put into an image as a compressed tar file.
+    """The root file system of another image, which is put into an image as a compressed tar file.
 
-    :param path: where, from the root, with a leading slash; its folder is made.
+    :param path: its absolute path in the image; the folder is made.
+    :param recipe: the recipe of the other image.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,17 +52,18 @@ class RootfsArchive(BaseModel):
 
 
 class ImageRecipe(BaseModel):
-    """A Debian root file system, and the bootable disk that it can become.
+    """The content of a Debian root file system, and of the bootable disk that can be made of it.
 
     :param name: the first part of the image's file name.
-    :param packages: what it has beyond the packages that every Debian has.
-    :param files: put in before the packages are configured, so that their scripts see them.
-    :param archives: put in once all packages are configured.
-    :param hooks: shell commands run inside, as root, after that.
-    :param disk_gib: size of the disk in GiB; the file takes only the room of its content.
-    :param kernel_arguments: what the boot loader hands to the kernel, the root device apart.
-    :param grub_command: how GRUB loads the kernel: where it lies in the end, byte by byte (``linux``), or in
-        its place at once (``linux16``).
+    :param suite: the code name of the Debian release.
+    :param packages: the packages to install, in addition to those that every Debian has.
+    :param files: files that are put in before the packages are configured, so that their scripts see them.
+    :param archives: archives that are put in once all packages are configured.
+    :param hooks: shell commands that are run in the image as root, after that.
+    :param disk_gib: the size of the disk in GiB; the file takes only the room of its content.
+    :param kernel_arguments: the arguments of the kernel, except for the root device.
+    :param grub_command: how GRUB loads the kernel: ``linux`` copies it to its place byte by byte, ``linux16``
+        reads it to its place at once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +72,7 @@ class ImageRecipe(BaseModel):
     suite: Suite
     packages: tuple[str, ...] = ()
     files: tuple[ImageFile, ...] = ()
-    # Left out of the digest where there are none: an image without any is the same image as ever.
+    # An empty value is left out of the digest, so that images from before this field existed stay the same.
     archives: tuple[RootfsArchive, ...] = Field(default=(), exclude_if=lambda value: not value)
     hooks: tuple[str, ...] = ()
     disk_gib: int = Field(default=10, ge=2, le=2000)
@@ -80,17 +83,17 @@ class ImageRecipe(BaseModel):
 
     @property
     def digest(self) -> str:
-        """A hash of all that the image is made of: 64 hexadecimal digits."""
+        """A hash of everything that the image is made of: 64 hexadecimal digits."""
         return hashlib.sha256(f"{FORMAT}\n{self.model_dump_json()}".encode()).hexdigest()
 
     @property
     def file_stem(self) -> str:
-        """The name in the cache, without suffix."""
+        """The name of the image's file in the cache, without suffix."""
         return f"{self.name}-{self.digest[:12]}"
 
 
 def files_of(folder: Path) -> tuple[ImageFile, ...]:
-    """Each file below ``folder``, at the same place in the image; a program stays one."""
+    """Return all files below ``folder``, for the same paths in the image; executables stay executable."""
     return tuple(
         ImageFile(
             path=f"/{path.relative_to(folder)}",

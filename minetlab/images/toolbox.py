@@ -1,7 +1,7 @@
-"""The toolbox: QEMU and the makers of disks, from one Debian release, whatever the machine itself has.
+"""The toolbox: QEMU and the programs that make disks, from one Debian release on every machine.
 
-It is a tree of unpacked Debian packages in the cache. Its programs run in place, through the tree's own
-dynamic loader: no root, no chroot, no namespace. Why: docs/decisions/toolbox.md.
+It is a tree of unpacked Debian packages in the cache. Its programs run in place, with the tree's own dynamic
+loader, so that they need no root, chroot or namespace. The reasons are in docs/decisions/toolbox.md.
 """
 
 import functools
@@ -22,9 +22,9 @@ PACKAGES = (
     "e2fsprogs",
     "grub-common",
     "grub-pc-bin",
-    "libarchive13t64",  # mkfs.ext4 opens it at run time, to fill a file system from a tar file
+    "libarchive13t64",  # mkfs.ext4 loads it at run time, to fill a file system from a tar file
     "xxhash",
-    # Why not the release's own: docs/decisions/emulation-needs-a-recent-qemu.md.
+    # The release's own QEMU is too old: docs/decisions/emulation-needs-a-recent-qemu.md.
     *(f"{package}/{_BACKPORTS}" for package in ("qemu-system-common", "qemu-system-data", "qemu-system-x86")),
     *(f"{package}/{_BACKPORTS}" for package in ("qemu-utils", "seabios")),
 )
@@ -37,66 +37,68 @@ _FOLDERS = ("usr/sbin", "usr/bin")
 
 
 class Toolbox:
-    """Programs that run from an unpacked Debian tree.
+    """Programs that run from a tree of unpacked Debian packages.
 
-    :param root: the tree.
+    :param root: the folder of the tree.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """The words that run ``program``; start them with :attr:`env` added to the environment."""
-        path = next(path for f in _FOLDERS if (path := self.root / f / program).exists())
+        """Return the command line that runs ``program``; it needs :attr:`env` in its environment."""
+        path = next(path for folder in _FOLDERS if (path := self.root / folder / program).exists())
         loader = self.root / "usr/lib64/ld-linux-x86-64.so.2"
         return [str(loader), "--library-path", str(self.root / _LIBRARIES), str(path), *arguments]
 
     def qemu(self, arguments: Sequence[str]) -> list[str]:
-        """The words that run QEMU's x86_64 machine, with the toolbox's firmware."""
+        """Return the command line that runs QEMU for x86_64, with the toolbox's firmware."""
         share = self.root / "usr/share"
         firmware = ["-L", str(share / "qemu"), "-L", str(share / "seabios")]
         return self.command("qemu-system-x86_64", *firmware, *arguments)
 
     @property
     def env(self) -> dict[str, str]:
-        """Variables that the programs need."""
+        """Environment variables that the programs need."""
         return {
             "QEMU_MODULE_DIR": str(self.root / _LIBRARIES / "qemu"),
             "MKE2FS_CONFIG": str(self.root / "etc/mke2fs.conf"),
-            # Huge pages for the table in which QEMU looks up what it has translated, a hundred megabytes.
+            # Huge pages, as the table in which QEMU looks up translated code takes a hundred megabytes.
             "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
 
     @property
     def grub(self) -> Path:
-        """The folder of GRUB's modules for a PC with a BIOS."""
+        """The folder with GRUB's modules for a PC with a BIOS."""
         return self.root / "usr/lib/grub/i386-pc"
 
 
 def ensure_toolbox(progress: Progress) -> Toolbox:
-    """Return the toolbox, made first unless the cache has it (about 7 s, 210 MB).
+    """Return the toolbox; it is made first unless the cache has it, which takes about 7 s and 210 MB.
 
-    :raises LabError: its packages cannot be had, or there is no room for them.
+    :param progress: told each step of making it.
+    :return: the toolbox in the cache.
+    :raises LabError: its packages cannot be fetched, or there is no room for them.
     """
     target = toolbox_folder()
-    what = "toolbox (QEMU and disk tools)"
+    label = "toolbox (QEMU and disk tools)"
     if target.is_dir():
         return Toolbox(target)
-    with locked(target.with_name(f".{target.name}.lock"), what, progress):
+    with locked(target.with_name(f".{target.name}.lock"), label, progress):
         if not target.is_dir():
-            _make(target, what, progress)
+            _make(target, label, progress)
     return Toolbox(target)
 
 
 def toolbox_folder() -> Path:
-    """Where the cache has the toolbox, once it is made."""
+    """Return the folder in the cache that has the toolbox once it is made."""
     key = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
     return cache_dir() / "toolbox" / f"{SUITE}-{key}"
 
 
-def _make(target: Path, what: str, progress: Progress) -> None:
-    require_free_space(target.parent, 1, what)
-    progress(f"{what}: unpacking Debian packages")
+def _make(target: Path, label: str, progress: Progress) -> None:
+    require_free_space(target.parent, 1, label)
+    progress(f"{label}: unpacking Debian packages")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     tree, tar = partial / "tree", partial / "tree.tar"
@@ -109,9 +111,9 @@ def _make(target: Path, what: str, progress: Progress) -> None:
             packages=PACKAGES,
             options=[_ADD_BACKPORTS],
             log=target.with_name("build.log"),
-            what=what,
+            label=label,
             progress=progress,
         )
-        # Devices would need root, and no program here looks for them in the tree.
+        # Device files would need root, and the programs do not need them in the tree.
         run(["tar", "-C", str(tree), "--exclude=./dev", "--no-same-owner", "-xf", str(tar)])
         tree.replace(target)

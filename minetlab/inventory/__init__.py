@@ -1,1 +1,1 @@
-"""What an administrator writes, read: inventory files, the roster, and the allocation file beside it."""
+"""The files that describe a lab, read and changed: inventory, roster, and the allocation file beside it."""

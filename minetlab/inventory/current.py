@@ -1,4 +1,4 @@
-"""The lab and plan of the running pyinfra deploy, and of the students whom ``--data students=`` names."""
+"""What a deploy works on: the lab, its plan, and the part of it that ``--data students=`` chooses."""
 
 from functools import cache
 
@@ -6,18 +6,20 @@ from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
 from minetlab.inventory.hosts import InventoryHost
-from minetlab.inventory.load import CHOSEN, load_lab
+from minetlab.inventory.load import CHOSEN_STUDENTS, load_lab
 from minetlab.lab import Lab
 from minetlab.plan import Plan, allocate
-from minetlab.plan.allocation import of_students
+from minetlab.plan.allocation import plan_of_students
 from minetlab.util.errors import LabError
 
 
 @cache
 def lab_and_plan() -> tuple[Lab, Plan]:
-    """The lab and plan of the running pyinfra deploy.
+    """Load the lab and the plan of the running pyinfra deploy.
 
-    :raises InventoryError: pyinfra shows it without a traceback and ends the run before anything is touched.
+    :return: both; they are loaded once for all hosts.
+    :raises InventoryError: the inventory or the roster is wrong. pyinfra shows this error without a traceback
+        and ends the run before anything is touched.
     """
     hosts = [
         InventoryHost(host.name, tuple(host.groups), host.data.dict())  # type: ignore[no-untyped-call]
@@ -31,25 +33,28 @@ def lab_and_plan() -> tuple[Lab, Plan]:
 
 
 def chosen_plan() -> Plan:
-    """The plan of the running deploy, of the students only whom ``--data students=alice,bob`` names.
+    """Return the plan of the students named by ``--data students=alice,bob``.
 
-    :raises InventoryError: nobody is named, or somebody who is not in the roster.
+    :return: the part of the running deploy's plan for these students.
+    :raises InventoryError: no student is named, or one who is not in the roster.
     """
     lab, plan = lab_and_plan()
     try:
-        return of_students(lab, plan, _chosen_logins())
+        return plan_of_students(lab, plan, _chosen_logins())
     except LabError as error:
         raise InventoryError(str(error)) from error
 
 
-def others() -> tuple[Lab, Plan]:
-    """The lab and plan of the running deploy, of all students but those."""
+def lab_and_plan_of_others() -> tuple[Lab, Plan]:
+    """Return the lab and the plan without the students of ``--data students=alice,bob``."""
     lab, plan = lab_and_plan()
-    gone = _chosen_logins()
-    students = tuple(student for student in lab.students if student.login not in gone)
-    return lab.model_copy(update={"students": students}), plan.of({each.login for each in students})
+    chosen = _chosen_logins()
+    others = tuple(student for student in lab.students if student.login not in chosen)
+    plan_of_others = plan.of_students({student.login for student in others})
+    return lab.model_copy(update={"students": others}), plan_of_others
 
 
 def _chosen_logins() -> set[str]:
-    given = str(next(iter(context.inventory)).data.get(CHOSEN) or "")
-    return {login.strip() for login in given.split(",")} - {""}
+    first_host = next(iter(context.inventory))  # --data is the same for all hosts
+    logins = str(first_host.data.get(CHOSEN_STUDENTS) or "")
+    return {login.strip() for login in logins.split(",")} - {""}

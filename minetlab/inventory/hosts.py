@@ -1,6 +1,6 @@
-"""Inventory files and the hosts in them, as pyinfra reads them, with all their data.
+"""Read the hosts of an inventory file, with all their data, by pyinfra itself.
 
-pyinfra reads them in a process of its own, as its command line patches Python's I/O for gevent.
+pyinfra runs in a process of its own, as its command line patches Python's I/O for gevent.
 """
 
 import atexit
@@ -17,16 +17,23 @@ from minetlab.util.files import Version, versions
 from minetlab.util.process import Process, TooMuchError, end, read_to_end, start
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
+"""The inventory's groups."""
 LIMIT = 120.0
 """Seconds that pyinfra may take to read an inventory."""
 
 _ANOTHER_INVENTORY = "correct it, or name another one with --inventory"
-_begun: dict[Path, Process] = {}
+_started: dict[Path, Process] = {}
+"""The processes of :func:`begin_to_read` whose output nobody has read yet."""
 
 
 @dataclass(frozen=True)
 class InventoryHost:
-    """One host as pyinfra's inventory gives it: all its data merged."""
+    """A host of a pyinfra inventory.
+
+    :param name: its name in the inventory, with the connector if there is one, such as ``@sandbox/hv1``.
+    :param groups: its groups.
+    :param data: its data and that of its groups, merged by pyinfra.
+    """
 
     name: str
     groups: tuple[str, ...]
@@ -34,17 +41,20 @@ class InventoryHost:
 
 
 def begin_to_read(inventory: Path) -> None:
-    """Have an inventory be read while this process does something else; nothing where there is none."""
-    if inventory.is_file() and inventory not in _begun:
-        _begun[inventory] = _start(inventory)
+    """Start to read an inventory in the background, if the file exists and this has not begun yet."""
+    if inventory.is_file() and inventory not in _started:
+        _started[inventory] = _start(inventory)
 
 
 def read_inventory(inventory: Path) -> tuple[InventoryHost, ...]:
     """Read an inventory file as pyinfra does, without connecting to anything.
 
-    It is read once, however many parts of a command ask, as long as none of its files changes.
+    Later calls return the same hosts without reading it again, unless one of its files has changed.
 
-    :raises LabError: where pyinfra cannot read it, with pyinfra's own words.
+    :param inventory: the inventory's file.
+    :return: its hosts.
+    :raises LabError: the file does not exist, or pyinfra cannot read it (with pyinfra's errors) or takes too
+        long.
     """
     if not inventory.is_file():
         raise LabError(
@@ -54,16 +64,16 @@ def read_inventory(inventory: Path) -> tuple[InventoryHost, ...]:
 
 
 def files_of(inventory: Path) -> tuple[Path, ...]:
-    """The files that an inventory may be made of: it, those beside it, and its group data."""
+    """Return the files that an inventory may be made of: the Python files beside it, and its group data."""
     return (*inventory.parent.glob("*.py"), *inventory.parent.glob("group_data/*.py"))
 
 
 @cache
 def _read(inventory: Path, files: frozenset[Version]) -> tuple[InventoryHost, ...]:
-    """The same, of files as they are now."""
-    with _begun.pop(inventory, None) or _start(inventory) as process:
+    # The files' versions are not used here: they are a part of the cache's key.
+    with _started.pop(inventory, None) or _start(inventory) as process:
         try:
-            output, errors = read_to_end(process, LIMIT, in_all=LIMIT)
+            output, errors = read_to_end(process, LIMIT, total_limit=LIMIT)
         except TimeoutError:
             raise LabError(
                 f"cannot read the inventory {inventory} within {LIMIT:.0f} s",
@@ -74,7 +84,7 @@ def _read(inventory: Path, files: frozenset[Version]) -> tuple[InventoryHost, ..
                 f"cannot read the inventory {inventory}: {error}", next_step=_ANOTHER_INVENTORY
             ) from None
         finally:
-            process.kill()  # does nothing to one that has ended
+            process.kill()  # has no effect if the process has ended
     if process.returncode != 0:
         raise LabError(
             f"cannot read the inventory {inventory}\n{errors.decode(errors='replace').strip()}",
@@ -91,6 +101,6 @@ def _start(inventory: Path) -> Process:
 
 @atexit.register
 def _end_all() -> None:
-    """Leave nothing behind that nobody wants any more."""
-    for process in _begun.values():
+    """End the processes whose output was not needed."""
+    for process in _started.values():
         end(process)

@@ -1,4 +1,4 @@
-"""From the inventory's data to the lab: validated once, at load, with errors that name file and field."""
+"""Make a lab of an inventory's data: all of it is validated, and errors name the file and the field."""
 
 import re
 from collections.abc import Iterable
@@ -27,32 +27,34 @@ from minetlab.plan import Plan, allocate
 from minetlab.util.errors import LabError
 from minetlab.util.files import Version, versions
 
-CHOSEN = "students"
-"""The data by which a deploy is told whose machines it is for: ``--data students=alice,bob``."""
-
+CHOSEN_STUDENTS = "students"
+"""The host data that names the students whom a deploy is for: ``--data students=alice,bob``."""
 
 KNOWN_DATA = frozenset(
-    {CHOSEN}
+    {CHOSEN_STUDENTS}
     | LabSettings.model_fields.keys()
     | KvmHostSettings.model_fields.keys()
     | ContainerHostSettings.model_fields.keys()
 )
+"""All host data that the lab reads."""
 
-
-# Data that belongs to pyinfra's connectors and global arguments, not to the lab.
 FOREIGN_DATA = re.compile(r"^(_|ssh_|sandbox_|fake_)")
-
+"""Host data that pyinfra's connectors and global arguments read."""
 
 RENAMED = {"portal_port": "site_port"}
-"""Data that had another name, and its name now."""
-
+"""Old names of host data, and what they are called now."""
 
 Settings = TypeVar("Settings", bound=Frozen)
 
 
 @dataclass(frozen=True)
 class LoadedLab:
-    """A lab as an inventory describes it, and its plan."""
+    """A lab as an inventory describes it, and its plan.
+
+    :param hosts: the inventory's hosts.
+    :param lab: the lab.
+    :param plan: its plan.
+    """
 
     hosts: tuple[InventoryHost, ...]
     lab: Lab
@@ -60,9 +62,11 @@ class LoadedLab:
 
     @classmethod
     def of(cls, hosts: tuple[InventoryHost, ...]) -> Self:
-        """The lab of an inventory's hosts.
+        """Make the lab and the plan from an inventory's hosts.
 
-        :raises LabError: the inventory or the roster is wrong, or students are too many for the hosts.
+        :param hosts: all hosts of an inventory.
+        :return: the lab with its plan.
+        :raises LabError: the inventory or the roster is wrong, or the hosts have no room for all students.
         """
         lab = load_lab(hosts)
         return cls(hosts, lab, allocate(lab))
@@ -76,9 +80,12 @@ class LoadedLab:
 def load(inventory_file: Path) -> LoadedLab:
     """Load the lab that an inventory's file describes.
 
-    It is loaded once, however many parts of a command ask, as long as none of its files changes.
+    Later calls return the same lab without loading it again, unless one of its files has changed.
 
-    :raises LabError: as :meth:`LoadedLab.of`; or pyinfra cannot read the inventory.
+    :param inventory_file: the inventory's file.
+    :return: the lab with its plan.
+    :raises LabError: pyinfra cannot read the inventory, the inventory or the roster is wrong, or the hosts
+        have no room for all students.
     """
     roster = roster_of(read_inventory(inventory_file))
     files = (*files_of(inventory_file), roster, roster.with_name(allocation_file.FILE))
@@ -87,24 +94,27 @@ def load(inventory_file: Path) -> LoadedLab:
 
 @cache
 def _load(inventory_file: Path, files: frozenset[Version]) -> LoadedLab:
-    """The same, of files as they are now."""
+    # The files' versions are not used here: they are a part of the cache's key.
     return LoadedLab.of(read_inventory(inventory_file))
 
 
 def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
-    """Validate the inventory's data; read the roster it names, and the allocation file beside that.
+    """Make a lab from the inventory's data, the roster that it names, and the allocation file beside that.
 
-    :raises LabError: for unknown or wrong data, with the file and line that sets it.
+    :param hosts: all hosts of an inventory.
+    :return: the lab.
+    :raises LabError: host data is unknown or wrong, with the file and line that sets it; or the roster or the
+        allocation file cannot be read or is wrong.
     """
     hosts = list(hosts)
     for host in hosts:
         _refuse_unknown(host)
-    lab = _lab_settings(hosts)
-    roster = Path(lab.roster)
+    settings = _lab_settings(hosts)
+    roster = Path(settings.roster)
     return Lab(
-        name=lab.lab_name,
+        name=settings.lab_name,
         students=_students(roster),
-        require_kvm=lab.require_kvm,
+        require_kvm=settings.require_kvm,
         kvm_hosts=tuple(
             KvmHost(name=host.name, hostname=_hostname(host), settings=_settings(host, KvmHostSettings))
             for host in hosts
@@ -122,15 +132,17 @@ def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
 
 
 def roster_of(hosts: Iterable[InventoryHost]) -> Path:
-    """The file that an inventory names as its roster.
+    """Return the file that an inventory names as its roster.
 
-    :raises LabError: for wrong data.
+    :param hosts: all hosts of the inventory.
+    :return: the path, as the inventory has it.
+    :raises LabError: the inventory has no hosts, or a setting of the lab is wrong.
     """
     return Path(_lab_settings(hosts).roster)
 
 
 def _lab_settings(hosts: Iterable[InventoryHost]) -> LabSettings:
-    for host in hosts:  # it is the same for all of them
+    for host in hosts:  # the first: these settings are the same for all hosts
         return _settings(host, LabSettings)
     raise LabError("the inventory has no hosts", next_step="name at least one host in it")
 
@@ -146,49 +158,56 @@ def _students(roster: Path) -> tuple[Student, ...]:
 
 
 def _settings(host: InventoryHost, model: type[Settings]) -> Settings:
-    given = {key: host.data[key] for key in model.model_fields if key in host.data}
+    values = {key: host.data[key] for key in model.model_fields if key in host.data}
     try:
-        return model.model_validate(given)
+        return model.model_validate(values)
     except ValidationError as error:
-        problems = [_describe(host, each["loc"], each["msg"]) for each in error.errors()]
+        problems = [_describe(host, detail["loc"], detail["msg"]) for detail in error.errors()]
         raise LabError(
             "\n".join(problems), next_step="correct the inventory and run the command again"
         ) from error
 
 
 def _hostname(host: InventoryHost) -> str | None:
-    given = None if host.name.startswith("@sandbox/") else host.data.get("ssh_hostname")
-    return str(given) if given else None
+    hostname = None if host.name.startswith("@sandbox/") else host.data.get("ssh_hostname")
+    return str(hostname) if hostname else None
 
 
 def _refuse_unknown(host: InventoryHost) -> None:
     for key in host.data:
-        if key not in KNOWN_DATA and not FOREIGN_DATA.match(key):
-            raise LabError(
-                _describe(host, (key,), "unknown group data"),
-                next_step=f"call it {RENAMED[key]}"
-                if key in RENAMED
-                else f"remove it, or use one of: {', '.join(sorted(KNOWN_DATA))}",
-            )
+        if key in KNOWN_DATA or FOREIGN_DATA.match(key):
+            continue
+        if key in RENAMED:
+            next_step = f"call it {RENAMED[key]}"
+        else:
+            next_step = f"remove it, or use one of: {', '.join(sorted(KNOWN_DATA))}"
+        raise LabError(_describe(host, (key,), "unknown group data"), next_step=next_step)
 
 
 def _describe(host: InventoryHost, location: tuple[int | str, ...], message: str) -> str:
     field = ".".join(map(str, location))
-    where = _where_set(str(location[0]), host) if location else ""
-    return f"{where or host.name}: {field}: {message}"
+    place = _place_of(str(location[0]), host) if location else None
+    return f"{place or host.name}: {field}: {message}"
 
 
-def _where_set(key: str, host: InventoryHost) -> str:
-    """The file and line that sets it; the inventory's folder is the roster's, or `inventories`.
+def _place_of(key: str, host: InventoryHost) -> str | None:
+    """Return the file and line that set a host's data; None if no line is found.
 
-    Of a host's groups, the last one that sets it holds, and `all` comes before them (pyinfra's order).
+    pyinfra does not say where data comes from. The inventory's folder is that of the roster, or
+    ``inventories``. If several groups of a host set the same data, the last group holds, before ``all``.
+
+    :param key: the data's name.
+    :param host: a host that has it.
+    :return: such as ``inventories/group_data/all.py, line 3``.
     """
     roster = host.data.get("roster")
+    folders = [Path(str(roster)).parent] if roster else []
     groups = [*dict.fromkeys(reversed(host.groups)), "all"]
-    for folder in [*([Path(str(roster)).parent] if roster else []), Path("inventories")]:
-        files = [folder / "group_data" / f"{group}.py" for group in groups]
-        for file in [*filter(Path.is_file, files), *sorted(folder.glob("*.py"))]:
+    assignment = re.compile(rf"{re.escape(key)}\s*=")
+    for folder in (*folders, Path("inventories")):
+        group_files = (folder / "group_data" / f"{group}.py" for group in groups)
+        for file in (*filter(Path.is_file, group_files), *sorted(folder.glob("*.py"))):
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-                if re.match(rf"{re.escape(key)}\s*=", line):
+                if assignment.match(line):
                     return f"{file}, line {number}"
-    return ""
+    return None

@@ -1,21 +1,23 @@
-"""The roster's file: changed under a lock, whole or not at all."""
+"""Change the roster's file."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from minetlab.util.errors import LabError
-from minetlab.util.files import alone, rewrite
+from minetlab.util.files import lock_folder, rewrite
 
 
-def change(path: Path, changed: Callable[[bytes], bytes]) -> None:
-    """Put the roster through a function and write what comes of it, in the file's own mode.
+def change(path: Path, edit: Callable[[bytes], bytes]) -> None:
+    """Change the roster in one step, while no other run can change it; the file keeps its mode.
 
-    :raises LabError: it cannot be read or written, or the function's own: nothing is written then.
+    :param path: the roster's file.
+    :param edit: gets the current content and returns the new one; if it fails, nothing is written.
+    :raises LabError: the file cannot be read or written, or ``edit`` raises it.
     """
     try:
-        with alone(path.resolve().parent):
+        with lock_folder(path.resolve().parent):
             before = path.read_bytes()
-            after = changed(before)
+            after = edit(before)
             if after != before:
                 rewrite(path, after)
     except OSError as error:

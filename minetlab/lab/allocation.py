@@ -1,4 +1,4 @@
-"""What the allocation file says: the host and address, or port, that each machine was given and keeps."""
+"""The content of the allocation file: which host, and which address or port, each machine was given."""
 
 import csv
 import io
@@ -13,12 +13,12 @@ COLUMNS = ("login", "machine", "host", "place")
 
 
 class Placement(Frozen):
-    """One machine, and where it is.
+    """One line of the allocation file: a machine and its place.
 
-    :param login: of the student whose it is.
-    :param machine: the guest's or container's name.
-    :param host: the inventory's name for it.
-    :param place: a guest's address; the port of its host on which a container answers SSH.
+    :param login: the login of the student who owns the machine.
+    :param machine: the name of the guest or container.
+    :param host: the name of its host, as in the inventory.
+    :param place: the address of a guest, or the port of the host on which a container answers SSH.
     """
 
     login: str
@@ -28,9 +28,11 @@ class Placement(Frozen):
 
 
 class Allocation(Frozen):
-    """All that has been given; of a machine that is there for several hosts, the newest comes last.
+    """The whole allocation file.
 
-    :param source: the file's name, for messages.
+    :param placements: the lines of the file. A machine that was moved between hosts has a line for each of
+        them; the newest comes last.
+    :param source: the name of the file, for messages.
     """
 
     placements: tuple[Placement, ...] = ()
@@ -38,36 +40,39 @@ class Allocation(Frozen):
 
     @property
     def text(self) -> str:
-        """The file's content."""
-        written = io.StringIO()
-        writer = csv.writer(written, lineterminator="\n")
+        """The content of the file, as CSV."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows((each.login, each.machine, each.host, each.place) for each in self.placements)
-        return written.getvalue()
+        for placement in self.placements:
+            writer.writerow((placement.login, placement.machine, placement.host, placement.place))
+        return file.getvalue()
 
 
-# A deploy reads the same file once for each of its hosts.
+# Cached, as a deploy reads the same file once for each of its hosts.
 @lru_cache(maxsize=4)
 def parse_allocation(text: str, source: str) -> Allocation:
-    """Read the allocation file.
+    """Parse and check the content of an allocation file.
 
-    :param source: the file's name, for messages.
-    :raises LabError: with every problem found, each by line and column.
+    :param text: the content of the file.
+    :param source: the name of the file, for messages.
+    :returns: the placements, in the order of the file.
+    :raises LabError: the file has mistakes; the message lists all of them, with line and column.
     """
     table = read_table(text, COLUMNS, required=COLUMNS)
     problems = list(table.problems)
     placements: list[Placement] = []
-    lines: dict[tuple[str, str], int] = {}
+    first_lines: dict[tuple[str, str], int] = {}
     for row in table.rows:
-        if missing := [column for column in table.columns if column not in row.cells]:
-            problems += [Problem(row.line, f", column {column}: is empty") for column in missing]
+        if empty_columns := [column for column in table.columns if column not in row.cells]:
+            problems += [Problem(row.line, f", column {column}: is empty") for column in empty_columns]
         elif len(table.columns) == len(COLUMNS):
             placement = _placement(row, problems)
             if placement is None:
                 continue
-            first = lines.setdefault((placement.machine, placement.host), row.line)
-            if first != row.line:
-                problems.append(Problem(row.line, f": the same machine and host as line {first}"))
+            first_line = first_lines.setdefault((placement.machine, placement.host), row.line)
+            if first_line != row.line:
+                problems.append(Problem(row.line, f": the same machine and host as line {first_line}"))
             placements.append(placement)
     if problems:
         raise refusal(source, problems, _next_step(source))
@@ -75,7 +80,7 @@ def parse_allocation(text: str, source: str) -> Allocation:
 
 
 def collision(allocation: Allocation, first: str, second: str) -> LabError:
-    """What to say where two machines were given the same, as by a merge of two branches."""
+    """Return the error for two machines with one place, which a merge of two branches can cause."""
     return LabError(
         f"{allocation.source} gives the same place to {first} and {second}",
         next_step=_next_step(allocation.source),
@@ -93,4 +98,4 @@ def _placement(row: Row, problems: list[Problem]) -> Placement | None:
 
 
 def _next_step(source: str) -> str:
-    return f"correct {source}; a machine whose line is deleted is given what is free"
+    return f"correct {source}; a machine whose line is deleted gets a free place"

@@ -1,9 +1,9 @@
-"""The base of every model object."""
+"""The base class of all model objects."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """Immutable, and an unknown field is an error rather than a silent nothing."""
+    """A model that cannot be changed, and that refuses fields it does not have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -1,4 +1,4 @@
-"""The lab: who takes part, on which hosts, with which settings."""
+"""The lab: its students, its hosts and their settings."""
 
 from minetlab.lab.allocation import Allocation
 from minetlab.lab.base import Frozen
@@ -7,10 +7,10 @@ from minetlab.lab.student import Student
 
 
 class Host(Frozen):
-    """A host.
+    """A host of the lab.
 
-    :param name: the inventory's name for it.
-    :param hostname: where it is found, if not under that name.
+    :param name: its name in the inventory; a connector may stand before it, as in ``@sandbox/hv1``.
+    :param hostname: the DNS name or address to connect to, where it differs from ``name``.
     """
 
     name: str
@@ -18,12 +18,12 @@ class Host(Frozen):
 
     @property
     def address(self) -> str:
-        """Where others than pyinfra find it, whose connector may stand before its name."""
+        """The DNS name or address of the host, without pyinfra's connector."""
         return self.hostname or self.name.rpartition("/")[2]
 
     @property
     def in_sandbox(self) -> bool:
-        """Whether it is a virtual host of the sandbox, of which only its sshd can be reached."""
+        """Whether it is a sandbox host; only its sshd can be reached from this machine."""
         return self.name.startswith("@sandbox/")
 
 
@@ -40,9 +40,14 @@ class ContainerHost(Host):
 
 
 class Lab(Frozen):
-    """The whole infrastructure of one session, as desired.
+    """The wanted infrastructure of one session.
 
-    :param allocation: what its students' machines have already, and keep.
+    :param name: the prefix of all names that the lab creates on its hosts.
+    :param students: the students of the roster.
+    :param kvm_hosts: the hosts that run guests.
+    :param container_hosts: the hosts that run containers.
+    :param require_kvm: whether a KVM host without hardware virtualization is an error.
+    :param allocation: the places that machines were given before, and keep.
     """
 
     name: str
@@ -58,9 +63,9 @@ class Lab(Frozen):
         return tuple(host for host in self.container_hosts if host.settings.site_port)
 
     def kvm_host(self, name: str) -> KvmHost:
-        """The KVM host that the inventory calls ``name``; KeyError where it has none."""
+        """Return the KVM host with this name in the inventory, or raise KeyError."""
         return {host.name: host for host in self.kvm_hosts}[name]
 
     def container_host(self, name: str) -> ContainerHost:
-        """The container host that the inventory calls ``name``; KeyError where it has none."""
+        """Return the container host with this name in the inventory, or raise KeyError."""
         return {host.name: host for host in self.container_hosts}[name]

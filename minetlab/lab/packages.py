@@ -1,17 +1,19 @@
-"""The Debian packages each role needs, by Debian release; the sandbox's warm images have them already."""
+"""The Debian packages that KVM hosts and container hosts need; the sandbox's warm images contain them."""
 
 from collections.abc import Mapping
 
-# apparmor: on a kernel that has it on, as Debian's has, dockerd starts no container without apparmor_parser.
-# docker-cli: Debian 13 took the client out of docker.io, and only recommends it.
-# pigz: dockerd unpacks images with its unpigz where that is there, in a third of the time of its own way.
+# Both mappings are keyed by Debian release.
+#
+# apparmor: Debian's kernel has AppArmor on, and then dockerd starts no container without apparmor_parser.
+# docker-cli: in Debian 13 the client is no longer in docker.io, which only recommends it.
+# pigz: where its unpigz is installed, dockerd unpacks images with it, in a third of the time.
 CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
     12: ("apparmor", "docker.io", "pigz"),
     13: ("apparmor", "docker-cli", "docker.io", "pigz"),
 }
 
-# Complete with APT::Install-Recommends off. dnsmasq-base and iptables serve libvirt's NAT networks, netcat
-# its connections over SSH, libxml2-utils virt-xml-validate.
+# Complete with APT::Install-Recommends off: libvirt needs dnsmasq-base and iptables for its NAT networks, and
+# netcat for connections over SSH; virt-xml-validate is in libxml2-utils.
 _KVM_HOST: tuple[str, ...] = (
     "dnsmasq-base",
     "iptables",

@@ -1,4 +1,4 @@
-"""A student more, or a student less, in a roster's own text: every other byte stays as it is."""
+"""Add a student to the text of a roster, or remove one, and keep every other byte as it is."""
 
 import csv
 import io
@@ -12,59 +12,66 @@ from minetlab.util.errors import LabError
 BOM = "\ufeff"
 
 
-def added(data: bytes, source: str, fields: Mapping[str, str]) -> tuple[bytes, Student]:
-    """The roster with a student at its end, written as its own first line is; and the student.
+def add_student(data: bytes, source: str, fields: Mapping[str, str]) -> tuple[bytes, Student]:
+    """Append a student to a roster, in the style of its header line.
 
-    :param data: the file's content.
-    :param source: the file's name, for messages.
-    :param fields: what is known of the student, by column.
-    :raises LabError: the roster is wrong as it is, has no column for a field, or would be wrong with the
-        student; the message is that of :func:`minetlab.lab.roster.parse_roster`.
+    :param data: the content of the roster.
+    :param source: the name of the file, for messages.
+    :param fields: the student's fields, by column.
+    :returns: the new content of the roster, and the new student.
+    :raises LabError: the roster has mistakes, has no column for a field, or would have mistakes with the new
+        student; see :func:`minetlab.lab.roster.parse_roster`.
     """
     text, table, students = _read(data, source)
-    if lacking := [column for column in fields if column not in table.columns]:
+    if missing := [column for column in fields if column not in table.columns]:
         raise LabError(
-            f"{source} has no column {', '.join(lacking)}",
+            f"{source} has no column {', '.join(missing)}",
             next_step=f"add it to the first line, line {table.header_line}, or leave it out",
         )
     lines = _lines(text)
-    end = _line_end(lines)
-    row = _written([fields.get(column, "") for column in table.header], table, lines)
-    # A file whose last line has no end keeps that, too.
-    new = f"{text}{row}{end}" if lines[-1].endswith(("\n", "\r")) else f"{text}{end}{row}"
+    line_end = _line_end(lines)
+    row = _format_row([fields.get(column, "") for column in table.header], table, lines)
+    # A file that does not end with a line end gets none at its new end either.
+    new_text = f"{text}{row}{line_end}" if lines[-1].endswith(("\n", "\r")) else f"{text}{line_end}{row}"
     try:
-        after = parse_roster(new.removeprefix(BOM), f"{source} with this student")
+        new_students = parse_roster(new_text.removeprefix(BOM), f"{source} with this student")
     except LabError as error:
         raise LabError(error.problem, next_step="nothing was written: correct that, and add again") from None
-    (student,) = (each for each in after if each not in students)
-    return new.encode(), student
+    (added,) = (student for student in new_students if student not in students)
+    return new_text.encode(), added
 
 
-def removed(data: bytes, source: str, login: str) -> bytes:
-    """The roster without the line of a student, or the lines, where one of their cells spans several.
+def remove_student(data: bytes, source: str, login: str) -> bytes:
+    """Remove a student's line from a roster, or lines if a cell of theirs holds line ends.
 
-    :param data: the file's content.
-    :param source: the file's name, for messages.
-    :raises LabError: the roster is wrong, or has no such student.
+    :param data: the content of the roster.
+    :param source: the name of the file, for messages.
+    :param login: the login of the student, written in the roster or derived from the name.
+    :returns: the new content of the roster.
+    :raises LabError: the roster has mistakes, or has no such student.
     """
     text, table, _ = _read(data, source)
-    row = next((each for each in table.rows if fields_of(each)["login"] == login), None)
+    row = next((row for row in table.rows if fields_of(row)["login"] == login), None)
     if row is None:
         raise LabError(
             f"{source} has no student {login!r}",
-            next_step="their login is in its lines, or made of their name",
+            next_step="give a login that is in the roster, or that is made of a name there",
         )
     lines = _lines(text)
     before, after = lines[: row.line - 1], lines[row.last :]
+    # A file that did not end with a line end does not get one.
     if not after and not lines[-1].endswith(("\n", "\r")):
         before[-1] = before[-1].rstrip("\r\n")
     return "".join([*before, *after]).encode()
 
 
 def _read(data: bytes, source: str) -> tuple[str, Table, tuple[Student, ...]]:
-    """The text, byte order mark and all, and what it says.
+    """Parse a roster in both ways that an edit needs.
 
-    :raises LabError: it is wrong.
+    :param data: the content of the roster.
+    :param source: the name of the file, for messages.
+    :returns: the text with its byte order mark, if it has one; the table in it; the students.
+    :raises LabError: the roster has mistakes.
     """
     text = decode(data, source)
     students = parse_roster(text, source)
@@ -73,26 +80,27 @@ def _read(data: bytes, source: str) -> tuple[str, Table, tuple[Student, ...]]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines with their ends, as the csv module counts them; ``str.splitlines`` knows more ends."""
+    """Split a text into lines with their ends, as the csv module does; ``str.splitlines`` knows more ends."""
     return list(io.StringIO(text, newline=""))
 
 
 def _line_end(lines: list[str]) -> str:
-    """How the file's last line with an end ends."""
-    ends = [line[len(line.rstrip("\r\n")) :] for line in lines]
-    return next(filter(None, reversed(ends)), "\n")
+    """Return the line end of the last line that has one."""
+    line_ends = [line[len(line.rstrip("\r\n")) :] for line in lines]
+    return next(filter(None, reversed(line_ends)), "\n")
 
 
-def _written(cells: list[str], table: Table, lines: list[str]) -> str:
-    """One line, its cells quoted where they have to be, or all of them where those of the first line are."""
+def _format_row(cells: list[str], table: Table, lines: list[str]) -> str:
+    """Format one line of CSV; all cells are quoted if all of the header are, else only where necessary."""
     header = lines[table.header_line - 1].removeprefix(BOM).strip()
-    bare = next(csv.reader([header], delimiter=table.separator, quoting=csv.QUOTE_NONE))
-    all_quoted = all(cell.startswith('"') and cell.endswith('"') for cell in map(str.strip, bare) if cell)
-    written = io.StringIO()
+    header_cells = next(csv.reader([header], delimiter=table.separator, quoting=csv.QUOTE_NONE))
+    columns = filter(None, map(str.strip, header_cells))
+    all_quoted = all(column.startswith('"') and column.endswith('"') for column in columns)
+    file = io.StringIO()
     csv.writer(
-        written,
+        file,
         delimiter=table.separator,
         quoting=csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL,
         lineterminator="",
     ).writerow(cells)
-    return written.getvalue()
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""The group data an administrator writes in ``inventories/group_data/``: one class a file."""
+"""The settings that an administrator writes in ``inventories/group_data/``, one class for each file."""
 
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
@@ -26,10 +26,10 @@ def _as_address(value: object) -> object:
 
 
 class LabSettings(Frozen):
-    """``group_data/all.py``: what holds for the whole lab.
+    """The settings of the whole lab, from ``group_data/all.py``.
 
-    :param lab_name: prefixes every name the lab creates, so that two labs can share a host.
-    :param roster: path of the students' CSV file; a relative path starts at the working directory.
+    :param lab_name: the prefix of every name that the lab creates, so that two labs can share a host.
+    :param roster: the path of the students' CSV file; a relative path starts at the working directory.
     :param require_kvm: refuse guests without hardware virtualization instead of emulating them.
     """
 
@@ -39,7 +39,11 @@ class LabSettings(Frozen):
 
 
 class _GuestSubnet(Frozen):
-    """The guests' IPv4 subnet. The first 15 addresses are left to gateways and infrastructure."""
+    """The guests' IPv4 subnet.
+
+    :param subnet: the subnet; its prefix length goes into the guests' own addresses.
+    :param reserved: how many of its first addresses are left to gateways and infrastructure.
+    """
 
     subnet: IPv4Network
     reserved: int = Field(default=15, ge=1)
@@ -55,7 +59,7 @@ class _GuestSubnet(Frozen):
 
 
 class NatNetwork(_GuestSubnet):
-    """A libvirt network of the lab's own, behind NAT; its gateway is the subnet's first address."""
+    """A libvirt network of the lab behind NAT; its gateway is the first address of the subnet."""
 
     mode: Literal["nat"] = "nat"
     nameservers: tuple[IPv4Address, ...] = ()
@@ -66,12 +70,12 @@ class NatNetwork(_GuestSubnet):
 
     @property
     def gateway(self) -> IPv4Address:
-        """The host's own address on the network, which also answers DNS."""
+        """The address of the host on the network; a DNS server answers there too."""
         return self.subnet[1]
 
 
 class BridgedNetwork(_GuestSubnet):
-    """An existing bridge of the host: guests are on the campus network, with the plan's addresses."""
+    """An existing bridge of the host; it puts the guests on the campus network, with the plan's addresses."""
 
     mode: Literal["bridge"]
     bridge: InterfaceName
@@ -88,11 +92,11 @@ GuestNetwork = Annotated[NatNetwork | BridgedNetwork, Field(discriminator="mode"
 
 
 class GuestSize(Frozen):
-    """What one guest gets.
+    """The resources of one guest.
 
-    :param memory: MiB.
+    :param memory: memory in MiB.
     :param cores: virtual CPUs, as cores of one socket with one thread each; the course shows 4 (C16).
-    :param disk: GiB of its root disk, thin-provisioned.
+    :param disk: size of the thin-provisioned root disk in GiB.
     """
 
     memory: int = Field(default=1024, ge=256, le=MAX_MEMORY)
@@ -101,13 +105,13 @@ class GuestSize(Frozen):
 
 
 class DebianImage(Frozen):
-    """A guest image built here from Debian's packages."""
+    """A guest image built on this machine from Debian packages; ``debian`` is the release."""
 
     debian: Literal[12, 13] = 13
 
 
 class UrlImage(Frozen):
-    """A guest image fetched from a URL, such as an official cloud image, and verified before use."""
+    """A guest image fetched from a URL, such as an official cloud image, and verified by its checksum."""
 
     url: Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+$")]
     sha256: Sha256 | None = None
@@ -115,7 +119,7 @@ class UrlImage(Frozen):
 
     @model_validator(mode="after")
     def has_one_checksum(self) -> "UrlImage":
-        """Refuse a download that could not be verified."""
+        """Refuse an image without a checksum, or with two."""
         if (self.sha256 is None) == (self.sha512 is None):
             raise ValueError("give exactly one of sha256 and sha512")
         return self
@@ -125,12 +129,15 @@ GuestImage = DebianImage | UrlImage
 
 
 class KvmHostSettings(Frozen):
-    """``group_data/kvm_hosts.py``: what the lab does with a KVM host.
+    """The settings of a KVM host, from ``group_data/kvm_hosts.py``.
 
-    :param guest_tps: folders of ``tp/`` with a ``guest.toml``: the TPs that every guest has.
-    :param capacity: how many students have their guest on it at most; None: any number.
-    :param guests_run: False: guests are defined, with disk and seed, and not started.
-    :param boots_at_once: how many guests boot at once; None: as many as the host can carry.
+    :param guest_network: the network of the guests.
+    :param guest: the resources of each guest.
+    :param guest_image: the image that the guests' root disks are made of.
+    :param guest_tps: the TPs that every guest has: folders of ``tp/`` with a ``guest.toml``.
+    :param capacity: for how many students at most the host has guests; None: any number.
+    :param guests_run: whether guests are started; if not, they are only defined, with disk and seed.
+    :param boots_at_once: how many guests boot at the same time; None: as many as the host can carry.
     """
 
     guest_network: GuestNetwork = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
@@ -144,7 +151,7 @@ class KvmHostSettings(Frozen):
     @field_validator("guest_network", mode="before")
     @classmethod
     def default_to_nat(cls, value: object) -> object:
-        """Let ``mode`` be left out: NAT is the default."""
+        """Add ``mode`` to the network if it is left out; NAT is the default."""
         return {"mode": "nat", **value} if isinstance(value, dict) else value
 
     tuples_from_lists = field_validator("guest_tps", mode="before")(
@@ -154,7 +161,7 @@ class KvmHostSettings(Frozen):
     @field_validator("guest_tps")
     @classmethod
     def go_into_a_built_image(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Refuse practical work for guests whose image is not made here."""
+        """Refuse guest TPs where the guest image is not built on this machine."""
         if value and isinstance(info.data.get("guest_image"), UrlImage):
             raise ValueError(
                 "an image that is fetched from a URL cannot hold them; "
@@ -164,7 +171,11 @@ class KvmHostSettings(Frozen):
 
 
 class AddressPool(Frozen):
-    """One of dockerd's ``default-address-pools``: networks of ``size`` bits are cut from ``base``."""
+    """One of dockerd's ``default-address-pools``, from which it cuts Docker networks.
+
+    :param base: the addresses of the pool.
+    :param size: the prefix length of each network cut from it.
+    """
 
     base: IPv4Network
     size: int = Field(ge=8, le=30)
@@ -173,18 +184,18 @@ class AddressPool(Frozen):
 
     @model_validator(mode="after")
     def cuts_networks_from_base(self) -> "AddressPool":
-        """Refuse a pool that holds no network."""
+        """Refuse a pool that is smaller than one network."""
         if self.size < self.base.prefixlen:
             raise ValueError(f"networks of /{self.size} cannot be cut from {self.base}")
         return self
 
 
 class ContainerLimits(Frozen):
-    """What one student's container may use.
+    """The limits of one student's container.
 
-    :param memory: MiB; swap is not allowed on top.
-    :param pids: processes and threads.
-    :param capabilities: the Linux capabilities it keeps; all others are dropped.
+    :param memory: memory in MiB; there is no swap on top of it.
+    :param pids: the number of processes and threads.
+    :param capabilities: the Linux capabilities that it keeps; all others are dropped.
     """
 
     memory: int = Field(default=256, ge=16, le=MAX_MEMORY)
@@ -197,7 +208,7 @@ class ContainerLimits(Frozen):
 
 
 class PortRange(Frozen):
-    """TCP ports of the host, both ends included."""
+    """A range of TCP ports of a host; ``first`` and ``last`` belong to it."""
 
     first: int = Field(default=20000, ge=1024, le=65535)
     last: int = Field(default=29999, ge=1024, le=65535)
@@ -211,11 +222,14 @@ class PortRange(Frozen):
 
 
 class ContainerHostSettings(Frozen):
-    """``group_data/container_hosts.py``: what the lab does with a container host.
+    """The settings of a container host, from ``group_data/container_hosts.py``.
 
-    :param ssh_ports: on which the containers answer SSH, one each.
-    :param capacity: how many students have their containers on it at most; None: any number.
-    :param site_port: on which the TP site is served; 0 or None: it is not served there.
+    :param docker_address_pools: the pools from which dockerd cuts its networks.
+    :param tp_images: the TP images, by their folders in ``tp/``; each student has a container of each.
+    :param container: the limits of each container.
+    :param ssh_ports: the ports of the host on which containers answer SSH, one for each.
+    :param capacity: for how many students at most the host has containers; None: any number.
+    :param site_port: the port on which the host serves the TP site; 0 or None: it does not serve it.
     """
 
     docker_address_pools: tuple[AddressPool, ...] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)

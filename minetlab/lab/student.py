@@ -1,4 +1,4 @@
-"""A student: one row of the roster."""
+"""A student, as one row of the roster describes them."""
 
 import re
 import unicodedata
@@ -13,11 +13,11 @@ from pydantic import field_validator
 
 from minetlab.lab.base import Frozen
 
-# A login becomes a Linux user, a host name (RFC 1123) and part of domain names.
+# A login is a Linux user name, a host name (RFC 1123) and part of the names of libvirt domains.
 LOGIN = re.compile(r"[a-z]([a-z0-9-]{0,29}[a-z0-9])?")
 LONGEST_LOGIN = 31
-# Users and groups that the machines have: Debian's base-passwd (passwd.master, group.master), those of the
-# guests' packages, and the lab's own. useradd refuses a user whose group exists.
+# Users and groups that exist on the machines: those of Debian's base-passwd (passwd.master, group.master), of
+# the guests' packages, and of the lab. useradd refuses a user with the name of an existing group.
 RESERVED_LOGINS = frozenset(
     re.findall(
         r"\S+",
@@ -29,7 +29,7 @@ RESERVED_LOGINS = frozenset(
         """,
     )
 )
-# Letters that no Unicode decomposition turns into one of a-z.
+# Letters that Unicode does not decompose into letters a-z.
 LATIN = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t"}
     | {"\N{LATIN SMALL LETTER DOTLESS I}": "i"}
@@ -51,12 +51,13 @@ SHORTEST_RSA = 1024
 class Student(Frozen):
     """One row of the roster.
 
-    :param login: user name on the guest, and part of the names of the student's guest and containers.
-    :param name: as it is printed, accents and all.
-    :param email: where they can be written to.
-    :param ssh_key: the student's own public key (one ``authorized_keys`` line); None: a pair is generated.
-    :param group: of the course that they are in, as it is printed.
-    :param language: of what they read.
+    :param login: the user name on the guest, and part of the names of the student's guest and containers.
+    :param name: the full name as it is printed, with accents.
+    :param email: the e-mail address.
+    :param ssh_key: the student's own public key, as one line of ``authorized_keys``; None: the lab generates
+        a key pair.
+    :param group: the student's group in the course, as it is printed.
+    :param language: the language of the texts that the student reads.
     """
 
     login: str
@@ -69,11 +70,11 @@ class Student(Frozen):
     @field_validator("login")
     @classmethod
     def is_free_user_and_host_name(cls, value: str) -> str:
-        """Refuse what is no user and host name, and names that a Debian system already uses."""
+        """Refuse a login that is not a valid user and host name, or that a Debian system already uses."""
         if not LOGIN.fullmatch(value):
             raise ValueError(
-                f"has to be of lowercase letters a-z, digits and hyphens, {LONGEST_LOGIN} at most, "
-                "with a letter first and no hyphen last"
+                f"has to be of lowercase letters a-z, digits and hyphens, at most {LONGEST_LOGIN} in all; "
+                "it begins with a letter and does not end with a hyphen"
             )
         if value in RESERVED_LOGINS:
             raise ValueError(f"{value!r} is a system account's name")
@@ -82,14 +83,14 @@ class Student(Frozen):
     @field_validator("name", "group")
     @classmethod
     def is_printable(cls, value: str | None) -> str | None:
-        """Write accents and spaces in one way; refuse what cannot be seen, and ``:``, as passwd(5) does."""
+        """Normalize accents and spaces; refuse invisible characters, and ``:``, as passwd(5) does."""
         if value is None:
             return None
         value = unicodedata.normalize("NFC", " ".join(value.split()))
         if not value:
             raise ValueError("is empty")
-        if unseen := next((letter for letter in value if not letter.isprintable()), None):
-            raise ValueError(f"holds the invisible character U+{ord(unseen):04X}: type it again")
+        if invisible := next((letter for letter in value if not letter.isprintable()), None):
+            raise ValueError(f"holds the invisible character U+{ord(invisible):04X}: type it again")
         if ":" in value:
             raise ValueError("holds a “:”")
         return value
@@ -97,7 +98,7 @@ class Student(Frozen):
     @field_validator("email")
     @classmethod
     def is_address(cls, value: str | None) -> str | None:
-        """Refuse what is no address of RFC 5322."""
+        """Refuse what is not an e-mail address of RFC 5322."""
         try:
             return None if value is None else Address(addr_spec=value).addr_spec
         except (MessageError, ValueError, IndexError):
@@ -106,7 +107,7 @@ class Student(Frozen):
     @field_validator("ssh_key")
     @classmethod
     def is_public_key(cls, value: str | None) -> str | None:
-        """Refuse anything but one line of a public key that sshd takes; above all a private one."""
+        """Refuse anything but one line with a public key that sshd accepts, above all a private key."""
         if value is None:
             return None
         kind, body, comment = [*value.split(maxsplit=2), "", "", ""][:3]
@@ -124,10 +125,14 @@ class Student(Frozen):
 
 
 def derive_login(name: str) -> str | None:
-    """The login of a student who has none in the roster, from nothing but their name; None: write one.
+    """Derive a login from nothing but a student's name.
 
-    Accents are dropped: ``Chloé Lefèvre`` is ``chloe-lefevre``. Letters of other scripts are not guessed.
-    Unicode's stability policies keep what this gives for a name, whatever Python's version.
+    Accents are dropped, so that ``Chloé Lefèvre`` becomes ``chloe-lefevre``. Letters of other scripts are not
+    transcribed. The login does not depend on Python's version, as Unicode's stability policies keep the
+    decomposition of existing letters.
+
+    :param name: the name, as in the roster.
+    :returns: the login; None if none can be derived from this name, so that the roster has to give one.
     """
     letters = unicodedata.normalize("NFKD", name.casefold().translate(LATIN))
     letters = "".join(letter for letter in letters if not unicodedata.combining(letter))

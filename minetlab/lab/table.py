@@ -1,6 +1,6 @@
-"""Tables as people write them: CSV out of an editor or a spreadsheet. Every problem is told by line.
+"""Read CSV files that people write by hand or export from a spreadsheet, and name every mistake by its line.
 
-No message repeats what a cell holds: somebody may have pasted a secret into it.
+No message repeats the content of a cell, as somebody may have pasted a secret into it.
 """
 
 import csv
@@ -12,15 +12,16 @@ from minetlab.util.errors import LabError
 
 SEPARATORS = ",;\t"
 Lines = tuple[int, int]
-"""The first and the last of some lines of a file, from 1."""
+"""The numbers of the first and the last line of a part of a file, counted from 1."""
 SAVE_AS = "save the table as “CSV UTF-8”"
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """Something wrong.
+    """A mistake in a file.
 
-    :param line: of the file, from 1.
+    :param line: the number of the line, counted from 1.
+    :param message: what is wrong. It follows the line number, so it begins with ``:`` or ``, column``.
     """
 
     line: int
@@ -29,11 +30,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table that is not empty.
+    """A row of the table that is not empty.
 
-    :param line: where it begins in the file.
-    :param last: where it ends.
-    :param cells: those that are not empty, by column, without the spaces around them.
+    :param line: the number of its first line in the file.
+    :param last: the number of its last line; another one if a cell holds line ends.
+    :param cells: the cells that are not empty, by column, without spaces around them.
     """
 
     line: int
@@ -43,11 +44,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What was read, and what could not be.
+    """A table, and the mistakes in it.
 
-    :param columns: those that the header names, among the ones that are known.
-    :param header: all that it has, in its order; some may be empty.
-    :param header_line: of the file, where it begins.
+    :param columns: the allowed columns that the header names.
+    :param header: all cells of the header, in lower case and in their order; some may be empty.
+    :param header_line: the number of the first line of the header in the file.
+    :param separator: the character between cells.
+    :param rows: the rows below the header that are not empty.
+    :param problems: the mistakes in it.
     """
 
     columns: tuple[str, ...]
@@ -59,15 +63,19 @@ class Table:
 
 
 def decode(data: bytes, source: str) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark.
+    """Decode the content of a UTF-8 file, with or without a byte order mark.
 
-    :param source: the file's name, for messages.
-    :raises LabError: it is in another encoding, or no text at all.
+    :param data: the content of the file.
+    :param source: the name of the file, for messages.
+    :returns: the text, without the byte order mark.
+    :raises LabError: the file has another encoding, or is not a text file.
     """
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise LabError(f"{source} is a spreadsheet's own file, not CSV", next_step=SAVE_AS)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise LabError(f"{source} is encoded in UTF-16, or no text: it has to be UTF-8", next_step=SAVE_AS)
+        raise LabError(
+            f"{source} is encoded in UTF-16, or is not a text: it has to be UTF-8", next_step=SAVE_AS
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,11 +86,15 @@ def decode(data: bytes, source: str) -> str:
         ) from None
 
 
-def read_table(text: str, known: Iterable[str], required: Iterable[str]) -> Table:
-    """Read a table whose first line names its columns, separated as that line is: by ``,``, ``;`` or tabs.
+def read_table(text: str, allowed: Iterable[str], required: Iterable[str]) -> Table:
+    """Read a table whose first line that is not empty names the columns.
 
-    :param known: the columns it may have.
-    :param required: those it must have.
+    The separator is ``,``, ``;`` or a tab: whichever the header holds most often.
+
+    :param text: the content of the file.
+    :param allowed: the columns that the table may have.
+    :param required: the columns that it must have.
+    :returns: the table, with the mistakes in it.
     """
     text = text.removeprefix("\ufeff")
     header_line = next((line for line in text.splitlines() if line.strip(f" {SEPARATORS}")), "")
@@ -93,20 +105,20 @@ def read_table(text: str, known: Iterable[str], required: Iterable[str]) -> Tabl
     records = _records(reader, problems)
     (line, _), header = next(records, ((1, 1), []))
     header = [cell.casefold() for cell in header]
-    problems += [Problem(line, said) for said in _wrong_header(header, tuple(known), tuple(required))]
+    problems += [Problem(line, message) for message in _wrong_header(header, tuple(allowed), tuple(required))]
     rows = tuple(_row(lines, header, cells, separator, problems) for lines, cells in records)
-    columns = tuple(column for column in known if column in header)
+    columns = tuple(column for column in allowed if column in header)
     return Table(columns, tuple(header), line, separator, rows, tuple(problems))
 
 
 def refusal(source: str, problems: Iterable[Problem], next_step: str) -> LabError:
-    """All problems of a file as one error, in its order."""
-    said = (f"{source}, line {each.line}{each.message}" for each in sorted(problems))
-    return LabError("\n".join(said), next_step=next_step)
+    """Return one error that lists all problems of a file, ordered by line."""
+    lines = (f"{source}, line {problem.line}{problem.message}" for problem in sorted(problems))
+    return LabError("\n".join(lines), next_step=next_step)
 
 
 def _records(reader: Iterator[list[str]], problems: list[Problem]) -> Iterator[tuple[Lines, list[str]]]:
-    """The lines that are not empty, with where they begin and end in the file: cells may span several."""
+    """Yield the cells of each row that is not empty, with the lines that the row has in the file."""
     line = 1
     try:
         for cells in reader:
@@ -118,26 +130,26 @@ def _records(reader: Iterator[list[str]], problems: list[Problem]) -> Iterator[t
         problems.append(Problem(line, f': the quotes (") here do not match ({error})'))
 
 
-def _wrong_header(header: list[str], known: tuple[str, ...], required: tuple[str, ...]) -> Iterator[str]:
+def _wrong_header(header: list[str], allowed: tuple[str, ...], required: tuple[str, ...]) -> Iterator[str]:
     for column in required:
         if column not in header:
             yield f": no column {column}"
-    named = [column for column in header if column]
-    for column in dict.fromkeys(named):
-        if column not in known:
-            yield f": unknown column {column[:30]}; use only: {', '.join(known)}"
-        elif named.count(column) > 1:
+    columns = [column for column in header if column]
+    for column in dict.fromkeys(columns):
+        if column not in allowed:
+            yield f": unknown column {column[:30]}; use only: {', '.join(allowed)}"
+        elif columns.count(column) > 1:
             yield f": column {column} is there twice"
 
 
 def _row(lines: Lines, header: list[str], cells: list[str], separator: str, problems: list[Problem]) -> Row:
-    row: dict[str, str] = {}
-    for number, cell in enumerate(cells):
-        column = header[number] if number < len(header) else ""
+    cells_by_column: dict[str, str] = {}
+    for index, cell in enumerate(cells):
+        column = header[index] if index < len(header) else ""
         if cell and column:
-            row[column] = cell
+            cells_by_column[column] = cell
         elif cell:
             problems.append(
-                Problem(lines[0], f": cell {number + 1} has no column; quote a cell that holds “{separator}”")
+                Problem(lines[0], f": cell {index + 1} has no column; quote a cell that holds “{separator}”")
             )
-    return Row(*lines, row)
+    return Row(*lines, cells_by_column)

@@ -1,1 +1,1 @@
-"""An administrator's acts on machines that run: their state, students' work, new keys, what is left."""
+"""What an administrator does with running machines: see states, collect work, change keys, find leftovers."""

@@ -1,7 +1,7 @@
-"""Students' work, brought here: the home directories of their machines, an archive a student.
+"""Collect students' work: the home directories of their machines, in one archive for each student.
 
-Each machine's ``tar`` writes to its connection, and nothing is left there. What comes is not trusted, as
-students are root in their guests: it is unpacked nowhere, and put into the archive entry by entry.
+On each machine ``tar`` writes to the SSH connection, and leaves nothing behind. Its output is not trusted, as
+students are root in their guests: it is not unpacked, but checked and copied to the archive entry by entry.
 """
 
 import shlex
@@ -17,23 +17,24 @@ from minetlab.ssh import student_machines
 from minetlab.ssh.run import run
 from minetlab.ssh.student_machines import StudentMachine
 from minetlab.tp.tp_images import HOME
-from minetlab.util.files import refused
+from minetlab.util.files import write_error
 from minetlab.util.limits import MIB, Limits
 from minetlab.util.process import TooMuchError
 
-# What tarfile raises of bytes that are no archive; the last two, of where its headers point.
+# What tarfile raises for a broken archive; the last two, for impossible positions in its headers.
 UNREADABLE = (tarfile.TarError, ValueError, EOFError, OverflowError, OSError)
 PERMISSIONS = 0o777
-"""Without those that make a program run as its owner."""
+"""The permission bits that are kept; set-user-ID, set-group-ID and the sticky bit are not."""
 
 
 @dataclass(frozen=True)
-class Errand:
-    """What is the same for all students.
+class CollectSettings:
+    """What is the same for all students of a run of ``lab collect``.
 
     :param config: the lab's SSH configuration.
-    :param out_of_reach: machines that are not asked, by name, with why.
-    :param folder: where to; it is there.
+    :param out_of_reach: the machines that are not asked, by name, with the reason.
+    :param folder: the existing folder in which archives are written.
+    :param limits: how long a machine may take, and how much it may send.
     """
 
     config: Path
@@ -44,11 +45,12 @@ class Errand:
 
 @dataclass(frozen=True)
 class Collected:
-    """What came of one student.
+    """The collected work of one student.
 
-    :param path: of the archive; None: nothing came, and none was written.
-    :param size: of the archive, in bytes.
-    :param problems: what did not come, a line each.
+    :param login: the login of the student.
+    :param path: the archive; None if no machine sent anything, and no archive was written.
+    :param size: the size of the archive in bytes.
+    :param problems: what is missing in the archive, one line for each problem.
     """
 
     login: str
@@ -57,59 +59,60 @@ class Collected:
     problems: tuple[str, ...]
 
 
-def collect(login: str, machines: Sequence[StudentMachine], errand: Errand) -> Collected:
-    """Write ``<login>.tar.gz``, mode 0600, in one step; ``<login>.partial.tar.gz`` where not all of it came.
+def collect(login: str, machines: Sequence[StudentMachine], settings: CollectSettings) -> Collected:
+    """Write a student's work to an archive with mode 0600.
 
-    An archive of an earlier time that is whole is never replaced by one that is not.
+    The archive is ``<login>.tar.gz``, or ``<login>.partial.tar.gz`` if a part is missing, so that a partial
+    archive never replaces a complete one of an earlier run. It gets its name only when it is finished.
 
-    :param machines: of the student; each is a folder of the archive.
+    :param login: the login of the student.
+    :param machines: the student's machines; each has a folder in the archive.
+    :param settings: what is the same for all students.
+    :returns: the archive, and what is missing in it.
     :raises LabError: the archive cannot be written.
     """
-    folder, new = errand.folder, None
+    folder, unfinished = settings.folder, None
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{login}.", delete=False) as file:
-            new = Path(file.name)
+            unfinished = Path(file.name)
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                problems, entries = _fill(archive, machines, errand)
+                problems, entries = _fill(archive, machines, settings)
         if not entries:
             return Collected(login, None, 0, problems)
-        whole, partial = folder / f"{login}.tar.gz", folder / f"{login}.partial.tar.gz"
-        path = new.replace(partial if problems else whole)
+        complete, partial = folder / f"{login}.tar.gz", folder / f"{login}.partial.tar.gz"
+        path = unfinished.replace(partial if problems else complete)
         if not problems:
             partial.unlink(missing_ok=True)
         return Collected(login, path, path.stat().st_size, problems)
     except OSError as error:
-        raise refused(folder, error) from error
+        raise write_error(folder, error) from error
     finally:
-        if new:
-            new.unlink(missing_ok=True)
+        if unfinished:
+            unfinished.unlink(missing_ok=True)
 
 
 def _fill(
-    archive: tarfile.TarFile, machines: Sequence[StudentMachine], errand: Errand
+    archive: tarfile.TarFile, machines: Sequence[StudentMachine], settings: CollectSettings
 ) -> tuple[tuple[str, ...], int]:
-    """Put in what the machines send; what did not come, and how many entries did."""
+    """Add the files of all machines to an archive; return the problems, and how many entries were added."""
     problems: list[str] = []
     entries = 0
     for machine in machines:
-        if problem := errand.out_of_reach.get(machine.name):
+        if problem := settings.out_of_reach.get(machine.name):
             problems.append(f"{machine.name}: {problem}")
             continue
-        with tempfile.TemporaryFile(dir=errand.folder) as sent:
-            problems += _fetch(machine, sent, errand)
-            packing = _Packing(archive, _folder_of(machine), errand)
-            problems += [f"{machine.name}: {each}" for each in packing.add_all(sent)]
-            entries += packing.entries
+        with tempfile.TemporaryFile(dir=settings.folder) as received:
+            problems += _fetch(machine, received, settings)
+            packer = _Packer(archive, _archive_folder(machine), settings)
+            problems += [f"{machine.name}: {problem}" for problem in packer.add_all(received)]
+            entries += packer.entries
     return tuple(problems), entries
 
 
-def line_of(machine: StudentMachine) -> str:
-    """The line by which a machine sends its student's home directory.
-
-    Sockets are left out by tar(1) itself; of other file systems that are mounted there, the content is.
-    """
+def _tar_command(machine: StudentMachine) -> str:
+    # tar(1) itself leaves out sockets. The content of other file systems that are mounted there is left out.
     home = HOME if isinstance(machine, Container) else f"/home/{machine.student.login}"
-    # Holes are sent as such: a disk image of a student's own machine is little but holes.
+    # Sparse, as a disk image of a student's own virtual machine consists mostly of holes.
     tar = [
         "tar",
         "--create",
@@ -123,52 +126,58 @@ def line_of(machine: StudentMachine) -> str:
     return shlex.join(tar if isinstance(machine, Container) else ["sudo", "-n", *tar])
 
 
-def _folder_of(machine: StudentMachine) -> str:
-    """What a machine's files are below in the archive."""
+def _archive_folder(machine: StudentMachine) -> str:
     return machine.tp_image if isinstance(machine, Container) else "guest"
 
 
-def _fetch(machine: StudentMachine, sent: IO[bytes], errand: Errand) -> Iterator[str]:
-    """Have a machine send; yields why it did not, or not all."""
-    limits = errand.limits
+def _fetch(machine: StudentMachine, received: IO[bytes], settings: CollectSettings) -> Iterator[str]:
+    """Write what a machine sends to a file, and yield why not all of it came."""
+    limits = settings.limits
     try:
-        ended = run(errand.config, machine.name, line_of(machine), limits.seconds, to=sent, most=limits.bytes)
+        ended = run(
+            settings.config,
+            machine.name,
+            _tar_command(machine),
+            limits.seconds,
+            output_file=received,
+            max_bytes=limits.bytes,
+        )
     except TooMuchError:
         yield f"{machine.name}: more than {limits.bytes // MIB} MiB: the rest did not come"
         return
     except TimeoutError:
         yield f"{machine.name}: not done within {limits.seconds:g} s: the rest did not come"
         return
-    words = student_machines.printable(ended.errors)
+    errors = student_machines.printable(ended.errors)
     if ended.status == student_machines.UNREACHABLE:
-        yield f"{machine.name}: {student_machines.problem_of(ended.status, words, limits.seconds)}"
+        yield f"{machine.name}: {student_machines.problem_of(ended.status, errors, limits.seconds)}"
     elif ended.status:
-        yield f"{machine.name}: {student_machines.first_line(words) or f'tar ended with {ended.status}'}"
+        yield f"{machine.name}: {student_machines.first_line(errors) or f'tar ended with {ended.status}'}"
 
 
-class _Packing:
-    """Puts what a machine sent into an archive, below a folder of it, as far as it is harmless."""
+class _Packer:
+    """Copies the harmless entries of a machine's tar archive to a folder of the student's archive."""
 
-    def __init__(self, archive: tarfile.TarFile, folder: str, errand: Errand) -> None:
+    def __init__(self, archive: tarfile.TarFile, folder: str, settings: CollectSettings) -> None:
         self.archive, self.folder = archive, folder
-        self.room, self.beside = errand.limits.bytes, errand.folder
+        self.room, self.temporary_folder = settings.limits.bytes, settings.folder
         self.entries = 0
         self._files: set[PurePosixPath] = set()
         self._links: set[PurePosixPath] = set()
 
-    def add_all(self, sent: IO[bytes]) -> Iterator[str]:
-        """Add what came whole; yields what is left out, and why."""
-        sent.seek(0)
+    def add_all(self, received: IO[bytes]) -> Iterator[str]:
+        """Add all entries that are complete and harmless; yield which others are left out, and why."""
+        received.seek(0)
         try:
-            came = tarfile.open(fileobj=sent, mode="r:")  # noqa: SIM115 (nothing to close but the file)
+            source = tarfile.open(fileobj=received, mode="r:")  # noqa: SIM115 (nothing to close but the file)
         except UNREADABLE:
-            return  # nothing came, which has been said
-        for entry in _whole(came):
+            return  # The machine sent nothing, and _fetch has reported that.
+        for entry in _complete_entries(source):
             path = PurePosixPath(entry.name)
             problem = self._problem(path, entry)
             if not problem:
                 try:
-                    content = _content(came, entry, self.beside)
+                    content = _content(source, entry, self.temporary_folder)
                 except UNREADABLE:
                     problem = "it cannot be read"
                 else:
@@ -177,59 +186,62 @@ class _Packing:
                 yield f"{student_machines.printable(str(path))} is left out: {problem}"
 
     def _problem(self, path: PurePosixPath, entry: tarfile.TarInfo) -> str:
-        """Why an entry cannot be in the archive; empty: it can."""
+        """Return why an entry must not go into the archive, or an empty string if it may."""
         if path.is_absolute() or ".." in path.parts or not self._links.isdisjoint(path.parents):
             return "it is outside of the home directory"
         if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
             return "it is a device or a pipe"
         if entry.islnk() and PurePosixPath(entry.linkname) not in self._files:
-            return "it is another name of a file that is not there"
+            return "it is a hard link to a file that is not in the archive"
         if entry.isreg() and entry.size > self.room:
             return f"its {entry.size // MIB} MiB are too many"
         return ""
 
     def _add(self, path: PurePosixPath, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
-        new = tarfile.TarInfo(str(PurePosixPath(self.folder, path)))
-        new.mtime, new.mode = entry.mtime, entry.mode & PERMISSIONS
-        new.uid, new.gid, new.uname, new.gname = entry.uid, entry.gid, entry.uname, entry.gname
+        copy = tarfile.TarInfo(str(PurePosixPath(self.folder, path)))
+        copy.mtime, copy.mode = entry.mtime, entry.mode & PERMISSIONS
+        copy.uid, copy.gid, copy.uname, copy.gname = entry.uid, entry.gid, entry.uname, entry.gname
         if content is not None:
-            new.size = entry.size
+            copy.size = entry.size
             self.room -= entry.size
             self._files.add(path)
         else:
-            new.type, new.linkname = entry.type, entry.linkname
+            copy.type, copy.linkname = entry.type, entry.linkname
         if entry.islnk():
-            new.linkname = str(PurePosixPath(self.folder, entry.linkname))
+            copy.linkname = str(PurePosixPath(self.folder, entry.linkname))
         if entry.issym():
             self._links.add(path)
-        self.archive.addfile(new, content)
+        self.archive.addfile(copy, content)
         self.entries += 1
 
 
-def _whole(sent: tarfile.TarFile) -> list[tarfile.TarInfo]:
-    """The entries of an archive that may have been cut: of the last one, it is not known before its end."""
+def _complete_entries(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """Return the entries of an archive, without the last one if the archive is cut off."""
     entries: list[tarfile.TarInfo] = []
     try:
-        while (entry := sent.next()) is not None:
+        while (entry := archive.next()) is not None:
             entries.append(entry)
     except UNREADABLE:
         return entries[:-1]
     return entries
 
 
-def _content(came: tarfile.TarFile, entry: tarfile.TarInfo, beside: Path) -> IO[bytes] | None:
-    """A file's bytes, as many as its size says; None for what has none.
+def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo, temporary_folder: Path) -> IO[bytes] | None:
+    """Open the content of a file in an archive; it has as many bytes as the entry's size says.
 
-    :param beside: folder of a temporary file.
-    :raises tarfile.TarError: they are not there; or another of :data:`UNREADABLE`.
+    :param archive: the archive.
+    :param entry: the entry of the archive.
+    :param temporary_folder: the folder for a temporary file.
+    :returns: the open content; None for an entry that is not a regular file.
+    :raises tarfile.TarError: a part of the content is missing; the other errors of :data:`UNREADABLE`, too.
     """
-    content = came.extractfile(entry) if entry.isreg() else None
+    content = archive.extractfile(entry) if entry.isreg() else None
     if content is None or not entry.issparse():
         return content
-    # Where the data of a file with holes is, only reading shows.
-    filled = tempfile.TemporaryFile(dir=beside)  # noqa: SIM115 (closed with its last reference)
-    while (left := entry.size - filled.tell()) > 0:
-        if not (block := content.read(min(left, MIB))):
+    # Only reading a sparse file shows whether all of its data is there.
+    filled = tempfile.TemporaryFile(dir=temporary_folder)  # noqa: SIM115 (closed with its last reference)
+    while (remaining := entry.size - filled.tell()) > 0:
+        if not (block := content.read(min(remaining, MIB))):
             raise tarfile.ReadError("unexpected end of data")
         filled.write(block)
     filled.seek(0)

@@ -1,4 +1,4 @@
-"""What is left of a lab on its hosts, asked of them after a teardown: the proof that it is nothing."""
+"""Ask hosts what is left of a lab, to prove after a teardown that nothing is."""
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -18,18 +18,23 @@ from minetlab.ssh import ssh_config
 def leftovers(
     lab: str, hosts: Iterable[InventoryHost], config: Path, logins: Collection[str] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """What carries the lab's label, by host; of a host that does not answer, that it does not.
+    """List what is left of a lab, or of some of its students, on each host.
 
+    :param lab: the name of the lab.
+    :param hosts: the hosts to ask, all at once.
     :param config: the lab's SSH configuration.
-    :param logins: only the machines of these students; none: all that is the lab's.
+    :param logins: list only the machines of these students; empty: everything of the lab.
+    :returns: the alias of each host, with a few words for each thing left there, or for a host or daemon that
+        does not answer.
     """
     hosts = tuple(hosts)
-    found = on_each(hosts, lambda host: tuple(_on(lab, host, config, logins)))
-    return {ssh_config.alias_of(host.name): things for host, things in zip(hosts, found, strict=True)}
+    leftovers_by_host = on_each(hosts, lambda host: tuple(_on(lab, host, config, logins)))
+    aliases = (ssh_config.alias_of(host.name) for host in hosts)
+    return dict(zip(aliases, leftovers_by_host, strict=True))
 
 
 def of_libvirt(lab: str, observed: LibvirtObserved) -> Iterator[str]:
-    """What libvirt has of the lab, and the files around it."""
+    """Yield what libvirt has of a lab, and the lab's files on a KVM host."""
     yield from _silence("libvirtd", observed)
     yield from (f"guest {domain.name}" for domain in observed.domains_of(lab))
     network = observed.networks.get(lab)
@@ -42,7 +47,7 @@ def of_libvirt(lab: str, observed: LibvirtObserved) -> Iterator[str]:
 
 
 def of_docker(lab: str, observed: DockerObserved) -> Iterator[str]:
-    """What Docker has of the lab, and its folder."""
+    """Yield what Docker has of a lab, and the lab's folder on a container host."""
     yield from _silence("dockerd", observed)
     yield from (f"container {name}" for name in observed.containers_of(lab))
     yield from (f"Docker network {name}" for name, owner in observed.networks.items() if owner == lab)
@@ -52,7 +57,7 @@ def of_docker(lab: str, observed: DockerObserved) -> Iterator[str]:
 
 
 def of_jump(lab: str, observed: JumpObserved) -> Iterator[str]:
-    """What there is of the account that leads students to their machines."""
+    """Yield what is left of the lab's jump account."""
     if observed.label == label(lab):
         yield f"account {jump_account(lab)}"
     if observed.folder or observed.settings:
@@ -60,7 +65,7 @@ def of_jump(lab: str, observed: JumpObserved) -> Iterator[str]:
 
 
 def guests_of(lab: str, observed: LibvirtObserved, logins: Iterable[str]) -> Iterator[str]:
-    """The guests of some students, and their volumes."""
+    """Yield the guests of some students, and the volumes of these guests."""
     yield from _silence("libvirtd", observed)
     names = {f"{lab}-{login}" for login in logins}
     yield from (f"guest {domain.name}" for domain in observed.domains_of(lab) if domain.name in names)
@@ -70,10 +75,11 @@ def guests_of(lab: str, observed: LibvirtObserved, logins: Iterable[str]) -> Ite
 
 
 def containers_of(lab: str, observed: DockerObserved, logins: Collection[str]) -> Iterator[str]:
-    """The containers of some students."""
+    """Yield the containers of some students."""
     yield from _silence("dockerd", observed)
-    containers = (each for each in observed.containers.values() if each.lab == lab)
-    yield from (f"container {each.name}" for each in containers if each.student in logins)
+    for container in observed.containers.values():
+        if container.lab == lab and container.student in logins:
+            yield f"container {container.name}"
 
 
 def _silence(daemon: str, observed: LibvirtObserved | DockerObserved) -> Iterator[str]:

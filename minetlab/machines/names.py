@@ -1,4 +1,4 @@
-"""What an administrator means by a word: a machine's name or a student's login. No I/O."""
+"""Find the machine that an administrator means by a machine's name or a student's login. No I/O."""
 
 from collections.abc import Collection
 
@@ -8,34 +8,43 @@ from minetlab.util.names import FEW, suggestion
 
 
 def alias_meant(word: str, plan: Plan, hosts: Collection[str]) -> str:
-    """The name of a machine, or a student's guest; where they have none, their first container.
+    """Find the alias of the machine that a word means.
 
-    :param word: a machine's name, or else a login.
+    A student's login means their guest, or their first container if they have no guest. A word that is both
+    a machine's name and a login means the machine.
+
+    :param word: the name of a machine, or the login of a student.
+    :param plan: the plan of the lab.
     :param hosts: the aliases of the lab's hosts.
-    :raises LabError: it is neither.
+    :returns: the alias in the lab's SSH configuration.
+    :raises LabError: there is no such machine or student, or the student has no machine.
     """
-    names = {*hosts, *(each.name for each in plan.machines)}
+    names = {*hosts, *(machine.name for machine in plan.machines)}
     if word in names:
         return word
-    theirs = [each.name for each in plan.machines if each.student.login == word]
-    if not theirs:
-        known = {*hosts, *(each.student.login for each in plan.machines)}
+    # A plan lists all guests before all containers.
+    names_of_student = [machine.name for machine in plan.machines if machine.student.login == word]
+    if not names_of_student:
+        choices = {*hosts, *(machine.student.login for machine in plan.machines)}
         raise LabError(
             f"there is no machine or student {word!r} in the lab",
-            next_step=suggestion([word], known if len(known) <= FEW else known | names),
+            next_step=suggestion([word], choices if len(choices) <= FEW else choices | names),
         )
-    return theirs[0]
+    return names_of_student[0]
 
 
 def guest_meant(word: str, plan: Plan) -> Guest:
-    """The guest of that name, or of that student.
+    """Find the guest that a word means.
 
-    :raises LabError: it is neither.
+    :param word: the name of a guest, or the login of its student.
+    :param plan: the plan of the lab.
+    :returns: the guest.
+    :raises LabError: there is no such guest.
     """
-    meant = [each for each in plan.guests if word in {each.name, each.student.login}]
-    if not meant:
+    guests = [guest for guest in plan.guests if word in {guest.name, guest.student.login}]
+    if not guests:
         raise LabError(
             f"there is no guest of {word!r} in the lab",
-            next_step=suggestion([word], {each.student.login for each in plan.guests}),
+            next_step=suggestion([word], {guest.student.login for guest in plan.guests}),
         )
-    return meant[0]
+    return guests[0]

@@ -1,4 +1,4 @@
-"""What stands, published beside the TP site: a file on its hosts that the instructor's page reads."""
+"""Publish the state of all machines beside the TP site, in a file that the instructor's page reads."""
 
 import json
 import shlex
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
-from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_there
+from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_on_host
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
 from minetlab.ssh.student_machines import UNREACHABLE, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 
-SAID: Mapping[str, tuple[str, str]] = {
+STATE_WORDS: Mapping[str, tuple[str, str]] = {
     RUNNING: ("good", "en marche"),
     OFF: ("off", "à l'arrêt"),
     "created": ("off", "pas encore en marche"),
@@ -28,24 +28,27 @@ SAID: Mapping[str, tuple[str, str]] = {
     MISSING: ("bad", "introuvable"),
     SILENT: ("bad", "injoignable"),
 }
-"""States as the page shows them: how good that is, and the words."""
+"""How the page shows each state of a machine: the level (good, off or bad), and the words in French."""
 NO_SITE = 3
-"""What :func:`command` ends with where there is no folder for it: it makes none, so a teardown stays one."""
+"""The exit status of :func:`command` if the site's folder does not exist; it is not made after a teardown."""
 
 
-def serving(lab: Lab, hosts: Iterable[InventoryHost]) -> tuple[InventoryHost, ...]:
-    """The hosts that serve the lab's TP site.
+def hosts_serving_site(lab: Lab, hosts: Iterable[InventoryHost]) -> tuple[InventoryHost, ...]:
+    """Select the hosts that serve the lab's TP site.
 
-    :raises LabError: there is none.
+    :param lab: the lab.
+    :param hosts: the hosts of the inventory.
+    :returns: one host or more.
+    :raises LabError: no host serves the site.
     """
     names = {host.name for host in lab.site_hosts}
-    found = tuple(host for host in hosts if host.name in names)
-    if not found:
+    site_hosts = tuple(host for host in hosts if host.name in names)
+    if not site_hosts:
         raise LabError(
             "no container host of the lab serves the TP site, so nobody would see the status",
             next_step="set site_port in inventories/group_data/container_hosts.py, or leave --publish out",
         )
-    return found
+    return site_hosts
 
 
 def publish(
@@ -53,40 +56,43 @@ def publish(
     machines: Iterable[MachineState],
     hosts: Iterable[InventoryHost],
     config: Path,
-    looked: float,
+    asked_at: float,
 ) -> tuple[str, ...]:
-    """Put the machines' states beside the site of each host, all at once; a line for each where that fails.
+    """Write the machines' states beside the TP site, on all hosts at once.
 
-    A host of which no machine answers is not waited for once more.
+    A host on which no machine answered is not asked again.
 
+    :param lab: the name of the lab.
+    :param machines: the states to publish.
+    :param hosts: the hosts that serve the site.
     :param config: the lab's SSH configuration.
-    :param looked: when the look at the machines began, by ``time.monotonic()``.
+    :param asked_at: when the hosts were asked for these states, by ``time.monotonic()``.
+    :returns: a line for each host on which it failed.
     """
     machines = tuple(machines)
-    silent = {each.host for each in machines} - {each.host for each in machines if each.state != SILENT}
+    answering = {machine.host for machine in machines if machine.state != SILENT}
+    silent = {machine.host for machine in machines} - answering
 
-    def put(host: InventoryHost) -> str:
+    def publish_on(host: InventoryHost) -> str:
         alias = ssh_config.alias_of(host.name)
-        line = command(lab, machines, time.monotonic() - looked)
-        why = "no answer" if alias in silent else _failure(line, host, config)
-        return f"{alias}: the status is not published: {why}" if why else ""
+        line = command(lab, machines, time.monotonic() - asked_at)
+        failure = "no answer" if alias in silent else _failure(line, host, config)
+        return f"{alias}: the status is not published: {failure}" if failure else ""
 
-    return tuple(filter(None, on_each(hosts, put)))
+    return tuple(filter(None, on_each(hosts, publish_on)))
 
 
 def command(lab: str, machines: Iterable[MachineState], age: float) -> str:
-    """What writes the file on a host, whole or not at all.
+    """Return the shell command that writes the file on a host, completely or not at all.
 
-    Its time is that of the host's clock, as is the ``Date`` of the web server's answers.
+    The time in the file is that of the host's clock, like the ``Date`` of the web server's answers.
 
-    :param age: seconds since the look at the machines began.
+    :param lab: the name of the lab.
+    :param machines: the states to publish.
+    :param age: seconds since the hosts were asked for these states.
+    :returns: the command; it ends with :data:`NO_SITE` if there is no site.
     """
-    states = [
-        {"host": each.host, "name": each.name, "level": level, "state": state, "planned": each.planned}
-        for each in machines
-        for level, state in [SAID.get(each.state, ("off", each.state))]
-    ]
-    content = shlex.quote(json.dumps(states))
+    content = shlex.quote(json.dumps([_entry(machine) for machine in machines]))
     new = f"{STATUS_FILE}.$$"
     return (
         f"cd {shlex.quote(status_folder(lab))} 2>/dev/null || exit {NO_SITE}; umask 022; "
@@ -95,14 +101,29 @@ def command(lab: str, machines: Iterable[MachineState], age: float) -> str:
     )
 
 
+def _entry(machine: MachineState) -> dict[str, str | bool]:
+    level, words = STATE_WORDS.get(machine.state, ("off", machine.state))
+    return {
+        "host": machine.host,
+        "name": machine.name,
+        "level": level,
+        "state": words,
+        "planned": machine.planned,
+    }
+
+
 def _failure(line: str, host: InventoryHost, config: Path) -> str:
-    """Why a host's shell did not do this; empty: it did."""
+    """Run a command on a host; return why it failed, or an empty string if it succeeded."""
     try:
-        answer = run_there(line, host, config)
+        answer = run_on_host(line, host, config)
     except TimeoutError:
         return f"no answer within {LIMIT:.0f} s"
     except TooMuchError as error:
         return str(error)
-    said = last_line(answer.errors) or f"exit status {answer.status}"
-    reasons = {0: "", UNREACHABLE: f"no answer: {said}", NO_SITE: "no TP site is there; lab up serves it"}
-    return reasons.get(answer.status, said)
+    error_line = last_line(answer.errors) or f"exit status {answer.status}"
+    reasons = {
+        0: "",
+        UNREACHABLE: f"no answer: {error_line}",
+        NO_SITE: "no TP site is there; lab up serves it",
+    }
+    return reasons.get(answer.status, error_line)

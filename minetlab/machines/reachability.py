@@ -1,4 +1,4 @@
-"""Which of the lab's machines nobody need wait for: their hosts say so beforehand."""
+"""Ask hosts which of their machines cannot answer, so that nobody waits for those."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from minetlab.facts.libvirt import ActiveDomains
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.machines import status
 from minetlab.plan import Guest
-from minetlab.resources.guests_run import start, why
+from minetlab.resources.guests_run import reason_off, start_hint
 from minetlab.ssh import student_machines
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.ssh.student_machines import StudentMachine
@@ -16,35 +16,44 @@ from minetlab.ssh.student_machines import StudentMachine
 def out_of_reach(
     config: Path, hosts: Iterable[InventoryHost], machines: Collection[StudentMachine]
 ) -> dict[str, str]:
-    """Those of these machines whose host does not answer, or that are off on purpose: by name, with why.
+    """Find the machines whose host does not answer, or that are off on purpose.
 
     :param config: the lab's SSH configuration.
-    :param hosts: of the inventory.
+    :param hosts: the hosts of the inventory.
+    :param machines: the machines to look for.
+    :returns: the names of the machines out of reach, with the reason.
     """
-    silent = student_machines.silent_hosts(config, machines)
+    silent_hosts = student_machines.silent_hosts(config, machines)
     problems = {
-        each.name: f"no answer of its host {alias_of(each.host)}: {silent[each.host]}"
-        for each in machines
-        if each.host in silent
+        machine.name: f"its host {alias_of(machine.host)} does not answer: {silent_hosts[machine.host]}"
+        for machine in machines
+        if machine.host in silent_hosts
     }
-    guests = [each for each in machines if isinstance(each, Guest) and each.name not in problems]
+    guests = [guest for guest in machines if isinstance(guest, Guest) and guest.name not in problems]
     for guest in kept_off(config, hosts, guests):
         alias = alias_of(guest.host)
-        problems[guest.name] = f"off, as {why(alias)} → {start('NAME', alias)}"
+        problems[guest.name] = f"off, as {reason_off(alias)} → {start_hint('NAME', alias)}"
     return problems
 
 
 def kept_off(config: Path, hosts: Iterable[InventoryHost], guests: Collection[Guest]) -> tuple[Guest, ...]:
-    """Those of these guests that are not to run, and do not; only their hosts are asked.
+    """Find the guests that are not to run, and are off.
 
-    Of a host that does not answer it is not known: its guests are none of them.
+    Only the hosts of guests that are not to run are asked. If such a host does not answer, its guests do not
+    count as off.
+
+    :param config: the lab's SSH configuration.
+    :param hosts: the hosts of the inventory.
+    :param guests: the guests to look for.
+    :returns: those of the guests that are off on purpose.
     """
     not_to_run = [guest for guest in guests if not guest.to_run]
-    asked = [host for host in hosts if host.name in {guest.host for guest in not_to_run}]
-    seen = status.on_each(asked, lambda host: status.ask(ActiveDomains(), host, config))
-    running = {host.name: active for host, active in zip(asked, seen, strict=True)}
+    names = {guest.host for guest in not_to_run}
+    hosts_to_ask = [host for host in hosts if host.name in names]
+    answers = status.on_each(hosts_to_ask, lambda host: status.ask(ActiveDomains(), host, config))
+    active_domains = {host.name: answer for host, answer in zip(hosts_to_ask, answers, strict=True)}
     return tuple(
         guest
         for guest in not_to_run
-        if (active := running[guest.host]) is not None and guest.name not in active
+        if active_domains[guest.host] is not None and guest.name not in active_domains[guest.host]
     )

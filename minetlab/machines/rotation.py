@@ -1,4 +1,4 @@
-"""Replace a student's key in guests that run: a seed gives keys at a guest's first boot only."""
+"""Replace a student's key in running guests, as a guest reads the keys of its seed only at its first boot."""
 
 import shlex
 from collections.abc import Collection, Iterable
@@ -9,19 +9,19 @@ from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Guest, Plan
-from minetlab.resources.authorized_keys import changed
-from minetlab.resources.guests_run import start
+from minetlab.resources.authorized_keys import with_keys_replaced
+from minetlab.resources.guests_run import start_hint
 from minetlab.ssh.run import run
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError
 
 FILE = "~/.ssh/authorized_keys"
 MOST_KEYS = 2**20
-"""Bytes that are taken of that file: one with more was not written by hand."""
+"""The most bytes that are read of that file; a larger one was not written by hand."""
 READ = f"test ! -e {FILE} || cat {FILE}"
 
 
-def in_guests(
+def change_keys(
     lab: Lab,
     plan: Plan,
     hosts: Iterable[InventoryHost],
@@ -30,34 +30,40 @@ def in_guests(
     add: Collection[str] = (),
     drop: Collection[str] = (),
 ) -> list[str]:
-    """Have the accounts of the plan's students opened by some keys, and by others not; what is left to do.
+    """Add and remove keys in the students' accounts on all guests of a plan.
 
-    A guest that is not there yet gets the keys when it is made, and one that was never on when it is started:
-    those of its seed.
+    Guests that do not exist yet, or were never started, need no change: they get the keys of their seed.
 
-    :param hosts: those of the guests.
+    :param lab: the lab.
+    :param plan: the plan of the students whose keys are changed.
+    :param hosts: the hosts of their guests.
     :param config: the lab's SSH configuration, in which a guest's name opens the lab's own account there.
+    :param add: the public keys to add, as lines of ``authorized_keys``.
+    :param drop: the public keys to remove.
+    :returns: a line for each guest that was not changed, with the reason.
     """
     guests = {guest.name: guest for guest in plan.guests}
     hosts = list(hosts)
-    found = {each.name: each.state for each in status.states(lab, plan, hosts, config) if each.name in guests}
-    off = [guests[name] for name, state in found.items() if state == status.OFF]
-    new = _never_on(lab, off, hosts, config)
-    left = []
-    for name, state in found.items():
+    machines = status.states(lab, plan, hosts, config)
+    states = {machine.name: machine.state for machine in machines if machine.name in guests}
+    off = [guests[name] for name, state in states.items() if state == status.OFF]
+    never_started = _never_started(lab, off, hosts, config)
+    unchanged = []
+    for name, state in states.items():
         if state == status.RUNNING:
-            left += [] if _change(config, guests[name], add, drop) else [f"{name} does not answer SSH"]
+            if not _change(config, guests[name], add, drop):
+                unchanged.append(f"{name} does not answer SSH")
         elif state == status.SILENT:
-            left.append(f"{name}: its host does not answer")
-        elif state != status.MISSING and name not in new:
-            left.append(f"{name} is {state}{_how_to_start(guests[name])}")
-    return left
+            unchanged.append(f"{name}: its host does not answer")
+        elif state != status.MISSING and name not in never_started:
+            unchanged.append(f"{name} is {state}{_how_to_start(guests[name])}")
+    return unchanged
 
 
-def _never_on(
+def _never_started(
     lab: Lab, off: Collection[Guest], hosts: Iterable[InventoryHost], config: Path
 ) -> frozenset[str]:
-    """Which of these guests have nothing on their disk, and with it no key."""
+    """Return the names of the guests whose disk is still empty, so that no key is on it."""
     empty: frozenset[str] = frozenset()
     for host in hosts:
         if names := tuple(guest.name for guest in off if guest.host == host.name):
@@ -66,19 +72,19 @@ def _never_on(
 
 
 def _how_to_start(guest: Guest) -> str:
-    return "" if guest.to_run else f" ({start(guest.name, alias_of(guest.host))})"
+    return "" if guest.to_run else f" ({start_hint(guest.name, alias_of(guest.host))})"
 
 
 def _change(config: Path, guest: Guest, add: Collection[str], drop: Collection[str]) -> bool:
-    there = _as_student(config, guest, READ)
-    if there is None:
+    current = _run_as_student(config, guest, READ)
+    if current is None:
         return False
-    wanted = changed(there, add, drop)
-    return wanted == there or _as_student(config, guest, _write(wanted), wanted) is not None
+    wanted = with_keys_replaced(current, add, drop)
+    return wanted == current or _run_as_student(config, guest, _write_script(wanted), wanted) is not None
 
 
-def _write(text: str) -> str:
-    """The script that puts its standard input in place of the file, if all of it has arrived."""
+def _write_script(text: str) -> str:
+    """Return a script that replaces the file with its standard input, if all of this text arrives there."""
     new = f"{FILE}.new"
     return (
         f"umask 077 && mkdir -p ~/.ssh && cat >{new} && "
@@ -86,11 +92,11 @@ def _write(text: str) -> str:
     )
 
 
-def _as_student(config: Path, guest: Guest, script: str, given: str = "") -> str | None:
-    """What a script prints in the student's account; None: it failed, or the guest does not answer."""
+def _run_as_student(config: Path, guest: Guest, script: str, stdin: str = "") -> str | None:
+    """Run a script in the student's account; return its output, or None if it failed or nothing answered."""
     line = shlex.join(["sudo", "-n", "-H", "-u", guest.student.login, "--", "sh", "-c", script])
     try:
-        ended = run(config, guest.name, line, status.LIMIT, given=given, most=MOST_KEYS)
+        ended = run(config, guest.name, line, status.LIMIT, stdin=stdin, max_bytes=MOST_KEYS)
     except (TimeoutError, TooMuchError):
         return None
     return ended.output if ended.status == 0 else None

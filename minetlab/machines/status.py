@@ -1,4 +1,4 @@
-"""What stands on the lab's hosts, as their own labels say it: no file of this machine is asked."""
+"""Read from the hosts which machines of the lab they have; no file of this machine is read for that."""
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator
@@ -21,27 +21,29 @@ from minetlab.ssh import ssh_config
 from minetlab.ssh.run import run
 from minetlab.util.process import Ended, TooMuchError
 
-Seen = TypeVar("Seen")
+Result = TypeVar("Result")
 
 LIMIT = 120.0
-"""Seconds for a host to answer: an emulated one that is busy takes some ten."""
+"""Seconds that a host has to answer; a busy emulated one takes about ten."""
 MISSING, SILENT = "missing", "no answer"
-"""States of our own; the others are libvirt's and Docker's words."""
+"""The states of machines that were not seen; all other states are words of libvirt or Docker."""
 RUNNING, OFF = "running", "shut off"
-"""Those of guests; a container that runs is called the same."""
+"""The states of guests, in libvirt's words; Docker calls a container that runs "running", too."""
 
 
 @dataclass(frozen=True)
 class MachineState:
-    """A guest or a container.
+    """The state of a guest or a container.
 
-    :param host: its host's alias.
+    :param host: the alias of its host.
+    :param name: the name of the machine.
     :param kind: ``guest`` or ``container``.
-    :param student: their login; empty: the host does not say.
-    :param state: :data:`RUNNING`, :data:`OFF`, Docker's word, :data:`MISSING`, or :data:`SILENT`.
-    :param accelerator: of a guest: ``kvm`` or ``tcg``.
-    :param planned: whether the inventory has it.
-    :param to_run: whether it is to run; else it is fine where it is off, too.
+    :param student: the login of its student; empty if the host does not have it.
+    :param state: :data:`RUNNING`, :data:`OFF`, :data:`MISSING`, :data:`SILENT`, or another word of Docker.
+    :param address: the planned address of a guest, or the planned port of a container, in words.
+    :param accelerator: ``kvm`` or ``tcg`` for a guest, else empty.
+    :param planned: whether the plan has it.
+    :param to_run: whether it is to run; if not, being off is fine, too.
     """
 
     host: str
@@ -66,36 +68,43 @@ class MachineState:
 
 
 def states(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -> tuple[MachineState, ...]:
-    """Every guest and container that is planned or there, by host and name; all hosts are asked at once.
+    """Read the states of all guests and containers from all hosts at once.
 
+    :param lab: the lab.
+    :param plan: its plan.
+    :param hosts: the hosts to ask.
     :param config: the lab's SSH configuration.
+    :returns: the state of every machine that is planned or exists, sorted by host and name.
     """
-    found = on_each(hosts, lambda host: list(_on(lab, plan, host, config)))
-    return tuple(
-        sorted((each for of_host in found for each in of_host), key=lambda each: (each.host, each.name))
-    )
+    states_by_host = on_each(hosts, lambda host: list(_on(lab, plan, host, config)))
+    machines = [machine for host_states in states_by_host for machine in host_states]
+    return tuple(sorted(machines, key=lambda machine: (machine.host, machine.name)))
 
 
-def on_each(hosts: Iterable[InventoryHost], look: Callable[[InventoryHost], Seen]) -> list[Seen]:
-    """What a look at each host shows, in their order; all are looked at at once."""
-    with ThreadPoolExecutor(max_workers=16) as asking:
-        return list(asking.map(look, hosts))
+def on_each(hosts: Iterable[InventoryHost], function: Callable[[InventoryHost], Result]) -> list[Result]:
+    """Call a function for every host, in up to 16 threads, and return the results in the hosts' order."""
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return list(pool.map(function, hosts))
 
 
 def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any) -> Any:
-    """What a fact says of a host; None: the host does not answer, or not what was asked for."""
+    """Return the value of a fact on a host; None if the host does not answer, or not as expected."""
     try:
-        answer = run_there(str(fact.command(**arguments)), host, config)
+        answer = run_on_host(str(fact.command(**arguments)), host, config)
         return fact.process(answer.output.splitlines()) if answer.status == 0 else None
     except (TimeoutError, TooMuchError, FactProcessError):
         return None
 
 
-def run_there(command: str, host: InventoryHost, config: Path) -> Ended:
-    """Have a host's shell run this, as root if the inventory says ``_sudo``; 255 is ssh's own status.
+def run_on_host(command: str, host: InventoryHost, config: Path) -> Ended:
+    """Run a shell command on a host, as root if the inventory says ``_sudo``.
 
+    :param command: the command.
+    :param host: the host.
+    :param config: the lab's SSH configuration.
+    :returns: the output and the exit status; 255 means that ssh itself failed.
     :raises TimeoutError: the host took longer than :data:`LIMIT`.
-    :raises TooMuchError: it printed more than anything that is asked for.
+    :raises TooMuchError: the command printed more than any that this project runs.
     """
     words = ["sh", "-c", command]
     line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
@@ -113,10 +122,10 @@ def _guests(
     lab: Lab, plan: Plan, host: InventoryHost, observed: LibvirtObserved | None
 ) -> Iterator[MachineState]:
     alias = ssh_config.alias_of(host.name)
-    there = {domain.name: domain for domain in observed.domains_of(lab.name)} if observed else {}
+    domains = {domain.name: domain for domain in observed.domains_of(lab.name)} if observed else {}
     planned = {guest.name: guest for guest in plan.guests_on(host.name)}
-    for name in sorted(planned.keys() | there.keys()):
-        guest, domain = planned.get(name), there.get(name)
+    for name in sorted(planned.keys() | domains.keys()):
+        guest, domain = planned.get(name), domains.get(name)
         yield MachineState(
             host=alias,
             name=name,
@@ -134,33 +143,36 @@ def _containers(
     lab: Lab, plan: Plan, host: InventoryHost, observed: DockerObserved | None
 ) -> Iterator[MachineState]:
     alias = ssh_config.alias_of(host.name)
-    containers = observed.containers if observed else {}
-    there = {name: each for name, each in containers.items() if each.lab == lab.name and each.student}
+    existing = {
+        name: container
+        for name, container in (observed.containers if observed else {}).items()
+        if container.lab == lab.name and container.student
+    }
     planned = {container.name: container for container in plan.containers_on(host.name)}
-    for name in sorted(planned.keys() | there.keys()):
-        container, seen = planned.get(name), there.get(name)
+    for name in sorted(planned.keys() | existing.keys()):
+        container = planned.get(name)
         yield MachineState(
             host=alias,
             name=name,
             kind="container",
-            student=container.student.login if container else there[name].student,
-            state=seen.state if seen else _absence(observed),
+            student=container.student.login if container else existing[name].student,
+            state=existing[name].state if name in existing else _state_of_absent(observed),
             address=f"port {container.ssh_port}" if container else "",
             planned=container is not None,
         )
 
 
 def _accelerator_of(domain: Domain) -> str:
-    """``kvm`` or ``tcg``: libvirt calls emulation by its domain type, ``qemu``."""
+    # "qemu" is libvirt's domain type for emulation.
     return {"qemu": "tcg"}.get(domain.type, domain.type)
 
 
 def _state_of(domain: Domain | None, observed: LibvirtObserved | None) -> str:
     if domain is None:
-        return _absence(observed)
+        return _state_of_absent(observed)
     return RUNNING if domain.active else OFF
 
 
-def _absence(observed: LibvirtObserved | DockerObserved | None) -> str:
-    """What it means that a machine was not seen: nothing, where its host or the daemon did not answer."""
+def _state_of_absent(observed: LibvirtObserved | DockerObserved | None) -> str:
+    # If the host or the daemon did not answer, it is not known whether the machine exists.
     return SILENT if observed is None or observed.silent else MISSING

@@ -1,1 +1,1 @@
-"""pyinfra operations: each compares what is wanted with what a fact has seen, and yields commands."""
+"""pyinfra operations: each compares the desired state with facts, and yields the commands to reach it."""

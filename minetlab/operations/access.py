@@ -1,4 +1,4 @@
-"""Operations on who can log into containers."""
+"""Operations on the keys that let people into containers."""
 
 from collections.abc import Mapping
 
@@ -18,10 +18,8 @@ from minetlab.tp.tp_images import UID
 
 @operation()
 def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
-    """Have the keys on the host that open these containers, and those by which each proves who it is.
-
-    A container that runs takes a change of them at the next login.
-    """
+    """Have the authorized keys and the host key of each container on the host."""
+    # A running container need not restart: its sshd reads authorized keys at the next login.
     changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
     if not changed:
         host.noop("every container has its keys")
@@ -29,16 +27,18 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
 
 
 def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
-    """Write these files, if any, into the lab's folder of keys.
+    """Write files, if there are any, into the lab's folder of keys.
 
-    :param owner: their numeric user and group.
+    :param lab: the lab's name.
+    :param files: the files by path below that folder.
+    :param owner: numeric user and group of the files.
     """
     if not files:
         return
     folder = QuoteString(access_folder(lab))
     yield from observe.changing(
         [
-            # Nobody but root gets that far: the owner's number may be somebody else's on the host.
+            # Only root may enter: the owner's number may belong to another account on the host.
             StringCommand("mkdir -p", folder, "&& chmod 0700", folder),
             with_input(archive(files, owner), "tar --extract --directory", folder),
         ]

@@ -1,4 +1,4 @@
-"""Operations on the allocation file, which is on this machine and not on the host."""
+"""Operations on the allocation file, which is on this machine, not on the host."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,33 +14,33 @@ from minetlab.inventory import allocation_file
 from minetlab.lab import Allocation, Lab
 from minetlab.operations.commands import Commands, fail, failure
 from minetlab.plan import Plan
-from minetlab.plan.placements import unchanged, with_plan, without_gone
+from minetlab.plan.placements import refuse_if_changed, with_plan, without_gone
 from minetlab.util.errors import LabError
 
 
 @operation()
 def write(lab: Lab, plan: Plan) -> Commands:
-    """Have in the allocation file what the plan gives, before anything of it is made."""
+    """Record in the allocation file what the plan gives each machine, before any machine is made."""
     wanted = with_plan(lab.allocation, lab, plan)
-    yield from _change(lab, partial(unchanged, before=lab.allocation, after=wanted))
+    yield from _change(lab, partial(refuse_if_changed, before=lab.allocation, after=wanted))
 
 
 @operation()
 def prune(lab: Lab, plan: Plan) -> Commands:
-    """Let go of what the lab's machines had on this host that are not planned: they are removed now."""
+    """Remove machines of this host from the allocation file that are not planned: they are removed now."""
     yield from _change(lab, partial(without_gone, lab=lab, plan=plan, host=host.name))
 
 
 def _change(lab: Lab, changed: Callable[[Allocation], Allocation]) -> Commands:
     path = Path(lab.allocation.source)
     try:
-        there = allocation_file.read(path)
-        wanted = changed(there)
+        present = allocation_file.read(path)
+        wanted = changed(present)
     except LabError as error:
         yield failure(error)
         return
-    if there == wanted:
-        host.noop(f"{path} says who has what")
+    if present == wanted:
+        host.noop(f"{path} is up to date")
     else:
         yield FunctionCommand(_write, (path, changed), {})
 

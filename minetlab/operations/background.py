@@ -1,4 +1,4 @@
-"""Work on this machine that begins before a host wants its result: it idles while they are provisioned."""
+"""Builds on this machine that begin early: while hosts are provisioned, this machine would be idle."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,14 +9,16 @@ from pyinfra.context import state
 from minetlab.util.errors import LabError
 
 _turn = BoundedSemaphore(1)
-"""One build at a time, whoever wants it: hosts of the sandbox need a processor as well."""
+"""One build at a time for all hosts, as sandbox hosts on this machine need processors too."""
 
 
 def begin(builds: Iterable[Callable[[], object]]) -> None:
-    """Have these done, one after another, while the run goes on; nothing before the run itself.
+    """Run builds one after another in the background; do nothing while operations are only prepared.
 
-    Who needs a result asks for it as if this had never been, and then finds it in the cache or waits for it.
-    So a failure is not said here: it comes up again, at the operation that it concerns.
+    The operation that needs a result builds it as usual, and then finds it in the cache or waits for it. So a
+    build that fails here is not reported: that operation reports it.
+
+    :param builds: functions that each build something and put it into the cache.
     """
     if state.is_executing:
         spawn(_in_turn, tuple(builds))

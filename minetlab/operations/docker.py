@@ -15,7 +15,7 @@ from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.lab import ContainerLimits
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, announces, failure
+from minetlab.operations.commands import Commands, failure, first_pass
 from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
 from minetlab.resources.docker import (
@@ -31,12 +31,12 @@ from minetlab.resources.docker import (
 )
 from minetlab.resources.dockerd import (
     DAEMON_CONFIG,
-    MEND,
+    REPAIR_CONFIG,
     SAME_POOLS,
     DaemonState,
-    contested,
     foreign_pools,
     merged,
+    pools_conflict,
     pools_setting,
 )
 from minetlab.tp import tp_images
@@ -45,18 +45,21 @@ from minetlab.util.names import named
 from minetlab.util.render import render
 
 START_LIMIT = 300
-"""Seconds dockerd may take to come up; under emulation it takes some 20."""
+"""Seconds that dockerd may take to start; on an emulated host it takes some 20."""
 
 
 @operation()
 def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Commands:
-    """Have our settings in dockerd's configuration, and a dockerd that has read them.
+    """Have the lab's settings in dockerd's configuration, and a running dockerd that has read them.
 
-    Settings of the administrator's own stay, and the address pools of another lab that is there. A
-    configuration that dockerd refuses is not put in place.
+    Other settings of the administrator stay. The operation fails if another lab on the host has other address
+    pools. If dockerd refuses the new configuration, the present one stays.
+
+    :param lab: the lab's name.
+    :param address_pools: from which dockerd takes addresses for Docker networks.
     """
     observed = host.get_fact(DaemonConfig)
-    if problem := _unsettled(lab, observed, address_pools):
+    if problem := _obstacle_to_configuration(lab, observed, address_pools):
         yield failure(problem)
         return
     desired = merged(observed.config, daemon_settings(address_pools))
@@ -74,7 +77,7 @@ def _configured(desired: dict[str, object], observed: DaemonState) -> Commands:
         yield FileUploadCommand(StringIO(_pretty(desired)), new)
         yield StringCommand(f"{_validated(new)} && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}")
     if observed.config != desired or observed.stale:
-        yield _started("restart")
+        yield _systemctl("restart")
 
 
 @operation()
@@ -83,26 +86,29 @@ def service(lab: str) -> Commands:
     if observe.docker(lab).up:
         host.noop("dockerd runs, and is enabled")
     else:
-        yield from observe.changing([_started("enable --now")])
+        yield from observe.changing([_systemctl("enable --now")])
 
 
-def _started(how: str) -> StringCommand:
-    """Have systemd start dockerd; if it does not come up, what systemd has to say of it is shown."""
+def _systemctl(verb: str) -> StringCommand:
+    """Return a command that lets systemd start dockerd, and shows its status if that fails."""
     return StringCommand(
-        f"timeout {START_LIMIT} systemctl {how} {SERVICE}"
+        f"timeout {START_LIMIT} systemctl {verb} {SERVICE}"
         f" || {{ systemctl --no-pager --full status {SERVICE} >&2; exit 1; }}"
     )
 
 
-def _unsettled(lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]) -> LabError | None:
-    """What to say where the configuration is not ours to change."""
+def _obstacle_to_configuration(
+    lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]
+) -> LabError | None:
     if observed.fault:
-        return LabError(f"{host.name}: {observed.fault}", next_step=MEND)
-    theirs = foreign_pools(observed.config, pools)
-    # Asked only then: a host that is set up is not sent a command more.
-    labs = observe.docker(lab).other_labs(lab) if theirs else ()
+        return LabError(f"{host.name}: {observed.fault}", next_step=REPAIR_CONFIG)
+    other_pools = foreign_pools(observed.config, pools)
+    if not other_pools:
+        # A host that is set up is asked for nothing more.
+        return None
+    labs = observe.docker(lab).other_labs(lab)
     if labs:
-        return LabError(f"{host.name}: {contested(theirs, pools, labs)}", next_step=SAME_POOLS)
+        return LabError(f"{host.name}: {pools_conflict(other_pools, pools, labs)}", next_step=SAME_POOLS)
     return None
 
 
@@ -113,11 +119,14 @@ def containers(
     limits: ContainerLimits,
     neighbours: tuple[Container, ...] = (),
 ) -> Commands:
-    """Have these containers run on the lab's network; one that is specified otherwise now is made anew.
+    """Have students' containers run on the lab's network; replace those whose spec has changed.
 
-    Containers of the lab that are not among these are named in a warning and left alone.
+    Other containers of the lab are named in a warning, and left alone.
 
-    :param neighbours: containers that are planned as well, and left alone in any case.
+    :param lab: the lab's name.
+    :param containers: the containers to run.
+    :param limits: what each of them may use.
+    :param neighbours: containers that are planned too, but neither changed nor warned of.
     """
     observed = observe.docker(lab)
     try:
@@ -126,18 +135,24 @@ def containers(
         yield failure(error)
         return
     specs = container_specs(lab, containers, limits, images)
-    yield from run_commands(lab, observed, specs, (each.name for each in neighbours))
+    yield from run_commands(lab, observed, specs, (container.name for container in neighbours))
 
 
 def run_commands(
     lab: str, observed: DockerObserved, specs: Iterable[Spec], neighbours: Iterable[str] = ()
 ) -> Commands:
-    """Have containers of these specs run on the lab's network, and nothing else changed."""
-    if problem := unanswered(observed) or _foreign_network(lab, observed):
+    """Have containers run on the lab's network, and yield the commands for it.
+
+    :param lab: the lab's name.
+    :param observed: what the host's dockerd has.
+    :param specs: the containers as desired.
+    :param neighbours: names of containers that are planned too, but neither changed nor warned of.
+    """
+    if problem := dockerd_problem(observed) or _foreign_network(lab, observed):
         yield failure(problem)
         return
     changes = compare(lab, specs, observed.containers, neighbours)
-    if announces():
+    if first_pass():
         _announce(changes)
     if lab not in observed.networks:
         yield from observe.changing([_create_network(lab)])
@@ -148,7 +163,7 @@ def run_commands(
 def teardown(lab: str) -> Commands:
     """Remove every container, image, network and file of the lab from the host, and nothing else."""
     observed = observe.docker(lab)
-    if observed.installed and (problem := unanswered(observed)):
+    if observed.installed and (problem := dockerd_problem(observed)):
         yield failure(problem)
         return
     commands = _removal(lab, observed)
@@ -164,18 +179,19 @@ def _removal(lab: str, observed: DockerObserved) -> list[StringCommand]:
         ("image rm", [image.reference or image.identifier for image in observed.images]),
     )
     commands = [
-        StringCommand("docker", command, *map(QuoteString, things)) for command, things in removals if things
+        StringCommand("docker", command, *map(QuoteString, names)) for command, names in removals if names
     ]
     return [*commands, _remove(lab_folder(lab))] if observed.folder else commands
 
 
 def remove_uploads(lab: str) -> StringCommand:
-    """Remove the folder of received TP images."""
+    """Return a command that removes the folder of received TP images."""
     return _remove(uploads_folder(lab))
 
 
-def unanswered(observed: DockerObserved) -> LabError | None:
-    """What to say where dockerd does not answer; before the run it may well not be there yet."""
+def dockerd_problem(observed: DockerObserved) -> LabError | None:
+    """Return an error if dockerd does not answer."""
+    # While operations are only prepared, dockerd may not be installed yet.
     if observed.answers or not state.is_executing:
         return None
     return LabError(
@@ -185,9 +201,9 @@ def unanswered(observed: DockerObserved) -> LabError | None:
 
 
 def _remove(folder: str) -> StringCommand:
-    """Remove a folder, and its parents if that empties them."""
-    empty = ("&& rmdir -p --ignore-fail-on-non-empty", QuoteString(folder.rpartition("/")[0]))
-    return StringCommand("rm -rf", QuoteString(folder), *empty)
+    """Return a command that removes a folder, and those of its parents that are then empty."""
+    remove_parents = ("&& rmdir -p --ignore-fail-on-non-empty", QuoteString(folder.rpartition("/")[0]))
+    return StringCommand("rm -rf", QuoteString(folder), *remove_parents)
 
 
 def _foreign_network(lab: str, observed: DockerObserved) -> LabError | None:
@@ -213,7 +229,7 @@ def _create_network(lab: str) -> StringCommand:
 
 
 def _converge(lab: str, changes: ContainerChanges) -> Commands:
-    scripts = [f"{_removed(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
+    scripts = [f"{_remove_container(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
     scripts += [_run(lab, spec) for spec in changes.create]
     if scripts:
         yield side_by_side(scripts)
@@ -231,7 +247,7 @@ def _converge(lab: str, changes: ContainerChanges) -> Commands:
         host.noop("every container runs as specified")
 
 
-def _removed(name: str) -> str:
+def _remove_container(name: str) -> str:
     return shlex.join(("docker", "container", "rm", "--force", "--volumes", name))
 
 
@@ -243,7 +259,7 @@ def _run(lab: str, spec: Spec) -> str:
 def _announce(changes: ContainerChanges) -> None:
     if state.config.DIFF:
         for observed, spec in changes.recreate:
-            host.log(f"{spec.name} is made anew:")
+            host.log(f"{spec.name} is replaced:")
             for name, old, new in field_changes(observed, spec):
                 host.log_styled(f"  - {name}: {old}", fg="red")
                 host.log_styled(f"  + {name}: {new}", fg="green")
@@ -257,14 +273,14 @@ def _announce(changes: ContainerChanges) -> None:
 
 
 def _show_diff(path: str, old: str, new: str) -> None:
-    if state.config.DIFF and announces():
+    if state.config.DIFF and first_pass():
         host.log(f"{path} changes:")
         for line in generate_color_diff(old.splitlines(), new.splitlines()):
             host.log(line)
 
 
 def _validated(config: str) -> str:
-    # Debian 12's dockerd cannot validate.
+    # The dockerd of Debian 12 has no --validate.
     check = (
         f"if dockerd --help | grep --quiet -e --validate; then dockerd --validate --config-file={config}; fi"
     )
@@ -273,7 +289,7 @@ def _validated(config: str) -> str:
 
 
 def daemon_settings(address_pools: tuple[AddressPool, ...]) -> dict[str, object]:
-    """The lab's part of dockerd's configuration: ``templates/docker/daemon.json.j2``, rendered."""
+    """Return the lab's settings for dockerd: ``templates/docker/daemon.json.j2``, rendered."""
     return dict(json.loads(render("docker/daemon.json.j2", address_pools=pools_setting(address_pools))))
 
 

@@ -15,6 +15,9 @@ class FailedHosts(BaseStateCallback):
     def operation_host_start(state: State, host: Host, op_hash: str) -> None:
         """Start no further operation on a host that has failed, for example because its lock was broken.
 
+        :param state: pyinfra's state.
+        :param host: the host on which pyinfra is about to start an operation.
+        :param op_hash: pyinfra's identifier of the operation.
         :raises PyinfraError: the host has failed; pyinfra ends the run on this host.
         """
         if host in state.failed_hosts:

@@ -1,4 +1,4 @@
-"""Operations on guest images: built or fetched here, and distributed to each KVM host once."""
+"""Operations on guest images: built or fetched on this machine, and uploaded to each KVM host once."""
 
 from contextlib import suppress
 from functools import partial
@@ -18,24 +18,22 @@ from minetlab.util.errors import LabError
 
 @operation()
 def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
-    """Begin to build or fetch the base image, unless the pool has it; :func:`upload` then need not.
-
-    It changes nothing on the host, and does not fail.
-
-    :param tps: the TPs that are in it.
-    """
+    """Begin to build or fetch the base image with these TPs, unless the host has it; never fail."""
+    # The operation upload then waits less, and reports the errors.
     with suppress(LabError):
         if guest_image.volume(image, tps) not in observe.libvirt(lab).volumes:
             background.begin([partial(guest_image.file, image, tps, host.log)])
-    host.noop("the base image is there, or in the making")
+    host.noop("the base image is there, or is being made")
     yield from ()
 
 
 @operation()
 def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
-    """Have the base image in the lab's pool, whole and with the content that is desired.
+    """Have the base image in the lab's pool.
 
-    :param tps: the TPs that are in it.
+    :param lab: the lab's name.
+    :param image: the guest image in the host's settings.
+    :param tps: names of the TPs in it.
     """
     observed = observe.libvirt(lab)
     try:
@@ -43,7 +41,7 @@ def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
     except LabError as error:
         yield failure(error)
         return
-    if problem := observe.silence(observed):
+    if problem := observe.libvirtd_problem(observed):
         yield failure(problem)
     elif volume in observed.volumes:
         host.noop("the base image is there")
@@ -54,7 +52,8 @@ def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
 def _distribute(layout: Layout, image: GuestImage, tps: tuple[str, ...], free: int) -> Commands:
     name = guest_image.volume(image, tps)
     uploaded = f"{layout.folder}/{name}.new"
-    # Of a run that was interrupted; and the image is built only once there is a host to take it.
+    # An interrupted run may have left the file. And as this command comes first, no image is built for a host
+    # that does not answer any more.
     yield StringCommand("rm -f", QuoteString(uploaded))
     try:
         path, sha256 = guest_image.file(image, tps, host.log)
@@ -71,7 +70,7 @@ def _distribute(layout: Layout, image: GuestImage, tps: tuple[str, ...], free: i
         )
         return
     host.log(f"receives {path.name} ({size} MiB)")
-    # With sudo, pyinfra uploads to a folder first that everybody may write: /tmp may be memory.
+    # With sudo, pyinfra uploads to a folder that everybody may write first; /tmp may be in memory.
     yield FileUploadCommand(str(path), uploaded, remote_temp_filename=f"/var/tmp/minet-lab-{name}")  # noqa: S108
     checksum = StringCommand("echo", QuoteString(f"{sha256}  {uploaded}"), "| sha256sum --check --quiet")
     yield all_of(

@@ -13,11 +13,11 @@ from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
 from minetlab.lab import GuestNetwork, KvmHostSettings
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import Commands, announces, attempt, failure, none_failed
-from minetlab.operations.guest_waits import obstacle_to_readiness, start_in_turn, wait_until_off
+from minetlab.operations.commands import Commands, attempt, failure, first_pass, none_failed
+from minetlab.operations.guest_waits import start_in_turn, wait_for_ssh, wait_until_off
 from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
-from minetlab.operations.shell import received, virsh, virsh_side_by_side
+from minetlab.operations.shell import install_private_files, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.boots import Boots, boot_limit, boots_at_once
 from minetlab.resources.guests import GuestChanges, GuestSpec, compare
@@ -38,17 +38,20 @@ def run(
     require_kvm: bool,
     neighbours: tuple[Guest, ...] = (),
 ) -> Commands:
-    """Have these guests there, each as specified, and running where they are to run.
+    """Have guests as specified, and start those that shall run.
 
-    They are started as many at a time as the host can have boot, the next ones as those before them answer
-    SSH; the last of them may still be booting at the end: see :func:`ready`.
+    Only as many guests boot at once as the host can carry: the next one starts when another answers SSH. The
+    last ones may still boot when the operation ends: see :func:`wait`.
 
-    One that is not to run is only defined, and left running if it runs. One that runs and whose spec has
-    changed is shut down and started anew; its disk stays. Guests of the lab that are not among these, and
-    disks on another base image, are named in a warning and left alone.
+    A guest that need not run is only defined; if it runs, it is left running. A running guest whose spec has
+    changed is shut down and started again, and keeps its disk. Other guests of the lab, and disks that are
+    based on another image, are named in a warning and left alone.
 
-    :param require_kvm: whether a host on which guests have to be emulated is an error.
-    :param neighbours: guests that are planned as well, and left alone in any case.
+    :param lab: the lab's name.
+    :param settings: the host's settings.
+    :param guests: the guests.
+    :param require_kvm: whether to fail if the host has no hardware virtualization, so that it would emulate.
+    :param neighbours: guests that are planned too, but neither changed nor warned of.
     """
     observed, kvm = observe.libvirt(lab), observe.kvm(lab)
     try:
@@ -58,58 +61,55 @@ def run(
         return
     desired = _specs(lab, settings, guests, base, kvm)
     changes = compare(lab, desired, observed, (guest.name for guest in neighbours), base)
-    if problem := observe.silence(observed) or _obstacle(changes, observed, kvm, require_kvm):
+    if problem := observe.libvirtd_problem(observed) or _obstacle(changes, observed, kvm, require_kvm):
         yield failure(problem)
         return
     if state.is_executing and not kvm.works:
         _warn("no hardware virtualization here: guests are emulated (domain type qemu), and cannot nest")
-    if announces():
+    if first_pass():
         _announce(changes)
     show_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
-    if changes.none:
+    if changes.nothing_to_do:
         host.noop("every guest is as specified")
-    missing = {spec.name for spec in changes.seeds}
-    images = {
-        guest.name: specs.seed(lab, guest, settings.guest_network).iso()
-        for guest in guests
-        if guest.name in missing
-    }
-    addresses = {guest.name: str(guest.address.ip) for guest in guests}
-    starting = {spec.name: addresses[spec.name] for spec in changes.start}
-    boots = Boots(starting, settings.boots_at_once or _boots_at_once(kvm, starting), boot_limit(kvm))
-    yield from observe.changing(_converge(Layout(lab), changes, images, boots))
+    seed_images = _seed_images(lab, settings.guest_network, guests, changes)
+    boots = _boots(settings, guests, changes, kvm)
+    yield from observe.changing(_converge(Layout(lab), changes, seed_images, boots))
 
 
 @operation()
 def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Commands:
-    """Write the seeds of these guests anew, with the keys of now, for the day when they get new disks.
+    """Replace the content of guests' seeds, so that they have the present keys when guests get new disks.
 
-    One that runs is left alone: it has read its seed.
+    Running guests notice nothing: they have read their seeds.
+
+    :param lab: the lab's name.
+    :param network: the network of the host's guests.
+    :param guests: the guests; those without a seed on the host are skipped.
     """
     observed = observe.libvirt(lab)
-    if observed.installed and (problem := observe.silence(observed)):
+    if observed.installed and (problem := observe.libvirtd_problem(observed)):
         yield failure(problem)
         return
     volumes = {guest: specs.seed_volume(lab, guest, network) for guest in guests}
-    there = [guest for guest, volume in volumes.items() if volume in observed.volumes]
-    if not there:
+    files = {
+        f"disks/{volume}": specs.seed(lab, guest, network).iso()
+        for guest, volume in volumes.items()
+        if volume in observed.volumes
+    }
+    if not files:
         host.noop("none of these guests is there")
         return
-    written = {f"disks/{volumes[guest]}": specs.seed(lab, guest, network).iso() for guest in there}
-    yield received(written, Layout(lab).folder)
+    yield install_private_files(files, Layout(lab).folder)
 
 
 @operation()
 def wait(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Wait until each of these guests that is to run answers SSH; fail with the console of those that do not.
-
-    It changes nothing, however long it waits.
-    """
+    """Wait until all guests that shall run answer SSH; if some do not, fail and show their consoles."""
     addresses = {str(guest.address.ip): guest.name for guest in guests if guest.to_run}
     if addresses and state.is_executing:
-        obstacle = obstacle_to_readiness(observe.this_host(), lab, addresses)
-        if obstacle:
-            yield failure(obstacle)
+        problem = wait_for_ssh(observe.this_host(), lab, addresses)
+        if problem:
+            yield failure(problem)
             return
     host.noop("every guest that is to run answers SSH")
 
@@ -126,8 +126,24 @@ def _specs(
     )
 
 
+def _seed_images(
+    lab: str, network: GuestNetwork, guests: Iterable[Guest], changes: GuestChanges
+) -> dict[str, bytes]:
+    missing = {spec.name for spec in changes.seeds}
+    return {guest.name: specs.seed(lab, guest, network).iso() for guest in guests if guest.name in missing}
+
+
+def _boots(
+    settings: KvmHostSettings, guests: Iterable[Guest], changes: GuestChanges, kvm: KvmObserved
+) -> Boots:
+    addresses = {guest.name: str(guest.address.ip) for guest in guests}
+    starting = {spec.name: addresses[spec.name] for spec in changes.start}
+    at_once = settings.boots_at_once or _boots_at_once(kvm, starting)
+    return Boots(starting, at_once, boot_limit(kvm))
+
+
 def _boots_at_once(kvm: KvmObserved, starting: Collection[str]) -> int:
-    # Asked only if it matters: it takes a moment of its own.
+    # The fact takes a moment, so it is read only if several guests start.
     if kvm.emulated or len(starting) < 2 or not state.is_executing:  # noqa: PLR2004 (nobody waits for one)
         return 1
     return boots_at_once(kvm, host.get_fact(IdleProcessors))
@@ -136,7 +152,8 @@ def _boots_at_once(kvm: KvmObserved, starting: Collection[str]) -> int:
 def _obstacle(
     changes: GuestChanges, observed: LibvirtObserved, kvm: KvmObserved, require_kvm: bool
 ) -> LabError | None:
-    """Why these changes cannot be made, if so; before the run, much of it may not be there yet."""
+    """Return why the changes cannot be made; None if they can."""
+    # While operations are only prepared, libvirt may not be installed yet.
     if not observed.answers:
         return None
     if require_kvm and not kvm.works:
@@ -171,45 +188,42 @@ def _shortage(changes: GuestChanges, observed: LibvirtObserved) -> LabError | No
     return None
 
 
-def _converge(layout: Layout, changes: GuestChanges, images: dict[str, bytes], boots: Boots) -> Commands:
-    """Make the changes, to all guests side by side. What fails of one does not keep the others from starting.
-
-    :param images: content of the missing seeds, by guest.
-    :param boots: the guests to start.
-    """
+def _converge(layout: Layout, changes: GuestChanges, seed_images: dict[str, bytes], boots: Boots) -> Commands:
+    """Make the changes to all guests side by side; if one fails, the others are started all the same."""
     failures: list[str] = []
-    files = {f"disks/{spec.seed}": images[spec.name] for spec in changes.seeds}
+    files = {f"disks/{spec.seed}": seed_images[spec.name] for spec in changes.seeds}
     files |= {f"specs/domain-{spec.name}.xml": spec.xml.encode() for spec in changes.define}
     if files:
-        yield received(files, layout.folder)
+        yield install_private_files(files, layout.folder)
     if changes.seeds:
         yield virsh("pool-refresh", layout.lab)
     yield from _shut_down([spec.name for spec in changes.shut_down])
     steps = _steps(layout, changes)
-    each = list(steps.values())
-    # The first alone: libxml2 prepares itself to validate at the first definition, and fails if there are two
-    # ("Error type 'string' is not exported by type library").
-    for some in filter(None, (each[:1], each[1:])):
-        yield FunctionCommand(attempt, (virsh_side_by_side(some), failures), {})
+    commands_by_guest = list(steps.values())
+    # The first guest alone: libxml2 initializes its validation during the first definition, and fails if two
+    # definitions come at once ("Error type 'string' is not exported by type library").
+    for group in (commands_by_guest[:1], commands_by_guest[1:]):
+        if group:
+            yield FunctionCommand(attempt, (virsh_side_by_side(group), failures), {})
     if changes.start:
-        yield _consoles_set_aside(layout, boots.addresses)
+        yield _set_consoles_aside(layout, boots.addresses)
         yield FunctionCommand(start_in_turn, (layout.lab, boots, failures), {})
     if steps or changes.start:
-        # Before anything goes that a guest whose new definition failed still has in its old one.
+        # Fail before volumes are deleted: a guest whose new definition failed still uses its old volumes.
         yield FunctionCommand(none_failed, (failures,), {})
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
 
 
-def _consoles_set_aside(layout: Layout, guests: Iterable[str]) -> StringCommand:
-    """Have console logs of guests that are off begin anew: how one boot ended says nothing of the next."""
+def _set_consoles_aside(layout: Layout, guests: Iterable[str]) -> StringCommand:
+    """Return a command that renames console logs of guests, so that the next boot begins new ones."""
     pairs = (shlex.join((layout.console(guest), layout.former_console(guest))) for guest in guests)
     moves = "; ".join(f"set_aside {pair}" for pair in pairs)
     return StringCommand(f'set_aside() {{ [ ! -e "$1" ] || mv -f "$1" "$2"; }}; {moves}')
 
 
 def _steps(layout: Layout, changes: GuestChanges) -> dict[str, list[tuple[str, ...]]]:
-    """What virsh has to do for each guest before it is started, in this order."""
+    """Return, by guest, the virsh commands that precede its start, in their order."""
     steps: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     pool = ("--pool", layout.lab)
     for spec in changes.overlays:
@@ -234,8 +248,8 @@ def _shut_down(names: list[str]) -> Commands:
         yield virsh("shutdown", name)
     yield FunctionCommand(wait_until_off, (names,), {})
     for name in names:
-        # One that did not heed it in time; already off is what was wanted.
-        # In whichever language the host speaks: of those that run, there is none of that name any more.
+        # Cut the power of a guest that still runs. That is read from the list of names, as messages of virsh
+        # are in the language of the host.
         runs = f"{VIRSH} list --name | grep -Fqx {shlex.quote(name)}"
         yield StringCommand(f"! {{ {runs}; }} ||", virsh("destroy", name))
 
@@ -265,5 +279,5 @@ def _warn(message: str) -> None:
 
 
 def _removal(names: Iterable[str]) -> str:
-    virsh_on = f"on {host.name}, to remove one with its disk: virsh destroy NAME;"
-    return f"{virsh_on} virsh undefine --nvram --remove-all-storage NAME (NAME: {named(names)})"
+    prefix = f"on {host.name}, to remove one with its disk: virsh destroy NAME;"
+    return f"{prefix} virsh undefine --nvram --remove-all-storage NAME (NAME: {named(names)})"

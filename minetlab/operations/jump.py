@@ -1,4 +1,4 @@
-"""Operations on the account that students' connections to their machines go through."""
+"""Operations on the jump account, through which students reach their machines."""
 
 import shlex
 
@@ -26,13 +26,13 @@ from minetlab.resources.jump import (
 )
 from minetlab.util.errors import LabError
 
-# While sshd reads its configuration again it refuses connections, and the next of ours may follow at once.
+# While sshd reads its configuration again, it refuses connections: wait, as our next one may follow at once.
 _ANSWERS = """\
 at=$(/usr/sbin/sshd -T | sed -n 's/^listenaddress //p' | head --lines=1)
 address=$(tr -d '[]' <<<"${at%:*}")
 until (exec 3<>"/dev/tcp/$address/${at##*:}" && read -rt 5 -u 3 && [[ $REPLY == SSH-* ]]) 2>/dev/null
 do sleep 0.2; done"""
-# A host whose sshd is started for each connection has none that could read its configuration again.
+# Nothing is done on a host that starts an sshd for each connection: that sshd reads the new configuration.
 RELOAD = (
     "{ systemctl try-reload-or-restart ssh.service && { ! systemctl --quiet is-active ssh.service"
     f" || timeout 60 bash -c {shlex.quote(_ANSWERS)}"
@@ -42,25 +42,25 @@ RELOAD = (
 
 @operation()
 def account(lab: Lab, plan: Plan) -> Commands:
-    """Have the account that leads the plan's students to their machines; where they need none, have none."""
+    """Have the jump account for the plan's students; remove it if they need none on this host."""
     observed = host.get_fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
-    if keys and (problem := _foreign(lab.name, observed)):
+    if keys and (problem := _foreign_account(lab.name, observed)):
         yield failure(problem)
         return
-    commands = _standing(lab.name, keys, observed) if keys else _removal(lab.name, observed)
+    commands = _setup(lab.name, keys, observed) if keys else _removal(lab.name, observed)
     if not commands:
-        host.noop("students get through to their machines" if keys else "nobody has to go through this host")
+        host.noop("the jump account is set up" if keys else "no student needs a jump account here")
     yield from commands
 
 
 @operation()
 def keys(lab: Lab, plan: Plan) -> Commands:
-    """Have the account, if there is one, lead nobody but the plan's students."""
+    """Remove the keys of all but the plan's students from the jump account, if there is one."""
     observed = host.get_fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
     if not observed.keys or observed.keys == keys:
-        host.noop("nobody else gets through this host")
+        host.noop("the jump account has no other keys")
     elif keys:
         yield _write_keys(lab.name, keys)
     else:
@@ -69,14 +69,14 @@ def keys(lab: Lab, plan: Plan) -> Commands:
 
 @operation()
 def remove_account(lab: str) -> Commands:
-    """Remove the account, its keys, and what sshd has been told about it; connections through it end."""
+    """Remove the jump account, its keys, and its part of sshd's configuration; connections through it end."""
     commands = _removal(lab, host.get_fact(JumpState, lab=lab))
     if not commands:
-        host.noop("there is no such account")
+        host.noop("there is no jump account")
     yield from commands
 
 
-def _foreign(lab: str, observed: JumpObserved) -> LabError | None:
+def _foreign_account(lab: str, observed: JumpObserved) -> LabError | None:
     if observed.label in {None, label(lab)}:
         return None
     name = jump_account(lab)
@@ -86,13 +86,13 @@ def _foreign(lab: str, observed: JumpObserved) -> LabError | None:
     )
 
 
-def _standing(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
+def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
     name = QuoteString(jump_account(lab))
     commands = []
     if observed.label is None:
-        # No password rather than a locked account: sshd without PAM refuses those whatever the key.
-        made = f"--system --user-group --no-create-home --home-dir {HOME} --shell {SHELL} --password '*'"
-        commands.append(StringCommand("useradd", made, "--comment", QuoteString(label(lab)), name))
+        # An impossible password rather than a locked account: without PAM, sshd refuses locked accounts.
+        options = f"--system --user-group --no-create-home --home-dir {HOME} --shell {SHELL} --password '*'"
+        commands.append(StringCommand("useradd", options, "--comment", QuoteString(label(lab)), name))
     elif (observed.home, observed.shell) != (HOME, SHELL):
         commands.append(StringCommand(f"usermod --home {HOME} --shell {SHELL}", name))
     if observed.keys != keys:
@@ -105,7 +105,8 @@ def _standing(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand
 
 
 def _write_keys(lab: str, keys: str) -> StringCommand:
-    """Write the file that root alone may write, and the account, as which sshd reads it, may read."""
+    """Return a command that writes the file of keys."""
+    # Only root may write it; the account may read it, as sshd reads it with the account's rights.
     folder, new = QuoteString(keys_folder(lab)), QuoteString(f"{keys_file(lab)}.new")
     return with_input(
         keys.encode(),
@@ -115,19 +116,17 @@ def _write_keys(lab: str, keys: str) -> StringCommand:
 
 
 def _write_settings(lab: str) -> StringCommand:
-    """Write our part of sshd's configuration, and have it read; what sshd does not heed goes again."""
+    """Return a command that writes our part of sshd's configuration; it removes what sshd does not use."""
     path = settings_file(lab)
-    read = f"/usr/sbin/sshd -T -C user={jump_account(lab)},host=localhost,addr=127.0.0.1"
-    heeded = (
-        f"/usr/sbin/sshd -t && {read} | grep --quiet --line-regexp",
-        f"authorizedkeysfile {keys_file(lab)}",
-    )
-    refused = f"sshd does not take {path}: see sshd -t, and whether /etc/ssh/sshd_config includes that folder"
+    show_settings = f"/usr/sbin/sshd -T -C user={jump_account(lab)},host=localhost,addr=127.0.0.1"
+    check = f"/usr/sbin/sshd -t && {show_settings} | grep --quiet --line-regexp"
+    expected_line = f"authorizedkeysfile {keys_file(lab)}"
+    message = f"sshd does not use {path}: see sshd -t, and whether /etc/ssh/sshd_config includes that folder"
     return all_of(
         install_text(settings(lab), path),
         StringCommand(
-            *("{", heeded[0], QuoteString(heeded[1]), "|| { rm -f", QuoteString(path)),
-            *("; echo", QuoteString(refused), ">&2; false; }; }"),
+            *("{", check, QuoteString(expected_line), "|| { rm -f", QuoteString(path)),
+            *("; echo", QuoteString(message), ">&2; false; }; }"),
         ),
         StringCommand(RELOAD),
     )
@@ -142,7 +141,7 @@ def _removal(lab: str, observed: JumpObserved) -> list[StringCommand]:
         folder = QuoteString(keys_folder(lab))
         commands.append(StringCommand("rm -rf", folder, f"&& rmdir --ignore-fail-on-non-empty {FOLDER}"))
     if observed.label == label(lab):
-        # userdel(8) removes no account that has a process, such as that of a student's connection.
-        ended = StringCommand("while pkill -KILL -u", name, "; do sleep 0.2; done")
-        commands.append(StringCommand("timeout 30 sh -c", QuoteString(ended), "; userdel", name))
+        # userdel(8) fails while the account has processes, such as those of students' connections.
+        end_processes = StringCommand("while pkill -KILL -u", name, "; do sleep 0.2; done")
+        commands.append(StringCommand("timeout 30 sh -c", QuoteString(end_processes), "; userdel", name))
     return commands

@@ -6,7 +6,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, announces, failure
+from minetlab.operations.commands import Commands, failure, first_pass
 from minetlab.operations.shell import install_text
 from minetlab.resources.kvm import KvmObserved
 from minetlab.resources.layout import Layout
@@ -14,16 +14,17 @@ from minetlab.util.errors import LabError
 from minetlab.util.render import render
 
 DEVICE_LIMIT = 60
-"""Seconds udev may take to make /dev/kvm once the module is loaded; some on an emulated host."""
+"""Seconds that udev may take to make /dev/kvm once the module is loaded; an emulated host takes some."""
 
 
 @operation()
 def nested(lab: str, require_kvm: bool) -> Commands:
-    """Have KVM loaded with nested virtualization on, now and after a reboot.
+    """Have KVM loaded with nested virtualization turned on, now and after a reboot.
 
-    A module that running machines hold is not reloaded: a warning says when the change takes effect.
+    While running machines use the module, it is not reloaded; a warning says when the change takes effect.
 
-    :param require_kvm: whether a host without hardware virtualization is an error.
+    :param lab: the lab's name.
+    :param require_kvm: whether to fail if the CPU offers no hardware virtualization.
     """
     observed = observe.kvm(lab)
     if observed.module is None:
@@ -34,12 +35,12 @@ def nested(lab: str, require_kvm: bool) -> Commands:
         return
     commands = [*_persist(lab, observed), *_apply(observed, observed.module)]
     if not commands:
-        host.noop(f"{observed.module} is loaded with nested=1, and will be")
+        host.noop(f"{observed.module} is loaded with nested=1, also after a reboot")
     yield from observe.changing(commands)
 
 
 def unavailable(observed: KvmObserved) -> LabError:
-    """Why guests cannot run on this host's CPU, where ``require_kvm`` asks that they do."""
+    """Return the error that guests cannot use hardware virtualization, although ``require_kvm`` is set."""
     if observed.feature is None:
         return LabError(
             f"{host.name}: its CPU ({observed.vendor or 'unknown'}) offers neither svm nor vmx, "
@@ -75,7 +76,7 @@ def _apply(observed: KvmObserved, module: str) -> list[StringCommand]:
         return []
     if observed.users == 0:
         return [StringCommand(f"modprobe -r {module} && modprobe {module} && {wait}")]
-    if announces():
+    if first_pass():
         host.log_styled(
             f"{module} is in use with nested=0: running machines hold it\n"
             f"  → shut them down and run this again, or reboot {host.name}",

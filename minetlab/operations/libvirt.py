@@ -12,7 +12,7 @@ from pyinfra.operations.util.files import generate_color_diff
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import GuestNetwork
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import Commands, announces, failure
+from minetlab.operations.commands import Commands, failure, first_pass
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.layout import ROOT, Layout
@@ -23,7 +23,7 @@ from minetlab.util.errors import LabError
 
 @operation()
 def services(lab: str) -> Commands:
-    """Have libvirtd answer, now and after a reboot."""
+    """Have libvirtd run, now and after a reboot."""
     missing = [unit for unit in SERVICES if unit not in observe.libvirt(lab).services]
     if missing:
         yield from observe.changing([StringCommand("systemctl enable --now", *missing)])
@@ -33,22 +33,22 @@ def services(lab: str) -> Commands:
 
 @operation()
 def pool(lab: str) -> Commands:
-    """Have the lab's pool, up now and after a reboot, in a folder that says whose it is."""
+    """Have the lab's pool, active now and after a reboot, in a folder labelled with the lab's name."""
     observed = observe.libvirt(lab)
     layout = Layout(lab)
-    there = observed.pools.get(lab)
-    if problem := observe.silence(observed) or _pool_clash(observed, layout):
+    present = observed.pools.get(lab)
+    if problem := observe.libvirtd_problem(observed) or _pool_clash(observed, layout):
         yield failure(problem)
         return
     commands = []
     if observed.owner != lab:
         commands.append(_make_folders(layout))
-    if there is None:
+    if present is None:
         path = layout.spec("pool", lab)
         commands.append(all_of(install_text(specs.pool_xml(lab), path), virsh("pool-define", path)))
-    if there is None or not there.active:
+    if present is None or not present.active:
         commands.append(virsh("pool-start", lab))
-    if there is None or not there.autostart:
+    if present is None or not present.autostart:
         commands.append(virsh("pool-autostart", lab))
     if not commands:
         host.noop("the pool is there")
@@ -57,13 +57,17 @@ def pool(lab: str) -> Commands:
 
 @operation()
 def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Commands:
-    """Have the lab's network, with a reservation for each of these guests.
+    """Have the lab's network, with an address reserved for each guest.
 
-    Reservations change while it is up. Anything else needs it to go down for a moment: where guests run, a
-    warning says so, and their interfaces are plugged in again.
+    Reservations can change while the network is up. For other changes it goes down for a moment: if guests
+    run, a warning says so, and their interfaces are connected to the network again.
+
+    :param lab: the lab's name.
+    :param network: settings of the network.
+    :param guests: the planned guests of the host.
     """
     observed = observe.libvirt(lab)
-    if problem := observe.silence(observed):
+    if problem := observe.libvirtd_problem(observed):
         yield failure(problem)
         return
     spec = specs.network_spec(lab, network, guests)
@@ -79,9 +83,9 @@ def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Comma
         return
     if changes.define:
         show_diff({Layout(lab).spec("network", lab): spec.xml})
-    if changes.restart and used and announces():
+    if changes.restart and used and first_pass():
         host.log_styled("the network goes down for a moment", log_func=logger.warning, fg="yellow")
-    if changes.none:
+    if changes.nothing_to_do:
         host.noop("the network is up, with its reservations")
     yield from observe.changing(_converge_network(spec, changes))
 
@@ -90,7 +94,7 @@ def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Comma
 def teardown(lab: str) -> Commands:
     """Remove every domain, volume, pool, network and file of the lab from the host, and nothing else."""
     observed = observe.libvirt(lab)
-    if observed.installed and (problem := observe.silence(observed)):
+    if observed.installed and (problem := observe.libvirtd_problem(observed)):
         yield failure(problem)
         return
     commands = [
@@ -104,34 +108,35 @@ def teardown(lab: str) -> Commands:
 
 
 def show_diff(desired: dict[str, str]) -> None:
-    """Under ``--diff``, show how these specs differ from those that were defined last.
+    """Show, with ``--diff``, how XML differs from what was defined last.
 
-    :param desired: XML by the path where it is kept.
+    :param desired: XML to define, by the path on the host where it is kept.
     """
-    if not (state.config.DIFF and announces() and desired):
+    if not (state.config.DIFF and first_pass() and desired):
         return
     kept = host.get_fact(Files, paths=tuple(desired))
     for path, xml in desired.items():
-        host.log(
-            f"{path.rpartition('/')[2]} changes:" if path in kept else f"{path.rpartition('/')[2]} is new"
-        )
-        if path in kept:
-            for line in generate_color_diff(kept[path].splitlines(), xml.splitlines()):
-                host.log(line)
+        name = path.rpartition("/")[2]
+        if path not in kept:
+            host.log(f"{name} is new")
+            continue
+        host.log(f"{name} changes:")
+        for line in generate_color_diff(kept[path].splitlines(), xml.splitlines()):
+            host.log(line)
 
 
 def _pool_clash(observed: LibvirtObserved, layout: Layout) -> LabError | None:
-    there = observed.pools.get(layout.lab, Pool(layout.lab, layout.disks))
-    if there.path != layout.disks:
+    pool = observed.pools.get(layout.lab, Pool(layout.lab, layout.disks))
+    if pool.path != layout.disks:
         return LabError(
-            f"{host.name}: a pool {layout.lab!r} is there that is not the lab's: {there.path}",
+            f"{host.name}: a pool {layout.lab!r} is there that is not the lab's: {pool.path}",
             next_step=f"remove it (virsh pool-undefine {layout.lab}), or give the lab another lab_name",
         )
     return None
 
 
 def _make_folders(layout: Layout) -> StringCommand:
-    # Searchable by the user that QEMU runs as, readable by root only. The label comes last: it says "whole".
+    # Mode 0711 lets QEMU's user enter folders, but not list them. The label is last: then all folders exist.
     folders = (ROOT, layout.folder, layout.disks, layout.consoles)
     return all_of(
         StringCommand("install --directory --mode=0711", *map(QuoteString, folders)),
@@ -146,9 +151,10 @@ def _converge_network(spec: NetworkSpec, changes: NetworkChanges) -> Commands:
     if changes.define:
         yield all_of(install_text(spec.xml, path), virsh("net-define", path))
     if changes.start:
-        # By one command, which a killed run does not leave half-way; and also where an earlier run did.
+        # In one command, so that a killed run does not stop halfway. Interfaces are connected at each start,
+        # as an earlier run may have been killed before it did so.
         down = [virsh("net-destroy", name)] if changes.restart else []
-        yield all_of(*down, virsh("net-start", name), _plug_in_again(name))
+        yield all_of(*down, virsh("net-start", name), _reconnect_interfaces(name))
     if changes.autostart:
         yield virsh("net-autostart", name)
     if changes.updates:
@@ -157,15 +163,14 @@ def _converge_network(spec: NetworkSpec, changes: NetworkChanges) -> Commands:
 
 
 def _update(network: str, update: ReservationUpdate) -> StringCommand:
-    each = update.reservation
-    xml = f"<host mac='{each.mac}' name='{each.name}' ip='{each.address}'/>"
-    # add-last is the word for add; nothing else in the network stops meanwhile.
+    reservation = update.reservation
+    xml = f"<host mac='{reservation.mac}' name='{reservation.name}' ip='{reservation.address}'/>"
     words = ("add-last" if update.command == "add" else update.command, "ip-dhcp-host", xml)
     return virsh("net-update", network, *words, "--live", "--config")
 
 
-def _plug_in_again(network: str) -> StringCommand:
-    # libvirt takes running guests off a bridge that goes, and does not put them back on the next.
+def _reconnect_interfaces(network: str) -> StringCommand:
+    # libvirt takes running guests off a bridge that it removes, and does not put them on the new one.
     bridge = f"$(LC_ALL=C {VIRSH} net-info {network} | awk '/^Bridge:/ {{ print $2 }}')"
     taps = f'{VIRSH} domiflist "$domain" | awk \'$3 == "{network}" && $1 != "-" {{ print $1 }}\''
     return StringCommand(
@@ -175,24 +180,21 @@ def _plug_in_again(network: str) -> StringCommand:
 
 
 def remove_domains(lab: str, domains: Iterable[Domain], volumes: Mapping[str, Sequence[str]]) -> Commands:
-    """Remove domains side by side, with these volumes of the lab's, and what libvirt keeps of them beside.
-
-    :param volumes: by the names of guests, which need not have a domain any more.
-    """
+    """Remove domains with QEMU's logs, and volumes by guest; a guest may have volumes but no domain."""
     steps = {domain.name: _domain_removal(domain) for domain in domains}
     for guest, names in volumes.items():
         steps[guest] = [*steps.get(guest, ()), *(("vol-delete", name, "--pool", lab) for name in names)]
     if steps:
         yield virsh_side_by_side(steps.values())
-        # QEMU's own logs, which libvirt keeps for ever; a digit is appended when one is rotated.
+        # libvirt never deletes QEMU's logs, and appends a digit when it rotates one.
         logs = (f"/var/log/libvirt/qemu/{shlex.quote(name)}.log*" for name in steps)
         yield StringCommand("rm -f", *logs)
 
 
 def _domain_removal(domain: Domain) -> list[tuple[str, ...]]:
-    kept = ("--managed-save", "--snapshots-metadata", "--checkpoints-metadata", "--nvram")
+    removed_too = ("--managed-save", "--snapshots-metadata", "--checkpoints-metadata", "--nvram")
     destroy = [("destroy", domain.uuid)] if domain.active else []
-    return [*destroy, ("undefine", *kept, domain.uuid)]
+    return [*destroy, ("undefine", *removed_too, domain.uuid)]
 
 
 def _remove_network(lab: str, observed: LibvirtObserved) -> Commands:

@@ -1,6 +1,6 @@
-"""The lock on each host: of two administrators who deploy at once, the second is told.
+"""The lock of each host: if two administrators deploy at the same time, the second run fails and says why.
 
-It is flock(1)'s, held by a process on the host for as long as this run's connection stands:
+A process on the host holds it, by flock(1), as long as this run is connected:
 docs/decisions/the-lock-is-the-connections.md.
 """
 
@@ -26,9 +26,9 @@ from minetlab.resources.lock import LOCK, Holder
 from minetlab.util.errors import LabError
 
 PATIENCE = 5
-"""Seconds to wait for a lock: a run that has ended is noticed within :data:`PULSE`."""
+"""Seconds to wait for a lock; the lock of a run that has ended is free after :data:`PULSE` seconds."""
 PULSE = 2
-"""Seconds between two signs of life to a connection, which end the process once there is none."""
+"""Seconds between two lines that the process writes to the connection; it ends when it cannot write."""
 _HOLD = """
 exec 9<>{path} && flock --wait {patience} 9 || exit
 printf '%s\\n' $$ {holder} >{path}
@@ -40,78 +40,80 @@ _holding: WeakKeyDictionary[Host, Greenlet] = WeakKeyDictionary()
 
 @operation()
 def take(lab: str, path: str = LOCK) -> Commands:
-    """Take the host's lock for the rest of this run; fail where another run has it.
+    """Take the host's lock for the rest of this run; fail if another run has it.
 
-    It changes nothing. No operation releases it: it goes with the connection, however this run ends.
+    This changes nothing on the host. No operation releases the lock: it is free when this run's connection
+    ends.
 
-    :param lab: what is deployed, for others to read.
+    :param lab: the lab that is deployed, for other administrators to read.
+    :param path: the lock's file on the host.
     """
     _begin(observe.this_host())
-    if state.is_executing and (problem := _taken(observe.this_host(), lab, path)):
+    if state.is_executing and (problem := _take(observe.this_host(), lab, path)):
         yield failure(problem)
         return
-    host.noop("the host's lock is this run's")
+    host.noop("this run holds the host's lock")
 
 
 @operation()
 def remove(path: str = LOCK) -> Commands:
-    """Break the host's lock, whoever has it; their run does nothing more on this host."""
+    """Break the host's lock; the run that holds it then does nothing more on this host."""
     _begin(observe.this_host())
     holder = host.get_fact(LockHolder, path=path)
     if holder is None:
-        host.noop("nobody holds the lock")
+        host.noop("no run holds the lock")
         return
     host.log(_described(holder))
     quoted = shlex.quote(path)
-    # It may end by itself at this very moment, which is as good.
+    # The process may end by itself at this moment, so it is no error if kill fails.
     yield StringCommand(f"kill $(head --lines=1 {quoted}) 2>/dev/null; flock --wait {PATIENCE} {quoted} true")
 
 
 def _begin(host: Host) -> None:
-    """Prepare a host's run: every deploy takes the lock, or breaks it, before it does anything else."""
+    """Prepare pyinfra for a host, before anything else is done there."""
     failed_hosts.watch(host.state)
     ssh_tuning.tune(host.connector)
 
 
-def _taken(host: Host, lab: str, path: str) -> LabError | None:
-    """Take the lock; returns why that cannot be done."""
-    if host in _holding:  # a deploy that includes another one
+def _take(host: Host, lab: str, path: str) -> LabError | None:
+    """Take the lock; return an error if that fails."""
+    if host in _holding:
+        # A deploy that includes another one takes the lock twice.
         return None
-    run = token_hex(8)
-    me = Holder(run, f"{getpass.getuser()}@{platform.node()}", lab)
+    this_run = Holder(token_hex(8), f"{getpass.getuser()}@{platform.node()}", lab)
     command = _HOLD.format(
-        path=shlex.quote(path), patience=PATIENCE, holder=shlex.quote(me.line), pulse=PULSE
+        path=shlex.quote(path), patience=PATIENCE, holder=shlex.quote(this_run.line), pulse=PULSE
     )
     holding = spawn(host.run_shell_command, StringCommand(command), **connector_arguments(host))
-    holder = host.get_fact(LockHolder, path=path, run=run)
-    if holder and holder.run == run:
+    holder = host.get_fact(LockHolder, path=path, run=this_run.run)
+    if holder and holder.run == this_run.run:
         _holding[host] = holding
-        holding.link(lambda _: _lost(ctx_state.get(), host))  # type: ignore[no-untyped-call]
+        holding.link(lambda _: _lock_lost(ctx_state.get(), host))  # type: ignore[no-untyped-call]
         return None
     if holder:
         return LabError(
             f"{host.name}: {_described(holder)}",
             next_step="wait until that run is done; if it hangs, or its machine is gone: ./lab unlock",
         )
-    return _untakeable(host, path, holding)
+    return _cannot_take(host, path, holding)
 
 
-def _untakeable(host: Host, path: str, holding: Greenlet) -> LabError:
+def _cannot_take(host: Host, path: str, holding: Greenlet) -> LabError:
     holding.join(timeout=PATIENCE)
     output: CommandOutput | None = holding.value[1] if holding.successful() else None
     return LabError(
         f"{host.name}: its lock {path} cannot be taken: {output.stderr if output else 'no answer'}",
-        next_step="log in as root, or as a user whose sudo asks nothing, with _sudo in the inventory",
+        next_step="log in as root, or as a user with passwordless sudo, with _sudo in the inventory",
     )
 
 
-def _lost(state: State, host: Host) -> None:
-    """Leave the host alone from now on: somebody else may be at work there."""
+def _lock_lost(state: State, host: Host) -> None:
+    """Show an error, and do nothing more on the host: another run may change it."""
     fail(
         state,
         host,
         LabError(
-            f"{host.name}: its lock is not this run's any more: it was broken, or the connection was lost",
+            f"{host.name}: this run has lost the host's lock: it was broken, or the connection ended",
             next_step="see who deploys there now; then run the same command again",
         ),
     )

@@ -1,4 +1,4 @@
-"""Observe a host once a stage, and again only after something was changed."""
+"""Read facts that many operations need once, and again only after something has changed."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -20,26 +20,28 @@ from minetlab.util.errors import LabError
 
 T = TypeVar("T")
 
-_seen: WeakKeyDictionary[Host, dict[tuple[bool, type, str], object]] = WeakKeyDictionary()
+_facts: WeakKeyDictionary[Host, dict[tuple[bool, type, str], object]] = WeakKeyDictionary()
+"""By host: values by whether operations are executed (or only prepared), by fact, and by lab."""
 
 
 def kvm(lab: str) -> KvmObserved:
-    """The host's hardware virtualization."""
+    """Return what the host has of hardware virtualization."""
     return _observe(KvmModule, lab)
 
 
 def libvirt(lab: str) -> LibvirtObserved:
-    """Everything that libvirt has on the host."""
+    """Return everything that the host's libvirt has."""
     return _observe(LibvirtState, lab)
 
 
 def docker(lab: str) -> DockerObserved:
-    """Everything that dockerd has on the host."""
+    """Return everything that the host's dockerd has."""
     return _observe(DockerState, lab)
 
 
-def silence(observed: LibvirtObserved) -> LabError | None:
-    """What to say where libvirtd does not answer; before the run it may well not be there yet."""
+def libvirtd_problem(observed: LibvirtObserved) -> LabError | None:
+    """Return an error if libvirtd does not answer."""
+    # While operations are only prepared, libvirt may not be installed yet.
     if observed.answers or not state.is_executing:
         return None
     return LabError(
@@ -49,21 +51,22 @@ def silence(observed: LibvirtObserved) -> LabError | None:
 
 
 def changing(commands: Iterable[PyinfraCommand]) -> Commands:
-    """Hand on the commands; once one of them has run, what was observed is out of date."""
+    """Yield the commands; after each of them, forget what was observed, as it may have changed."""
     for command in commands:
         yield command
-        _seen.pop(this_host(), None)
+        _facts.pop(this_host(), None)
 
 
 def _observe(fact: type[FactBase[T]], lab: str) -> T:
-    # What was seen while preparing is not what there is by the time of execution.
-    seen = _seen.setdefault(this_host(), {})
+    values = _facts.setdefault(this_host(), {})
+    # What was read while operations were prepared may have changed when they are executed.
     key = (state.is_executing, fact, lab)
-    if key not in seen:
-        seen[key] = host.get_fact(fact, lab=lab)
-    return seen[key]  # type: ignore[return-value]
+    if key not in values:
+        values[key] = host.get_fact(fact, lab=lab)
+    return values[key]  # type: ignore[return-value]
 
 
 def this_host() -> Host:
-    """The host itself: the one that modules import stands for whichever host is at work."""
+    """Return the host on which the present operation runs."""
+    # pyinfra.context.host cannot be kept: it is a proxy, which stands for another host later.
     return ctx_host.get()  # type: ignore[no-untyped-call, no-any-return]

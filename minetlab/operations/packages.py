@@ -16,9 +16,9 @@ APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--option=DP
 
 @operation()
 def install(packages: Mapping[int, tuple[str, ...]]) -> Commands:
-    """Install the packages that are missing; the package lists are fetched only where one is.
+    """Install missing packages; update the package lists only if there are any.
 
-    :param packages: by Debian release.
+    :param packages: names of the packages to have, by Debian release.
     """
     state = host.get_fact(DebianPackages)
     if state.debian is None or state.debian not in packages:

@@ -11,26 +11,26 @@ from pyinfra.api.command import QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
 
-# libvirtd and dockerd wait for much else while they serve one.
+# More than processors, as libvirtd and dockerd often wait for disks and other things.
 _AT_ONCE = "$(nproc) * 4"
 _SIDE_BY_SIDE = f'--null --no-run-if-empty --max-procs="$(({_AT_ONCE}))"'
-# virsh itself ends as the last of its commands did: that one failed is known by what it says of it.
+# The exit status of virsh is that of its last command. That another command failed shows in its error output.
 _VIRSH_FOR_EACH = f"""
 IFS=';'
-said=$({VIRSH} "$*" 2>&1 >/dev/null)
-[ -z "$said" ] || {{ echo "$said" >&2; exit 1; }}
+errors=$({VIRSH} "$*" 2>&1 >/dev/null)
+[ -z "$errors" ] || {{ echo "$errors" >&2; exit 1; }}
 """
 
 
 def virsh(command: str, *words: str | QuoteString) -> StringCommand:
-    """One virsh command; every word is quoted, the command is not."""
+    """Return a virsh command; each word is quoted, the command itself is not."""
     return StringCommand(
         VIRSH, command, *(QuoteString(word) if isinstance(word, str) else word for word in words)
     )
 
 
 def install_text(content: str, path: str, *, mode: str = "0644") -> StringCommand:
-    """Write a small file whole or not at all, and its folder if that is missing."""
+    """Return a command that writes a small file, and makes its folder; if killed, it leaves the old file."""
     new = f"{path}.new"
     return all_of(
         StringCommand("mkdir -p", QuoteString(path.rpartition("/")[0])),
@@ -41,44 +41,46 @@ def install_text(content: str, path: str, *, mode: str = "0644") -> StringComman
 
 
 def with_input(content: bytes, *command: str | QuoteString) -> StringCommand:
-    """A command that reads this from its standard input.
-
-    For what is secret: an upload through sudo lies in /tmp for a while, where everybody can read it.
-    """
+    """Return a command with the content as its standard input."""
+    # This is for secrets: with sudo, an upload is in /tmp for a moment, where everybody can read it.
     return StringCommand("base64 --decode |", *command, _stdin=base64.b64encode(content).decode())
 
 
 def all_of(*commands: StringCommand) -> StringCommand:
-    """One command that runs these in turn and stops at the first that fails."""
-    bits: list[object] = []
+    """Return one command that runs the commands in turn and stops at the first that fails."""
+    parts: list[object] = []
     for command in commands:
-        bits += ["&&", command] if bits else [command]
-    return StringCommand(*bits)
+        parts += ["&&", command] if parts else [command]
+    return StringCommand(*parts)
 
 
 def side_by_side(scripts: Iterable[str]) -> StringCommand:
-    """Run these shell scripts side by side; all are run, and none may fail."""
+    """Return a command that runs all shell scripts side by side, and fails if one of them fails."""
     return with_input("\0".join(scripts).encode(), f"xargs {_SIDE_BY_SIDE} --max-args=1 sh -c")
 
 
 def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringCommand:
-    """Run virsh commands for many things side by side; all are run, and none may fail.
+    """Return a command that runs groups of virsh commands side by side, and fails if one of them fails.
 
-    :param steps: for each thing its commands, in their order, each by its words.
+    :param steps: the groups, for example one per guest; a group is a list of commands in their order, and a
+        command is a list of words.
+    :return: the command, which runs all groups.
     """
-    things = ["; ".join(map(shlex.join, commands)) for commands in steps]
-    # Each virsh is given its share of them: starting one takes a tenth of what starting a guest does.
-    share = f'"$((({len(things)} - 1) / ({_AT_ONCE}) + 1))"'
+    groups = ["; ".join(map(shlex.join, commands)) for commands in steps]
+    # Each virsh gets an equal share of the groups: to start virsh takes a tenth of the time to start a guest.
+    share = f'"$((({len(groups)} - 1) / ({_AT_ONCE}) + 1))"'
     script = shlex.quote(_VIRSH_FOR_EACH)
     return with_input(
-        "\0".join(things).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh"
+        "\0".join(groups).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh"
     )
 
 
-def received(files: Mapping[str, bytes], folder: str) -> StringCommand:
-    """Write files that only root may read, each whole or not at all, by one command whatever their number.
+def install_private_files(files: Mapping[str, bytes], folder: str) -> StringCommand:
+    """Return one command that writes files which only root may read; if killed, it leaves no partial file.
 
-    :param files: contents, by paths below the folder; what is above each is there.
+    :param files: contents by path below the folder, each in a subfolder that exists.
+    :param folder: the folder on the host.
+    :return: the command.
     """
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
@@ -88,7 +90,9 @@ def received(files: Mapping[str, bytes], folder: str) -> StringCommand:
             tar.addfile(member, io.BytesIO(content))
     new = f"{folder}/.received"
     parents = sorted({str(PurePosixPath(path).parent) for path in files})
-    moves = (f"mv -f {shlex.quote(f'{new}/{each}')}/* {shlex.quote(f'{folder}/{each}')}" for each in parents)
+    moves = (
+        f"mv -f {shlex.quote(f'{new}/{parent}')}/* {shlex.quote(f'{folder}/{parent}')}" for parent in parents
+    )
     return with_input(
         archive.getvalue(),
         f"(rm -rf {shlex.quote(new)} && mkdir -m 0700 {shlex.quote(new)} &&",

@@ -1,4 +1,4 @@
-"""Operations on the TP site: its web server's image and its pages, and the container that serves them."""
+"""Operations on the TP site: the web server's image, the pages, and the container that serves them."""
 
 from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -9,9 +9,9 @@ from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.access import write_commands
 from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import run_commands, unanswered
+from minetlab.operations.docker import dockerd_problem, run_commands
 from minetlab.operations.shell import all_of
-from minetlab.operations.tp_images import arrived_whole, load_commands
+from minetlab.operations.tp_images import load_commands, verify_upload
 from minetlab.plan import Plan
 from minetlab.resources.access import outdated
 from minetlab.resources.site import (
@@ -33,10 +33,10 @@ def image(lab: str) -> Commands:
     """Have the web server's image on the host."""
     observed = observe.docker(lab)
     spec = server.spec(lab)
-    if spec.reference in {each.reference for each in observed.images}:
+    if spec.reference in {tag.reference for tag in observed.images}:
         host.noop("the web server's image is there")
         return
-    if problem := unanswered(observed):
+    if problem := dockerd_problem(observed):
         yield failure(problem)
         return
     yield from observe.changing(load_commands(lab, {spec: server.recipe()}))
@@ -44,86 +44,82 @@ def image(lab: str) -> Commands:
 
 @operation()
 def serve(lab: Lab, plan: Plan, port: int) -> Commands:
-    """Have the lab's site on the host, who is let into it, and the web server that serves it; older sites go.
-
-    :param port: of the host.
-    """
-    yield from observe.changing(_served(lab, plan, port))
+    """Serve the lab's site on a port of the host, with its password files; remove older revisions."""
+    yield from observe.changing(_serve(lab, plan, port))
 
 
-def _served(lab: Lab, plan: Plan, port: int) -> Commands:
+def _serve(lab: Lab, plan: Plan, port: int) -> Commands:
     observed = observe.docker(lab.name)
-    there = host.get_fact(SiteFolders, lab=lab.name)
-    known = host.get_fact(AccessFiles, lab=lab.name)
+    folders = host.get_fact(SiteFolders, lab=lab.name)
+    access_files = host.get_fact(AccessFiles, lab=lab.name)
     try:
-        made = build.site_of(lab, plan)
-        if made.revision not in there:
-            yield from _received(lab.name, made)
-        let_in = specs.site_users(lab)
+        new_site = build.site_of(lab, plan)
+        if new_site.revision not in folders:
+            yield from _upload(lab.name, new_site)
+        password_files = specs.site_users(lab)
     except LabError as error:
         yield failure(error)
         return
-    if STATUS not in there:
+    if STATUS not in folders:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
-    yield from write_commands(lab.name, outdated(let_in, known), UID)
-    spec = site_spec(lab.name, server.spec(lab.name).reference, port, made.revision)
-    if earlier := [each for each in web_servers(lab.name, observed) if each != spec.name]:
-        # The web server of an earlier revision of this project holds the port.
-        yield StringCommand("docker container rm --force --volumes", *map(QuoteString, earlier))
+    yield from write_commands(lab.name, outdated(password_files, access_files), UID)
+    spec = site_spec(lab.name, server.spec(lab.name).reference, port, new_site.revision)
+    if old_servers := [name for name in web_servers(lab.name, observed) if name != spec.name]:
+        # The web server of an earlier revision of this project uses the port.
+        yield StringCommand("docker container rm --force --volumes", *map(QuoteString, old_servers))
     yield from run_commands(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
-    shown = {made.revision, STATUS}
-    whole = shown <= set(there) and let_in.keys() <= known.keys()
-    if not whole and container and container.spec == spec.digest:
-        # Somebody has removed them under it, and it still shows that.
+    current_folders = {new_site.revision, STATUS}
+    complete = current_folders <= set(folders) and password_files.keys() <= access_files.keys()
+    if not complete and container and container.spec == spec.digest:
+        # Somebody has removed files that the container has mounted: it sees the new ones after a restart.
         yield StringCommand("docker container restart", QuoteString(spec.name))
-    if old := [name for name in there if name not in shown]:
-        yield _removed(*(f"{sites_folder(lab.name)}/{name}" for name in old))
+    if old_folders := [name for name in folders if name not in current_folders]:
+        yield _remove_folders(*(f"{sites_folder(lab.name)}/{name}" for name in old_folders))
 
 
 @operation()
 def users(lab: Lab) -> Commands:
-    """Have the web server of a site that is there know who is let in now.
-
-    It looks at each request, so nothing restarts.
-    """
-    known = host.get_fact(AccessFiles, lab=lab.name)
-    if not any(path.startswith(f"{container_name(lab.name)}/") for path in known):
-        host.noop("no site is there")
+    """Write changed password files of the lab's site, if the host serves it."""
+    # The web server reads them at each request, so it need not restart.
+    access_files = host.get_fact(AccessFiles, lab=lab.name)
+    if not any(path.startswith(f"{container_name(lab.name)}/") for path in access_files):
+        host.noop("this host serves no site")
         return
     try:
-        changed = outdated(specs.site_users(lab), known)
+        changed = outdated(specs.site_users(lab), access_files)
     except LabError as error:
         yield failure(error)
         return
     if not changed:
-        host.noop("who is let in has not changed")
+        host.noop("the password files are up to date")
     yield from write_commands(lab.name, changed, UID)
 
 
 @operation()
 def remove(lab: str) -> Commands:
-    """Have no site on the host; what it took, image apart, goes."""
+    """Remove the lab's site from the host, except the web server's image."""
     servers = web_servers(lab, observe.docker(lab))
-    there = host.get_fact(SiteFolders, lab=lab)
+    folders = host.get_fact(SiteFolders, lab=lab)
     commands = []
     if servers:
         commands.append(StringCommand("docker container rm --force --volumes", *map(QuoteString, servers)))
-    if there:
-        commands.append(_removed(*(f"{sites_folder(lab)}/{name}" for name in there), users_folder(lab)))
+    if folders:
+        paths = [f"{sites_folder(lab)}/{name}" for name in folders]
+        commands.append(_remove_folders(*paths, users_folder(lab)))
     if not commands:
-        host.noop("no site is served")
+        host.noop("this host serves no site")
     yield from observe.changing(commands)
 
 
-def _received(lab: str, made: build.Site) -> Commands:
-    tar = build.build(made, host.log)
-    folder = f"{sites_folder(lab)}/{made.revision}"
+def _upload(lab: str, site: build.Site) -> Commands:
+    tar = build.build(site, host.log)
+    folder = f"{sites_folder(lab)}/{site.revision}"
     uploaded, partial = f"{folder}.tar.gz", f"{folder}.partial"
     yield StringCommand("rm -rf", QuoteString(partial), "&& mkdir -p", QuoteString(partial))
     yield FileUploadCommand(str(tar), uploaded)
     yield all_of(
-        arrived_whole(tar, uploaded),
+        verify_upload(tar, uploaded),
         StringCommand(
             "tar --extract --no-same-owner --file", QuoteString(uploaded), "--directory", QuoteString(partial)
         ),
@@ -132,5 +128,5 @@ def _received(lab: str, made: build.Site) -> Commands:
     )
 
 
-def _removed(*folders: str) -> StringCommand:
+def _remove_folders(*folders: str) -> StringCommand:
     return StringCommand("rm -rf", *map(QuoteString, folders))

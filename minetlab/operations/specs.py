@@ -1,4 +1,4 @@
-"""From the plan to what libvirt, guests and sshd are handed: XML with its label, seeds, and keys."""
+"""Make from the plan what libvirt, guests, containers and sshd need: XML, seeds, keys and password files."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -11,7 +11,7 @@ from minetlab.plan.allocation import NAMESPACE
 from minetlab.resources import jump, site
 from minetlab.resources.access import AccessFile
 from minetlab.resources.guests import GuestSpec
-from minetlab.resources.layout import Layout, overlay, seed_named
+from minetlab.resources.layout import Layout, overlay, seed_volume_name
 from minetlab.resources.libvirt import METADATA, Reservation
 from minetlab.resources.network import NetworkSpec
 from minetlab.resources.seed import Seed
@@ -20,14 +20,14 @@ from minetlab.util.render import render
 
 
 def pool_xml(lab: str) -> str:
-    """The lab's pool."""
+    """Return the XML of the lab's pool."""
     return render(
         "libvirt/pool.xml.j2", lab=lab, uuid=uuid5(NAMESPACE, f"{lab}/pool"), path=Layout(lab).disks
     )
 
 
 def network_spec(lab: str, network: GuestNetwork, guests: Iterable[Guest]) -> NetworkSpec:
-    """The lab's network on one host, with a reservation for each of its guests."""
+    """Return the lab's network on a host, with an address reserved for each guest of the host."""
     reservations = [Reservation(guest.mac, guest.hostname, str(guest.address.ip)) for guest in guests]
     values = {
         "lab": lab,
@@ -43,10 +43,15 @@ def network_spec(lab: str, network: GuestNetwork, guests: Iterable[Guest]) -> Ne
 def guest_spec(
     lab: str, guest: Guest, *, size: GuestSize, network: GuestNetwork, base: str, feature: str | None
 ) -> GuestSpec:
-    """One guest's domain and volumes.
+    """Return what a guest's domain and volumes shall be.
 
+    :param lab: the lab's name.
+    :param guest: the planned guest.
+    :param size: its memory, cores and disk.
+    :param network: the network of the host's guests.
     :param base: the volume of its base image.
-    :param feature: the CPU's virtualization feature, ``svm`` or ``vmx``; None: the guest is emulated.
+    :param feature: the CPU's virtualization feature, ``svm`` or ``vmx``; None if the guest is emulated.
+    :return: the guest as desired.
     """
     layout = Layout(lab)
     volume = seed_volume(lab, guest, network)
@@ -75,25 +80,29 @@ def guest_spec(
 
 
 def seed(lab: str, guest: Guest, network: GuestNetwork) -> Seed:
-    """What is made of the guest: accounts, host name, address; said to cloud-init, and in plain files.
+    """Return the seed with a guest's accounts, host name and address, for cloud-init and in plain files.
 
-    The instance's ID follows the content, as guests do nothing about a seed of an instance they know.
+    :param lab: the lab's name.
+    :param guest: the planned guest.
+    :param network: the network of the host's guests.
+    :return: the seed.
+    :raises LabError: a key cannot be generated.
     """
     files = _seed_files(lab, guest, network, keys.student_public_keys(lab, guest.student))
+    # Guests apply a seed only if they do not know its instance ID, so it changes with the content.
     instance = uuid5(guest.uuid, _seed_identity(lab, guest, network))
     return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
 
 
 def seed_volume(lab: str, guest: Guest, network: GuestNetwork) -> str:
-    """The volume of a guest's seed, named after its content."""
-    return seed_named(guest.name, _seed_identity(lab, guest, network))
+    """Return the name of the volume of a guest's seed, which depends on the seed's content."""
+    return seed_volume_name(guest.name, _seed_identity(lab, guest, network))
 
 
 def _seed_identity(lab: str, guest: Guest, network: GuestNetwork) -> str:
-    """A hash of what a guest is to be restarted for, and its seed to be applied again.
-
-    Of a generated key, only that it is one: docs/decisions/keys-are-replaced-in-running-guests.md.
-    """
+    """Return a hash of everything in a seed for which a guest has to restart, to apply it again."""
+    # A generated key counts as one, whatever its content: new keys need no restart, see
+    # docs/decisions/keys-are-replaced-in-running-guests.md.
     return Seed(_seed_files(lab, guest, network, (guest.student.ssh_key or "generated",))).digest
 
 
@@ -109,7 +118,7 @@ def _seed_files(lab: str, guest: Guest, network: GuestNetwork, student_keys: Ite
         ],
         "host_key": keys.guest_host_key(lab, guest.name),
         "gateway": network.gateway,
-        "nameservers": [str(each) for each in network.nameservers or (network.gateway,)],
+        "nameservers": [str(address) for address in network.nameservers or (network.gateway,)],
     }
     return {
         "user-data": render("cloud-init/user-data.j2", **values),
@@ -121,7 +130,7 @@ def _seed_files(lab: str, guest: Guest, network: GuestNetwork, student_keys: Ite
 def _plain_files(
     guest: Guest, accounts: list[dict[str, Any]], host_key: keys.KeyPair, **values: Any
 ) -> dict[str, str]:
-    """What templates/guest/usr/lib/minet-lab/identity puts in place."""
+    """Return the files that templates/guest/usr/lib/minet-lab/identity reads from the seed."""
     files = {
         "etc/hostname": f"{guest.hostname}\n",
         "etc/hosts": render("guest-seed/hosts.j2", guest=guest),
@@ -129,44 +138,64 @@ def _plain_files(
         "etc/ssh/ssh_host_ed25519_key.pub": f"{host_key.public}\n",
         "etc/systemd/network/10-lan.network": render("guest-seed/lan.network.j2", guest=guest, **values),
     }
-    opened_by = {each["name"]: "".join(f"{key}\n" for key in each["ssh_keys"]) for each in accounts}
+    authorized_keys = {
+        account["name"]: "".join(f"{key}\n" for key in account["ssh_keys"]) for account in accounts
+    }
     return {
-        # Neither a login nor a name has a colon or a line's end in it.
-        "guest/accounts": "".join(f"{each['name']}:{each['full_name']}\n" for each in accounts),
+        # Neither logins nor names contain a colon or a line break.
+        "guest/accounts": "".join(f"{account['name']}:{account['full_name']}\n" for account in accounts),
         "guest/host_key": host_key.private.read_text(),
         **{f"guest/files/{path}": content for path, content in files.items()},
-        **{f"guest/keys/{login}": text for login, text in opened_by.items()},
+        **{f"guest/keys/{login}": text for login, text in authorized_keys.items()},
     }
 
 
 def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
-    """The keys that open each of these containers, and its own: by path below the lab's folder for them."""
+    """Return the authorized keys and the host key of each container.
+
+    :param lab: the lab's name.
+    :param containers: the planned containers.
+    :return: files by path below :func:`minetlab.resources.docker.access_folder`.
+    :raises LabError: a key cannot be generated.
+    """
     files = {}
     for container in containers:
-        public = (*keys.student_public_keys(lab, container.student), keys.lab_key(lab).public)
+        public_keys = (*keys.student_public_keys(lab, container.student), keys.lab_key(lab).public)
         host_key = keys.container_host_key(lab, container.name)
-        # The student runs the container's sshd, so its key has to be theirs.
+        # sshd runs as the student's account in the container, so the key belongs to that account.
         files[f"{container.name}/host_key"] = AccessFile(host_key.private.read_bytes(), 0o400)
-        opened_by = "".join(f"{key}\n" for key in public)
-        files[f"{container.name}/authorized_keys"] = AccessFile(opened_by.encode(), 0o444)
+        authorized_keys = "".join(f"{key}\n" for key in public_keys)
+        files[f"{container.name}/authorized_keys"] = AccessFile(authorized_keys.encode(), 0o444)
     return files
 
 
 def site_users(lab: Lab) -> dict[str, AccessFile]:
-    """Who is let into the lab's site, with hashes of passwords: by path below the lab's folder for keys."""
+    """Return the password files of the lab's site.
+
+    :param lab: the lab.
+    :return: files by path below :func:`minetlab.resources.docker.access_folder`.
+    :raises LabError: a password's file cannot be written, or has wrong content.
+    """
     logins = sorted(student.login for student in lab.students)
-    students = (passwords.student(lab.name, login).line for login in logins)
-    files = {site.STUDENTS: "".join(students), site.INSTRUCTOR: passwords.instructor(lab.name).line}
+    student_lines = (passwords.student(lab.name, login).line for login in logins)
+    files = {site.STUDENTS: "".join(student_lines), site.INSTRUCTOR: passwords.instructor(lab.name).line}
     folder = site.container_name(lab.name)
     return {f"{folder}/{name}": AccessFile(text.encode(), 0o400) for name, text in files.items()}
 
 
 def jump_keys(lab: Lab, plan: Plan, host: str) -> str:
-    """The keys that lead students of a plan through a host, as a file; empty: nobody has to go through it."""
-    ways = jump.ways(lab, plan, host)
-    students = [student for student in lab.students if student.login in ways]
-    opened_by = {each.login: keys.student_public_keys(lab.name, each) for each in students}
-    return jump.authorized_keys(ways, opened_by)
+    """Return the jump account's file of keys on a host.
+
+    :param lab: the lab.
+    :param plan: who has which machine.
+    :param host: the host's name.
+    :return: content of the file; empty if no student needs the account on this host.
+    :raises LabError: a key cannot be generated.
+    """
+    targets = jump.jump_targets(lab, plan, host)
+    students = [student for student in lab.students if student.login in targets]
+    public_keys = {student.login: keys.student_public_keys(lab.name, student) for student in students}
+    return jump.authorized_keys(targets, public_keys)
 
 
 def _labelled(values: dict[str, Any], digest: str) -> dict[str, Any]:

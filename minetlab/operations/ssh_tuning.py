@@ -1,4 +1,4 @@
-"""What the lab needs of SSH beyond what pyinfra does by itself."""
+"""Settings of pyinfra's SSH connections."""
 
 import socket
 
@@ -6,16 +6,16 @@ from pyinfra.connectors.base import BaseConnector
 from pyinfra.connectors.ssh import SSHConnector
 
 KEEPALIVE = 15
-"""Seconds of silence after which something is sent, so that a host that has restarted can refuse it."""
+"""Seconds of silence after which a packet is sent, so that a host that has restarted can refuse it."""
 SILENCE_LIMIT = 120
-"""Seconds after which a host that acknowledges nothing is given up."""
+"""Seconds after which a connection ends if the host acknowledges nothing."""
 
 
 def tune(connector: BaseConnector) -> None:
-    """Send small packets at once, and notice a host that is gone instead of waiting for it for ever.
+    """Send small packets at once, and end the connection if the host no longer answers: see tcp(7).
 
-    :param connector: a connected one; of others than SSH's, nothing is changed. Behind a proxy command or a
-        jump host it has no TCP socket of its own, and only the keepalive applies. Options: tcp(7).
+    :param connector: a host's connector, which is connected. If it does not use SSH, nothing is changed.
+        Behind a proxy command or jump host it has no TCP socket, so that only the keepalive is set.
     """
     client = connector.client if isinstance(connector, SSHConnector) else None
     transport = client.get_transport() if client else None

@@ -1,10 +1,9 @@
-"""Operations on the machines of some students, which leave those of all others alone."""
+"""Operations on the machines of some students; those of all others are left alone."""
 
 import re
 import shlex
 import time
 from collections.abc import Iterable
-from functools import partial
 
 from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -13,26 +12,26 @@ from pyinfra.context import host
 from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
 from minetlab.operations.commands import Commands, attempt, failure
-from minetlab.operations.docker import unanswered
+from minetlab.operations.docker import dockerd_problem
 from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import access_folder
-from minetlab.resources.guests_run import start, why
+from minetlab.resources.guests_run import reason_off, start_hint
 from minetlab.resources.layout import Layout, is_volume_of
 from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
 
-OURS = re.compile(r"lab(-\d+)?")
-"""The names of our snapshots, with the time at which each was taken, in seconds since 1970."""
+SNAPSHOT_NAME = re.compile(r"lab(-\d+)?")
+"""Names of our snapshots, which contain the time at which each was taken, in seconds since 1970."""
 
 
 @operation()
 def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Remove these guests, with their disks, seeds and consoles; a domain that is not the lab's stays."""
+    """Remove guests, with their disks, seeds and console logs; domains outside the lab stay."""
     observed = observe.libvirt(lab)
-    if observed.installed and (problem := observe.silence(observed)):
+    if observed.installed and (problem := observe.libvirtd_problem(observed)):
         yield failure(problem)
         return
     commands = list(_removal_of_guests(lab, guests, observed))
@@ -43,16 +42,15 @@ def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Commands:
 
 @operation()
 def remove_containers(lab: str, containers: tuple[Container, ...]) -> Commands:
-    """Remove these containers, with what is in them and the keys that open them."""
+    """Remove containers, with everything in them and their keys."""
     observed = observe.docker(lab)
-    if observed.installed and (problem := unanswered(observed)):
+    if observed.installed and (problem := dockerd_problem(observed)):
         yield failure(problem)
         return
-    ours = {each.name for each in containers}.intersection(observed.containers_of(lab))
-    if not ours:
+    names = sorted({container.name for container in containers}.intersection(observed.containers_of(lab)))
+    if not names:
         host.noop("none of these containers is there")
         return
-    names = sorted(ours)
     yield from observe.changing(
         [
             StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),
@@ -63,29 +61,32 @@ def remove_containers(lab: str, containers: tuple[Container, ...]) -> Commands:
 
 @operation()
 def snapshot(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Take a snapshot of each of these guests, memory and disk, in place of the one it had.
+    """Take a snapshot of each guest, memory and disk, and delete its former ones.
 
-    That one goes once the new one is there: for a moment, there has to be room for both.
+    A former snapshot is deleted after the new one is complete: for a moment, both have to fit on the disk.
+
+    :param lab: the lab's name.
+    :param guests: the guests, which have to run.
     """
-    names, had = _running_and_had(lab, guests)
-    if missing := [guest for guest in guests if guest.name not in names]:
+    running, snapshots = _running_and_snapshots(lab, guests)
+    if missing := [guest for guest in guests if guest.name not in running]:
         yield failure(_not_running(missing))
         return
-    for name in sorted(names):
+    for name in sorted(running):
         yield virsh("snapshot-create-as", name, f"lab-{time.time():.0f}")
-        for old in had.get(name, ()):
+        for old in snapshots.get(name, ()):
             yield virsh("snapshot-delete", name, old)
 
 
 @operation()
 def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
-    """Bring each of these guests back to its snapshot; one that is off runs then, if it is to run at all."""
+    """Bring guests back to their last snapshots, running; fail if one of them is off and shall not run."""
     names = {guest.name for guest in guests}
-    run, had = _running_and_had(lab, guests)
-    if kept_off := [guest for guest in guests if not guest.to_run and guest.name not in run]:
+    running, snapshots = _running_and_snapshots(lab, guests)
+    if kept_off := [guest for guest in guests if not guest.to_run and guest.name not in running]:
         yield failure(_not_running(kept_off))
         return
-    if missing := sorted(names - had.keys()):
+    if missing := sorted(names - snapshots.keys()):
         yield failure(
             LabError(
                 f"{host.name}: there is no snapshot of {named(missing)}",
@@ -94,44 +95,53 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
         )
         return
     for name in sorted(names):
-        yield virsh("snapshot-revert", name, had[name][-1], "--running")
+        yield virsh("snapshot-revert", name, snapshots[name][-1], "--running")
         yield FunctionCommand(attempt, (_set_clock(name), []), {})
 
 
 def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObserved) -> Commands:
     layout = Layout(lab)
     ours = {domain.name: domain for domain in observed.domains_of(lab)}
-    # Where the name is somebody else's now, so are the files.
+    # If a domain outside the lab has the name, the files are not the lab's either.
     names = [guest.name for guest in guests if guest.name in ours or guest.name not in observed.domains]
-    volumes = {name: [each for each in observed.volumes if is_volume_of(each, name)] for name in names}
-    there = [name for name in names if name in ours or volumes[name]]
-    if there:
-        domains = [ours[name] for name in there if name in ours]
-        yield from remove_domains(lab, domains, {name: volumes[name] for name in there})
-        kept = (layout.console, layout.former_console, partial(layout.spec, "domain"))
-        files = (path(name) for name in there for path in kept)
+    volumes = {name: [volume for volume in observed.volumes if is_volume_of(volume, name)] for name in names}
+    existing = [name for name in names if name in ours or volumes[name]]
+    if existing:
+        domains = [ours[name] for name in existing if name in ours]
+        yield from remove_domains(lab, domains, {name: volumes[name] for name in existing})
+        files = [
+            path
+            for name in existing
+            for path in (layout.console(name), layout.former_console(name), layout.spec("domain", name))
+        ]
         yield StringCommand("rm -f", *map(QuoteString, files))
 
 
-def _running_and_had(lab: str, guests: Iterable[Guest]) -> tuple[set[str], dict[str, list[str]]]:
-    """Which of these guests run; and of those that have snapshots of ours, these, the newest last."""
-    names = {guest.name for guest in guests}
-    there = [domain for domain in observe.libvirt(lab).domains_of(lab) if domain.name in names]
-    domains = tuple(sorted(domain.name for domain in there))
-    had = host.get_fact(Snapshots, domains=domains) if domains else {}
-    ours = {domain: sorted(filter(OURS.fullmatch, names), key=_taken) for domain, names in had.items()}
-    running = {domain.name for domain in there if domain.active}
-    return running, {domain: names for domain, names in ours.items() if names}
+def _running_and_snapshots(lab: str, guests: Iterable[Guest]) -> tuple[set[str], dict[str, list[str]]]:
+    """Return the names of guests that run, and the names of our snapshots by guest, the newest last."""
+    guest_names = {guest.name for guest in guests}
+    domains = [domain for domain in observe.libvirt(lab).domains_of(lab) if domain.name in guest_names]
+    running = {domain.name for domain in domains if domain.active}
+    domain_names = tuple(sorted(domain.name for domain in domains))
+    all_snapshots = host.get_fact(Snapshots, domains=domain_names) if domain_names else {}
+    snapshots = {}
+    for guest, names in all_snapshots.items():
+        ours = sorted(filter(SNAPSHOT_NAME.fullmatch, names), key=_time_taken)
+        if ours:
+            snapshots[guest] = ours
+    return running, snapshots
 
 
-def _taken(snapshot: str) -> int:
-    """When one of ours was taken; 0 for that of an older version, which does not say."""
+def _time_taken(snapshot: str) -> int:
+    """Return when a snapshot was taken, in seconds since 1970; 0 if its name has no time, as formerly."""
     return int(snapshot.partition("-")[2] or 0)
 
 
 def _set_clock(guest: str) -> StringCommand:
-    """Have a guest take its host's time: its own goes on from when the snapshot was taken."""
-    problem = f"{guest} has its snapshot's time, as its guest agent does not answer: set it there, with date"
+    """Return a command that sets a guest's clock, which goes on from the time of the snapshot."""
+    problem = (
+        f"{guest} has the time of its snapshot, as its guest agent does not answer: set its clock with date"
+    )
     return StringCommand(
         "for _ in 1 2 3; do timeout 60",
         virsh("domtime", guest, "--now"),
@@ -140,9 +150,9 @@ def _set_clock(guest: str) -> StringCommand:
 
 
 def _not_running(guests: list[Guest]) -> LabError:
-    """What to say of guests of one host, which are all to run or are not."""
+    """Return the error that guests do not run; either all of them shall run, or none."""
     to_run, names = guests[0].to_run, named(sorted(guest.name for guest in guests))
     return LabError(
-        f"{host.name}: not running{'' if to_run else f', as {why(host.name)}'}: {names}",
-        next_step="bring them up: lab up; or lab reset" if to_run else start(guests[0].name, host.name),
+        f"{host.name}: not running{'' if to_run else f', as {reason_off(host.name)}'}: {names}",
+        next_step="bring them up: lab up; or lab reset" if to_run else start_hint(guests[0].name, host.name),
     )

@@ -1,4 +1,4 @@
-"""Operations on TP images: built here once, imported by each container host once."""
+"""Operations on TP images: built on this machine once, and imported by each container host once."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,36 +14,33 @@ from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import checksum_file
 from minetlab.operations import background, observe
 from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import remove_uploads, unanswered
-from minetlab.resources.docker import DockerObserved, superseded, uploads_folder
+from minetlab.operations.docker import dockerd_problem, remove_uploads
+from minetlab.resources.docker import DockerObserved, unused_images, uploads_folder
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 
 ROOM_FACTOR = 7
-"""Of the compressed file's size: itself, its files, three times as big, and as much again to work with."""
+"""Disk for an import, in sizes of the compressed file: the file, its content (three), and working space."""
 
 
 @operation()
 def start_builds(lab: str, names: tuple[str, ...]) -> Commands:
-    """Begin to build those of these TP images that the host lacks; :func:`load` then need not.
-
-    It changes nothing on the host, and does not fail.
-
-    :param names: folders of ``tp/``.
-    """
+    """Begin to build TP images, named as their folders in ``tp/``, that the host lacks; never fail."""
+    # The operation load then waits less, and reports the errors.
     with suppress(LabError):
         missing = _missing(lab, names, observe.docker(lab))
         background.begin(partial(build_rootfs, recipe, host.log) for recipe in missing.values())
-    host.noop("the TP images are there, or in the making")
+    host.noop("the TP images are there, or are being made")
     yield from ()
 
 
 @operation()
 def load(lab: str, names: tuple[str, ...]) -> Commands:
-    """Have these TP images on the host, with the content their folders describe.
+    """Have TP images on the host, as their folders describe them.
 
-    :param names: folders of ``tp/``.
+    :param lab: the lab's name.
+    :param names: folders in ``tp/``.
     """
     observed = observe.docker(lab)
     try:
@@ -54,7 +51,7 @@ def load(lab: str, names: tuple[str, ...]) -> Commands:
     if not missing and not observed.uploads:
         host.noop("all TP images are there")
         return
-    if problem := unanswered(observed):
+    if problem := dockerd_problem(observed):
         yield failure(problem)
         return
     yield from observe.changing(load_commands(lab, missing))
@@ -62,14 +59,14 @@ def load(lab: str, names: tuple[str, ...]) -> Commands:
 
 @operation()
 def prune(lab: str, names: tuple[str, ...]) -> Commands:
-    """Remove the lab's images that neither these names nor a container refer to any more."""
+    """Remove the lab's images, except TP images of the given names, and images that containers use."""
     observed = observe.docker(lab)
     try:
         wanted = tp_images.references(lab, names).values()
     except LabError as error:
         yield failure(error)
         return
-    images = superseded(observed, wanted)
+    images = unused_images(observed, wanted)
     if images:
         yield from observe.changing([StringCommand("docker", "image", "rm", *map(QuoteString, images))])
     else:
@@ -77,13 +74,13 @@ def prune(lab: str, names: tuple[str, ...]) -> Commands:
 
 
 def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict[ImageSpec, ImageRecipe]:
-    there = {image.reference for image in observed.images}
+    present = {image.reference for image in observed.images}
     wanted = {tp_images.spec(lab, image): image for image in tp_images.read(names)}
-    return {spec: tp_images.recipe(image) for spec, image in wanted.items() if spec.reference not in there}
+    return {spec: tp_images.recipe(image) for spec, image in wanted.items() if spec.reference not in present}
 
 
 def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
-    """Build images here, and have the host's dockerd import them; what was received goes again."""
+    """Build images on this machine, upload them, have dockerd import them, and remove the uploads."""
     folder = uploads_folder(lab)
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
     for spec, recipe in images.items():
@@ -109,7 +106,7 @@ def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Commands:
         return
     uploaded = f"{folder}/{tar.name}"
     yield FileUploadCommand(str(tar), uploaded)
-    yield arrived_whole(tar, uploaded)
+    yield verify_upload(tar, uploaded)
     yield StringCommand(
         "docker",
         "import",
@@ -119,7 +116,12 @@ def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Commands:
     )
 
 
-def arrived_whole(file: Path, uploaded: str) -> StringCommand:
-    """Check what a host received: as it was built, the sum comes from the build's own record."""
-    recorded = checksum_file(file).read_text().split(" ")[0]
-    return StringCommand("echo", QuoteString(f"{recorded}  {uploaded}"), "| sha256sum --check --quiet")
+def verify_upload(file: Path, uploaded: str) -> StringCommand:
+    """Return a command that fails if an uploaded file differs from what was built.
+
+    :param file: the file on this machine; the checksum is read from the file beside it, made at the build.
+    :param uploaded: path of the uploaded file on the host.
+    :return: the command.
+    """
+    checksum = checksum_file(file).read_text().split(" ")[0]
+    return StringCommand("echo", QuoteString(f"{checksum}  {uploaded}"), "| sha256sum --check --quiet")

@@ -1,7 +1,7 @@
-"""Who gets what: host, name, UUID, MAC and IP address of every guest, host, name and port of every container.
+"""Plan every guest (host, name, UUID, MAC and IP address) and every container (host, name and port).
 
-A machine keeps what the lab's allocation file has given it. All else is derived from names by hashing, never
-from the order of the roster: docs/decisions/who-has-what-is-recorded.md.
+A machine keeps what the allocation file records for it. Everything else is derived from names by hashing, and
+never from the order of the roster: see docs/decisions/who-has-what-is-recorded.md.
 """
 
 from collections import Counter
@@ -12,13 +12,13 @@ from typing import TypeVar
 from uuid import UUID, uuid5
 
 from minetlab.lab import ContainerHost, KvmHost, Lab, Placement, Student
-from minetlab.plan.places import Wish, settle, shortage
-from minetlab.plan.spread import hash_of, spread, without_room
+from minetlab.plan.places import HostPlace, Wish, settle, shortage
+from minetlab.plan.spread import capacity_shortage, hash_of, spread
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
 
 NAMESPACE = UUID("6b1f0f4e-2f2c-4a6e-9a52-6d1f4f1d7c11")
-# QEMU's and libvirt's own prefix, from the locally administered range.
+# The prefix that QEMU and libvirt use, from the locally administered range.
 MAC_PREFIX = (0x52, 0x54, 0x00)
 
 AnyHost = TypeVar("AnyHost", KvmHost, ContainerHost)
@@ -26,11 +26,16 @@ AnyHost = TypeVar("AnyHost", KvmHost, ContainerHost)
 
 @dataclass(frozen=True)
 class Guest:
-    """One libvirt domain of the lab.
+    """A planned guest.
 
-    :param name: domain name; ``hostname`` is what the guest calls itself.
-    :param address: IPv4 address with the prefix length of its network.
-    :param to_run: whether the lab starts it, as ``guests_run`` of its host says; else it is only defined.
+    :param name: the name of its libvirt domain.
+    :param hostname: the host name inside the guest: whose machine it is, and that it is one.
+    :param student: the student who owns it.
+    :param host: the name of its KVM host, as in the inventory.
+    :param uuid: the UUID of its domain.
+    :param mac: the MAC address, as six pairs of hexadecimal digits.
+    :param address: the IPv4 address, with the prefix length of its network.
+    :param to_run: whether the lab starts it (``guests_run`` of its host), or only defines it.
     """
 
     name: str
@@ -45,9 +50,13 @@ class Guest:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a student, from one TP image (named by its folder in ``tp/``).
+    """A planned container.
 
-    :param ssh_port: of its host, on which it answers SSH.
+    :param name: the name of the container.
+    :param student: the student who owns it.
+    :param host: the name of its container host, as in the inventory.
+    :param tp_image: the TP image that it runs, by its folder in ``tp/``.
+    :param ssh_port: the port of its host on which it answers SSH.
     """
 
     name: str
@@ -59,7 +68,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that has to stand, host by host."""
+    """All guests and containers of a lab, sorted by their students' logins."""
 
     guests: tuple[Guest, ...]
     containers: tuple[Container, ...]
@@ -69,64 +78,64 @@ class Plan:
         """All guests, then all containers."""
         return (*self.guests, *self.containers)
 
-    def of(self, logins: Collection[str]) -> "Plan":
-        """What these students have of it."""
+    def of_students(self, logins: Collection[str]) -> "Plan":
+        """Return the plan with the machines of these students only."""
         return Plan(
             tuple(guest for guest in self.guests if guest.student.login in logins),
             tuple(container for container in self.containers if container.student.login in logins),
         )
 
     def guests_on(self, host: str) -> tuple[Guest, ...]:
-        """The guests of one host, by name."""
+        """Return the guests of the host with this name."""
         return tuple(guest for guest in self.guests if guest.host == host)
 
     def containers_on(self, host: str) -> tuple[Container, ...]:
-        """The containers of one host, by name."""
+        """Return the containers of the host with this name."""
         return tuple(container for container in self.containers if container.host == host)
 
 
 def allocate(lab: Lab) -> Plan:
-    """Give every student a guest on a KVM host and one container a TP image on a container host.
+    """Plan a guest on a KVM host and, on a container host, a container of each TP image for every student.
 
-    :raises LabError: with all that does not fit: students in the hosts' capacity, guests in a subnet,
-        containers in a range of ports or a network. Or two machines would have one name, or have one place in
-        the allocation file.
+    A lab without hosts of one kind has no machines of that kind.
+
+    :param lab: the lab, with the places that its allocation file records.
+    :returns: the plan.
+    :raises LabError: the allocation file gives two machines the same place. Or, with all such problems at
+        once: students exceed the hosts' capacity, guests a subnet, or containers a range of ports or a
+        network; or two machines would have the same name.
     """
     problems: list[LabError] = []
     plan = Plan(_guests(lab, problems), _containers(lab, problems))
     problems += _same_names(plan)
     if problems:
-        steps = dict.fromkeys(each.next_step for each in problems)
-        raise LabError("\n".join(each.problem for each in problems), next_step="; ".join(steps))
+        next_steps = dict.fromkeys(problem.next_step for problem in problems)
+        raise LabError("\n".join(problem.problem for problem in problems), next_step="; ".join(next_steps))
     return plan
 
 
-def is_of(lab: str, placement: Placement) -> bool:
-    """Whether it is one of the lab's machines; several labs may share an allocation file."""
-    return f"{placement.machine}-".startswith(f"{lab}-{placement.login}-")
+def belongs_to_lab(placement: Placement, lab_name: str) -> bool:
+    """Tell whether a placement is for a machine of this lab, as labs may share an allocation file."""
+    return f"{placement.machine}-".startswith(f"{lab_name}-{placement.login}-")
 
 
 def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
-    given = _given(lab, lab.kvm_hosts, IPv4Address)
-    hosts = _hosts(lab, "kvm_hosts", lab.kvm_hosts, given, problems)
+    recorded = _recorded_placements(lab, lab.kvm_hosts, IPv4Address)
+    hosts = _hosts_of_students(lab, "kvm_hosts", lab.kvm_hosts, recorded, problems)
     names = {student.login: f"{lab.name}-{student.login}" for student, _ in hosts}
-    # Unique in the lab, not only on its host, as a bridge may join the hosts; and by its last two octets, as
-    # the MAC is made of them.
-    settled = settle(
-        [
-            Wish(
-                names[student.login],
-                host.name,
-                _addresses(host),
-                seed=student.login,
-                barred=int(host.settings.guest_network.gateway),
-            )
-            for student, host in hosts
-        ],
-        lab.allocation,
-        {each.machine: (each.host, int(each.place)) for each in given.values()},
-        unique=lambda _, address: address % 2**16,
-    )
+    wishes = [
+        Wish(
+            names[student.login],
+            host.name,
+            _addresses(host),
+            seed=student.login,
+            barred=int(host.settings.guest_network.gateway),
+        )
+        for student, host in hosts
+    ]
+    # An address is unique in the lab, and not only on its host, as a bridge may join the hosts. Its last two
+    # octets alone have to be unique, as the MAC address is made of them.
+    settled = settle(wishes, lab.allocation, _places(recorded), unique=lambda _, address: address % 2**16)
     for host in lab.kvm_hosts:
         subnet = host.settings.guest_network.subnet
         problems += shortage(
@@ -146,7 +155,7 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
 def _guest(lab: Lab, student: Student, host: KvmHost, name: str, address: IPv4Address) -> Guest:
     return Guest(
         name=name,
-        hostname=student.login,
+        hostname=f"{student.login}-vm",
         student=student,
         host=host.name,
         uuid=uuid5(NAMESPACE, name),
@@ -157,8 +166,8 @@ def _guest(lab: Lab, student: Student, host: KvmHost, name: str, address: IPv4Ad
 
 
 def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
-    given = _given(lab, lab.container_hosts, int)
-    hosts = _hosts(lab, "container_hosts", lab.container_hosts, given, problems)
+    recorded = _recorded_placements(lab, lab.container_hosts, int)
+    hosts = _hosts_of_students(lab, "container_hosts", lab.container_hosts, recorded, problems)
     wanted = {
         f"{lab.name}-{student.login}-{tp_image}": (student, host, tp_image)
         for student, host in hosts
@@ -167,7 +176,7 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
     settled = settle(
         [Wish(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
         lab.allocation,
-        {each.machine: (each.host, int(each.place)) for each in given.values()},
+        _places(recorded),
         unique=lambda host, port: (host, port),
     )
     for host in lab.container_hosts:
@@ -186,40 +195,54 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
     )
 
 
-def _given(lab: Lab, hosts: Sequence[KvmHost | ContainerHost], kind: type) -> Mapping[str, Placement]:
-    """What machines on these hosts have, by name; where one was moved between them, the newest."""
+def _recorded_placements(
+    lab: Lab, hosts: Sequence[KvmHost | ContainerHost], place_type: type
+) -> Mapping[str, Placement]:
+    """Return the recorded placement of each machine on these hosts; the newest where it was moved."""
     names = {host.name for host in hosts}
     return {
-        each.machine: each
-        for each in lab.allocation.placements
-        if each.host in names and isinstance(each.place, kind)
+        placement.machine: placement
+        for placement in lab.allocation.placements
+        if placement.host in names and isinstance(placement.place, place_type)
     }
 
 
-def _hosts(
-    lab: Lab, group: str, hosts: Sequence[AnyHost], given: Mapping[str, Placement], problems: list[LabError]
+def _places(placements: Mapping[str, Placement]) -> dict[str, HostPlace]:
+    return {machine: (placement.host, int(placement.place)) for machine, placement in placements.items()}
+
+
+def _hosts_of_students(
+    lab: Lab,
+    group: str,
+    hosts: Sequence[AnyHost],
+    recorded: Mapping[str, Placement],
+    problems: list[LabError],
 ) -> list[tuple[Student, AnyHost]]:
-    """The host of each student that there is room for."""
+    """Pair each student with a host, as far as the hosts have room; a shortage is added to ``problems``."""
     if not hosts:
         return []
-    students = {student.login: student for student in sorted(lab.students, key=lambda each: each.login)}
+    students = {student.login: student for student in sorted(lab.students, key=lambda student: student.login)}
     capacities = {host.name: host.settings.capacity for host in hosts}
-    there = {each.login: each.host for each in given.values() if is_of(lab.name, each)}
-    chosen = spread(students.keys(), capacities, there)
-    problems += without_room(
+    recorded_hosts = {
+        placement.login: placement.host
+        for placement in recorded.values()
+        if belongs_to_lab(placement, lab.name)
+    }
+    host_names = spread(students.keys(), capacities, recorded_hosts)
+    problems += capacity_shortage(
         group,
         logins=students.keys(),
         capacities=capacities,
-        there=there,
-        chosen=chosen,
+        recorded_hosts=recorded_hosts,
+        served=host_names,
         allocation=lab.allocation.source,
     )
     by_name = {host.name: host for host in hosts}
-    return [(student, by_name[chosen[login]]) for login, student in students.items() if login in chosen]
+    return [(students[login], by_name[host_names[login]]) for login in students if login in host_names]
 
 
 def _addresses(host: KvmHost) -> range:
-    """Those for guests, as numbers."""
+    """Return the addresses for guests, as numbers."""
     network = host.settings.guest_network
     return range(int(network.subnet[network.reserved + 1]), int(network.subnet.broadcast_address))
 
@@ -228,26 +251,23 @@ def _ports(host: ContainerHost) -> range:
     return range(host.settings.ssh_ports.first, host.settings.ssh_ports.last + 1)
 
 
-def _full_networks(lab: Lab, containers: Mapping[str, int]) -> Iterator[LabError]:
-    """The lab has one network on each container host, which dockerd cuts from the first of its pools.
-
-    :param containers: how many each host has, by its name.
-    """
-    first = ((host, pool) for host in lab.container_hosts for pool in host.settings.docker_address_pools[:1])
-    for host, pool in first:
-        # Without its own address, its broadcast address, its gateway's and the TP site's.
-        room = 2 ** (32 - pool.size) - 4
-        if containers[host.name] > room:
-            yield LabError(
-                f"{host.name} would have {containers[host.name]} containers, and the lab's network there has "
-                f"{room} addresses for them (/{pool.size})",
-                next_step="lower the size of docker_address_pools, or set capacity, in "
-                "inventories/group_data/container_hosts.py",
-            )
+def _full_networks(lab: Lab, container_counts: Mapping[str, int]) -> Iterator[LabError]:
+    # The lab has one network on each container host, and dockerd cuts it from the first of its pools.
+    for host in lab.container_hosts:
+        for pool in host.settings.docker_address_pools[:1]:
+            # Not for containers: the network address, the broadcast address, the gateway, and the TP site.
+            room = 2 ** (32 - pool.size) - 4
+            if container_counts[host.name] > room:
+                yield LabError(
+                    f"{host.name} would have {container_counts[host.name]} containers, and the lab's network "
+                    f"there has {room} addresses for them (/{pool.size})",
+                    next_step="lower the size of docker_address_pools, or set capacity, in "
+                    "inventories/group_data/container_hosts.py",
+                )
 
 
 def _same_names(plan: Plan) -> Iterator[LabError]:
-    """The guest of a student ``a-isa`` would be called as the container ``isa`` of a student ``a``."""
+    # A student a-isa has a guest of the same name as the container isa of a student a.
     owners: dict[str, str] = {}
     for machine in plan.machines:
         owner = owners.setdefault(machine.name, machine.student.login)
@@ -259,21 +279,25 @@ def _same_names(plan: Plan) -> Iterator[LabError]:
 
 
 def _mac(lab: str, address: IPv4Address) -> str:
-    """The lab's hash keeps two labs on one bridge apart."""
+    # The hash of the lab's name keeps two labs on one bridge apart.
     octets = (*MAC_PREFIX, hash_of(lab) % 256, *address.packed[2:])
     return ":".join(f"{octet:02x}" for octet in octets)
 
 
-def of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
-    """What these students have of a plan.
+def plan_of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
+    """Select the machines of some students, and check that those are in the roster.
 
-    :raises LabError: there is none, or one who is not in the roster.
+    :param lab: the lab with its roster.
+    :param plan: the plan of the whole lab.
+    :param logins: the logins of the students.
+    :returns: the plan with their machines only.
+    :raises LabError: no login is given, or one is not in the roster.
     """
-    known = sorted(student.login for student in lab.students)
-    if not logins or not set(logins) <= set(known):
-        unknown = named(sorted(set(logins) - set(known)))
+    roster = sorted(student.login for student in lab.students)
+    unknown = set(logins) - set(roster)
+    if unknown or not logins:
         raise LabError(
-            f"not in the roster: {unknown}" if unknown else "no student is named",
-            next_step=suggestion(set(logins) - set(known), known),
+            f"not in the roster: {named(sorted(unknown))}" if unknown else "no student is named",
+            next_step=suggestion(unknown, roster),
         )
-    return plan.of(logins)
+    return plan.of_students(logins)

@@ -1,80 +1,100 @@
-"""What the allocation file says after a deploy, and after a teardown."""
+"""Compute what the allocation file has to hold after a deploy, a teardown or the removal of a student."""
 
+from collections.abc import Iterable
 from operator import attrgetter
 
 from minetlab.lab import Allocation, Lab, Placement
-from minetlab.plan.allocation import Plan, is_of
+from minetlab.plan.allocation import Plan, belongs_to_lab
 from minetlab.util.errors import LabError
 
 
 def placements(plan: Plan) -> tuple[Placement, ...]:
-    """All that a plan gives."""
+    """Return the placement of every machine of a plan."""
     guests = (
-        Placement(login=each.student.login, machine=each.name, host=each.host, place=each.address.ip)
-        for each in plan.guests
+        Placement(login=guest.student.login, machine=guest.name, host=guest.host, place=guest.address.ip)
+        for guest in plan.guests
     )
     containers = (
-        Placement(login=each.student.login, machine=each.name, host=each.host, place=each.ssh_port)
-        for each in plan.containers
+        Placement(
+            login=container.student.login,
+            machine=container.name,
+            host=container.host,
+            place=container.ssh_port,
+        )
+        for container in plan.containers
     )
     return (*guests, *containers)
 
 
 def with_plan(allocation: Allocation, lab: Lab, plan: Plan) -> Allocation:
-    """The allocation file with all that the plan gives.
+    """Return the allocation file with the placements of a plan.
 
-    Lines stay of machines that are not in the plan, as these may well stand, and of hosts that are not in
-    this inventory, as another one may have them.
+    Lines of machines that are not in the plan stay, as these machines may still exist; so do lines of hosts
+    that are not in this inventory, as another inventory may have them.
+
+    :param allocation: the allocation file.
+    :param lab: the lab; its hosts are those of the inventory.
+    :param plan: the plan of the lab.
+    :returns: the new allocation file; a machine's newest line comes last.
     """
-    # Sets, as this is asked for each host, with the placements of all: three hundred, or a thousand.
-    given = set(placements(plan))
-    machines = {each.machine for each in given}
-    hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
-    stay = [
-        each
-        for each in allocation.placements
-        if each in given or each.machine not in machines or each.host not in hosts
+    # Sets, as this runs for each host, each time with the hundreds of placements of all hosts.
+    planned = set(placements(plan))
+    machines = {placement.machine for placement in planned}
+    hosts = {host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}
+    kept = [
+        placement
+        for placement in allocation.placements
+        if placement in planned or placement.machine not in machines or placement.host not in hosts
     ]
-    # A plan has a machine once, and sorting is stable: of each machine, what is new comes last.
-    both = sorted([*stay, *given.difference(stay)], key=attrgetter("machine"))
-    return allocation.model_copy(update={"placements": tuple(both)})
+    # A plan has each machine once and sorting is stable, so a machine's new line comes after its old ones.
+    merged = sorted([*kept, *planned.difference(kept)], key=attrgetter("machine"))
+    return _with_placements(allocation, merged)
 
 
 def without_gone(allocation: Allocation, lab: Lab, plan: Plan, host: str) -> Allocation:
-    """The allocation file without the lab's machines on a host that the plan does not have there."""
-    given = set(placements(plan))
-    return allocation.model_copy(
-        update={
-            "placements": tuple(
-                each
-                for each in allocation.placements
-                if each.host != host or each in given or not is_of(lab.name, each)
-            )
-        }
+    """Return the allocation file without the lab's machines that the plan no longer has on this host."""
+    planned = set(placements(plan))
+    return _with_placements(
+        allocation,
+        (
+            placement
+            for placement in allocation.placements
+            if placement.host != host or placement in planned or not belongs_to_lab(placement, lab.name)
+        ),
     )
 
 
 def without_student(allocation: Allocation, lab: Lab, login: str) -> Allocation:
-    """The allocation file without what a student of this lab has on the hosts of this inventory."""
+    """Return the allocation file without this student's machines of the lab on the hosts of the inventory."""
     hosts = {host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}
-    return allocation.model_copy(
-        update={
-            "placements": tuple(
-                each
-                for each in allocation.placements
-                if each.login != login or each.host not in hosts or not is_of(lab.name, each)
-            )
-        }
+    return _with_placements(
+        allocation,
+        (
+            placement
+            for placement in allocation.placements
+            if placement.login != login
+            or placement.host not in hosts
+            or not belongs_to_lab(placement, lab.name)
+        ),
     )
 
 
-def unchanged(there: Allocation, before: Allocation, after: Allocation) -> Allocation:
-    """The allocation file to write, if the one that is there is still the one that was planned with.
+def _with_placements(allocation: Allocation, kept: Iterable[Placement]) -> Allocation:
+    return allocation.model_copy(update={"placements": tuple(kept)})
 
-    :raises LabError: it is not, as another run has written it meanwhile.
+
+def refuse_if_changed(current: Allocation, before: Allocation, after: Allocation) -> Allocation:
+    """Return the allocation file to write, unless it was changed since this run read it.
+
+    :param current: what the file holds now.
+    :param before: what it held when this run read it.
+    :param after: what this run wants it to hold.
+    :returns: ``after``.
+    :raises LabError: the file holds neither ``before`` nor ``after``.
     """
-    if there.placements not in (before.placements, after.placements):
+    if current.placements not in (before.placements, after.placements):
         raise LabError(
-            f"{there.source} is not what it was when this run read it", next_step="run the command again"
+            f"{current.source} was changed since this run read it",
+            next_step="run the command again",
         )
     return after

@@ -1,4 +1,4 @@
-"""One place for each machine, out of those of its host: addresses for guests, ports for containers."""
+"""Give each machine one of its host's places: an address to a guest, a port to a container."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -10,15 +10,18 @@ from minetlab.plan.spread import hash_of
 from minetlab.util.errors import LabError
 
 HostPlace = tuple[str, int]
-"""A host, and an address or a port there."""
+"""The name of a host, and an address (as a number) or a port there."""
 
 
 @dataclass(frozen=True)
 class Wish:
     """A machine that needs a place.
 
-    :param places: those of its host, but ``barred``.
-    :param seed: what the place is derived from where none is recorded.
+    :param machine: the name of the machine.
+    :param host: the name of its host.
+    :param places: the places of the host.
+    :param seed: the text from which the place is derived if none is recorded.
+    :param barred: a number in ``places`` that no machine may have, such as the gateway's.
     """
 
     machine: str
@@ -28,13 +31,17 @@ class Wish:
     barred: int | None = None
 
     def allows(self, place: int) -> bool:
-        """Whether the host has it."""
+        """Tell whether the machine may have this place."""
         return place in self.places and place != self.barred
 
-    def candidates(self, had: int | None) -> Iterator[int]:
-        """All places of the host: first the one it had elsewhere, then from where its seed points on."""
-        if had is not None and self.allows(had):
-            yield had
+    def candidates(self, recorded: int | None) -> Iterator[int]:
+        """Yield all places that the machine may have, in the order of preference.
+
+        :param recorded: the place that it has on another host, or None; it comes first.
+        :yields: the places; after ``recorded``, they follow each other from one that the seed decides.
+        """
+        if recorded is not None and self.allows(recorded):
+            yield recorded
         first = hash_of(self.seed)
         size = len(self.places)
         yield from filter(self.allows, (self.places[(first + step) % size] for step in range(size)))
@@ -42,11 +49,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Settled:
-    """Who got which place.
+    """Which machine got which place.
 
-    :param places: by machine.
-    :param short: how many machines of a host got none, by host.
-    :param held: how many places are held for machines that nobody wishes for, by host.
+    :param places: the place of each machine, by its name.
+    :param short: how many machines got no place, by host.
+    :param held: how many places are recorded for machines that no wish asks for, by host.
     """
 
     places: Mapping[str, int]
@@ -60,49 +67,56 @@ def settle(
     recorded: Mapping[str, HostPlace],
     unique: Callable[[str, int], Hashable],
 ) -> Settled:
-    """Give every machine a place that is its own.
+    """Give every machine a place of its own.
 
-    What is recorded is kept, also for machines that are not wished for: they may well stand.
+    Recorded places are kept, also those of machines that no wish asks for, as these may still exist.
 
-    :param recorded: the place of each machine that the allocation file knows.
-    :param unique: what of host and place may be given only once.
-    :raises LabError: the allocation file gives the same to two.
+    :param wishes: the machines that need a place, in the order in which they choose.
+    :param allocation: the allocation file, named in the error.
+    :param recorded: the place of each machine in the allocation file, by the machine's name.
+    :param unique: computes, from host and place, the value that no two machines may share.
+    :returns: the places, and how many are lacking and held on each host.
+    :raises LabError: the allocation file gives two machines the same place.
     """
-    wish_for = {wish.machine: wish for wish in wishes}
+    wish_of = {wish.machine: wish for wish in wishes}
     kept: dict[str, HostPlace] = {}
     held: dict[str, HostPlace] = {}
     for machine, (host, place) in recorded.items():
-        wish = wish_for.get(machine)
+        wish = wish_of.get(machine)
         if wish is None:
             held[machine] = host, place
         elif wish.host == host and wish.allows(place):
             kept[machine] = host, place
-    taken = _once({**held, **kept}, allocation, unique)
+    taken = _taken({**held, **kept}, allocation, unique)
     places = {machine: place for machine, (_, place) in kept.items()}
     short: Counter[str] = Counter()
     for wish in (wish for wish in wishes if wish.machine not in kept):
-        _, had = recorded.get(wish.machine, (None, None))
-        free = (place for place in wish.candidates(had) if unique(wish.host, place) not in taken)
-        place_found = next(free, None)
-        if place_found is None:
+        _, recorded_place = recorded.get(wish.machine, (None, None))
+        candidates = wish.candidates(recorded_place)
+        new_place = next((place for place in candidates if unique(wish.host, place) not in taken), None)
+        if new_place is None:
             short[wish.host] += 1
         else:
-            places[wish.machine] = place_found
-            taken.add(unique(wish.host, place_found))
+            places[wish.machine] = new_place
+            taken.add(unique(wish.host, new_place))
     return Settled(places, short, Counter(host for host, _ in held.values()))
 
 
 def shortage(
-    settled: Settled, host: str, what: str, setting: str, allocation: Allocation
+    settled: Settled, host: str, places: str, setting: str, allocation: Allocation
 ) -> Iterator[LabError]:
-    """What to say where a host has fewer places than machines.
+    """Report a host that has fewer places than machines.
 
-    :param what: the places, with their number.
-    :param setting: what decides how many there are, and where it is set.
+    :param settled: the places that were given.
+    :param host: the name of the host.
+    :param places: the number and kind of the host's places, in words.
+    :param setting: the setting that decides how many there are, and its file.
+    :param allocation: the allocation file, named in the error.
+    :yields: one error if there are too few places, else nothing.
     """
     if not settled.short[host]:
         return
-    problem = f"{host}: all {what} are taken: {settled.short[host]} too few"
+    problem = f"{host}: all {places} are taken: {settled.short[host]} too few"
     next_step = f"widen {setting}"
     if held := settled.held[host]:
         problem += f"; {held} are held by machines that the roster does not ask for"
@@ -110,10 +124,9 @@ def shortage(
     yield LabError(problem, next_step=next_step)
 
 
-def _once(
+def _taken(
     places: Mapping[str, HostPlace], allocation: Allocation, unique: Callable[[str, int], Hashable]
 ) -> set[Hashable]:
-    """What is taken."""
     owners: dict[Hashable, str] = {}
     for machine, (host, place) in sorted(places.items()):
         owner = owners.setdefault(unique(host, place), machine)

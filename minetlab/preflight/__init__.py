@@ -18,23 +18,33 @@ __all__ = ["Preflight", "preflight"]
 
 @dataclass(frozen=True)
 class Preflight:
-    """What was found, host by host, and one line that says whether the lab fits."""
+    """The result of a preflight.
+
+    :param findings: the findings, host by host.
+    :param verdict: the end of a sentence that begins with "the lab" and says whether it fits.
+    """
 
     findings: tuple[Finding, ...]
     verdict: str
 
-    def of(self, *severities: Severity) -> tuple[Finding, ...]:
-        """The findings that are so bad."""
-        return tuple(each for each in self.findings if each.severity in severities)
+    def with_severity(self, *severities: Severity) -> tuple[Finding, ...]:
+        """Return the findings that have one of these severities."""
+        return tuple(finding for finding in self.findings if finding.severity in severities)
 
 
 def preflight(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -> Preflight:
-    """Look at every host, at the cost of one round trip, and at this machine; nothing is changed.
+    """Check every host, with one command each and all at once, and this machine; nothing is changed.
 
+    :param lab: the lab.
+    :param plan: its plan.
+    :param hosts: the hosts of the inventory.
     :param config: the lab's SSH configuration.
+    :returns: the findings and the verdict.
     """
     looks = on_each(hosts, lambda host: look(lab, plan, host, config))
-    findings = [*(each for one in looks for each in one.findings), *this_machine(lab, looks)]
-    order = list(dict.fromkeys(each.host for each in findings))
-    findings.sort(key=lambda each: order.index(each.host))
-    return Preflight(tuple(findings), verdict([each.subject for each in looks if each.subject], findings))
+    findings = [finding for host_look in looks for finding in host_look.findings]
+    findings += this_machine(lab, looks)
+    order = list(dict.fromkeys(finding.host for finding in findings))
+    findings.sort(key=lambda finding: order.index(finding.host))
+    subjects = [host_look.subject for host_look in looks if host_look.subject]
+    return Preflight(tuple(findings), verdict(subjects, findings))

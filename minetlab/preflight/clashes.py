@@ -1,4 +1,4 @@
-"""What the lab wants of a host that somebody else has there: networks, settings, ports, names. No I/O."""
+"""Check whether networks, settings, ports or names that the lab wants on a host are in use there. No I/O."""
 
 import json
 import re
@@ -8,19 +8,20 @@ from ipaddress import IPv4Network
 from minetlab.lab import NatNetwork
 from minetlab.preflight.findings import GROUP_DATA, Finding, Subject
 from minetlab.resources.docker import ObservedContainer
-from minetlab.resources.dockerd import MEND, SAME_POOLS, contested, foreign_pools
+from minetlab.resources.dockerd import REPAIR_CONFIG, SAME_POOLS, foreign_pools, pools_conflict
 from minetlab.resources.host import Route
 from minetlab.resources.layout import Layout
 from minetlab.resources.site import container_name
 from minetlab.util.names import named
 
-# Bridges of Docker's, the labs' among them: dockerd cuts its networks so that they do not overlap each other.
-DOCKERS = re.compile(r"docker0|br-[0-9a-f]{12}|dbr-.+")
-OTHER_LAB = re.compile(r"vbr-(?P<lab>.+)")
+# The bridges of Docker networks, those of labs included. Address pools need not be compared with these, as
+# dockerd cuts its networks so that they do not overlap.
+DOCKER_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}|dbr-.+")
+LAB_BRIDGE = re.compile(r"vbr-(?P<lab>.+)")
 
 
 def clashes(subject: Subject) -> Iterator[Finding]:
-    """What is somebody else's already."""
+    """Yield a finding for everything on the host that the lab wants and somebody else may have."""
     yield from _guest_network(subject)
     yield from _address_pools(subject)
     yield from _daemon(subject)
@@ -36,14 +37,14 @@ def _guest_network(subject: Subject) -> Iterator[Finding]:
         if network.bridge in system.bridges:
             yield subject.ok(check, f"the bridge {network.bridge} is there")
         else:
-            there = f"it has {named(sorted(system.bridges))}" if system.bridges else "it has none"
+            others = f"it has {named(sorted(system.bridges))}" if system.bridges else "it has none"
             yield subject.problem(
                 check,
-                f"the host has no bridge {network.bridge}: {there}",
+                f"the host has no bridge {network.bridge}: {others}",
                 f"make it, or set guest_network.bridge in {GROUP_DATA}/kvm_hosts.py",
             )
         return
-    routes = [each for each in system.routes if each.device != Layout(subject.lab.name).bridge]
+    routes = [route for route in system.routes if route.device != Layout(subject.lab.name).bridge]
     yield _overlap(
         subject, check, network.subnet, routes, f"guest_network.subnet in {GROUP_DATA}/kvm_hosts.py"
     )
@@ -53,7 +54,7 @@ def _address_pools(subject: Subject) -> Iterator[Finding]:
     if not subject.container:
         return
     check, setting = "address pools", f"docker_address_pools in {GROUP_DATA}/container_hosts.py"
-    routes = [each for each in subject.observed.system.routes if not DOCKERS.fullmatch(each.device)]
+    routes = [route for route in subject.observed.system.routes if not DOCKER_BRIDGE.fullmatch(route.device)]
     for pool in subject.container.docker_address_pools:
         yield _overlap(subject, check, pool.base, routes, setting)
         network = subject.kvm.guest_network if subject.kvm else None
@@ -66,72 +67,76 @@ def _address_pools(subject: Subject) -> Iterator[Finding]:
 
 
 def _daemon(subject: Subject) -> Iterator[Finding]:
-    """What dockerd's configuration has of another lab's, or what it is not."""
+    """Check that dockerd's configuration can be read and has no address pools that another lab needs."""
     if not subject.container:
         return
     daemon, ours = subject.observed.daemon, subject.container.docker_address_pools
     if daemon.fault:
-        yield subject.problem("dockerd", daemon.fault, MEND)
-    theirs, labs = foreign_pools(daemon.config, ours), subject.observed.docker.other_labs(subject.lab.name)
-    if theirs and labs:
-        yield subject.problem("address pools", contested(theirs, ours, labs), SAME_POOLS)
+        yield subject.problem("dockerd", daemon.fault, REPAIR_CONFIG)
+    other_pools = foreign_pools(daemon.config, ours)
+    other_labs = subject.observed.docker.other_labs(subject.lab.name)
+    if other_pools and other_labs:
+        yield subject.problem("address pools", pools_conflict(other_pools, ours, other_labs), SAME_POOLS)
 
 
 def _overlap(subject: Subject, check: str, ours: IPv4Network, routes: list[Route], setting: str) -> Finding:
-    """A wider network behind a router loses a part for this host; any other is taken from somebody."""
     next_step = f"choose another {setting}"
-    overlapping = [each for each in routes if each.network.overlaps(ours)]
+    overlapping = [route for route in routes if route.network.overlaps(ours)]
     for route in overlapping:
+        # If a wider network is behind a router, the host loses a part of it only: that is a warning.
         if not (route.far and ours.subnet_of(route.network) and ours != route.network):
-            return subject.problem(check, f"{ours} overlaps {route.network}, {_whose(route)}", next_step)
-    for route in overlapping:
-        found = f"{ours} hides a part of {route.network}, {_whose(route)}, from this host"
-        return subject.warning(check, found, f"{next_step}, unless nobody there is needed")
+            return subject.problem(check, f"{ours} overlaps {route.network}, {_origin(route)}", next_step)
+    if overlapping:
+        route = overlapping[0]
+        message = f"{ours} hides a part of {route.network}, {_origin(route)}, from this host"
+        return subject.warning(check, message, f"{next_step}, unless the host needs nothing in that part")
     return subject.ok(check, f"{ours} is free")
 
 
-def _whose(route: Route) -> str:
-    if other := OTHER_LAB.fullmatch(route.device):
-        return f"the guest network of the lab {other['lab']}"
+def _origin(route: Route) -> str:
+    if lab_bridge := LAB_BRIDGE.fullmatch(route.device):
+        return f"the guest network of the lab {lab_bridge['lab']}"
     return f"which the host reaches by {route.device}" if route.device else "which the host refuses to reach"
 
 
 def _ports(subject: Subject) -> Iterator[Finding]:
     if not subject.container:
         return
-    wanted = {each.ssh_port: each.name for each in subject.containers}
+    wanted = {container.ssh_port: container.name for container in subject.containers}
     if subject.container.site_port:
         wanted[subject.container.site_port] = container_name(subject.lab.name)
     if not wanted:
         return
     containers = subject.observed.docker.containers
-    ours = {port for each in containers.values() if each.lab == subject.lab.name for port in _ports_of(each)}
-    listens = dict.fromkeys(subject.observed.system.ports - ours, "a program that is not the lab's")
-    taken = {**listens, **_by_others(subject.lab.name, containers)}
+    ours: set[int] = set()
+    for container in containers.values():
+        if container.lab == subject.lab.name:
+            ours.update(_ports_of(container))
+    listening = dict.fromkeys(subject.observed.system.ports - ours, "a program that is not the lab's")
+    taken = {**listening, **_ports_of_other_labs(subject.lab.name, containers)}
     clashing = [f"{port} ({wanted[port]}) by {taken[port]}" for port in sorted(wanted) if port in taken]
     if clashing:
         yield subject.problem(
             "ports",
             f"taken: {named(clashing)}",
-            f"on {subject.alias}, ss -Hltnp shows by whom: free them, or change ssh_ports or site_port in "
-            f"{GROUP_DATA}/container_hosts.py",
+            f"free them (on {subject.alias}, ss -Hltnp shows the programs), or change ssh_ports or site_port "
+            f"in {GROUP_DATA}/container_hosts.py",
         )
     else:
         yield subject.ok("ports", f"{len(wanted)} are free or the lab's")
 
 
-def _by_others(lab: str, containers: Mapping[str, ObservedContainer]) -> dict[int, str]:
-    """A container of another lab that does not run has its ports all the same."""
-    return {
-        port: name
-        for name, each in containers.items()
-        if each.lab and each.lab != lab
-        for port in _ports_of(each)
-    }
+def _ports_of_other_labs(lab: str, containers: Mapping[str, ObservedContainer]) -> dict[int, str]:
+    """Return the ports of other labs' containers, running or not, with the names of the containers."""
+    ports: dict[int, str] = {}
+    for name, container in containers.items():
+        if container.lab and container.lab != lab:
+            ports.update(dict.fromkeys(_ports_of(container), name))
+    return ports
 
 
 def _ports_of(container: ObservedContainer) -> Iterator[int]:
-    """The ports that a container of ours was made with, by its label."""
+    """Yield the ports that a lab's container was made with, as its label has them."""
     try:
         fields = json.loads(container.fields)
     except ValueError:
@@ -143,11 +148,11 @@ def _ports_of(container: ObservedContainer) -> Iterator[int]:
 def _names(subject: Subject) -> Iterator[Finding]:
     libvirt, docker, lab = subject.observed.libvirt, subject.observed.docker, subject.lab.name
     ours = {domain.name for domain in libvirt.domains_of(lab)} | set(docker.containers_of(lab))
-    planned = {each.name for each in subject.guests} & libvirt.domains.keys()
-    planned |= {each.name for each in subject.containers} & docker.containers.keys()
-    if foreign := sorted(planned - ours):
+    existing = {guest.name for guest in subject.guests} & libvirt.domains.keys()
+    existing |= {container.name for container in subject.containers} & docker.containers.keys()
+    if foreign := sorted(existing - ours):
         yield subject.problem(
             "names",
-            f"somebody else's machines are called so: {named(foreign)}",
+            f"machines that are not the lab's have names of its plan: {named(foreign)}",
             "rename or remove them (virsh domrename, docker rename), or choose another lab_name",
         )

@@ -1,4 +1,4 @@
-"""What the preflight says: findings, how bad they are, and the hosts that they are about. No I/O."""
+"""The findings of the preflight, their severities, and the hosts that they are about. No I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ GROUP_DATA = "inventories/group_data"
 
 
 class Severity(StrEnum):
-    """How bad it is: only a problem keeps ``lab up`` from beginning."""
+    """How bad a finding is; only a problem keeps ``lab up`` from beginning."""
 
     OK = "ok"
     WARNING = "warning"
@@ -21,27 +21,33 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked.
+    """The result of one check.
 
-    :param host: its alias; what is checked here is this machine's.
-    :param check: the check's name, as docs/reference/check.md lists it.
-    :param found: what is the case; ``next_step``: what to do about it, where something has to be done.
+    :param host: the alias of the host, or "this machine".
+    :param check: the name of the check, as in docs/reference/check.md.
+    :param severity: how bad the result is.
+    :param message: the result, for the administrator.
+    :param next_step: what to do about it; empty if nothing has to be done.
     """
 
     host: str
     check: str
     severity: Severity
-    found: str
+    message: str
     next_step: str = ""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A host, and all that the lab wants of it.
+    """A host, and everything that the lab wants of it.
 
-    :param alias: what it is called in findings.
-    :param kvm: its settings as a KVM host; ``container``: as a container host; None: it is none.
-    :param observed: what it is and has.
+    :param lab: the lab.
+    :param alias: the name of the host in findings.
+    :param observed: what the host is and has.
+    :param guests: the guests that the plan has on it.
+    :param containers: the containers that the plan has on it.
+    :param kvm: its settings as a KVM host; None if it is not a KVM host.
+    :param container: its settings as a container host; None if it is not a container host.
     """
 
     lab: Lab
@@ -52,14 +58,14 @@ class Subject:
     kvm: KvmHostSettings | None = None
     container: ContainerHostSettings | None = None
 
-    def ok(self, check: str, found: str) -> Finding:
-        """It is as it should be."""
-        return Finding(self.alias, check, Severity.OK, found)
+    def ok(self, check: str, message: str) -> Finding:
+        """Return a finding that all is as it should be."""
+        return Finding(self.alias, check, Severity.OK, message)
 
-    def warning(self, check: str, found: str, next_step: str) -> Finding:
-        """The lab can be deployed, and will not be as it should."""
-        return Finding(self.alias, check, Severity.WARNING, found, next_step)
+    def warning(self, check: str, message: str, next_step: str) -> Finding:
+        """Return a finding with which the lab can be deployed, but will be worse than the course wants."""
+        return Finding(self.alias, check, Severity.WARNING, message, next_step)
 
-    def problem(self, check: str, found: str, next_step: str) -> Finding:
-        """The deploy would fail, or do harm."""
-        return Finding(self.alias, check, Severity.PROBLEM, found, next_step)
+    def problem(self, check: str, message: str, next_step: str) -> Finding:
+        """Return a finding with which a deploy would fail, or do harm."""
+        return Finding(self.alias, check, Severity.PROBLEM, message, next_step)

@@ -1,30 +1,35 @@
-"""Whether a host is fit for what the lab wants of it: the host itself, and what it has room for. No I/O."""
+"""Check whether a host is set up for the lab, and has room for its machines. No I/O."""
 
 from collections.abc import Iterator
 from math import ceil
 
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.preflight.clashes import clashes
-from minetlab.preflight.findings import GROUP_DATA, Finding, Subject
+from minetlab.preflight.findings import GROUP_DATA, Finding, Severity, Subject
 from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM
 from minetlab.resources.guests_run import SETTING
 from minetlab.resources.layout import overlay
 from minetlab.util.names import named
 
+SMALLEST_GUEST = 256
+"""MiB; the least that ``guest.memory`` may be."""
 MAX_SKEW = 30.0
-"""Seconds that clocks may differ: apt and TLS bear more, and logs of two machines can still be compared."""
-MOST_OVERCOMMIT = 8
-"""Virtual processors for each of the host's: a class that types commands is idle most of the time."""
+"""By how many seconds clocks may differ; apt and TLS bear more, but logs have to be comparable."""
+MAX_OVERCOMMIT = 8
+"""Virtual processors for each processor of the host; a class that types commands is idle most of the time."""
 
 
-def findings(subject: Subject, asked: float, answered: float) -> Iterator[Finding]:
-    """Everything about a host that has answered.
+def findings(subject: Subject, asked_at: float, answered_at: float) -> Iterator[Finding]:
+    """Check a host that has answered.
 
-    :param asked: this machine's clock before, ``answered``: after that, in seconds since 1970.
+    :param subject: the host, and what the lab wants of it.
+    :param asked_at: the time by this machine's clock when the host was asked, in seconds since 1970.
+    :param answered_at: the same when it had answered.
+    :yields: a finding for each check.
     """
     yield from _system(subject)
     yield from _lock(subject)
-    yield from _clock(subject, asked, answered)
+    yield from _clock(subject, asked_at, answered_at)
     if subject.kvm:
         yield _virtualization(subject)
     yield from room(subject)
@@ -32,7 +37,7 @@ def findings(subject: Subject, asked: float, answered: float) -> Iterator[Findin
 
 
 def room(subject: Subject) -> Iterator[Finding]:
-    """Whether what is planned has room there; all that can be said of a sandbox host before it is booted."""
+    """Check whether the planned machines have room; before a sandbox host is booted, only this is checked."""
     if subject.kvm or subject.container:
         yield _memory(subject)
     if subject.kvm:
@@ -41,12 +46,12 @@ def room(subject: Subject) -> Iterator[Finding]:
 
 
 def guests_too_many(subject: Subject) -> int:
-    """How many of its guests a host has no memory for."""
+    """Return for how many of its guests a host has no memory."""
     if not (subject.kvm and subject.guests):
         return 0
-    each = subject.kvm.guest.memory + OVERHEAD
-    lacking = len(_to_start(subject)) * each - subject.observed.system.memory
-    return max(0, ceil(lacking / each))
+    memory_of_guest = subject.kvm.guest.memory + OVERHEAD
+    missing = len(_to_start(subject)) * memory_of_guest - subject.observed.system.memory
+    return max(0, ceil(missing / memory_of_guest))
 
 
 def _system(subject: Subject) -> Iterator[Finding]:
@@ -54,20 +59,20 @@ def _system(subject: Subject) -> Iterator[Finding]:
     if not system.root:
         yield subject.problem(
             "sudo",
-            "commands do not run as root there",
+            "commands do not run as root on this host",
             'log in as root, or set "_sudo": True in the inventory',
         )
     else:
         yield subject.ok("sudo", "commands run as root")
     packages = [KVM_HOST_PACKAGES] if subject.kvm else []
     packages += [CONTAINER_HOST_PACKAGES] if subject.container else []
-    known = set.intersection(*map(set, packages)) if packages else set()
-    releases = " or ".join(map(str, sorted(known)))
-    if system.debian in known:
+    releases = set.intersection(*map(set, packages)) if packages else set()
+    if system.debian in releases:
         yield subject.ok("Debian", f"Debian {system.debian}")
     else:
-        is_now = f"it is Debian {system.debian}" if system.debian else "it is no Debian"
-        yield subject.problem("Debian", is_now, f"install Debian {releases} on it")
+        current = f"it is Debian {system.debian}" if system.debian else "it is not Debian"
+        supported = " or ".join(map(str, sorted(releases)))
+        yield subject.problem("Debian", current, f"install Debian {supported} on it")
 
 
 def _lock(subject: Subject) -> Iterator[Finding]:
@@ -75,19 +80,19 @@ def _lock(subject: Subject) -> Iterator[Finding]:
         yield subject.warning(
             "lock",
             f"{holder.by} has been deploying lab {holder.lab} for {holder.seconds // 60} min",
-            "wait until that is done; if it hangs, or its machine is gone: ./lab unlock",
+            "wait until that is done; if it hangs, or the machine that runs it is gone: ./lab unlock",
         )
 
 
-def _clock(subject: Subject, asked: float, answered: float) -> Iterator[Finding]:
+def _clock(subject: Subject, asked_at: float, answered_at: float) -> Iterator[Finding]:
     time = subject.observed.system.time
-    skew = max(asked - time, time - answered, 0.0)
+    skew = max(asked_at - time, time - answered_at, 0.0)
     if skew > MAX_SKEW:
-        late = "slow" if time < asked else "fast"
+        direction = "slow" if time < asked_at else "fast"
         yield subject.warning(
             "clock",
-            f"its clock is {skew:.0f} s {late}, by this machine's",
-            f"on {subject.alias}: timedatectl set-ntp true; or set this machine's",
+            f"its clock is {skew:.0f} s {direction}, compared with this machine's",
+            f"on {subject.alias}: timedatectl set-ntp true; or set the clock of this machine",
         )
     else:
         yield subject.ok("clock", f"differs from this machine's by less than {MAX_SKEW:.0f} s")
@@ -95,16 +100,16 @@ def _clock(subject: Subject, asked: float, answered: float) -> Iterator[Finding]
 
 def _virtualization(subject: Subject) -> Finding:
     kvm, check = subject.observed.kvm, "virtualization"
-    bad = subject.problem if subject.lab.require_kvm else subject.warning
+    finding = subject.problem if subject.lab.require_kvm else subject.warning
     consequence = "and require_kvm is set" if subject.lab.require_kvm else "so guests are emulated: slow"
     if kvm.feature is None:
-        return bad(
+        return finding(
             check,
             f"its CPU ({kvm.vendor or 'unknown'}) offers neither svm nor vmx, {consequence}",
             "switch AMD-V or VT-x on in its firmware (nested, if it is itself a virtual machine)",
         )
     if kvm.loaded and not kvm.device:
-        return bad(
+        return finding(
             check,
             f"{kvm.module} is loaded, but QEMU's user cannot open /dev/kvm, {consequence}",
             f"on {subject.alias}: dmesg | grep -i kvm; ls -l /dev/kvm (root:kvm, mode 0660)",
@@ -120,70 +125,74 @@ def _virtualization(subject: Subject) -> Finding:
 
 
 def _memory(subject: Subject) -> Finding:
-    """Guests take all of theirs at once at worst, containers up to their limit."""
     available = subject.observed.system.memory
     guests, containers = _to_start(subject), _not_running(subject)
-    each = subject.kvm.guest.memory + OVERHEAD if subject.kvm else 0
+    memory_of_guest = subject.kvm.guest.memory + OVERHEAD if subject.kvm else 0
     limit = subject.container.container.memory if subject.container else 0
-    need, most = len(guests) * each, len(guests) * each + len(containers) * limit
-    has = f"{available} MiB are available"
+    # At worst, guests take all of their memory, and containers take memory up to their limit.
+    needed = len(guests) * memory_of_guest
+    at_most = needed + len(containers) * limit
+    room = f"{available} MiB are available"
     if too_many := guests_too_many(subject):
-        fit = len(subject.guests) - too_many
+        capacity = len(subject.guests) - too_many
         smaller = available // len(guests) - OVERHEAD
-        lower = f", or lower guest.memory to {smaller} MiB" if smaller >= 256 else ""  # noqa: PLR2004 (its least)
+        lower = f", or lower guest.memory to {smaller} MiB" if smaller >= SMALLEST_GUEST else ""
         return subject.problem(
             "memory",
-            f"{_too_many(too_many)}: {len(guests)} to start need {need} MiB, {has}",
-            f'give it {{"capacity": {fit}}} in the inventory, and name another KVM host{lower}',
+            f"{_too_many(too_many)}: {len(guests)} to start need {needed} MiB, {room}",
+            f'give it {{"capacity": {capacity}}} in the inventory, and name another KVM host{lower}',
         )
-    if most > available:
+    if at_most > available:
         return subject.warning(
             "memory",
-            f"{len(containers)} containers to start may take {limit} MiB each, {most} MiB in all; {has}",
+            f"{len(containers)} containers to start may take {limit} MiB each, {at_most} MiB in all; {room}",
             f"lower container.memory in {GROUP_DATA}/container_hosts.py, or name another container host",
         )
-    kept_off = f" ({SETTING})" if subject.kvm and not subject.kvm.guests_run else ""
-    starting = [f"{len(guests)} guests{kept_off}"] if subject.kvm else []
-    starting += [f"{len(containers)} containers"] if subject.container else []
-    return subject.ok("memory", f"{' and '.join(starting)} to start take {most} MiB at most, {has}")
+    setting = f" ({SETTING})" if subject.kvm and not subject.kvm.guests_run else ""
+    to_start = [f"{len(guests)} guests{setting}"] if subject.kvm else []
+    to_start += [f"{len(containers)} containers"] if subject.container else []
+    return subject.ok("memory", f"{' and '.join(to_start)} to start take {at_most} MiB at most, {room}")
 
 
 def _disk(subject: Subject) -> Finding:
-    """Disks are thin: what they take at first, and what they take if every student fills theirs."""
-    assert subject.kvm  # noqa: S101 (for mypy: asked of KVM hosts only)
+    assert subject.kvm  # noqa: S101 (for mypy: only KVM hosts are checked)
     volumes, free = subject.observed.libvirt.volumes, subject.observed.system.disk
     disks = [volumes.get(overlay(guest.name)) for guest in subject.guests]
-    first = OVERLAY_ROOM * disks.count(None)
+    missing = disks.count(None)
+    # Disks are thin: they take little at first, and their whole size once their students have filled them.
+    at_first = OVERLAY_ROOM * missing
     size = subject.kvm.guest.disk * 1024
-    worst = sum(size - (disk.allocation >> 20 if disk else 0) for disk in disks)
-    has = f"{free} MiB are free"
-    if first > free:
+    at_worst = sum(size - (disk.allocation >> 20 if disk else 0) for disk in disks)
+    room = f"{free} MiB are free"
+    if at_first > free:
         return subject.problem(
             "disk",
-            f"the disks of {disks.count(None)} guests take {first} MiB at first, {has}",
+            f"the disks of {missing} guests take {at_first} MiB at first, {room}",
             f"free some disk on {subject.alias}, or name another KVM host",
         )
-    if worst > free:
+    if at_worst > free:
         return subject.warning(
             "disk",
-            f"{len(disks)} guests that fill their disks take {worst} MiB more, {has}",
+            f"{len(disks)} guests that fill their disks take {at_worst} MiB more, {room}",
             f"lower guest.disk in {GROUP_DATA}/kvm_hosts.py, or free some: guests stop when the disk is full",
         )
-    return subject.ok("disk", f"{len(disks)} guests take {worst} MiB more at worst, {has}")
+    return subject.ok("disk", f"{len(disks)} guests take {at_worst} MiB more at worst, {room}")
 
 
 def _processors(subject: Subject) -> Finding:
-    assert subject.kvm  # noqa: S101 (for mypy: asked of KVM hosts only)
-    run = [each for each in subject.guests if each.to_run or subject.observed.libvirt.runs(each.name)]
-    there, given = subject.observed.system.processors, subject.kvm.guest.cores * len(run)
-    found = f"{given} virtual processors on {there}"
-    if given > MOST_OVERCOMMIT * there:
+    assert subject.kvm  # noqa: S101 (for mypy: only KVM hosts are checked)
+    libvirt = subject.observed.libvirt
+    guests = [guest for guest in subject.guests if guest.to_run or libvirt.runs(guest.name)]
+    processors = subject.observed.system.processors
+    virtual = subject.kvm.guest.cores * len(guests)
+    message = f"{virtual} virtual processors on {processors}"
+    if virtual > MAX_OVERCOMMIT * processors:
         return subject.warning(
             "processors",
-            f"{found}: {given / there:.0f} for each",
+            f"{message}: {virtual / processors:.0f} for each",
             "name another KVM host, or lower guest.cores (C16 shows 4): guests that work at once are slow",
         )
-    return subject.ok("processors", found)
+    return subject.ok("processors", message)
 
 
 def _too_many(number: int) -> str:
@@ -192,27 +201,38 @@ def _too_many(number: int) -> str:
 
 def _to_start(subject: Subject) -> list[str]:
     libvirt = subject.observed.libvirt
-    return [each.name for each in subject.guests if each.to_run and not libvirt.runs(each.name)]
+    return [guest.name for guest in subject.guests if guest.to_run and not libvirt.runs(guest.name)]
 
 
 def _not_running(subject: Subject) -> list[str]:
-    there = subject.observed.docker.containers
+    observed = subject.observed.docker.containers
     return [
-        each.name
-        for each in subject.containers
-        if each.name not in there or there[each.name].state != "running"
+        container.name
+        for container in subject.containers
+        if container.name not in observed or observed[container.name].state != "running"
     ]
 
 
-def verdict(subjects: list[Subject], found: list[Finding]) -> str:
-    """One line: whether the lab fits, and where it does not."""
-    lacking = [
-        f"{_too_many(too_many)} on {each.alias}" for each in subjects if (too_many := guests_too_many(each))
+def verdict(subjects: list[Subject], all_findings: list[Finding]) -> str:
+    """Say in a few words whether the lab fits, and on which hosts it does not.
+
+    :param subjects: the hosts that could be judged.
+    :param all_findings: the findings about all hosts and this machine.
+    :returns: the end of a sentence that begins with "the lab".
+    """
+    shortages = [
+        f"{_too_many(too_many)} on {subject.alias}"
+        for subject in subjects
+        if (too_many := guests_too_many(subject))
     ]
-    if lacking:
-        return f"does not fit: {named(lacking)}"
-    wrong = dict.fromkeys(each.host for each in found if each.severity == "problem")
-    silent = dict.fromkeys(each.host for each in found if each.severity == "unreachable")
-    if wrong:
-        return f"cannot be deployed as it is: see {named(wrong)}"
-    return f"fits, as far as hosts answer: {named(silent)} did not" if silent else "fits"
+    if shortages:
+        return f"does not fit: {named(shortages)}"
+    if hosts := _hosts_with(Severity.PROBLEM, all_findings):
+        return f"cannot be deployed as it is: see {named(hosts)}"
+    if hosts := _hosts_with(Severity.UNREACHABLE, all_findings):
+        return f"fits, as far as hosts answer: {named(hosts)} did not"
+    return "fits"
+
+
+def _hosts_with(severity: Severity, all_findings: list[Finding]) -> list[str]:
+    return list(dict.fromkeys(finding.host for finding in all_findings if finding.severity == severity))

@@ -1,4 +1,4 @@
-"""This machine: images that hosts lack and that are made or fetched here, and memory for the sandbox."""
+"""Check this machine: images that hosts lack and that are built or fetched here, and the sandbox's memory."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from minetlab.images.cache import checksum_file, require_free_space
 from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
 from minetlab.images.fetched import fetched_file, probe
 from minetlab.images.mmdebstrap import mode
-from minetlab.lab import DebianImage, Lab, UrlImage
+from minetlab.lab import ContainerHost, DebianImage, KvmHost, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
 from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.hosts import Look
+from minetlab.resources.host import HostObserved
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
 from minetlab.site import server
@@ -26,12 +27,13 @@ IMAGES = "images"
 
 
 @dataclass(frozen=True)
-class Needed:
+class MissingImage:
     """An image that a host lacks.
 
-    :param host: its alias.
-    :param file: where the cache has it, once it is there.
-    :param address: where it is fetched from; None: it is built.
+    :param host: the alias of the host.
+    :param name: what the image is, for messages.
+    :param file: its file in this machine's cache, whether it exists or not.
+    :param address: where it is fetched from; None if it is built.
     :param in_docker: whether it is a container image.
     """
 
@@ -43,128 +45,129 @@ class Needed:
 
     @property
     def cached(self) -> bool:
-        """Whether it is here; a deploy checks its sum before it is used."""
+        """Whether the cache has the image; its checksum is verified only by the deploy."""
         return self.file.exists() and checksum_file(self.file).exists()
 
 
 def this_machine(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
-    """Check this machine, and what hosts have to receive from it.
+    """Check this machine, and the images that hosts have to receive from it.
 
-    A host that has not been seen is taken to lack every image.
+    :param lab: the lab.
+    :param looks: what was seen of its hosts. A host that does not answer counts as lacking every image.
+    :yields: a finding for each check.
     """
     looks = list(looks)
-    yield from _levels(lab)
+    yield from _foreign_guest_images(lab)
     try:
-        needed = list(_needed(lab, looks))
+        missing_images = list(_missing_images(lab, looks))
     except LabError as error:
         yield Finding(HERE, IMAGES, Severity.PROBLEM, error.problem, error.next_step)
         return
-    yield from _room_in_docker(looks, needed)
-    files = {each.file: each for each in needed}
-    missing = [each for each in files.values() if not each.cached]
-    cached = f"{len(files) - len(missing)} that hosts lack are here"
-    made = f", to be made or fetched: {named(each.name for each in missing)}" if missing else ""
-    yield from list(_makeable(missing)) or [Finding(HERE, IMAGES, Severity.OK, cached + made)]
+    yield from _room_in_docker(looks, missing_images)
+    images = {image.file: image for image in missing_images}
+    to_make = [image for image in images.values() if not image.cached]
+    message = f"{len(images) - len(to_make)} that hosts lack are cached here"
+    if to_make:
+        message += f"; to be built or fetched: {named(image.name for image in to_make)}"
+    yield from list(_obstacles(to_make)) or [Finding(HERE, IMAGES, Severity.OK, message)]
     yield from _memory(looks)
 
 
-def _levels(lab: Lab) -> Iterator[Finding]:
-    """Debian's amd64 runs on any 64-bit CPU; what others publish may want more than a guest's kvm64 has."""
-    urls = {
-        each.settings.guest_image.url
-        for each in lab.kvm_hosts
-        if isinstance(each.settings.guest_image, UrlImage)
-    }
-    for url in sorted(urls):
+def _foreign_guest_images(lab: Lab) -> Iterator[Finding]:
+    # Debian's amd64 runs on any 64-bit CPU; other images may need features that the guests' kvm64 has not.
+    images = [host.settings.guest_image for host in lab.kvm_hosts]
+    for url in sorted({image.url for image in images if isinstance(image, UrlImage)}):
         yield Finding(
             HERE,
             "guest CPU",
             Severity.WARNING,
-            f"whether {url} runs on the guests' CPU, kvm64, cannot be told before",
+            f"the image of {url} may need more than the guests' CPU, kvm64, offers",
             "try one guest: x86-64-v2 (RHEL 9 and its relatives) does not run there, Debian and Ubuntu do",
         )
 
 
-def _needed(lab: Lab, looks: Iterable[Look]) -> Iterator[Needed]:
-    """What each host lacks.
-
-    :raises LabError: a folder of ``tp/`` is wrong.
-    """
-    seen = {each.subject.alias: each.subject.observed for each in looks if each.subject}
-    for kvm in lab.kvm_hosts:
-        settings, alias = kvm.settings, alias_of(kvm.name)
-        observed = seen.get(alias)
-        if (
-            observed
-            and guest_image.volume(settings.guest_image, settings.guest_tps) in observed.libvirt.volumes
-        ):
-            continue
-        if isinstance(settings.guest_image, DebianImage):
-            recipe = guest_tps.recipe(settings.guest_image.debian, settings.guest_tps)
-            yield Needed(alias, "the guest image", disk_file(recipe))
-        else:
-            address = guest_image.fetched(settings.guest_image)
-            yield Needed(alias, "the guest image", fetched_file(address), address)
-    for container in lab.container_hosts:
-        alias = alias_of(container.name)
-        observed = seen.get(alias)
-        there = {each.reference for each in observed.docker.images} if observed else set()
-        for image in tp_images.read(container.settings.tp_images):
-            if tp_images.spec(lab.name, image).reference not in there:
-                yield Needed(
-                    alias, f"the TP image {image.name}", rootfs_file(tp_images.recipe(image)), in_docker=True
-                )
-        if container.settings.site_port and server.spec(lab.name).reference not in there:
-            yield Needed(alias, "the TP site's web server", rootfs_file(server.recipe()), in_docker=True)
+def _missing_images(lab: Lab, looks: Iterable[Look]) -> Iterator[MissingImage]:
+    looks = list(looks)
+    observed_hosts = {look.subject.alias: look.subject.observed for look in looks if look.subject}
+    for kvm_host in lab.kvm_hosts:
+        yield from _missing_guest_image(kvm_host, observed_hosts.get(alias_of(kvm_host.name)))
+    for container_host in lab.container_hosts:
+        observed = observed_hosts.get(alias_of(container_host.name))
+        yield from _missing_container_images(lab.name, container_host, observed)
     for look in looks:
         if spec := look.to_boot:
             recipe = sandbox_recipe(spec.debian, spec.image, spec.disk)
-            yield Needed(HERE, "the image of sandbox hosts", disk_file(recipe))
+            yield MissingImage(HERE, "the image of sandbox hosts", disk_file(recipe))
 
 
-def _room_in_docker(looks: Iterable[Look], needed: Iterable[Needed]) -> Iterator[Finding]:
-    """Whether container hosts have room for the images that they lack, of those whose size is known."""
-    needed = list(needed)
-    for subject in (each.subject for each in looks if each.subject and each.subject.container):
-        mine = [each for each in needed if each.host == subject.alias and each.in_docker and each.cached]
-        room = ROOM_FACTOR * sum(each.file.stat().st_size for each in mine) >> 20
+def _missing_guest_image(host: KvmHost, observed: HostObserved | None) -> Iterator[MissingImage]:
+    settings, alias = host.settings, alias_of(host.name)
+    if observed and guest_image.volume(settings.guest_image, settings.guest_tps) in observed.libvirt.volumes:
+        return
+    if isinstance(settings.guest_image, DebianImage):
+        recipe = guest_tps.recipe(settings.guest_image.debian, settings.guest_tps)
+        yield MissingImage(alias, "the guest image", disk_file(recipe))
+    else:
+        address = guest_image.fetched(settings.guest_image)
+        yield MissingImage(alias, "the guest image", fetched_file(address), address)
+
+
+def _missing_container_images(
+    lab: str, host: ContainerHost, observed: HostObserved | None
+) -> Iterator[MissingImage]:
+    alias = alias_of(host.name)
+    references = {image.reference for image in observed.docker.images} if observed else set()
+    for image in tp_images.read(host.settings.tp_images):
+        if tp_images.spec(lab, image).reference not in references:
+            file = rootfs_file(tp_images.recipe(image))
+            yield MissingImage(alias, f"the TP image {image.name}", file, in_docker=True)
+    if host.settings.site_port and server.spec(lab).reference not in references:
+        yield MissingImage(alias, "the TP site's web server", rootfs_file(server.recipe()), in_docker=True)
+
+
+def _room_in_docker(looks: Iterable[Look], missing_images: Iterable[MissingImage]) -> Iterator[Finding]:
+    """Check that container hosts have room for the images that they lack, as far as the cache has those."""
+    cached = [image for image in missing_images if image.in_docker and image.cached]
+    for subject in (look.subject for look in looks if look.subject and look.subject.container):
+        to_send = [image for image in cached if image.host == subject.alias]
+        room = ROOM_FACTOR * sum(image.file.stat().st_size for image in to_send) >> 20
         free = subject.observed.system.docker_disk
-        found = f"{len(mine)} container images from here take {room} MiB, {free} MiB are free"
+        message = f"{len(to_send)} container images from here take {room} MiB, {free} MiB are free"
         if room > free:
-            step = f"free some disk on {subject.alias}: docker system df shows what Docker holds"
-            yield subject.problem("Docker's disk", found, step)
+            next_step = f"free some disk on {subject.alias}: docker system df shows what Docker holds"
+            yield subject.problem("Docker's disk", message, next_step)
         else:
-            yield subject.ok("Docker's disk", found)
+            yield subject.ok("Docker's disk", message)
 
 
-def _makeable(missing: Iterable[Needed]) -> Iterator[Finding]:
-    """Whether these can be had."""
-    builds = [each for each in missing if each.address is None]
-    for address in [each.address for each in missing if each.address]:
+def _obstacles(to_make: Iterable[MissingImage]) -> Iterator[Finding]:
+    """Yield a problem for everything that keeps these images from being fetched or built."""
+    to_make = list(to_make)
+    for address in [image.address for image in to_make if image.address]:
         try:
             probe(address)
         except LabError as error:
             yield Finding(HERE, IMAGES, Severity.PROBLEM, error.problem, error.next_step)
-    if builds:
-        what = f"building {named(each.name for each in builds)}"
-        for check in (mode, lambda: require_free_space(builds[0].file.parent, BUILD_GIB, what)):
+    if builds := [image for image in to_make if image.address is None]:
+        task = f"building {named(image.name for image in builds)}"
+        for check in (mode, lambda: require_free_space(builds[0].file.parent, BUILD_GIB, task)):
             try:
                 check()
             except LabError as error:
-                yield Finding(HERE, IMAGES, Severity.PROBLEM, f"{what}: {error.problem}", error.next_step)
+                yield Finding(HERE, IMAGES, Severity.PROBLEM, f"{task}: {error.problem}", error.next_step)
 
 
 def _memory(looks: Iterable[Look]) -> Iterator[Finding]:
-    """Whether all sandbox hosts that are to be booted have room beside each other."""
-    needed = [each.to_boot.memory + QEMU_OVERHEAD_MIB for each in looks if each.to_boot]
+    """Check that this machine has memory for all sandbox hosts that are to be booted."""
+    needed = [look.to_boot.memory + QEMU_OVERHEAD_MIB for look in looks if look.to_boot]
     if not needed:
         return
     available = available_memory()
-    found = (
+    message = (
         f"{len(needed)} sandbox hosts to boot take {sum(needed)} MiB at most, {available} MiB are available"
     )
     if sum(needed) <= available:
-        yield Finding(HERE, "memory", Severity.OK, found)
+        yield Finding(HERE, "memory", Severity.OK, message)
     else:
         next_step = "end other programs, lower sandbox_memory, or name fewer sandbox hosts"
-        yield Finding(HERE, "memory", Severity.WARNING, found, next_step)
+        yield Finding(HERE, "memory", Severity.WARNING, message, next_step)

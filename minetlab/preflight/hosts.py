@@ -1,4 +1,4 @@
-"""Look at one host, whatever state it is in: silent, in the sandbox and not booted yet, or there."""
+"""Check one host: one that answers, one that does not, or a sandbox host that is not booted yet."""
 
 import time
 from dataclasses import dataclass
@@ -21,17 +21,18 @@ from minetlab.ssh.student_machines import UNREACHABLE, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 
-NO_WORD = "no word why"
+NO_REASON = "it does not say why"
 SYSTEM_MEMORY = 512
-"""MiB of a sandbox host that are set aside for its own system, where it cannot be asked."""
+"""MiB of memory that the system of a sandbox host is assumed to take before the host can be asked."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at a host has shown.
+    """The result of checking one host.
 
-    :param subject: the host and what is wanted of it; None: it does not answer.
-    :param to_boot: what it will be booted as, for a sandbox host that is not.
+    :param findings: the findings about it.
+    :param subject: the host and what the lab wants of it; None if the host could not be asked.
+    :param to_boot: what a sandbox host that is not booted yet will be booted as; else None.
     """
 
     findings: tuple[Finding, ...]
@@ -40,33 +41,37 @@ class Look:
 
 
 def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
-    """Ask a host, by one command, or its settings if there is nobody to ask yet.
+    """Check a host by one command; a sandbox host that is not booted yet is judged by its settings.
 
+    :param lab: the lab.
+    :param plan: its plan.
+    :param host: the host to check.
     :param config: the lab's SSH configuration.
+    :returns: the findings, and what they are about.
     """
     alias = ssh_config.alias_of(host.name)
     if ssh_config.host_block(host) is None:
         return _not_booted(lab, plan, host)
-    asked = time.time()
+    asked_at = time.time()
     try:
-        answer = status.run_there(HostState().command(lab.name), host, config)
-        answered = time.time()
+        answer = status.run_on_host(HostState().command(lab.name), host, config)
+        answered_at = time.time()
         if answer.status == UNREACHABLE:
-            return _silent(alias, last_line(answer.errors) or NO_WORD)
+            return _silent(alias, last_line(answer.errors) or NO_REASON)
         if answer.status != 0:
-            return _refused(alias, last_line(answer.errors) or NO_WORD)
+            return _refused(alias, last_line(answer.errors) or NO_REASON)
         observed = HostState().process(answer.output.splitlines())
     except TimeoutError:
         return _silent(alias, f"no answer within {status.LIMIT:.0f} s")
     except (FactProcessError, TooMuchError) as error:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)
-    reached = subject.ok("reachable", f"answered within {answered - asked:.1f} s")
-    return Look((reached, *findings(subject, asked, answered)), subject)
+    reached = subject.ok("reachable", f"answered within {answered_at - asked_at:.1f} s")
+    return Look((reached, *findings(subject, asked_at, answered_at)), subject)
 
 
 def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> Look:
-    """What settings alone can tell: the deploy makes the host as they say."""
+    """Judge a sandbox host by its settings, as the deploy will boot it with those."""
     name = ssh_config.alias_of(host.name)
     try:
         spec = spec_of(
@@ -100,13 +105,14 @@ def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) 
     )
 
 
-def _silent(alias: str, why: str) -> Look:
+def _silent(alias: str, reason: str) -> Look:
     next_step = (
-        "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; the others go on"
+        "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; "
+        "lab up goes on with the other hosts"
     )
-    return Look((Finding(alias, "reachable", Severity.UNREACHABLE, f"does not answer: {why}", next_step),))
+    return Look((Finding(alias, "reachable", Severity.UNREACHABLE, f"does not answer: {reason}", next_step),))
 
 
-def _refused(alias: str, why: str) -> Look:
+def _refused(alias: str, reason: str) -> Look:
     next_step = f"log in as root, or let its user sudo without a password: see ./lab ssh {alias}"
-    return Look((Finding(alias, "sudo", Severity.PROBLEM, f"cannot be asked: {why}", next_step),))
+    return Look((Finding(alias, "sudo", Severity.PROBLEM, f"cannot be asked: {reason}", next_step),))

@@ -1,4 +1,4 @@
-"""The report's plots and tables of what was measured: French, for a class to read."""
+"""The report's plots and tables of what was measured, in French, since a class reads it."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -25,9 +25,9 @@ WORK: Mapping[Workload, str] = {
     "noyau": "noyau (appels système)",
     "memoire": "mémoire (nouvelles pages)",
 }
-# Okabe and Ito's: told apart by everybody, and dark enough on white.
+# From Okabe and Ito's palette, which colour-blind people can tell apart; dark enough on white.
 COLOURS = ("#0072b2", "#d55e00", "#00785a")
-# Text stays text, and the same figures make the same bytes. None: no date in the file.
+# Texts stay texts in the SVG, and the same data make the same bytes.
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "minet-lab",
@@ -38,25 +38,14 @@ MIB = 2**20
 
 
 @rc_context(STYLE)
-def ratios(series: Series) -> Plot:
-    """How many times as long as natively each load takes in each environment; on a logarithmic axis."""
+def ratio_plot(series: Series) -> Plot:
+    """Plot how many times as long as natively each load takes in each environment, on a logarithmic axis."""
     environments = [name for name in series.environments if name != "native"]
     canvas = Canvas(figsize=(9, 1.3 + 0.75 * len(environments)), layout="constrained")
     axes = canvas.subplots()
-    thick = 0.8 / len(LOADS)
-    for place, load in enumerate(LOADS):
+    for number, load in enumerate(LOADS):
         spreads = [series.ratio(name, load) for name in environments]
-        medians = [each.median for each in spreads]
-        rows = [row + (place - 1) * thick for row in range(len(environments))]
-        errors = [
-            [each.median - each.low for each in spreads],
-            [each.high - each.median for each in spreads],
-        ]
-        axes.barh(rows, medians, thick * 0.9, xerr=errors, capsize=3, color=COLOURS[place], label=WORK[load])
-        for row, each in zip(rows, spreads, strict=True):
-            axes.annotate(
-                f"× {_number(each.median)}", (each.high, row), (6, 0), textcoords="offset points", va="center"
-            )
+        _ratio_bars(axes, number, WORK[load], spreads)
     axes.set_yticks(range(len(environments)), [_name(series, name) for name in environments])
     axes.invert_yaxis()
     axes.set_xscale("log")
@@ -65,50 +54,68 @@ def ratios(series: Series) -> Plot:
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xlabel("durée, en multiples de la durée native (médiane et quartiles)")
     canvas.legend(loc="outside upper center", ncols=len(LOADS), frameon=False)
-    said = " ".join(
-        f"{_name(series, name)} : "
-        + ", ".join(f"{WORK[load]} {_ratio(series.ratio(name, load))}" for load in LOADS)
-        + "."
-        for name in environments
-    )
-    return Plot(
-        f"Le même travail sur {series.host} : combien de fois plus long que nativement", said, svg(canvas)
-    )
+    title = f"Le même travail sur {series.host} : combien de fois plus long que nativement"
+    text = " ".join(_ratios_in_words(series, name) for name in environments)
+    return Plot(title, text, svg(canvas))
 
 
-def times(series: Series) -> MeasuredTable:
-    """The times behind it."""
+def _ratio_bars(axes: Axes, number: int, label: str, spreads: list[Quartiles]) -> None:
+    """Draw the bars of one load: one bar in each environment's group.
+
+    :param axes: where to draw.
+    :param number: number of the load among :data:`LOADS`.
+    :param label: name of the load in the legend.
+    :param spreads: the ratios, by environment from the top.
+    """
+    height = 0.8 / len(LOADS)
+    rows = [row + (number - 1) * height for row in range(len(spreads))]
+    medians = [spread.median for spread in spreads]
+    errors = [
+        [spread.median - spread.low for spread in spreads],
+        [spread.high - spread.median for spread in spreads],
+    ]
+    axes.barh(rows, medians, height * 0.9, xerr=errors, capsize=3, color=COLOURS[number], label=label)
+    for row, spread in zip(rows, spreads, strict=True):
+        end = (spread.high, row)
+        axes.annotate(_times(spread), end, (6, 0), textcoords="offset points", va="center")
+
+
+def _ratios_in_words(series: Series, environment: Environment) -> str:
+    ratios = [f"{WORK[load]} {_times(series.ratio(environment, load))}" for load in LOADS]
+    return f"{_name(series, environment)} : {', '.join(ratios)}."
+
+
+def time_table(series: Series) -> MeasuredTable:
+    """Tabulate how long each load takes in each environment, and how many times as long as natively."""
+    rows = []
+    for environment in series.environments:
+        cells = [
+            f"{_spread(series.time(environment, load))}, {_times(series.ratio(environment, load))}"
+            for load in LOADS
+        ]
+        rows.append((_name(series, environment), *cells))
     return MeasuredTable(
         f"Le même travail sur {series.host} : µs par unité (médiane et quartiles), multiple du natif",
         ("où", *(WORK[load] for load in LOADS)),
-        tuple(
-            (
-                _name(series, name),
-                *(
-                    f"{_spread(series.time(name, load))}, {_ratio(series.ratio(name, load))}"
-                    for load in LOADS
-                ),
-            )
-            for name in series.environments
-        ),
+        tuple(rows),
     )
 
 
 @rc_context(STYLE)
-def comparison(costs: Costs) -> Plot:
-    """A guest and a container side by side, each cost on an axis of its own."""
+def cost_plot(costs: Costs) -> Plot:
+    """Plot what a guest and a container cost side by side, with a panel for each kind of cost."""
     canvas = Canvas(figsize=(9, 2.6), layout="constrained")
     panels = canvas.subplots(1, 3)
     both = (costs.guest, costs.container)
-    _panel(panels[0], "démarrer (s)", [each.seconds for each in both])
-    _panel(panels[1], "mémoire de l'hôte (Mio)", [each.memory / MIB for each in both])
-    _panel(panels[2], "disque pour soi seul (Mio)", [each.disk / MIB for each in both])
-    said = " ".join(f"{each.machine} : {', '.join(_row(each)[1:])}." for each in both)
-    return Plot("Ce que coûtent une VM et un container", said, svg(canvas))
+    _panel(panels[0], "démarrer (s)", [cost.seconds for cost in both])
+    _panel(panels[1], "mémoire de l'hôte (Mio)", [cost.memory / MIB for cost in both])
+    _panel(panels[2], "disque pour soi seul (Mio)", [cost.disk / MIB for cost in both])
+    text = " ".join(f"{cost.machine} : {', '.join(_row(cost)[1:])}." for cost in both)
+    return Plot("Ce que coûtent une VM et un container", text, svg(canvas))
 
 
-def table(costs: Costs) -> MeasuredTable:
-    """The same in figures."""
+def cost_table(costs: Costs) -> MeasuredTable:
+    """Tabulate what a guest and a container cost."""
     return MeasuredTable(
         "Ce que coûtent une VM et un container",
         (
@@ -123,16 +130,16 @@ def table(costs: Costs) -> MeasuredTable:
 
 
 def figures(measured: Iterable[Series | Costs]) -> tuple[list[Plot], list[MeasuredTable]]:
-    """All plots and tables of what was measured."""
+    """Make a plot and a table of each measurement."""
     plots: list[Plot] = []
     tables: list[MeasuredTable] = []
-    for each in measured:
-        if isinstance(each, Series):
-            plots.append(ratios(each))
-            tables.append(times(each))
+    for measurement in measured:
+        if isinstance(measurement, Series):
+            plots.append(ratio_plot(measurement))
+            tables.append(time_table(measurement))
         else:
-            plots.append(comparison(each))
-            tables.append(table(each))
+            plots.append(cost_plot(measurement))
+            tables.append(cost_table(measurement))
     return plots, tables
 
 
@@ -148,7 +155,7 @@ def _row(cost: Cost) -> tuple[str, ...]:
     return (
         f"{kind} {cost.machine}",
         f"{_number(cost.seconds)} s",
-        *(f"{_number(each / MIB)} Mio" for each in (cost.memory, cost.disk, cost.shared)),
+        *(f"{_number(size / MIB)} Mio" for size in (cost.memory, cost.disk, cost.shared)),
     )
 
 
@@ -156,7 +163,7 @@ def _name(series: Series, environment: Environment) -> str:
     return EMULATED_GUEST if environment == "guest" and series.emulated_guest else ENVIRONMENTS[environment]
 
 
-def _ratio(spread: Quartiles) -> str:
+def _times(spread: Quartiles) -> str:
     return f"× {_number(spread.median)}"
 
 
@@ -165,7 +172,10 @@ def _spread(spread: Quartiles) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits that matter, with a comma.
+    """Write a number with three significant digits, and with a decimal comma.
+
+    :param value: the number.
+    :return: the text.
 
     >>> _number(0.0234), _number(1.5), _number(1234.5)
     ('0,0234', '1,5', '1234')
@@ -175,7 +185,7 @@ def _number(value: float) -> str:
 
 
 def svg(canvas: Canvas) -> str:
-    """A picture as SVG, the same for the same data."""
+    """Return a figure as an SVG document; without a date, so that the same data make the same document."""
     file = io.StringIO()
     canvas.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()

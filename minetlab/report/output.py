@@ -1,4 +1,4 @@
-"""What a command printed, for people to read: the same text, laid out where it is JSON."""
+"""The output of a command, laid out for people to read."""
 
 import json
 import re
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LONG = 24
-"""Lines that are shown at once; more than these scroll."""
-# Not allowed in an HTML document (HTML standard, 13.2.3.5), except for blanks.
+"""An output of more lines than these scrolls."""
+# Control characters and noncharacters, which an HTML document must not have (HTML standard, 13.2.3.5).
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 # Unicode's block of control pictures: ␀ to ␟ in the order of the control characters, then ␠ and ␡.
 _PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "␡"}
@@ -17,7 +17,8 @@ _PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "
 class Output:
     """An output as it is shown.
 
-    :param laid_out: whether it is not word for word what was printed.
+    :param text: the text to show.
+    :param laid_out: whether the command printed it otherwise.
     """
 
     text: str
@@ -25,18 +26,18 @@ class Output:
 
     @property
     def long(self) -> bool:
-        """Whether it scrolls."""
+        """Whether the output is so long that it scrolls."""
         return self.text.count("\n") >= LONG
 
 
 def readable(printed: str) -> Output:
-    """An output, with a line a field where it is JSON, and with signs for control characters."""
-    text = _of_json(printed)
-    shown = (printed if text is None else text).replace("\r\n", "\n").rstrip("\n")
-    return Output(_FORBIDDEN.sub(_sign, shown), laid_out=text is not None)
+    """Lay out an output: JSON with a line for each field, and control characters as visible signs."""
+    laid_out = _lay_out_json(printed)
+    text = (printed if laid_out is None else laid_out).replace("\r\n", "\n").rstrip("\n")
+    return Output(_FORBIDDEN.sub(_sign, text), laid_out=laid_out is not None)
 
 
-def _of_json(printed: str) -> str | None:
+def _lay_out_json(printed: str) -> str | None:
     if not printed.lstrip().startswith(("{", "[")):
         return None
     try:
@@ -44,16 +45,16 @@ def _of_json(printed: str) -> str | None:
     except ValueError:
         return None
     if isinstance(value, dict) and isinstance(value.get("lscpu"), list):
-        return "\n".join(_fields(value["lscpu"], ""))
+        return "\n".join(_lscpu_lines(value["lscpu"], ""))
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _fields(entries: list[dict[str, Any]], indent: str) -> list[str]:
-    """What ``lscpu`` prints without ``--json``; its newer versions print a tree."""
+def _lscpu_lines(entries: list[dict[str, Any]], indent: str) -> list[str]:
+    """Return the lines that ``lscpu`` prints without ``--json``; newer versions have entries in a tree."""
     lines = []
     for entry in entries:
         lines.append(f"{indent}{entry['field']:<{34 - len(indent)}} {entry['data'] or ''}".rstrip())
-        lines += _fields(entry.get("children", []), f"{indent}  ")
+        lines += _lscpu_lines(entry.get("children", []), f"{indent}  ")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs no network, to be projected, printed, or read in a hurry."""
+"""The report: an HTML page that needs no other files and no network."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,14 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from minetlab.claims.claims import Claim
-from minetlab.claims.evidence import ClaimEvidence, Evidence, Verdict, by_machine, findings, worst
+from minetlab.claims.evidence import (
+    ClaimEvidence,
+    Evidence,
+    Verdict,
+    evidence_by_claim,
+    verdict_by_machine,
+    worst,
+)
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.picture import svg
@@ -19,11 +26,12 @@ from minetlab.util.render import render
 
 @dataclass(frozen=True)
 class About:
-    """Where a report comes from.
+    """What a report says of itself: when it was made, and with what.
 
-    :param revision: of the project; empty: unknown.
-    :param tools: on the machine that the report was made on, by name: their versions.
-    :param hosts: the same of each host.
+    :param date: date and time of the verification.
+    :param revision: revision of the project; empty: unknown.
+    :param tools: versions of the tools on the machine that made the report, by name.
+    :param hosts: versions of the software on each host: alias, to name of the software, to version.
     """
 
     date: datetime
@@ -36,8 +44,9 @@ class About:
 class Plot:
     """A plot.
 
-    :param svg: a whole SVG document.
-    :param text: what it shows, for those who cannot see it.
+    :param title: its caption.
+    :param text: what it shows, for readers who cannot see it.
+    :param svg: the SVG document.
     """
 
     title: str
@@ -46,13 +55,18 @@ class Plot:
 
     @property
     def source(self) -> str:
-        """The plot as an image of its own: the names and styles in it meet no others on the page."""
+        """The plot as a URL with the image itself, so that names and styles in it do not affect the page."""
         return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
 
 
 @dataclass(frozen=True)
 class MeasuredTable:
-    """Figures that were measured; the first column names the rows."""
+    """A table of figures that were measured.
+
+    :param title: its caption.
+    :param columns: names of the columns.
+    :param rows: the cells of each row; the first names the row.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -63,8 +77,9 @@ class MeasuredTable:
 class Cell:
     """What a host and the machines on it show of a claim.
 
-    :param word: the worst verdict; None: there is nothing to look for on them.
-    :param good: how many demonstrate it, ``of`` those it was looked for on.
+    :param word: their worst verdict; None: the claim was not checked on any of them.
+    :param good: how many of them demonstrate the claim.
+    :param of: on how many of them it was checked.
     """
 
     word: words.Word | None
@@ -73,7 +88,12 @@ class Cell:
 
 
 class Matrix(NamedTuple):
-    """A host's machines, and their verdicts on every claim that was looked for there."""
+    """The verdicts of a host and the machines on it, on all claims that were checked there.
+
+    :param host: the host.
+    :param claims: the claims, one for each column.
+    :param rows: the machines' names, each with its verdicts; None: the claim was not checked on that machine.
+    """
 
     host: PlacedHost
     claims: list[Claim]
@@ -82,7 +102,12 @@ class Matrix(NamedTuple):
 
 @dataclass(frozen=True)
 class Proofs:
-    """A claim's evidence on one machine."""
+    """The evidence for a claim on one machine.
+
+    :param machine: alias of the machine.
+    :param word: the verdict.
+    :param evidence: the evidence, the worst first.
+    """
 
     machine: str
     word: words.Word
@@ -91,10 +116,12 @@ class Proofs:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A claim, and all that is known of it.
+    """The part of the page about one claim.
 
-    :param cells: one a host.
-    :param shown: the worst first: every violation, and one machine of each other verdict.
+    :param claim: the claim.
+    :param word: its verdict.
+    :param cells: what each host shows of it.
+    :param shown: machines to show, the worst first: all that violate it, and one for each other verdict.
     :param folded: the other machines.
     """
 
@@ -112,24 +139,29 @@ def page(
     figures: Sequence[Plot] = (),
     tables: Sequence[MeasuredTable] = (),
 ) -> str:
-    """The report's page.
+    """Make the report.
 
-    :param evidence: of a verification, in the order in which the checks were run.
-    :param figures: of measurements, as are the ``tables``.
+    :param about: what the report says of itself.
+    :param evidence: what the verification found, in the order in which the checks were run.
+    :param topology: the lab that was verified.
+    :param figures: plots of measurements.
+    :param tables: tables of measurements.
+    :return: the HTML document.
+    :raises ValueError: a check names a claim that the course does not make.
     """
-    found = findings(evidence)
-    chapters = [_chapter(finding, topology.hosts) for finding in found]
+    claims = evidence_by_claim(evidence)
+    chapters = [_chapter(claim, topology.hosts) for claim in claims]
     return render(
         "report/report.html.j2",
         about=about,
         lab=topology.lab,
         topology=topology,
         chapters=chapters,
-        matrices=[_matrix(host, found) for host in topology.hosts],
+        matrices=[_matrix(host, claims) for host in topology.hosts],
         totals=[(word, sum(chapter.word is word for chapter in chapters)) for word in words.WORDS.values()],
-        silent=_silent(evidence),
+        silent=_unreachable(evidence),
         violations=_violations(evidence),
-        picture=Markup(svg(topology, by_machine(evidence))),  # noqa: S704 (its own template escapes it)
+        picture=Markup(svg(topology, verdict_by_machine(evidence))),  # noqa: S704 (its own template escapes it)
         figures=figures,
         tables=tables,
         words=words,
@@ -137,54 +169,61 @@ def page(
     )
 
 
-def _chapter(finding: ClaimEvidence, hosts: Sequence[PlacedHost]) -> Chapter:
-    proofs = [_proofs(finding, machine) for machine in finding.machines]
+def _chapter(claim: ClaimEvidence, hosts: Sequence[PlacedHost]) -> Chapter:
+    proofs = [_proofs(claim, machine) for machine in claim.machines]
     order = list(words.WORDS.values())
-    proofs.sort(key=lambda each: order.index(each.word))
-    examples = {each.word.style: each for each in reversed(proofs)}.values()
-    shown = [each for each in proofs if each.word is words.WORDS["violated"] or each in examples]
+    proofs.sort(key=lambda proof: order.index(proof.word))
+    shown: list[Proofs] = []
+    folded: list[Proofs] = []
+    shown_words = set()
+    for proof in proofs:
+        if proof.word is words.WORDS["violated"] or proof.word not in shown_words:
+            shown.append(proof)
+            shown_words.add(proof.word)
+        else:
+            folded.append(proof)
     return Chapter(
-        finding.claim,
-        words.WORDS[finding.verdict or "not checked"],
-        tuple(_cell(finding, host) for host in hosts),
+        claim.claim,
+        words.WORDS[claim.verdict or "not checked"],
+        tuple(_cell(claim, host) for host in hosts),
         tuple(shown),
-        tuple(each for each in proofs if each not in shown),
+        tuple(folded),
     )
 
 
-def _proofs(finding: ClaimEvidence, machine: str) -> Proofs:
-    evidence = [each for each in finding.evidence if each.machine == machine]
-    evidence.sort(key=lambda each: list(words.WORDS).index(each.verdict))
-    return Proofs(machine, words.WORDS[finding.of(machine) or "not checked"], tuple(evidence))
+def _proofs(claim: ClaimEvidence, machine: str) -> Proofs:
+    evidence = [item for item in claim.evidence if item.machine == machine]
+    evidence.sort(key=lambda item: list(words.WORDS).index(item.verdict))
+    return Proofs(machine, words.WORDS[claim.verdict_on(machine) or "not checked"], tuple(evidence))
 
 
-def _cell(finding: ClaimEvidence, host: PlacedHost) -> Cell:
-    verdicts = [verdict for name in _names(host) if (verdict := finding.of(name))]
-    found = worst(verdicts)
-    return Cell(words.WORDS[found] if found else None, verdicts.count("demonstrated"), len(verdicts))
+def _cell(claim: ClaimEvidence, host: PlacedHost) -> Cell:
+    verdicts = [verdict for name in _names(host) if (verdict := claim.verdict_on(name))]
+    return Cell(_word(worst(verdicts)), verdicts.count("demonstrated"), len(verdicts))
 
 
-def _matrix(host: PlacedHost, found: Sequence[ClaimEvidence]) -> Matrix:
+def _matrix(host: PlacedHost, claims: Sequence[ClaimEvidence]) -> Matrix:
     names = _names(host)
-    looked_at = [finding for finding in found if any(map(finding.of, names))]
-    rows = [(name, [_shown(finding.of(name)) for finding in looked_at]) for name in names]
-    return Matrix(host, [finding.claim for finding in looked_at], rows)
+    checked = [claim for claim in claims if any(claim.verdict_on(name) for name in names)]
+    rows = [(name, [_word(claim.verdict_on(name)) for claim in checked]) for name in names]
+    return Matrix(host, [claim.claim for claim in checked], rows)
 
 
 def _names(host: PlacedHost) -> list[str]:
     return [host.name, *(machine.name for machine in host.machines)]
 
 
-def _shown(verdict: Verdict | None) -> words.Word | None:
+def _word(verdict: Verdict | None) -> words.Word | None:
     return words.WORDS[verdict] if verdict else None
 
 
-def _silent(evidence: Sequence[Evidence]) -> dict[str, list[str]]:
-    """Why machines were not checked, to the machines. What is said first is why; the rest only follows."""
+def _unreachable(evidence: Sequence[Evidence]) -> dict[str, list[str]]:
+    """Return the machines that could not be checked, by reason."""
     reasons: dict[str, str] = {}
-    for each in evidence:
-        if each.verdict == "not checked":
-            reasons.setdefault(each.machine, each.reason)
+    for item in evidence:
+        if item.verdict == "not checked":
+            # Later checks of the machine only say that it does not answer; the first one says why.
+            reasons.setdefault(item.machine, item.reason)
     machines: dict[str, list[str]] = {}
     for machine, reason in reasons.items():
         machines.setdefault(reason, []).append(machine)
@@ -192,9 +231,9 @@ def _silent(evidence: Sequence[Evidence]) -> dict[str, list[str]]:
 
 
 def _violations(evidence: Sequence[Evidence]) -> dict[tuple[str | None, str], list[Evidence]]:
-    """Claim and check, to all that is wrong there."""
-    found: dict[tuple[str | None, str], list[Evidence]] = {}
-    for each in evidence:
-        if each.verdict == "violated":
-            found.setdefault((each.claim, each.check), []).append(each)
-    return found
+    """Return the evidence of all violations, by claim and check."""
+    violations: dict[tuple[str | None, str], list[Evidence]] = {}
+    for item in evidence:
+        if item.verdict == "violated":
+            violations.setdefault((item.claim, item.check), []).append(item)
+    return violations

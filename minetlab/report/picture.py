@@ -1,4 +1,4 @@
-"""The topology as a picture: one SVG file that needs nothing beside it."""
+"""The topology of a lab as a picture: an SVG document that needs no other files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,21 +8,32 @@ from minetlab.report.topology import PlacedHost, PlacedMachine, PlacedNetwork, T
 from minetlab.report.words import CONNECTORS, INSIDE, ROLES, WORDS, Word, counted
 from minetlab.util.render import render
 
-# Pixels. Two small hosts stand side by side; a host of a whole class takes the width for itself.
+# Sizes in pixels. The picture is up to WIDTH wide. If no network of the lab has more than SMALL machines, two
+# hosts of the width HALF stand side by side; otherwise each host takes the whole width. PAD is kept free at
+# the edges of a host's box, and GAP between the machines on it.
 WIDTH, HALF, GAP, PAD = 1260, 620, 14, 16
-TITLE, BAR, DROP, CARD = 48, 30, 20, 74
-TRUNK = 18
 SMALL = 6
+# Heights of a host's title, of a network's bar, of the wire down to a machine, and of a machine's box.
+TITLE, BAR, DROP, CARD = 48, 30, 20, 74
+# Width of the column for the wire that leads down from the bar to further rows.
+TRUNK = 18
+# Sizes of type: of a student's name, and of the lines below it.
 TEXT, SMALLER = 15, 13
-# What a letter takes of its height, in sans-serif and monospaced type; the picture cannot measure them.
+# Width of a letter in sans-serif and monospaced type, as a share of the size. It is estimated, not measured.
 SANS, MONO = 0.56, 0.62
 
 
 @dataclass(frozen=True)
 class MachineBox:
-    """A machine's box, by its upper left corner.
+    """The box of a machine.
 
-    :param title: everything about it, uncut; ``lines``: what fits.
+    :param machine: the machine.
+    :param x: left edge.
+    :param y: upper edge.
+    :param width: width.
+    :param title: text about the machine, in full.
+    :param lines: the student, the machine's name, and what it is, each cut to the width of the box.
+    :param word: its verdict; None: none is shown.
     """
 
     machine: PlacedMachine
@@ -36,7 +47,11 @@ class MachineBox:
 
 @dataclass(frozen=True)
 class BoxRow:
-    """Machines side by side, and the line that they hang on."""
+    """A row of machines, and the line to which their wires lead.
+
+    :param line: height of the line.
+    :param cards: the boxes of the machines, from the left.
+    """
 
     line: float
     cards: tuple[MachineBox, ...]
@@ -44,7 +59,12 @@ class BoxRow:
 
 @dataclass(frozen=True)
 class Bar:
-    """A network, as a bar over its machines."""
+    """A network: a bar with rows of machines below it.
+
+    :param label: text on the bar.
+    :param y: upper edge of the bar.
+    :param rows: the rows, from the top.
+    """
 
     label: str
     y: float
@@ -52,13 +72,21 @@ class Bar:
 
     @property
     def bottom(self) -> float:
-        """Where the last of it ends."""
+        """Lower edge of the last row, or of the bar if there are no machines."""
         return self.rows[-1].line + DROP + CARD if self.rows else self.y + BAR
 
 
 @dataclass(frozen=True)
 class Box:
-    """A host's box."""
+    """The box of a host.
+
+    :param host: the host.
+    :param x: left edge.
+    :param y: upper edge.
+    :param width: width.
+    :param bars: its networks, from the top.
+    :param word: its verdict; None: none is shown.
+    """
 
     host: PlacedHost
     x: float
@@ -69,20 +97,22 @@ class Box:
 
     @property
     def height(self) -> float:
-        """From its upper to its lower edge."""
+        """Height of the box."""
         return self.bars[-1].bottom + PAD - self.y
 
     @property
     def about(self) -> str:
-        """What it is for, and how it is reached."""
+        """Text with its roles, and how it is reached."""
         roles = " + ".join(ROLES[role] for role in self.host.roles)
         return f"{roles} · {CONNECTORS.get(self.host.connector, self.host.connector)}"
 
 
 def svg(topology: Topology, verdicts: Mapping[str, Verdict] | None = None) -> str:
-    """The picture, as a document by itself; it may as well stand inside an HTML page.
+    """Draw a lab; the picture can also be put into an HTML page.
 
-    :param verdicts: by machine, to be shown with it; a machine that is not among them has none.
+    :param topology: what to draw.
+    :param verdicts: the verdicts to show, by the machine's alias; None: none are shown.
+    :return: the SVG document.
     """
     boxes = _boxes(topology, verdicts or {})
     return render(
@@ -111,9 +141,13 @@ def _described(host: PlacedHost) -> str:
 
 
 def _boxes(topology: Topology, verdicts: Mapping[str, Verdict]) -> list[Box]:
-    """The hosts, in rows from the top."""
-    largest = max((len(net.machines) for host in topology.hosts for net in host.networks), default=0)
-    width, columns = (HALF, 2 if largest in {1, 2, 4} else 3) if largest <= SMALL else (WIDTH, 6)
+    """Arrange the hosts in rows from the top."""
+    sizes = [len(network.machines) for host in topology.hosts for network in host.networks]
+    largest = max(sizes, default=0)
+    if largest > SMALL:
+        width, columns = WIDTH, 6
+    else:
+        width, columns = HALF, 2 if largest in {1, 2, 4} else 3
     boxes: list[Box] = []
     x = y = 0.0
     for host in topology.hosts:
@@ -148,15 +182,11 @@ def _bar(
     rows = []
     for first in range(0, len(network.machines), columns):
         line = y + BAR + (first // columns) * (DROP + CARD + GAP)
-        rows.append(
-            BoxRow(
-                line,
-                tuple(
-                    _card(machine, (left + place * (card_width + GAP), line + DROP), card_width, verdicts)
-                    for place, machine in enumerate(network.machines[first : first + columns])
-                ),
-            )
-        )
+        cards = []
+        for column, machine in enumerate(network.machines[first : first + columns]):
+            card_corner = (left + column * (card_width + GAP), line + DROP)
+            cards.append(_card(machine, card_corner, card_width, verdicts))
+        rows.append(BoxRow(line, tuple(cards)))
     bridge = f" · pont {network.bridge}" if network.bridge else ""
     inside = counted(len(network.machines), INSIDE[network.role])
     return Bar(f"réseau {network.name}{bridge} · {network.subnet} · {inside}", y, tuple(rows))
@@ -167,7 +197,9 @@ def _card(
 ) -> MachineBox:
     word = _word(verdicts, machine.name)
     where = f"{machine.tp_image} · {machine.where}" if machine.tp_image else f"VM · {machine.where}"
-    title = f"{machine.name} · {machine.student} · {where}{f' · {word.said}' if word else ''}"
+    title = f"{machine.name} · {machine.student} · {where}"
+    if word:
+        title += f" · {word.label}"
     room = width - 2 * GAP
     lines = (
         _cut(machine.student, (room - TEXT) / (TEXT * SANS)),
@@ -182,5 +214,5 @@ def _word(verdicts: Mapping[str, Verdict], machine: str) -> Word | None:
 
 
 def _cut(text: str, letters: float) -> str:
-    """As much of a text as there is room for."""
+    """Cut a text to so many letters; an ellipsis shows that it is cut."""
     return text if len(text) <= letters else f"{text[: max(int(letters) - 1, 1)]}…"

@@ -1,4 +1,4 @@
-"""What stands where, for people to look at: hosts, the networks in them, the machines on those. No I/O."""
+"""The topology of a lab: its hosts, the networks in them, and the machines on those networks. No I/O."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,11 +12,12 @@ Role = Literal["KVM", "Docker"]
 
 @dataclass(frozen=True)
 class PlacedMachine:
-    """A guest or a container.
+    """A guest or a container in the topology.
 
-    :param student: their name.
-    :param where: how it is told apart on its host: a guest's address, a container's port.
-    :param tp_image: of a container; None: it is a guest.
+    :param name: name of the machine.
+    :param student: name of its student.
+    :param where: how it is reached: the address of a guest, or the host's port that leads to a container.
+    :param tp_image: TP image of a container; None: the machine is a guest.
     """
 
     name: str
@@ -27,10 +28,13 @@ class PlacedMachine:
 
 @dataclass(frozen=True)
 class PlacedNetwork:
-    """A network in a host, and what is attached to it.
+    """A network in a host, and the machines that are attached to it.
 
-    :param bridge: the host's interface; None where Docker names it.
-    :param subnet: in CIDR notation.
+    :param name: name of the network.
+    :param role: whether its machines are guests (KVM) or containers (Docker).
+    :param bridge: name of the bridge on the host; None: Docker chooses it.
+    :param subnet: its subnet in CIDR notation; of Docker, the pools of which the subnet is a part.
+    :param machines: the machines on it.
     """
 
     name: str
@@ -42,11 +46,11 @@ class PlacedNetwork:
 
 @dataclass(frozen=True)
 class PlacedHost:
-    """A host.
+    """A host in the topology.
 
-    :param name: the inventory's, without the connector.
-    :param connector: pyinfra's, by which it is reached: ``sandbox`` or ``ssh``.
-    :param networks: one a role.
+    :param name: its name in the inventory, without the connector.
+    :param connector: the pyinfra connector by which it is reached: ``sandbox`` or ``ssh``.
+    :param networks: a network for each of its roles.
     """
 
     name: str
@@ -55,7 +59,7 @@ class PlacedHost:
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """What it is in the lab for."""
+        """Its roles: KVM host, container host, or both."""
         return tuple(network.role for network in self.networks)
 
     @property
@@ -66,24 +70,29 @@ class PlacedHost:
 
 @dataclass(frozen=True)
 class Topology:
-    """A lab."""
+    """The topology of a lab.
+
+    :param lab: name of the lab.
+    :param hosts: the hosts, by name.
+    """
 
     lab: str
     hosts: tuple[PlacedHost, ...]
 
 
 def topology(lab: Lab, plan: Plan) -> Topology:
-    """What stands where: hosts by name, on each its guests and containers by theirs."""
-    networks: dict[str, tuple[PlacedNetwork, ...]] = {}
-    for kvm in lab.kvm_hosts:
-        networks[kvm.name] = (_of_guests(lab, plan, kvm.name),)
-    for docker in lab.container_hosts:
-        networks[docker.name] = (*networks.get(docker.name, ()), _of_containers(lab, plan, docker.name))
-    hosts = (PlacedHost(*_reached(name), found) for name, found in networks.items())
+    """Return the topology of a lab: its hosts, and their networks with guests and containers."""
+    networks: dict[str, list[PlacedNetwork]] = {}
+    for kvm_host in lab.kvm_hosts:
+        networks.setdefault(kvm_host.name, []).append(_guest_network(lab, plan, kvm_host.name))
+    for container_host in lab.container_hosts:
+        network = _container_network(lab, plan, container_host.name)
+        networks.setdefault(container_host.name, []).append(network)
+    hosts = (PlacedHost(*_name_and_connector(name), tuple(some)) for name, some in networks.items())
     return Topology(lab.name, tuple(sorted(hosts, key=lambda host: host.name)))
 
 
-def _of_guests(lab: Lab, plan: Plan, host: str) -> PlacedNetwork:
+def _guest_network(lab: Lab, plan: Plan, host: str) -> PlacedNetwork:
     network = lab.kvm_host(host).settings.guest_network
     bridge = network.bridge if isinstance(network, BridgedNetwork) else Layout(lab.name).bridge
     guests = tuple(
@@ -92,18 +101,20 @@ def _of_guests(lab: Lab, plan: Plan, host: str) -> PlacedNetwork:
     return PlacedNetwork(lab.name, "KVM", bridge, str(network.subnet), guests)
 
 
-def _of_containers(lab: Lab, plan: Plan, host: str) -> PlacedNetwork:
-    # Docker cuts the network from one of its pools when it makes it.
+def _container_network(lab: Lab, plan: Plan, host: str) -> PlacedNetwork:
+    # Docker chooses the subnet from one of these pools when it makes the network.
     pools = ", ".join(str(pool.base) for pool in lab.container_host(host).settings.docker_address_pools)
     containers = tuple(
-        PlacedMachine(each.name, each.student.name, f"port {each.ssh_port}", each.tp_image)
-        for each in plan.containers_on(host)
+        PlacedMachine(
+            container.name, container.student.name, f"port {container.ssh_port}", container.tp_image
+        )
+        for container in plan.containers_on(host)
     )
     return PlacedNetwork(lab.name, "Docker", None, pools, containers)
 
 
-def _reached(name: str) -> tuple[str, str]:
-    """A host's name without pyinfra's connector, and the connector."""
+def _name_and_connector(name: str) -> tuple[str, str]:
+    """Split a host's name in the inventory, such as ``@sandbox/hv1``, into name and connector."""
     if not name.startswith("@"):
         return name, "ssh"
     connector, _, rest = name[1:].partition("/")

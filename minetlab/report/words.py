@@ -1,4 +1,4 @@
-"""The report's words: French, for a class to read."""
+"""The words of the report, in French, since a class reads it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,18 @@ MONTHS = (
 
 @dataclass(frozen=True)
 class Word:
-    """A verdict as it is shown: never by its colour alone.
+    """A verdict as it is shown: by its colour, a sign and a word.
 
-    :param style: its CSS class.
-    :param said: of what was looked for; of a claim: ``one``, of several: ``many``.
+    :param style: its CSS class, which has the colour.
+    :param sign: its sign.
+    :param label: its word.
+    :param one: its word where it is said of one claim.
+    :param many: its word where it is said of several claims.
     """
 
     style: str
     sign: str
-    said: str
+    label: str
     one: str
     many: str
 
@@ -38,6 +41,7 @@ WORDS: Mapping[Verdict, Word] = {
     "demonstrated": Word("demonstrated", "✓", "démontré", "démontrée", "démontrées"),
 }
 MANY = 6
+"""More machines than these are counted instead of named."""
 NOT_STARTED = "les VM de cet hôte sont définies, mais pas démarrées"
 NOT_AS_PLANNED = "✗ pas comme prévu"
 CONNECTORS = {"sandbox": "bac à sable", "ssh": "SSH"}
@@ -46,15 +50,21 @@ INSIDE = {"KVM": "VM", "Docker": "container"}
 
 
 def cause(reason: str, claim: Claim) -> str:
-    """Why a machine does not show a claim, where that is no violation; empty: what the check says is all.
+    """Return in French why a claim is not demonstrable on a machine.
 
-    :param reason: what the check says.
+    :param reason: what the check says, in English.
+    :param claim: the claim.
+    :return: the cause; empty if there is nothing to say beside what the check says.
     """
     return NOT_STARTED if SETTING in reason else claim.not_demonstrable or ""
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things.
+    """Write a number of things, such as guests.
+
+    :param number: how many.
+    :param noun: the noun in the singular; abbreviations, such as VM, have no plural.
+    :return: number and noun.
 
     >>> counted(2, "container"), counted(0, "container"), counted(3, "VM")
     ('2 containers', '0 container', '3 VM')
@@ -63,7 +73,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(things: Iterable[str]) -> str:
-    """Things one after the other.
+    """Join things, the last two of them with "et".
+
+    :param things: at least one.
+    :return: the things in a row.
 
     >>> listed(["VM", "containers", "hôtes"])
     'VM, containers et hôtes'
@@ -73,14 +86,17 @@ def listed(things: Iterable[str]) -> str:
 
 
 def named(machines: Sequence[str]) -> str:
-    """Machines by name; the number of them, where nobody would read so many."""
+    """Join the names of machines; of more than :data:`MANY`, give only the number."""
     return listed(machines) if len(machines) <= MANY else counted(len(machines), "machine")
 
 
-def said(moment: datetime) -> str:
-    """A moment.
+def date_and_time(moment: datetime) -> str:
+    """Write a date with its time and time zone.
 
-    >>> said(datetime.fromisoformat("2026-10-01T09:05:00+02:00"))
+    :param moment: the date and time.
+    :return: the text.
+
+    >>> date_and_time(datetime.fromisoformat("2026-10-01T09:05:00+02:00"))
     '1er octobre 2026 à 9 h 05 (UTC+02:00)'
     """
     day = "1er" if moment.day == 1 else str(moment.day)

@@ -1,1 +1,1 @@
-"""What the lab has on a host, a module a resource: wanted and seen state, compared. No I/O."""
+"""What a lab has on a host, one module per resource: desired and observed state, compared. No I/O."""

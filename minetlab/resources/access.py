@@ -1,4 +1,4 @@
-"""What opens containers and the TP site, as files: which have changed, and how they travel. No I/O."""
+"""Files that let people into containers and the TP site: which have changed, and their archive. No I/O."""
 
 import io
 import tarfile
@@ -11,6 +11,7 @@ from hashlib import sha256
 class AccessFile:
     """A file that belongs to the account as which a container's server runs.
 
+    :param content: what is in it.
     :param mode: its permissions.
     """
 
@@ -19,9 +20,11 @@ class AccessFile:
 
 
 def outdated(wanted: Mapping[str, AccessFile], observed: Mapping[str, str]) -> dict[str, AccessFile]:
-    """The files that are missing or have another content.
+    """Return the wanted files that a host lacks, or has with another content.
 
-    :param observed: path to SHA-256.
+    :param wanted: the files by path.
+    :param observed: SHA-256 by path, in hexadecimal, of the files that the host has.
+    :return: the files to write, by path.
     """
     return {
         path: file for path, file in wanted.items() if observed.get(path) != sha256(file.content).hexdigest()
@@ -29,12 +32,14 @@ def outdated(wanted: Mapping[str, AccessFile], observed: Mapping[str, str]) -> d
 
 
 def archive(files: Mapping[str, AccessFile], owner: int) -> bytes:
-    """A tar file of these, and of the folders they are in.
+    """Pack files, and the folders they are in, into a tar file.
 
-    :param owner: numeric user and group of the files; the folders are root's.
+    :param files: the files by path, as they are named in the archive.
+    :param owner: numeric user and group of the files; the folders belong to root.
+    :return: the content of the tar file.
     """
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         for folder in sorted({path.rpartition("/")[0] for path in files}):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
@@ -44,4 +49,4 @@ def archive(files: Mapping[str, AccessFile], owner: int) -> bytes:
             entry.uid = entry.gid = owner
             entry.mode, entry.size = file.mode, len(file.content)
             tar.addfile(entry, io.BytesIO(file.content))
-    return written.getvalue()
+    return buffer.getvalue()

@@ -1,81 +1,92 @@
-"""How many guests of a host boot at once, and whose turn it is to start. No I/O.
+"""How many guests of a host boot at the same time, and which start next. No I/O.
 
-Measured, and why: docs/decisions/guests-start-as-others-answer.md.
+Measurements and reasons: docs/decisions/guests-start-as-others-answer.md.
 """
 
 from collections.abc import Collection, Mapping
 
 from minetlab.resources.kvm import KvmObserved
 
-ON_KVM = 2
-"""Guests that boot at once for each processor of a host with hardware virtualization: they wait for disks."""
+GUESTS_PER_PROCESSOR = 2
+"""Guests that boot at once for each idle processor with hardware virtualization: they also wait for disks."""
 
 LIMIT, LIMIT_EMULATED = 300, 900
-"""Seconds that guests which boot at once may take to answer SSH, on the host's processors and emulated."""
-PATIENCE = 1 / 3
-"""Share of that time after which a guest that does not answer keeps no other from being started."""
+"""Seconds that booting guests may take to answer SSH, without and with emulation."""
+PLACE_SHARE = 1 / 3
+"""Share of that time after which a guest that does not answer no longer holds up the others."""
 
 
 def boot_limit(kvm: KvmObserved) -> int:
-    """Seconds that guests of a host may take to answer SSH."""
+    """Return how many seconds guests of a host may take to answer SSH."""
     return LIMIT if kvm.works and not kvm.emulated else LIMIT_EMULATED
 
 
 def boots_at_once(kvm: KvmObserved, idle: float) -> int:
-    """How many guests a host that is not emulated can have boot at once, beside what else it does now.
+    """Return how many guests can boot at once on a host that is not emulated, beside its other work.
 
-    :param idle: processors that have nothing to do.
+    :param kvm: the host's hardware virtualization.
+    :param idle: number of the host's processors that have nothing to do.
+    :return: number of guests, at least one.
 
     >>> boots_at_once(KvmObserved(loaded=True, device=True), 4.8), boots_at_once(KvmObserved(), 1.9)
     (10, 2)
     >>> boots_at_once(KvmObserved(loaded=True, device=True), 0.1), boots_at_once(KvmObserved(), 0.1)
     (1, 1)
     """
-    return max(round(idle) * (ON_KVM if kvm.works else 1), 1)
+    return max(round(idle) * (GUESTS_PER_PROCESSOR if kvm.works else 1), 1)
 
 
 class Boots:
-    """Guests that are started in turn: the next ones as those before them answer, end, or take too long.
+    """The guests to start on a host, of which only some boot at the same time.
 
-    :param addresses: of the guests to start, by name, in this order.
-    :param at_once: how many may boot at once.
-    :param limit: seconds a guest may take; after a third of it, it no longer holds up the others.
+    Each booting guest holds a place. It gives its place to the next guest when it answers, ends, or takes
+    longer than a third of the limit.
+
+    :param addresses: address by name of the guests, in the order in which they start.
+    :param at_once: number of places.
+    :param limit: seconds that a guest may take to answer.
     """
 
     def __init__(self, addresses: Mapping[str, str], at_once: int, limit: float) -> None:
         self._waiting = list(addresses)
         self.addresses = addresses
         self.at_once = at_once
-        self._patience = limit * PATIENCE
-        self._since: dict[str, float] = {}
+        self._longest_hold = limit * PLACE_SHARE
+        self._started_at: dict[str, float] = {}
 
     @property
     def waiting(self) -> int:
-        """How many have not had their turn."""
+        """Number of guests that have not been started."""
         return len(self._waiting)
 
     @property
     def booting(self) -> dict[str, str]:
-        """The addresses of those that hold a place, by name."""
-        return {name: self.addresses[name] for name in self._since}
+        """The addresses of guests that hold a place, by name."""
+        return {name: self.addresses[name] for name in self._started_at}
 
     def __str__(self) -> str:
-        """How far it is."""
+        """Return the progress, for people to read."""
         number = len(self.addresses)
         return f"{number - self.waiting} of {number} are started, {self.at_once} boot at once"
 
-    def due(self, now: float) -> tuple[str, ...]:
-        """Whom to start now: they have had their turn, and hold a place from now on.
+    def due(self, clock: float) -> tuple[str, ...]:
+        """Give free places to the next guests, and return their names: the caller starts them now.
 
-        :param now: seconds of a clock that only goes forward.
+        :param clock: present reading, in seconds, of a clock that only goes forward.
+        :return: names of the guests to start.
         """
-        for name in [name for name, since in self._since.items() if now - since > self._patience]:
-            del self._since[name]
-        places = max(self.at_once - len(self._since), 0)
-        turn, self._waiting = self._waiting[:places], self._waiting[places:]
-        self._since.update(dict.fromkeys(turn, now))
-        return tuple(turn)
+        self._started_at = {
+            name: started_at
+            for name, started_at in self._started_at.items()
+            if clock - started_at <= self._longest_hold
+        }
+        free_places = max(self.at_once - len(self._started_at), 0)
+        starting, self._waiting = self._waiting[:free_places], self._waiting[free_places:]
+        self._started_at.update(dict.fromkeys(starting, clock))
+        return tuple(starting)
 
     def done(self, names: Collection[str]) -> None:
-        """Take their places from these: they answer, or run no more."""
-        self._since = {name: since for name, since in self._since.items() if name not in names}
+        """Free the places of guests that answer, or no longer run."""
+        self._started_at = {
+            name: started_at for name, started_at in self._started_at.items() if name not in names
+        }

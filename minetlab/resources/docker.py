@@ -1,4 +1,4 @@
-"""What a container host has to hold, and how that differs from what it holds. No I/O."""
+"""Containers, networks and images of a container host: desired, observed, and how they differ. No I/O."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,30 +13,32 @@ STUDENT_LABEL = "org.minet-lab.student"
 SPEC_LABEL = "org.minet-lab.spec"
 FIELDS_LABEL = "org.minet-lab.spec.fields"
 TP_IMAGE_LABEL = "org.minet-lab.tp-image"
-# Of every TP image's sshd: templates/tp/etc/minet-lab/sshd_config.
+# The port and folder of keys of the sshd in every TP image: templates/tp/etc/minet-lab/sshd_config.
 SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
 
 
 def lab_folder(lab: str) -> str:
-    """Where a host keeps what is the lab's and not Docker's."""
+    """Return the folder of a host for files of the lab that Docker does not manage."""
     return f"/var/lib/minet-lab/{lab}"
 
 
 def uploads_folder(lab: str) -> str:
-    """Where a host receives the lab's TP images; gone once they are imported."""
+    """Return the folder in which a host receives TP images of the lab; it is removed after the import."""
     return f"{lab_folder(lab)}/tp-images"
 
 
 def access_folder(lab: str) -> str:
-    """Where a host keeps the keys that containers are opened with, and prove themselves by: a folder each."""
+    """Return the folder of a host for host keys and authorized keys of containers, one subfolder each."""
     return f"{lab_folder(lab)}/access"
 
 
 @dataclass(frozen=True)
 class Spec:
-    """All that makes one container what it is.
+    """Everything that a container is started with.
 
-    :param image: reference of its image, whose tag is its content hash.
+    :param name: the container's name.
+    :param image: reference of its image; the tag is a hash of the image's content.
+    :param network: the Docker network that it joins, named after the lab.
     """
 
     name: str
@@ -44,32 +46,36 @@ class Spec:
     network: str
 
     def options(self) -> tuple[str, ...]:
-        """The options of ``docker run``, in docker-run(1)'s words."""
+        """Return the options of ``docker run``: see docker-run(1)."""
         raise NotImplementedError
 
     @property
     def fields(self) -> str:
-        """The spec as JSON, kept as a label so that a later run can say what has changed."""
+        """The spec as JSON: kept in a label, so that a later run can show what has changed."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @property
     def digest(self) -> str:
-        """A hash of all that the container is started with."""
+        """A hash of everything that the container is started with."""
         return sha256(json.dumps([*self.options(), self.image]).encode()).hexdigest()
 
     def labels(self, lab: str) -> dict[str, str]:
-        """The labels by which status, comparison and teardown know it."""
+        """Return the labels by which status, comparison and teardown recognize the container."""
         return {LAB_LABEL: lab, SPEC_LABEL: self.digest, FIELDS_LABEL: self.fields}
 
 
 @dataclass(frozen=True)
 class ContainerSpec(Spec):
-    """A student's container.
+    """Everything that a student's container is started with.
 
-    :param memory: MiB; swap is not allowed on top.
-    :param pids: processes and threads.
-    :param capabilities: those it keeps.
-    :param ssh_port: of the host, on which it answers SSH.
+    :param name: the container's name.
+    :param image: reference of its image; the tag is a hash of the image's content.
+    :param network: the Docker network that it joins, named after the lab.
+    :param student: the student's login.
+    :param memory: limit in MiB; the container gets no swap beyond it.
+    :param pids: limit of processes and threads.
+    :param capabilities: Linux capabilities that the container keeps.
+    :param ssh_port: port of the host that leads to the container's sshd.
     """
 
     student: str
@@ -78,13 +84,20 @@ class ContainerSpec(Spec):
     capabilities: tuple[str, ...]
     ssh_port: int
 
+    @property
+    def hostname(self) -> str:
+        """The host name inside the container: whose it is, and of which TP, as the prompt shows it."""
+        # The lab and its network have the same name.
+        tp_image = self.name.removeprefix(f"{self.network}-{self.student}-")
+        return f"{self.student}-{tp_image}"
+
     def options(self) -> tuple[str, ...]:
-        """The options of ``docker run``, in docker-run(1)'s words."""
+        """Return the options of ``docker run``: see docker-run(1)."""
         return (
             "--init",
             "--restart=unless-stopped",
             f"--name={self.name}",
-            f"--hostname={self.student}",
+            f"--hostname={self.hostname}",
             f"--network={self.network}",
             f"--publish={self.ssh_port}:{SSH_PORT}",
             # The lab and its network have the same name.
@@ -94,15 +107,16 @@ class ContainerSpec(Spec):
         )
 
     def labels(self, lab: str) -> dict[str, str]:
-        """The labels by which status, comparison and teardown know it, and whose it is."""
+        """Return the labels of every container, and one with the student's login."""
         return {**super().labels(lab), STUDENT_LABEL: self.student}
 
 
 def confinement(memory: int, pids: int) -> tuple[str, ...]:
-    """The options that keep a container within limits, and without privileges.
+    """Return options of ``docker run`` that limit a container and take its privileges.
 
-    :param memory: MiB; swap is not allowed on top.
-    :param pids: processes and threads.
+    :param memory: limit in MiB; the container gets no swap beyond it.
+    :param pids: limit of processes and threads.
+    :return: the options.
     """
     return (
         f"--memory={memory}m",
@@ -115,10 +129,14 @@ def confinement(memory: int, pids: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ObservedContainer:
-    """A container as ``docker ps`` shows it; ``lab`` is empty where it is not ours.
+    """A container as ``docker ps`` shows it; ``lab`` and the fields after it are empty if no lab made it.
 
-    :param state: Docker's own word: created, running, paused, restarting, removing, exited or dead.
-    :param fields: the spec's JSON it was created from.
+    :param name: the container's name.
+    :param state: Docker's word: created, running, paused, restarting, removing, exited or dead.
+    :param lab: the lab that it belongs to.
+    :param student: the student's login; empty if it is no student's container.
+    :param spec: the hash of the spec from which it was created.
+    :param fields: that spec as JSON.
     """
 
     name: str
@@ -131,7 +149,7 @@ class ObservedContainer:
 
 @dataclass(frozen=True)
 class ObservedImage:
-    """One tag of a container image that carries the lab's label; dangling ones have no tag."""
+    """A tag of an image with the lab's label; ``reference`` is empty if the image is dangling: has no tag."""
 
     identifier: str
     reference: str
@@ -139,16 +157,16 @@ class ObservedImage:
 
 @dataclass(frozen=True)
 class DockerObserved:
-    """What one host's dockerd holds.
+    """What the dockerd of a host has.
 
     :param installed: whether the host has Docker at all.
-    :param up: whether its service is active, and will be after a reboot.
-    :param answers: whether dockerd was there to be asked.
-    :param containers: all of the host, by name.
-    :param networks: all of the host: name to lab, which is empty where it is not ours.
-    :param images: the lab's.
-    :param folder: whether the lab has a folder there.
-    :param uploads: whether files of an interrupted run are left in it.
+    :param up: whether dockerd's service is active, and will be after a reboot.
+    :param answers: whether dockerd answers; if not, the fields below are empty.
+    :param containers: all containers of the host, by name.
+    :param networks: all networks of the host: name to lab, which is empty if no lab made it.
+    :param images: tags of the lab's images.
+    :param folder: whether the lab's folder exists: see :func:`lab_folder`.
+    :param uploads: whether an interrupted run has left its folder of received TP images.
     """
 
     installed: bool = False
@@ -162,29 +180,30 @@ class DockerObserved:
 
     @property
     def silent(self) -> bool:
-        """Whether Docker is there and does not answer, so that nothing is known of what it has."""
+        """Whether Docker is installed but does not answer, so that nothing is known of what it has."""
         return self.installed and not self.answers
 
     def containers_of(self, lab: str) -> tuple[str, ...]:
-        """The names of the lab's containers."""
-        return tuple(sorted(each.name for each in self.containers.values() if each.lab == lab))
+        """Return the names of the lab's containers."""
+        return tuple(sorted(container.name for container in self.containers.values() if container.lab == lab))
 
     def other_labs(self, lab: str) -> tuple[str, ...]:
-        """The labs that have a container or a network there, but this one."""
-        labs = {*(each.lab for each in self.containers.values()), *self.networks.values()}
+        """Return the other labs that have a container or a network on the host."""
+        labs = {*(container.lab for container in self.containers.values()), *self.networks.values()}
         return tuple(sorted(labs - {"", lab}))
 
 
 @dataclass(frozen=True)
 class ContainerChanges:
-    """What it takes to get from the observed containers to the desired ones.
+    """How the observed containers differ from the desired ones.
 
-    :param create: nothing of that name is there.
-    :param recreate: it is there with another spec: what was observed, and what shall be.
-    :param start: right, but not running.
-    :param unpause: right, but paused.
-    :param foreign: names that containers of somebody else have taken.
-    :param unplanned: the lab's, but not planned any more: left alone, as they are some student's work.
+    :param create: specs of containers that do not exist.
+    :param recreate: containers that were created from another spec, or are dead, each with its desired spec.
+    :param start: names of containers that are as desired, but do not run.
+    :param unpause: names of containers that are as desired, but paused.
+    :param foreign: desired names that containers outside the lab have.
+    :param unplanned: students' containers of the lab that are no longer planned. They are left alone, as they
+        hold a student's work.
     """
 
     create: tuple[Spec, ...] = ()
@@ -198,9 +217,13 @@ class ContainerChanges:
 def container_specs(
     lab: str, containers: Iterable[Container], limits: ContainerLimits, images: Mapping[str, str]
 ) -> tuple[ContainerSpec, ...]:
-    """The specs of a host's containers.
+    """Return the specs of a host's containers.
 
-    :param images: TP image name to reference.
+    :param lab: the lab's name, which its Docker network has as well.
+    :param containers: the planned containers.
+    :param limits: what each of them may use.
+    :param images: reference of each TP image, by the TP image's name.
+    :return: the specs, in the same order.
     """
     return tuple(
         ContainerSpec(
@@ -225,34 +248,39 @@ def compare(
 ) -> ContainerChanges:
     """Compare desired and observed containers, by name.
 
-    :param neighbours: those that are planned as well, and none of these.
+    :param lab: the lab's name.
+    :param desired: specs of the containers that shall run.
+    :param observed: all containers of the host, by name.
+    :param neighbours: names of containers that are planned too, but not to be changed.
+    :return: the differences.
     """
     specs = {spec.name: spec for spec in desired}
     planned = {*specs, *neighbours}
-    known = {name: observed[name] for name in specs if name in observed}
-    ours = {name: container for name, container in known.items() if container.lab == lab}
+    existing = {name: observed[name] for name in specs if name in observed}
+    ours = {name: container for name, container in existing.items() if container.lab == lab}
     outdated = {
-        name for name, each in ours.items() if each.spec != specs[name].digest or each.state == "dead"
+        name
+        for name, container in ours.items()
+        if container.spec != specs[name].digest or container.state == "dead"
     }
-    current = {name: each.state for name, each in ours.items() if name not in outdated}
+    states = {name: container.state for name, container in ours.items() if name not in outdated}
+    unplanned = [
+        name
+        for name, container in observed.items()
+        if container.lab == lab and container.student and name not in planned
+    ]
     return ContainerChanges(
         create=tuple(spec for name, spec in specs.items() if name not in observed),
         recreate=tuple((ours[name], specs[name]) for name in sorted(outdated)),
-        start=tuple(name for name, state in current.items() if state in {"created", "exited"}),
-        unpause=tuple(name for name, state in current.items() if state == "paused"),
-        foreign=tuple(sorted(known.keys() - ours.keys())),
-        unplanned=tuple(
-            sorted(
-                name
-                for name, each in observed.items()
-                if each.lab == lab and each.student and name not in planned
-            )
-        ),
+        start=tuple(name for name, state in states.items() if state in {"created", "exited"}),
+        unpause=tuple(name for name, state in states.items() if state == "paused"),
+        foreign=tuple(sorted(existing.keys() - ours.keys())),
+        unplanned=tuple(sorted(unplanned)),
     )
 
 
 def field_changes(observed: ObservedContainer, spec: Spec) -> tuple[tuple[str, str, str], ...]:
-    """Which fields of the spec have changed: name, old and new value, as JSON."""
+    """Return the fields in which a container differs from its spec: name, old and new value, as JSON."""
     old, new = _parsed(observed.fields), _parsed(spec.fields)
     return tuple(
         (name, json.dumps(old.get(name)), json.dumps(new.get(name)))
@@ -261,8 +289,13 @@ def field_changes(observed: ObservedContainer, spec: Spec) -> tuple[tuple[str, s
     )
 
 
-def superseded(observed: DockerObserved, wanted: Iterable[str]) -> tuple[str, ...]:
-    """The lab's images that nothing refers to any more: neither the plan nor a container of the host."""
+def unused_images(observed: DockerObserved, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the lab's images that are not wanted, and that no container of the host was made from.
+
+    :param observed: what the host's dockerd has.
+    :param wanted: references of the images that the plan needs.
+    :return: references of the unused images, or IDs where they have no tag.
+    """
     used = {*wanted, *(_parsed(container.fields).get("image") for container in observed.containers.values())}
     return tuple(
         image.reference or image.identifier for image in observed.images if image.reference not in used
@@ -270,9 +303,9 @@ def superseded(observed: DockerObserved, wanted: Iterable[str]) -> tuple[str, ..
 
 
 def _parsed(fields: str) -> dict[str, object]:
-    """The fields of a label; nothing where somebody has spoilt it."""
+    """Return the fields of a label; none if somebody has changed the label to something else."""
     try:
-        found = json.loads(fields)
+        value = json.loads(fields)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

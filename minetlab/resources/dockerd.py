@@ -1,4 +1,4 @@
-"""dockerd's configuration, which is one for all labs of a host. No I/O."""
+"""dockerd's configuration, which all labs of a host share. No I/O."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,17 +9,19 @@ from minetlab.lab.settings import AddressPool
 
 DAEMON_CONFIG = "/etc/docker/daemon.json"
 POOLS = "default-address-pools"
-MEND = f"mend {DAEMON_CONFIG}, or remove it"
+REPAIR_CONFIG = f"mend {DAEMON_CONFIG}, or remove it"
+"""The next step where the file cannot be read."""
 SAME_POOLS = "give all labs of the host the same docker_address_pools, in their group_data/container_hosts.py"
+"""The next step where two labs want different address pools."""
 
 
 @dataclass(frozen=True)
 class DaemonState:
     """dockerd's configuration on a host.
 
-    :param config: what the file says; None where there is none.
-    :param stale: the file is younger than the running daemon, which so has not read it.
-    :param fault: why it cannot be read: it is somebody's, and not ours to throw away.
+    :param config: the content of the file; None if there is no file.
+    :param stale: whether the file is newer than the running dockerd, which then has not read it.
+    :param fault: why the file cannot be read, for the administrator; it is not ours to replace then.
     """
 
     config: dict[str, Any] | None = None
@@ -28,27 +30,35 @@ class DaemonState:
 
 
 def merged(current: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with our settings in it: what the administrator has set beyond them stays.
+    """Return the present configuration with our settings in it; other settings stay.
 
-    :param current: what /etc/docker/daemon.json says; None where there is no such file.
+    :param current: the content of /etc/docker/daemon.json; None if there is no such file.
+    :param ours: the lab's settings.
+    :return: the desired content.
     """
     return {**(current or {}), **ours}
 
 
 def pools_setting(pools: Collection[AddressPool]) -> list[dict[str, Any]]:
-    """Address pools, as dockerd's configuration has them."""
+    """Return address pools as dockerd's configuration writes them."""
     return [{"base": str(pool.base), "size": pool.size} for pool in pools]
 
 
 def foreign_pools(current: Mapping[str, Any] | None, ours: Collection[AddressPool]) -> Any:
-    """The address pools that are there in place of ours, as dockerd is told them; None: ours, or none."""
-    theirs = (current or {}).get(POOLS)
-    return theirs if theirs != pools_setting(ours) else None
+    """Return the address pools of dockerd's configuration; None if it has none, or has ours."""
+    pools = (current or {}).get(POOLS)
+    return pools if pools != pools_setting(ours) else None
 
 
-def contested(theirs: Any, ours: Collection[AddressPool], labs: Collection[str]) -> str:
-    """Why our address pools must not take the place of those: these labs would undo it when they deploy."""
+def pools_conflict(present: Any, ours: Collection[AddressPool], labs: Collection[str]) -> str:
+    """Return the message that other labs of a host need the address pools that dockerd has.
+
+    :param present: the pools that dockerd has now, as its configuration writes them.
+    :param ours: the pools that this lab wants.
+    :param labs: the other labs that have something on the host.
+    :return: the problem, for the administrator to read.
+    """
     return (
-        f"dockerd has the address pools {json.dumps(theirs)} for the lab {' and the lab '.join(labs)}; "
-        f"this lab wants {json.dumps(pools_setting(ours))}, and a host has them but once"
+        f"dockerd has the address pools {json.dumps(present)} for the lab {' and the lab '.join(labs)}; "
+        f"this lab wants {json.dumps(pools_setting(ours))}, but all labs of a host share one setting"
     )

@@ -1,4 +1,4 @@
-"""From desired and observed guests to what has to be done; what a student has written is never discarded."""
+"""Compare desired and observed guests. What a student has written is never discarded. No I/O."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from minetlab.resources.layout import guest_of_seed, overlay
 from minetlab.resources.libvirt import Domain, LibvirtObserved, Volume
 
-BASE = re.compile(r"base-[0-9a-f]{12}\.qcow2")
+BASE_VOLUME = re.compile(r"base-[0-9a-f]{12}\.qcow2")
 OVERHEAD = 128
-"""MiB that QEMU takes beside a guest's memory: its own code, video and device buffers, page tables."""
+"""MiB that QEMU takes beside a guest's memory: its code, video and device buffers, page tables."""
 OVERLAY_ROOM = 512
-"""MiB a guest writes to its overlay by the time it is first up."""
+"""MiB that a guest writes to its overlay until it is up for the first time."""
 
 
 @dataclass(frozen=True)
 class GuestSpec:
-    """One guest as desired.
+    """A guest as desired.
 
-    :param xml: its domain's XML; ``digest`` identifies it.
+    :param name: name of its domain.
+    :param mac: MAC address of its interface.
+    :param xml: its domain's XML.
+    :param digest: the hash of that XML in the domain's label.
     :param seed: the volume of its NoCloud seed, named after its content.
-    :param base: the volume of its base image; ``disk``: size of its own disk in bytes.
+    :param base: the volume of its base image.
+    :param disk: size of its own disk, in bytes.
     :param memory: MiB.
-    :param to_run: whether it is to be started; else it is only to be there, and left running if it runs.
+    :param to_run: whether it shall be started; if not, it is only defined, and left running if it runs.
     """
 
     name: str
@@ -38,20 +42,23 @@ class GuestSpec:
 
 @dataclass(frozen=True)
 class GuestChanges:
-    """What has to be done, in this order, and what has to be said.
+    """What has to be done, in this order, and then what the administrator has to know.
 
     :param seeds: guests whose seed is not on the host.
-    :param shut_down: guests that run by another XML than the desired one.
+    :param shut_down: guests that run with another XML than the desired one.
     :param define: guests with no domain, or with another XML.
-    :param overlays: guests without a disk; ``grow``: guests whose disk is smaller than it should be.
-    :param autostart: guests that would not come up with the host; ``no_autostart``: that would, and are not
-        to; ``start``: guests to start.
+    :param overlays: guests without a disk.
+    :param grow: guests whose disk is too small, and that are off or will be shut down.
+    :param autostart: guests that shall start with the host, but would not.
+    :param no_autostart: guests that would start with the host, but shall not.
+    :param start: guests to start.
     :param discard: volumes that nothing uses: seeds that were replaced, base images without overlays.
-    :param foreign: names that a domain of somebody else has.
-    :param clashes: guests whose address a guest still has that is not planned any more.
-    :param unplanned: the lab's guests that are not planned any more, to be left alone.
-    :param outdated: guests whose disk keeps another base image; ``larger``: whose disk exceeds the spec's.
-    :param running: guests that run and are not to, to be left running, as they hold work.
+    :param foreign: desired names that domains outside the lab have.
+    :param clashes: pairs of names: a guest, and the guest no longer planned that still has its address.
+    :param unplanned: names of the lab's guests that are no longer planned; they are left alone.
+    :param outdated: names of guests whose disk is based on another image.
+    :param larger: names of guests whose disk is larger than desired.
+    :param running: names of guests that run, but need not; they are left running, as they hold work.
     """
 
     seeds: tuple[GuestSpec, ...] = ()
@@ -71,28 +78,30 @@ class GuestChanges:
     running: tuple[str, ...] = ()
 
     @property
-    def none(self) -> bool:
-        """Whether everything is as desired."""
+    def nothing_to_do(self) -> bool:
+        """Whether all guests are as desired, or left alone."""
         disks = (self.seeds, self.overlays, self.grow, self.discard)
         return not any((*disks, self.define, self.autostart, self.no_autostart, self.start))
 
     @property
     def memory(self) -> int:
-        """MiB of host memory that the guests to start need on top of what is in use."""
+        """MiB of host memory that the guests to start need, beyond what is in use now."""
         running = set(self.shut_down)
         return sum(spec.memory + OVERHEAD for spec in self.start if spec not in running)
 
     @property
     def room(self) -> int:
-        """MiB of host disk that new overlays need at the very least."""
+        """MiB of host disk that new overlays need at least."""
         return OVERLAY_ROOM * len(self.overlays)
 
 
 @dataclass(frozen=True)
 class _Guest:
-    """A guest as desired, beside what its host has of it.
+    """A guest as desired, and what its host has of it.
 
-    :param domain: of its name; None: there is none. ``disk``: its own disk, likewise.
+    :param spec: the guest as desired.
+    :param domain: the domain of its name; None if there is none.
+    :param disk: its own disk; None if there is none.
     :param has_seed: whether the desired seed is on the host.
     """
 
@@ -107,13 +116,13 @@ class _Guest:
 
     @property
     def defined(self) -> bool:
-        """Whether its domain has the desired XML."""
+        """Whether its domain was defined from the desired XML."""
         label = self.domain.label if self.domain else None
         return label is not None and label.spec == self.spec.digest
 
     @property
     def restarts(self) -> bool:
-        """Whether it runs by another XML than the desired one."""
+        """Whether it runs, and has to be shut down and started with the desired XML."""
         return self.runs and not self.defined
 
     @property
@@ -122,13 +131,13 @@ class _Guest:
 
     @property
     def grows(self) -> bool:
-        """Whether its disk is too small, and it is off or will be."""
+        """Whether its disk is too small, and it is off or will be shut down."""
         too_small = self.disk is not None and self.disk.capacity < self.spec.disk
         return too_small and (self.restarts or not self.runs)
 
     @property
     def keeps_another_base(self) -> bool:
-        return self.disk is not None and not _path(self.disk).endswith(f"/{self.spec.base}")
+        return self.disk is not None and not _backing_path(self.disk).endswith(f"/{self.spec.base}")
 
 
 def compare(
@@ -138,10 +147,15 @@ def compare(
     neighbours: Iterable[str] = (),
     base: str | None = None,
 ) -> GuestChanges:
-    """Compare guests of one host, desired and observed.
+    """Compare the desired guests of a host with what its libvirt has.
 
-    :param neighbours: guests that are planned as well, and none of these.
-    :param base: the image of the host's settings: it is kept even while the host has no guests.
+    :param lab: the lab's name.
+    :param specs: the guests as desired.
+    :param observed: what the host's libvirt has.
+    :param neighbours: names of guests that are planned too, but not to be changed.
+    :param base: volume of the base image in the host's settings, which is kept even if no guest uses it; None
+        if there is no such volume to keep.
+    :return: the differences.
     """
     specs = tuple(specs)
     guests = [
@@ -155,31 +169,33 @@ def compare(
     ]
     planned = {spec.name for spec in specs}.union(neighbours)
     unplanned = [domain for domain in observed.domains_of(lab) if domain.name not in planned]
-    takers = {mac: domain.name for domain in unplanned for mac in domain.macs}
+    unplanned_by_mac = {mac: domain.name for domain in unplanned for mac in domain.macs}
 
-    def those(condition: Callable[[_Guest], bool]) -> tuple[GuestSpec, ...]:
+    def specs_where(condition: Callable[[_Guest], bool]) -> tuple[GuestSpec, ...]:
         return tuple(guest.spec for guest in guests if condition(guest))
 
-    def names(condition: Callable[[_Guest], bool]) -> tuple[str, ...]:
-        return tuple(spec.name for spec in those(condition))
+    def names_where(condition: Callable[[_Guest], bool]) -> tuple[str, ...]:
+        return tuple(spec.name for spec in specs_where(condition))
 
     return GuestChanges(
-        seeds=those(lambda guest: not guest.has_seed),
-        shut_down=those(lambda guest: guest.restarts),
-        define=those(lambda guest: not guest.defined),
-        overlays=those(lambda guest: guest.disk is None),
-        grow=those(lambda guest: guest.grows),
-        # A domain that is defined anew has lost its autostart.
-        autostart=those(lambda guest: guest.spec.to_run and not (guest.defined and guest.autostarts)),
-        no_autostart=those(lambda guest: not guest.spec.to_run and guest.autostarts),
-        start=those(lambda guest: guest.restarts or (guest.spec.to_run and not guest.runs)),
+        seeds=specs_where(lambda guest: not guest.has_seed),
+        shut_down=specs_where(lambda guest: guest.restarts),
+        define=specs_where(lambda guest: not guest.defined),
+        overlays=specs_where(lambda guest: guest.disk is None),
+        grow=specs_where(lambda guest: guest.grows),
+        # A domain that is defined again has lost its autostart.
+        autostart=specs_where(lambda guest: guest.spec.to_run and not (guest.defined and guest.autostarts)),
+        no_autostart=specs_where(lambda guest: not guest.spec.to_run and guest.autostarts),
+        start=specs_where(lambda guest: guest.restarts or (guest.spec.to_run and not guest.runs)),
         discard=tuple(sorted(_unused(specs, observed.volumes, base))),
-        foreign=names(lambda guest: guest.domain is not None and not _owned(guest.domain, lab)),
-        clashes=tuple((spec.name, takers[spec.mac]) for spec in specs if spec.mac in takers),
+        foreign=names_where(lambda guest: guest.domain is not None and not _owned(guest.domain, lab)),
+        clashes=tuple(
+            (spec.name, unplanned_by_mac[spec.mac]) for spec in specs if spec.mac in unplanned_by_mac
+        ),
         unplanned=tuple(sorted(domain.name for domain in unplanned)),
-        outdated=names(lambda guest: guest.keeps_another_base),
-        larger=names(lambda guest: guest.disk is not None and guest.disk.capacity > guest.spec.disk),
-        running=names(lambda guest: not guest.spec.to_run and guest.runs and not guest.restarts),
+        outdated=names_where(lambda guest: guest.keeps_another_base),
+        larger=names_where(lambda guest: guest.disk is not None and guest.disk.capacity > guest.spec.disk),
+        running=names_where(lambda guest: not guest.spec.to_run and guest.runs and not guest.restarts),
     )
 
 
@@ -187,19 +203,16 @@ def _owned(domain: Domain, lab: str) -> bool:
     return domain.label is not None and domain.label.lab == lab
 
 
-def _path(volume: Volume) -> str:
+def _backing_path(volume: Volume) -> str:
     return volume.backing or ""
 
 
 def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
-    """Seeds of planned guests that are not theirs any more, and base images that nobody refers to.
-
-    :param base: an image that is kept even if no guest has it.
-    """
+    """Return replaced seeds of planned guests, and base images that no guest uses; ``base`` is kept."""
     specs = tuple(specs)
     names = {spec.name for spec in specs}
     used = {base} | {spec.seed for spec in specs} | {spec.base for spec in specs}
-    used |= {_path(volume).rpartition("/")[2] for volume in volumes.values()}
+    used |= {_backing_path(volume).rpartition("/")[2] for volume in volumes.values()}
     for name in volumes:
-        if name not in used and (BASE.fullmatch(name) or guest_of_seed(name) in names):
+        if name not in used and (BASE_VOLUME.fullmatch(name) or guest_of_seed(name) in names):
             yield name

@@ -1,4 +1,4 @@
-"""What a host is and has before anything of the lab is made there: the types, and the parser. No I/O."""
+"""What a host is and has before the lab is deployed there: the types, and a parser. No I/O."""
 
 import json
 from collections.abc import Iterable
@@ -14,10 +14,11 @@ from minetlab.resources.lock import Holder
 
 @dataclass(frozen=True)
 class Route:
-    """A network that the host has a way to already.
+    """A network to which the host has a route.
 
-    :param device: the interface that leads there; empty where the host refuses it on purpose.
-    :param far: whether it is behind a router, and not the host's own network.
+    :param network: its addresses.
+    :param device: the interface that leads there; empty if the host refuses such packets on purpose.
+    :param far: whether it is behind a router, so not one of the host's own networks.
     """
 
     network: IPv4Network
@@ -31,13 +32,14 @@ class System:
 
     :param root: whether commands run as root there.
     :param time: its clock, in seconds since 1970 (UTC).
-    :param debian: its release; None: it is no Debian.
+    :param debian: its Debian release; None if it is another system.
     :param memory: MiB that new processes can have.
-    :param processors: as its kernel counts them.
-    :param disk: MiB free where libvirt's volumes are; ``docker_disk``: where Docker keeps its own.
-    :param routes: all but the default one.
-    :param bridges: its bridges.
-    :param ports: TCP ports that somebody listens on.
+    :param processors: number of processors, as its kernel counts them.
+    :param disk: MiB free where libvirt's volumes are.
+    :param docker_disk: MiB free where Docker keeps its data.
+    :param routes: all IPv4 routes but the default route.
+    :param bridges: names of its bridges.
+    :param ports: TCP ports on which a process listens.
     """
 
     root: bool = True
@@ -54,9 +56,14 @@ class System:
 
 @dataclass(frozen=True)
 class HostObserved:
-    """Everything that the preflight compares with the lab and its plan.
+    """Everything of a host that the preflight compares with the lab and its plan.
 
-    :param lock: who deploys to the host at this moment.
+    :param system: the host itself.
+    :param kvm: its hardware virtualization.
+    :param libvirt: what its libvirt has.
+    :param docker: what its dockerd has.
+    :param daemon: dockerd's configuration.
+    :param lock: the run that deploys to the host now; None if there is none.
     """
 
     system: System
@@ -68,9 +75,11 @@ class HostObserved:
 
 
 def parse_system(output: Iterable[str]) -> System:
-    """Read what :class:`minetlab.facts.host.HostState` prints of the host itself: ``key value`` a line.
+    """Parse what :class:`minetlab.facts.host.HostState` prints of the host itself.
 
-    :raises ValueError: they are not what that prints.
+    :param output: lines of the form ``key value``.
+    :return: the host itself.
+    :raises ValueError: a line is missing, or has an unexpected value.
     """
     values: dict[str, list[str]] = {}
     for line in output:
@@ -92,15 +101,15 @@ def parse_system(output: Iterable[str]) -> System:
             docker_disk=number("docker-disk"),
             routes=_routes(values.get("routes", ["[]"])[0]),
             bridges=frozenset(values.get("bridge", [])),
-            ports=frozenset(int(each.rpartition(":")[2]) for each in values.get("listens", [])),
+            ports=frozenset(int(address.rpartition(":")[2]) for address in values.get("listens", [])),
         )
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the host did not say all that it was asked: {error!r}") from error
+        raise ValueError(f"the host's answer is incomplete: {error!r}") from error
 
 
-def _routes(said: str) -> tuple[Route, ...]:
+def _routes(text: str) -> tuple[Route, ...]:
     return tuple(
-        Route(IPv4Network(each["dst"]), each.get("dev", ""), far="gateway" in each)
-        for each in json.loads(said or "[]")
-        if each["dst"] != "default"
+        Route(IPv4Network(route["dst"]), route.get("dev", ""), far="gateway" in route)
+        for route in json.loads(text or "[]")
+        if route["dst"] != "default"
     )

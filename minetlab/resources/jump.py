@@ -1,4 +1,4 @@
-"""The account of a host that students' connections to their machines go through. No I/O."""
+"""The jump account of a host, through which students reach their machines. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ HOME, SHELL = "/nonexistent", "/usr/sbin/nologin"
 
 @dataclass(frozen=True)
 class JumpObserved:
-    """What a host has of the account.
+    """What a host has of a lab's jump account.
 
-    :param label: the account's comment in passwd(5), by which it is known as a lab's; None: no account.
-    :param home: the same line's, as is ``shell``.
-    :param folder: whether there is the folder of its keys.
-    :param keys: the content of their file; ``settings``: of our part of sshd's configuration.
-    :param stale: that part is younger than what the running sshd has read.
+    :param label: the account's comment in passwd(5), which names its lab; None if there is no account.
+    :param home: the account's home directory in passwd(5).
+    :param shell: the account's shell in passwd(5).
+    :param folder: whether the folder of its keys exists.
+    :param keys: content of the file of keys.
+    :param settings: content of our file in sshd's configuration.
+    :param stale: whether that file is newer than what the running sshd has read.
     """
 
     label: str | None = None
@@ -32,40 +34,37 @@ class JumpObserved:
 
 
 def jump_account(lab: str) -> str:
-    """The account that opens no shell on a host, and leads each student to their own machines only.
-
-    One for all students of a lab: a student's name and the lab's would not fit into the 32 characters that
-    useradd(8) gives an account's name. Who may go where is a matter of the key (``permitopen`` in sshd(8)).
-    """
+    """Return the name of the jump account, which gives no shell and leads students to their own machines."""
+    # One account for all students of a lab: a student's login and the lab's name would not fit into the 32
+    # characters that useradd(8) allows. A student's key says where it leads: ``permitopen`` in sshd(8).
     return f"{lab}-jump"
 
 
 def label(lab: str) -> str:
-    """The account's comment in passwd(5): whose it is."""
+    """Return the comment in passwd(5) that marks the account as the lab's."""
     return f"minet-lab {lab}"
 
 
 def keys_folder(lab: str) -> str:
-    """The folder of the account's keys, which root alone writes to."""
+    """Return the folder of the account's keys, which only root may write to."""
     return f"{FOLDER}/{lab}"
 
 
 def keys_file(lab: str) -> str:
-    """The keys that open the account."""
+    """Return the path of the file with the keys that may log into the account."""
     return f"{keys_folder(lab)}/jump_keys"
 
 
 def settings_file(lab: str) -> str:
-    """Our part of sshd's configuration: of several that match an account, sshd takes the first."""
+    """Return the path of our file in sshd's configuration."""
+    # 00: of several settings that match an account, sshd takes the first.
     return f"/etc/ssh/sshd_config.d/00-minet-lab-{lab}.conf"
 
 
 def settings(lab: str) -> str:
-    """What sshd lets the account do, in sshd_config(5)'s words: forward TCP, and nothing else.
-
-    Where a key may lead is in the file of keys, and no other source of keys holds: a certificate or a key
-    from elsewhere would lead anywhere.
-    """
+    """Return our file of sshd_config(5): the account may forward TCP connections, and nothing else."""
+    # Only the file of keys says where a key may lead: a certificate, or a key from elsewhere, could lead
+    # anywhere. So no other source of keys is allowed.
     return f"""\
 # Of minet-lab, lab {lab}: students go through this account to their machines, and nowhere else.
 Match User {jump_account(lab)}
@@ -87,49 +86,51 @@ Match User {jump_account(lab)}
 """
 
 
-def leads_to_guests(host: KvmHost) -> bool:
-    """Whether students need the account to reach a host's guests: a bridge shows them, NAT hides them.
-
-    Of a sandbox host, nothing but its own sshd can be reached from outside.
-    """
+def guests_need_jump(host: KvmHost) -> bool:
+    """Tell whether students reach a host's guests only through its jump account."""
+    # NAT hides guests. A bridge shows them, except in the sandbox, where only the host's sshd can be reached.
     return host.in_sandbox or not isinstance(host.settings.guest_network, BridgedNetwork)
 
 
-def leads_to_containers(host: ContainerHost) -> bool:
-    """The same of a host's containers."""
+def containers_need_jump(host: ContainerHost) -> bool:
+    """Tell whether students reach a host's containers only through its jump account."""
     return host.in_sandbox
 
 
-def ways(lab: Lab, plan: Plan, host: str) -> dict[str, tuple[str, ...]]:
-    """Where the account leads on a host: login to ``address:port``, as seen from there."""
-    found: dict[str, tuple[str, ...]] = {}
-    if any(each.name == host and leads_to_guests(each) for each in lab.kvm_hosts):
+def jump_targets(lab: Lab, plan: Plan, host: str) -> dict[str, tuple[str, ...]]:
+    """Return, by student's login, each ``address:port`` to which the jump account of a host leads."""
+    targets: dict[str, tuple[str, ...]] = {}
+    if any(kvm_host.name == host and guests_need_jump(kvm_host) for kvm_host in lab.kvm_hosts):
         for guest in plan.guests_on(host):
             login = guest.student.login
-            found[login] = (*found.get(login, ()), f"{guest.address.ip}:{SSH_PORT}")
-    if any(each.name == host and leads_to_containers(each) for each in lab.container_hosts):
+            targets[login] = (*targets.get(login, ()), f"{guest.address.ip}:{SSH_PORT}")
+    if any(
+        container_host.name == host and containers_need_jump(container_host)
+        for container_host in lab.container_hosts
+    ):
         for container in plan.containers_on(host):
             login = container.student.login
-            found[login] = (*found.get(login, ()), f"127.0.0.1:{container.ssh_port}")
-    return found
+            targets[login] = (*targets.get(login, ()), f"127.0.0.1:{container.ssh_port}")
+    return targets
 
 
-def authorized_keys(ways: Mapping[str, Iterable[str]], keys: Mapping[str, Iterable[str]]) -> str:
-    """The account's file of keys, in sshd(8)'s words: a line a key.
+def authorized_keys(targets: Mapping[str, Iterable[str]], keys: Mapping[str, Iterable[str]]) -> str:
+    """Return the jump account's file of keys, one key per line: see AUTHORIZED_KEYS FILE FORMAT in sshd(8).
 
-    Of several lines with one key, sshd takes the first: what the key leads to is therefore put together.
-
-    :param ways: login to where it leads; ``keys``: login to public keys.
+    :param targets: each ``address:port`` to which the account leads, by student's login.
+    :param keys: the public keys of these students, by login.
+    :return: the content of the file.
     """
-    targets: dict[str, list[str]] = {}
-    owners: dict[str, list[str]] = {}
-    for login in sorted(ways):
+    # If students share a key, its one line names the targets of all: sshd heeds only the first line of a key.
+    targets_of_key: dict[str, list[str]] = {}
+    owners_of_key: dict[str, list[str]] = {}
+    for login in sorted(targets):
         for key in keys[login]:
-            bare = " ".join(key.split()[:2])
-            owners.setdefault(bare, []).append(login)
-            targets.setdefault(bare, []).extend(ways[login])
-    return "".join(
-        ",".join(("restrict", "port-forwarding", *(f'permitopen="{each}"' for each in targets[key])))
-        + f" {key} {','.join(owners[key])}\n"
-        for key in targets
-    )
+            bare_key = " ".join(key.split()[:2])
+            owners_of_key.setdefault(bare_key, []).append(login)
+            targets_of_key.setdefault(bare_key, []).extend(targets[login])
+    lines = []
+    for key, key_targets in targets_of_key.items():
+        options = ["restrict", "port-forwarding", *(f'permitopen="{target}"' for target in key_targets)]
+        lines.append(f"{','.join(options)} {key} {','.join(owners_of_key[key])}\n")
+    return "".join(lines)

@@ -1,9 +1,9 @@
-"""Hardware virtualization on a host, as observed: the type, and what it means."""
+"""Hardware virtualization on a host, as observed. No I/O."""
 
 from dataclasses import dataclass
 
 MODULES = {"svm": "kvm_amd", "vmx": "kvm_intel"}
-"""KVM's module for the CPU, by the feature's flag in /proc/cpuinfo (AMD-V, VT-x)."""
+"""KVM's kernel module by the CPU's flag in /proc/cpuinfo: ``svm`` is AMD-V, ``vmx`` is VT-x."""
 
 
 @dataclass(frozen=True)
@@ -11,13 +11,14 @@ class KvmObserved:
     """Hardware virtualization on a host.
 
     :param vendor: ``vendor_id`` of /proc/cpuinfo.
-    :param feature: ``svm``, ``vmx``, or None where the CPU offers neither.
-    :param loaded: whether the module for that feature is loaded.
-    :param nested: whether the loaded module lets guests use the feature in turn.
-    :param users: how many users the module has, running virtual machines among them.
-    :param device: whether /dev/kvm is there and the user that QEMU runs as can open it.
-    :param emulated: whether the host itself is emulated, and everything on it slow.
-    :param options: the content of our file in /etc/modprobe.d; ``autoload``: in /etc/modules-load.d.
+    :param feature: ``svm`` or ``vmx``; None if the CPU offers neither.
+    :param loaded: whether KVM's module for that feature is loaded.
+    :param nested: whether the loaded module lets guests use the feature themselves.
+    :param users: reference count of the module, to which running virtual machines contribute.
+    :param device: whether /dev/kvm exists, and the user as which QEMU runs can open it.
+    :param emulated: whether the host itself is emulated, so that everything on it is slow.
+    :param options: content of our file in /etc/modprobe.d.
+    :param autoload: content of our file in /etc/modules-load.d.
     """
 
     vendor: str = ""
@@ -32,10 +33,11 @@ class KvmObserved:
 
     @property
     def module(self) -> str | None:
-        """KVM's module for this CPU."""
+        """KVM's module for this CPU; None if the CPU offers no hardware virtualization."""
         return MODULES.get(self.feature or "")
 
     @property
     def works(self) -> bool:
-        """Whether guests can run on the CPU itself. /dev/kvm alone proves nothing: it may have no module."""
+        """Whether guests can use hardware virtualization."""
+        # /dev/kvm can exist although no module serves it.
         return self.loaded and self.device

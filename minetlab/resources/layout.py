@@ -1,4 +1,4 @@
-"""What the lab's things are called on a KVM host, and where its files are: all carry the lab's name."""
+"""Names and paths of what a lab has on a KVM host; all contain the lab's name. No I/O."""
 
 import re
 from dataclasses import dataclass
@@ -9,41 +9,38 @@ ROOT = f"{IMAGES}/minet-lab"
 
 @dataclass(frozen=True)
 class Layout:
-    """The names and paths of one lab on a KVM host.
-
-    :param lab: the lab's name.
-    """
+    """The names and paths of one lab on a KVM host."""
 
     lab: str
 
     @property
     def folder(self) -> str:
-        """Everything the lab keeps on the host, a few lines in /etc apart."""
+        """The folder of all files that the lab has on the host, except a few in /etc."""
         return f"{ROOT}/{self.lab}"
 
     @property
     def label(self) -> str:
-        """The file that says whose the folder and the pool are; libvirt's pools carry no metadata."""
+        """The file that names the lab that owns folder and pool, as libvirt's pools have no metadata."""
         return f"{self.folder}/lab"
 
     @property
     def disks(self) -> str:
-        """The folder of the pool, which is named after the lab as the network is."""
+        """The folder of the lab's storage pool, in which guests' disks are."""
         return f"{self.folder}/disks"
 
     @property
     def specs(self) -> str:
-        """The last XML that was defined of each thing, as rendered: what ``--diff`` compares with."""
+        """The folder of the XML from which pool, network and domains were last defined, for ``--diff``."""
         return f"{self.folder}/specs"
 
     @property
     def consoles(self) -> str:
-        """The log of each guest's serial console."""
+        """The folder of the logs of guests' serial consoles."""
         return f"{self.folder}/consoles"
 
     @property
     def bridge(self) -> str:
-        """The bridge of the lab's NAT network."""
+        """The name of the bridge of the lab's NAT network."""
         return f"vbr-{self.lab}"
 
     @property
@@ -53,26 +50,28 @@ class Layout:
 
     @property
     def modules_load(self) -> str:
-        """The file that has KVM's module loaded at boot."""
+        """The file that lets the host load KVM's module at boot."""
         return f"/etc/modules-load.d/minet-lab-{self.lab}.conf"
 
     def spec(self, kind: str, name: str) -> str:
-        """Where the rendered XML of a thing is kept.
+        """Return the path of the XML from which a pool, network or domain was last defined.
 
-        :param kind: libvirt's word for it, such as ``domain``.
+        :param kind: ``pool``, ``network`` or ``domain``.
+        :param name: libvirt's name for it.
+        :return: path on the host.
         """
         return f"{self.specs}/{kind}-{name}.xml"
 
     def disk(self, volume: str) -> str:
-        """The path of a volume."""
+        """Return the path of a volume of the lab's pool."""
         return f"{self.disks}/{volume}"
 
     def console(self, guest: str) -> str:
-        """The log of a guest's serial console."""
+        """Return the path of the log of a guest's serial console."""
         return f"{self.consoles}/{guest}.log"
 
     def former_console(self, guest: str) -> str:
-        """What that log held when the lab last started the guest."""
+        """Return the path of a guest's former console log, set aside when the lab last started the guest."""
         return f"{self.console(guest)}.before"
 
 
@@ -80,21 +79,21 @@ _SEED = re.compile(r"(?P<guest>.+)-seed-[0-9a-f]{12}\.iso")
 
 
 def overlay(guest: str) -> str:
-    """The volume that holds what the guest has written."""
+    """Return the name of the volume that holds what a guest has written."""
     return f"{guest}.qcow2"
 
 
-def seed_named(guest: str, digest: str) -> str:
-    """The volume of a guest's seed, named after its content."""
+def seed_volume_name(guest: str, digest: str) -> str:
+    """Return the name of the volume of a guest's seed, which contains part of the seed's digest."""
     return f"{guest}-seed-{digest[:12]}.iso"
 
 
 def guest_of_seed(volume: str) -> str | None:
-    """The guest whose seed a volume is, of now or of before; None: it is no seed."""
-    found = _SEED.fullmatch(volume)
-    return found["guest"] if found else None
+    """Return the guest to which a present or former seed volume belongs; None if it is no seed."""
+    match = _SEED.fullmatch(volume)
+    return match["guest"] if match else None
 
 
 def is_volume_of(volume: str, guest: str) -> bool:
-    """Whether a volume is a guest's own: its overlay, or a seed."""
+    """Tell whether a volume is the overlay of a guest, or a seed of it."""
     return volume == overlay(guest) or guest_of_seed(volume) == guest

@@ -1,4 +1,4 @@
-"""What libvirt has on a host, as observed in bulk: the types, and the parser of the fact's output."""
+"""What libvirt has on a host: the types, and the parser of what one fact prints. No I/O."""
 
 import xml.etree.ElementTree as ET  # the XML is written by our own host's libvirt
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,12 @@ METADATA = "urn:minet-lab:1"
 """The XML namespace of the lab's label in libvirt's ``<metadata>``."""
 
 Sections: TypeAlias = dict[str, list[str]]
+"""The lines of each section of the fact's output, by the section's name."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """Whose a domain or network is, and the hash of the XML it was defined from."""
+    """The lab's label on a domain or network: ``spec`` is a hash of the XML from which it was defined."""
 
     lab: str
     spec: str
@@ -21,7 +22,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Reservation:
-    """One address that the network's DHCP server keeps for a guest."""
+    """An address that the network's DHCP server reserves for a guest."""
 
     mac: str
     name: str
@@ -51,10 +52,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of the lab's pool; of a seed, only the name is known.
+    """A volume of the lab's pool; only the name of a seed is read.
 
-    :param capacity: bytes, as the guest sees it.
-    :param backing: path of the file it is an overlay of.
+    :param name: the volume's name.
+    :param capacity: size in bytes, as a guest sees it.
+    :param backing: path of the file that it is an overlay of; None if it is no overlay.
     :param allocation: bytes that it takes of the host's disk.
     """
 
@@ -68,7 +70,13 @@ class Volume:
 class Domain:
     """A libvirt domain.
 
-    :param type: ``kvm``, or ``qemu`` for an emulated one.
+    :param name: the domain's name.
+    :param uuid: the domain's UUID.
+    :param type: ``kvm``, or ``qemu`` if it is emulated.
+    :param label: the label by which a lab recognizes it; None if no lab defined it.
+    :param active: whether it runs.
+    :param autostart: whether it starts with the host.
+    :param macs: MAC addresses of its interfaces, in lower case.
     """
 
     name: str
@@ -82,14 +90,19 @@ class Domain:
 
 @dataclass(frozen=True)
 class LibvirtObserved:
-    """All that the operations on a KVM host compare with what is desired.
+    """Everything on a KVM host that operations compare with what is desired.
 
-    :param installed: whether there is a ``virsh``; ``answers``: whether libvirtd answers it.
-    :param services: units that are both enabled and active.
+    :param installed: whether the host has ``virsh``.
+    :param answers: whether libvirtd answers; if not, the networks and all after them are empty.
+    :param services: systemd units of libvirt that are enabled and active.
     :param memory: MiB that new processes can have.
     :param disk: MiB free where volumes are.
-    :param owner: the lab named in the label of our folder.
-    :param files: which of the lab's files and folders outside libvirt exist.
+    :param owner: the lab that the label in the lab's folder names; None if there is no label.
+    :param files: paths of the lab's files and folders outside libvirt that exist.
+    :param networks: all networks of the host, by name.
+    :param pools: all pools of the host, by name.
+    :param volumes: volumes of the lab's pool, by name.
+    :param domains: all domains of the host, by name.
     """
 
     installed: bool = False
@@ -106,33 +119,36 @@ class LibvirtObserved:
 
     @property
     def silent(self) -> bool:
-        """Whether libvirt is there and does not answer, so that nothing is known of what it has."""
+        """Whether libvirt is installed but does not answer, so that nothing is known of what it has."""
         return self.installed and not self.answers
 
     def domains_of(self, lab: str) -> tuple[Domain, ...]:
-        """The domains that carry the lab's label."""
-        return tuple(each for each in self.domains.values() if each.label and each.label.lab == lab)
+        """Return the domains that have the lab's label."""
+        return tuple(domain for domain in self.domains.values() if domain.label and domain.label.lab == lab)
 
     def runs(self, name: str) -> bool:
-        """Whether there is a domain of that name, and it runs."""
+        """Tell whether a domain of that name exists and runs."""
         return name in self.domains and self.domains[name].active
 
 
 def parse(output: Iterable[str]) -> LibvirtObserved:
-    """Read the output of :class:`minetlab.facts.libvirt.LibvirtState`.
+    """Parse the output of :class:`minetlab.facts.libvirt.LibvirtState`.
 
-    :raises ValueError: it is not what that fact's command prints.
+    :param output: lines in sections; a line ``@name`` begins a section.
+    :return: what the host's libvirt has.
+    :raises ValueError: the XML or a number in it cannot be parsed.
     """
     sections = _sections(output)
     try:
         root = ET.fromstring("\n".join(["<all>", *sections.get("xml", []), "</all>"]))  # noqa: S314
     except ET.ParseError as error:
         raise ValueError(f"libvirt's XML cannot be read: {error}") from error
-    networks = [_network(each, sections) for each in root.iterfind("network")]
-    pools = [_pool(each, sections) for each in root.iterfind("pool")]
-    named = [Volume(line.split()[0]) for line in sections.get("volumes", [])]
-    volumes = [*named, *(_volume(each) for each in root.iterfind("volume"))]
-    domains = [_domain(each, sections) for each in root.iterfind("domain")]
+    networks = [_network(element, sections) for element in root.iterfind("network")]
+    pools = [_pool(element, sections) for element in root.iterfind("pool")]
+    # The list names all volumes, the XML describes those that are no seeds: these replace the former below.
+    listed = [Volume(line.split()[0]) for line in sections.get("volumes", [])]
+    volumes = [*listed, *(_volume(element) for element in root.iterfind("volume"))]
+    domains = [_domain(element, sections) for element in root.iterfind("domain")]
     return LibvirtObserved(
         installed="installed" in sections,
         answers="domains" in sections,
@@ -141,15 +157,15 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         disk=int(_first(sections, "disk", "0")),
         owner=_first(sections, "owner", "") or None,
         files=tuple(sections.get("files", [])),
-        networks={each.name: each for each in networks},
-        pools={each.name: each for each in pools},
-        volumes={each.name: each for each in volumes},
-        domains={each.name: each for each in domains},
+        networks={network.name: network for network in networks},
+        pools={pool.name: pool for pool in pools},
+        volumes={volume.name: volume for volume in volumes},
+        domains={domain.name: domain for domain in domains},
     )
 
 
 def _sections(output: Iterable[str]) -> Sections:
-    """Lines after ``@name`` belong to that section; blank ones to none."""
+    """Split lines into sections, each of which a line ``@name`` begins; skip blank lines."""
     sections: Sections = {}
     lines: list[str] = []
     for line in output:
@@ -165,7 +181,8 @@ def _first(sections: Sections, name: str, default: str) -> str:
 
 
 def _services(lines: list[str]) -> frozenset[str]:
-    """Units of ``systemctl show``: each begins where a key comes again."""
+    """Return the units of ``systemctl show`` that are active and enabled."""
+    # A key that the present unit has already belongs to the next unit.
     units: list[dict[str, str]] = []
     for line in lines:
         key, _, value = line.partition("=")
@@ -177,8 +194,8 @@ def _services(lines: list[str]) -> frozenset[str]:
 
 
 def _label(element: ET.Element) -> Label | None:
-    found = element.find(f"metadata/{{{METADATA}}}label")
-    return None if found is None else Label(found.get("lab", ""), found.get("spec", ""))
+    label = element.find(f"metadata/{{{METADATA}}}label")
+    return None if label is None else Label(label.get("lab", ""), label.get("spec", ""))
 
 
 def _network(element: ET.Element, sections: Sections) -> ObservedNetwork:

@@ -1,21 +1,21 @@
-"""Who deploys to a host, as its lock says. No I/O."""
+"""The lock of a host, which names the run that deploys there. No I/O."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 LOCK = "/run/minet-lab.lock"
-"""The lock of a host, whatever the lab: daemons, packages and memory are the host's."""
+"""The path of the lock, one for all labs of a host, as they share its daemons, packages and memory."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """A run that holds a host's lock.
+    """The run that holds a host's lock.
 
-    :param run: a word that no other run has.
+    :param run: random identifier of the run.
     :param by: the administrator, as ``user@machine``.
-    :param lab: what is deployed.
-    :param seconds: for how long, by the host's own clock.
+    :param lab: the lab that is deployed.
+    :param seconds: for how long the run has held the lock, by the host's clock.
     """
 
     run: str
@@ -25,20 +25,18 @@ class Holder:
 
     @property
     def line(self) -> str:
-        """What the lock's file says."""
+        """What the run writes into the lock's file: JSON in one line."""
         return json.dumps(asdict(self))
 
 
 def parse(output: Iterable[str]) -> Holder | None:
-    """Read the output of :class:`minetlab.facts.lock.LockHolder`; None: the lock is free.
-
-    A run that has the lock, and has not written yet who it is, is somebody's.
-    """
+    """Parse the output of :class:`minetlab.facts.lock.LockHolder`; return None if the lock is free."""
     lines = list(output)
     if "held" not in lines:
         return None
     try:
-        _, seconds, *said = lines
-        return Holder(**{**json.loads(said[0]), "seconds": int(seconds)})
+        _, seconds, *file_lines = lines
+        return Holder(**{**json.loads(file_lines[0]), "seconds": int(seconds)})
     except (ValueError, TypeError, IndexError):
+        # A run that has just taken the lock may not have written yet who it is.
         return Holder(run="", by="somebody", lab="?")

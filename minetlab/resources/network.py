@@ -1,4 +1,4 @@
-"""From the desired and the observed network to what has to be done."""
+"""Compare the desired and the observed network of a lab. No I/O."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from minetlab.resources.libvirt import ObservedNetwork, Reservation
 class NetworkSpec:
     """The lab's network as desired.
 
-    :param xml: with its reservations; ``digest`` identifies it without them, as they change while it is up.
+    :param name: the network's name, which is the lab's.
+    :param xml: its XML, with the reservations.
+    :param digest: hash of the XML without the reservations, as they can change while the network is up.
+    :param reservations: addresses that its DHCP server reserves.
     """
 
     name: str
@@ -21,9 +24,10 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class ReservationUpdate:
-    """One live update of the DHCP server: virsh's ``net-update``.
+    """One change to the DHCP server of a network that is up, by virsh's ``net-update``.
 
     :param command: ``add``, ``modify`` or ``delete``.
+    :param reservation: the reservation to change.
     """
 
     command: str
@@ -34,9 +38,11 @@ class ReservationUpdate:
 class NetworkChanges:
     """What has to be done.
 
-    :param foreign: a network of that name is there that is not the lab's.
-    :param define: it has to be defined; ``restart``: and it is up with another definition.
-    :param start: it is not up; ``autostart``: it would not come up with the host.
+    :param foreign: whether a network outside the lab has the name.
+    :param define: whether the network has to be defined.
+    :param restart: whether it is up with another definition.
+    :param start: whether it has to be started.
+    :param autostart: whether its autostart has to be turned on.
     :param updates: reservations to change while it is up.
     """
 
@@ -48,17 +54,21 @@ class NetworkChanges:
     updates: tuple[ReservationUpdate, ...] = ()
 
     @property
-    def none(self) -> bool:
+    def nothing_to_do(self) -> bool:
         """Whether everything is as desired."""
         return self == NetworkChanges()
 
 
 def compare(lab: str, spec: NetworkSpec, observed: ObservedNetwork | None, *, used: bool) -> NetworkChanges:
-    """Compare the lab's network, desired and observed.
+    """Compare the desired and the observed network of a lab.
 
-    :param used: whether anybody would notice if it went down for a moment. Otherwise it is defined anew for
-        reservations as well: libvirt restarts its DHCP server for each that changes while it is up, which
-        takes a third of a second.
+    :param lab: the lab's name.
+    :param spec: the network as desired.
+    :param observed: the network of that name on the host; None if there is none.
+    :param used: whether a running guest would notice if the network went down for a moment. If not, it is
+        defined again for changed reservations too: libvirt restarts its DHCP server for each reservation that
+        changes while the network is up, which takes a third of a second.
+    :return: what has to be done.
     """
     if observed is None:
         return NetworkChanges(define=True, start=True, autostart=True)
@@ -76,13 +86,13 @@ def compare(lab: str, spec: NetworkSpec, observed: ObservedNetwork | None, *, us
 
 
 def _updates(desired: Iterable[Reservation], observed: Iterable[Reservation]) -> Iterable[ReservationUpdate]:
-    """Deletions first: an address can only be given to another guest once it is free."""
-    wanted = {each.mac: each for each in desired}
-    there = {each.mac: each for each in observed}
-    for mac in sorted(there.keys() - wanted.keys()):
-        yield ReservationUpdate("delete", there[mac])
-    for mac in sorted(wanted.keys() & there.keys()):
-        if wanted[mac] != there[mac]:
+    wanted = {reservation.mac: reservation for reservation in desired}
+    present = {reservation.mac: reservation for reservation in observed}
+    # Deletions come first: an address has to be free before another guest can get it.
+    for mac in sorted(present.keys() - wanted.keys()):
+        yield ReservationUpdate("delete", present[mac])
+    for mac in sorted(wanted.keys() & present.keys()):
+        if wanted[mac] != present[mac]:
             yield ReservationUpdate("modify", wanted[mac])
-    for mac in sorted(wanted.keys() - there.keys()):
+    for mac in sorted(wanted.keys() - present.keys()):
         yield ReservationUpdate("add", wanted[mac])

@@ -1,8 +1,8 @@
-"""The seed: what makes a guest its own at its first boot, as an ISO image.
+"""The seed of a guest: an ISO image with accounts, host name and address, which it takes at its first boot.
 
 It is a NoCloud seed for cloud-init, see
-https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html. The lab's own image, which has no
-cloud-init, reads the folder ``guest`` of it, which says the same in plain files.
+https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html. The lab's own guest image has no
+cloud-init: it reads the same settings from plain files in the seed's folder ``guest``.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ FILE_MODE = S_IFREG | 0o644
 
 @dataclass(frozen=True)
 class Seed:
-    """The files of a seed, by path: ``user-data``, ``meta-data``, ``network-config``, ``guest/…``."""
+    """A seed; ``files`` are texts by path: ``user-data``, ``meta-data``, ``network-config``, ``guest/…``."""
 
     files: Mapping[str, str]
 
@@ -31,14 +31,13 @@ class Seed:
         return sha256("".join(parts).encode()).hexdigest()
 
     def iso(self) -> bytes:
-        """The image, with Rock Ridge names as cloud-init wants them."""
+        """Return the ISO image, with Rock Ridge names, which cloud-init reads."""
         image = PyCdlib()
         image.new(vol_ident=VOLUME_LABEL, rock_ridge="1.09")
-        # What ISO 9660 itself calls them nobody reads.
+        # ISO 9660's own names have to be unique, but nobody reads them.
         folders = {PurePosixPath(): ""}
-        for number, (path, content) in enumerate(
-            sorted((PurePosixPath(k), v) for k, v in self.files.items())
-        ):
+        files = sorted((PurePosixPath(path), content) for path, content in self.files.items())
+        for number, (path, content) in enumerate(files):
             for folder in reversed(path.parents):
                 if folder not in folders:
                     folders[folder] = f"{folders[folder.parent]}/DIR{len(folders)}"
@@ -46,7 +45,7 @@ class Seed:
             encoded = content.encode()
             name = f"{folders[path.parent]}/FILE{number}.;1"
             image.add_fp(BytesIO(encoded), len(encoded), name, rr_name=path.name, file_mode=FILE_MODE)
-        written = BytesIO()
-        image.write_fp(written)
+        buffer = BytesIO()
+        image.write_fp(buffer)
         image.close()
-        return written.getvalue()
+        return buffer.getvalue()

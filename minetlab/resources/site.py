@@ -1,61 +1,68 @@
-"""The site on a container host: what its container is called, may do, and serves. No I/O."""
+"""The TP site on a container host: its container, and the files that it serves. No I/O."""
 
 from dataclasses import dataclass
 
 from minetlab.resources.docker import DockerObserved, Spec, access_folder, confinement, lab_folder
 
-# Of the web server, inside: templates/site/server/etc/minet-lab/nginx.conf.
+# Port and folders inside the container: templates/site/server/etc/minet-lab/nginx.conf.
 PORT, ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/users"
 STUDENTS, INSTRUCTOR = "eleves", "formateur"
-"""The files of who is let into the site: to their own machines, and to all."""
+"""Names of the password files: students see their own machines, the instructor sees all."""
 UID = 33
-"""Of www-data, as which the web server runs, in every Debian: base-passwd."""
+"""Numeric user of www-data, as which the web server runs; Debian's base-passwd fixes it."""
 STATUS_FILE = "etat.json"
-# nginx takes 3 MiB, and two processes.
+# MiB, and number of processes; nginx takes 3 MiB and two processes.
 MEMORY, PIDS = 64, 16
 STATUS = "status"
-"""What :func:`status_folder` is called, among the revisions of the site."""
+"""The name of :func:`status_folder` among the folders of the site's revisions."""
 
 
 def container_name(lab: str) -> str:
-    """The name of the site's container; those of students have three parts."""
+    """Return the name of the site's container."""
+    # No student's container has it: their names have three parts.
     return f"{lab}-site"
 
 
 def web_servers(lab: str, observed: DockerObserved) -> list[str]:
-    """The names of the lab's web servers that a host has, that of an earlier revision of this project too."""
+    """Return the names of the lab's web servers that a host has."""
+    # Earlier revisions of this project named it otherwise.
     names = (container_name(lab), f"{lab}-portal")
-    return [name for name in names if (there := observed.containers.get(name)) and there.lab == lab]
+    return [name for name in names if name in observed.containers_of(lab)]
 
 
 def sites_folder(lab: str) -> str:
-    """Where a host keeps the site that it serves: a folder a revision, beside what is being received."""
+    """Return the folder of a host for revisions of the site: a subfolder per revision."""
     return f"{lab_folder(lab)}/site"
 
 
 def status_folder(lab: str) -> str:
-    """Where a host keeps what ``lab status --publish`` says: in no revision, so that the next has it too."""
+    """Return the folder of a host for the status that ``lab status --publish`` writes."""
+    # It is outside the revisions, so that the next revision shows it too.
     return f"{sites_folder(lab)}/{STATUS}"
 
 
 def users_folder(lab: str) -> str:
-    """Where a host keeps who is let into the site: beside containers' keys, which root alone gets to."""
+    """Return the folder of a host for the site's password files."""
+    # It is beside the keys of containers, where only root can look.
     return f"{access_folder(lab)}/{container_name(lab)}"
 
 
 @dataclass(frozen=True)
 class SiteSpec(Spec):
-    """The site's container.
+    """Everything that the site's container is started with.
 
-    :param port: of the host, on which it answers HTTP.
-    :param revision: of the site.
+    :param name: the container's name.
+    :param image: reference of the web server's image; the tag is a hash of the image's content.
+    :param network: the Docker network that it joins, named after the lab.
+    :param port: port of the host on which the site answers HTTP.
+    :param revision: the revision of the site to serve.
     """
 
     port: int
     revision: str
 
     def options(self) -> tuple[str, ...]:
-        """The options of ``docker run``, in docker-run(1)'s words: it can read these, and nothing else."""
+        """Return the options of ``docker run``, with which it can read the site only: see docker-run(1)."""
         # The lab and its network have the same name.
         site = f"{sites_folder(self.network)}/{self.revision}"
         return (
@@ -73,8 +80,5 @@ class SiteSpec(Spec):
 
 
 def site_spec(lab: str, image: str, port: int, revision: str) -> SiteSpec:
-    """The spec of a lab's site.
-
-    :param image: reference of the web server's image.
-    """
+    """Return the spec of the container of a lab's site; ``image`` is a reference, ``port`` the host's."""
     return SiteSpec(container_name(lab), image, lab, port, revision)

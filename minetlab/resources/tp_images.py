@@ -1,4 +1,4 @@
-"""What a container host needs to know of a TP image. No I/O."""
+"""What a container host has to know of a TP image. No I/O."""
 
 import json
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from minetlab.resources.docker import LAB_LABEL, TP_IMAGE_LABEL
 class ImageSpec:
     """A TP image of one lab.
 
-    The reference carries the lab's name, so that of two labs on one host each can be torn down alone.
-
+    :param lab: the lab's name.
     :param name: the TP image's folder in ``tp/``.
-    :param digest: hash of all it is made of, in hexadecimal.
+    :param digest: hash of everything that it is made from, in hexadecimal.
+    :param instructions: Dockerfile instructions that ``docker import`` applies, such as ``USER``.
     """
 
     lab: str
@@ -23,11 +23,12 @@ class ImageSpec:
 
     @property
     def reference(self) -> str:
-        """Repository and tag; the tag is the content hash, so that other content is another image."""
+        """Docker's name for it: the repository, and a tag made from the digest."""
+        # The lab's name is in it, so that two labs on one host can be torn down separately.
         return f"{self.lab}/{self.name}:{self.digest[:12]}"
 
     def changes(self) -> tuple[str, ...]:
-        """The ``--change`` options of ``docker import``: instructions and labels."""
+        """Return the ``--change`` options of ``docker import``, which set instructions and labels."""
         labels = {LAB_LABEL: self.lab, TP_IMAGE_LABEL: self.name}
-        named = (f"LABEL {key}={json.dumps(value)}" for key, value in labels.items())
-        return tuple(f"--change={each}" for each in (*self.instructions, *named))
+        label_instructions = (f"LABEL {key}={json.dumps(value)}" for key, value in labels.items())
+        return tuple(f"--change={instruction}" for instruction in (*self.instructions, *label_instructions))

@@ -26,19 +26,20 @@ __all__ = [
 
 
 CONNECT_LIMIT = 60
-"""Seconds until an emulated host that is busy has to have said who it is."""
+"""Seconds to wait for the SSH connection; an emulated host that is busy can be slow to answer."""
 
 
 @dataclass(frozen=True)
 class SandboxHostState:
-    """A sandbox host as it is now.
+    """The present state of a sandbox host.
 
-    :param spec: what it was made as; None if that was interrupted.
-    :param accelerator: ``kvm`` or ``tcg``, at its last boot.
-    :param accelerator_reason: why.
-    :param pid: its QEMU's process id; None if it does not run.
-    :param suspended: whether its memory is saved, to go on with.
-    :param disk_bytes: what its own disk takes, its image not counted.
+    :param name: the host's name, without ``@sandbox/``.
+    :param spec: what it was made from; None if making it was interrupted, or its record cannot be read.
+    :param accelerator: ``kvm`` or ``tcg``, as at its last boot; None if ``spec`` is None.
+    :param accelerator_reason: why that accelerator was chosen.
+    :param pid: the process id of its QEMU; None if it does not run.
+    :param suspended: whether it does not run and its memory is saved, so that it can be resumed.
+    :param disk_bytes: the room that its own disk takes, without the image below it.
     """
 
     name: str
@@ -51,53 +52,61 @@ class SandboxHostState:
 
 
 def list_hosts() -> list[SandboxHostState]:
-    """All sandbox hosts of this state folder, by name."""
-    names = {path.name for path in sandbox_dir().glob("[!.]*") if path.is_dir()} | replace.awaited()
+    """Return the state of every sandbox host in this state folder, sorted by name."""
+    names = {path.name for path in sandbox_dir().glob("[!.]*") if path.is_dir()} | replace.pending_hosts()
     return [_state(SandboxHost(name)) for name in sorted(names)]
 
 
 def connection(name: str) -> Connection:
-    """How to reach a host that runs, or was suspended and goes on now; what that takes is said on stderr.
+    """Return how to reach a host by SSH; a suspended host is resumed first, with progress on stderr.
 
-    :raises LabError: it does neither.
+    :param name: the host's name, without ``@sandbox/``.
+    :return: its address, port, user and keys.
+    :raises LabError: it neither runs nor is suspended, or it does not come up.
     """
     return connect(name, lambda message: print(f"[{name}] {message}", file=sys.stderr))
 
 
 def forward(name: str, port: int) -> int:
-    """Have a loopback port lead to a TCP port of a running host; returns the former.
+    """Forward a loopback port of this machine to a TCP port of a running host.
 
-    :raises LabError: it does not run, or its QEMU will not.
+    :param name: the host's name, without ``@sandbox/``.
+    :param port: the host's TCP port.
+    :return: the loopback port.
+    :raises LabError: the host does not run, or its QEMU does not forward the port.
     """
     return SandboxHost(name).forward(port)
 
 
 def ssh_argv(name: str, command: list[str] | None = None) -> list[str]:
-    """The words of an OpenSSH command that logs into a running host, or runs ``command`` there, as ssh does.
+    """Return the OpenSSH command line that logs into a host, or runs a command there.
 
-    :raises LabError: it does not run.
+    :param name: the host's name, without ``@sandbox/``; a suspended host is resumed first.
+    :param command: what ssh hands to the host's shell; None: an interactive login.
+    :return: the program ``ssh`` and its arguments.
+    :raises LabError: the host neither runs nor is suspended, or it does not come up.
     """
-    reached = connection(name)
+    target = connection(name)
     options = {
-        "IdentityFile": reached.key,
+        "IdentityFile": target.key,
         "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": reached.known_hosts,
+        "UserKnownHostsFile": target.known_hosts,
         "StrictHostKeyChecking": "yes",
         "LogLevel": "ERROR",
         "ConnectTimeout": CONNECT_LIMIT,
     }
-    # -F: nothing in the administrator's own configuration is meant for this machine.
-    words = ["ssh", "-F", "none", "-p", str(reached.port)]
+    # -F none: the administrator's own SSH configuration must not apply to this host.
+    words = ["ssh", "-F", "none", "-p", str(target.port)]
     for option, value in options.items():
         words += ["-o", f"{option}={value}"]
-    words.append(f"{reached.user}@{reached.hostname}")
+    words.append(f"{target.user}@{target.hostname}")
     return [*words, *(command or [])]
 
 
 def _state(machine: SandboxHost) -> SandboxHostState:
     try:
         record = machine.record
-    except LabError:  # whoever wants something of the host is told
+    except LabError:  # a list of hosts shows the others; commands on this host report the error
         record = None
     return SandboxHostState(
         name=machine.name,

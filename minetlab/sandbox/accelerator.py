@@ -1,6 +1,7 @@
-"""Choose hardware virtualization or emulation for sandbox hosts, by trying: /dev/kvm alone proves nothing.
+"""Choose between hardware virtualization (KVM) and emulation (TCG) for sandbox hosts, by a trial boot.
 
-A paravirtual-only KVM back end offers /dev/kvm and creates VMs, and no ordinary kernel boots in them.
+The presence of /dev/kvm proves nothing: a KVM back end that only supports paravirtual guests offers
+/dev/kvm and creates VMs, but no ordinary kernel boots in them.
 """
 
 import json
@@ -16,24 +17,24 @@ from minetlab.images.toolbox import Toolbox
 from minetlab.util.process import running
 from minetlab.util.progress import Progress
 
-# All that QEMU can emulate, AMD-V included, but for what only costs time where nothing is real: page tables'
-# fifth level, guards that kernels pass at every entry, and instructions that copy byte by byte where they are
-# emulated (docs/decisions/emulated-hosts-are-lean.md).
+# Everything that QEMU can emulate, including AMD-V, except features that only cost time under emulation: the
+# fifth level of page tables, protections that kernels switch at every entry, and string instructions, which
+# QEMU emulates byte by byte (docs/decisions/emulated-hosts-are-lean.md).
 EMULATED_CPU = (
     "max,svm=on,la57=off,smap=off,smep=off,umip=off,pku=off,erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off"
 )
 TRIAL_LIMIT = 20.0
-"""Seconds for the trial: with hardware virtualization user space is reached in about three."""
+"""Seconds for the trial boot; with hardware virtualization, user space is reached in about three."""
 USER_SPACE = b"systemd[1]: "
-"""What begins each line that systemd writes to the kernel's log, which goes to the console."""
+"""The start of each line that systemd writes to the kernel's log, and so to the console."""
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """How QEMU runs the machine's code.
+    """The way in which QEMU runs a machine's code.
 
-    :param name: ``kvm`` or ``tcg``.
-    :param reason: why this one, as the administrator is told.
+    :param name: ``kvm`` (hardware virtualization) or ``tcg`` (emulation).
+    :param reason: why it was chosen, in words for the administrator.
     """
 
     name: Literal["kvm", "tcg"]
@@ -41,53 +42,59 @@ class Accelerator:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """QEMU's arguments; either way the machine can run virtual machines itself."""
+        """QEMU's arguments; with both accelerators, the machine can run virtual machines itself."""
         if self.name == "kvm":
             return ("-accel", "kvm", "-cpu", "host")
         return ("-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU)
 
     @property
     def slowness(self) -> int:
-        """By how much to stretch the limits of waits."""
+        """The factor by which time limits are multiplied."""
         return 1 if self.name == "kvm" else 5
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """What this machine's processor is: model and features, as far as a machine under KVM can see them.
+    """Describe this machine's processor, as far as a machine under KVM can see its model and features.
 
     :param cpuinfo: the kernel's list of processors (proc_cpuinfo(5)).
+    :return: a line with the model and a hash of features and microcode, to be compared for equality.
     """
-    first = cpuinfo.read_text().split("\n\n", maxsplit=1)[0]
-    fields = dict(line.split(":", 1) for line in first.splitlines() if ":" in line)
+    first_processor = cpuinfo.read_text().split("\n\n", maxsplit=1)[0]
+    fields = dict(line.split(":", 1) for line in first_processor.splitlines() if ":" in line)
     values = {key.strip(): value.strip() for key, value in fields.items()}
-    named = " ".join(values.get(key, "?") for key in ("vendor_id", "cpu family", "model", "stepping"))
+    model = " ".join(values.get(key, "?") for key in ("vendor_id", "cpu family", "model", "stepping"))
     features = sha256(f"{values.get('flags')} {values.get('microcode')}".encode()).hexdigest()[:12]
-    return f"{values.get('model name', '?')} ({named}, features {features})"
+    return f"{values.get('model name', '?')} ({model}, features {features})"
 
 
 def choose_accelerator(toolbox: Toolbox, image: Path, record: Path, progress: Progress) -> Accelerator:
-    """Decide between kvm and tcg, and remember it until the machine boots again.
+    """Choose between kvm and tcg, and keep the choice until this machine boots again.
 
-    :param image: a bootable disk, which is not written to.
-    :param record: the file that keeps the decision.
+    :param toolbox: the QEMU of the trial boot.
+    :param image: a bootable disk for the trial, which is not written to.
+    :param record: the file that keeps the choice.
+    :param progress: told when a trial boot starts.
+    :return: the accelerator for all sandbox hosts of this machine.
+    :raises LabError: another run holds the lock of the record for longer than two minutes.
     """
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     with locked(record.with_suffix(".lock"), "choice of the accelerator", progress, limit=120):
-        if chosen := _recorded(record, boot_id):
-            return chosen
+        if recorded := _recorded(record, boot_id):
+            return recorded
         if obstacle := kvm_obstacle() or _trial_obstacle(toolbox, image, record.parent, progress):
-            chosen = Accelerator("tcg", obstacle)
+            accelerator = Accelerator("tcg", obstacle)
         else:
-            chosen = Accelerator("kvm", "a trial machine booted under KVM")
-        record.write_text(json.dumps({"boot_id": boot_id, **asdict(chosen)}))
-    return chosen
+            accelerator = Accelerator("kvm", "a trial machine booted under KVM")
+        record.write_text(json.dumps({"boot_id": boot_id, **asdict(accelerator)}))
+    return accelerator
 
 
 def kvm_obstacle(module_folder: Path = Path("/sys/module"), device: Path = Path("/dev/kvm")) -> str | None:
-    """What already stands against KVM before any trial, or None.
+    """Say why KVM cannot be used, as far as that is known without a trial boot.
 
     :param module_folder: where the kernel lists its modules.
     :param device: KVM's device.
+    :return: the reason in words; None if there is none.
     """
     if not device.exists():
         return f"{device} does not exist"
@@ -103,7 +110,7 @@ def kvm_obstacle(module_folder: Path = Path("/sys/module"), device: Path = Path(
 
 
 def trial_boot(toolbox: Toolbox, accelerator: Accelerator, image: Path, folder: Path, limit: float) -> bool:
-    """Boot ``image``, writing nothing to it; tell if user space was reached within ``limit`` seconds."""
+    """Boot ``image`` without writing to it; return whether it reached user space in ``limit`` seconds."""
     console = folder / "trial-console.log"
     arguments = [
         *("-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-m", "1024", "-snapshot"),
@@ -130,9 +137,9 @@ def _trial_obstacle(toolbox: Toolbox, image: Path, folder: Path, progress: Progr
 
 def _recorded(record: Path, boot_id: str) -> Accelerator | None:
     try:
-        known = json.loads(record.read_text())
-        if known.pop("boot_id") != boot_id:
+        content = json.loads(record.read_text())
+        if content.pop("boot_id") != boot_id:
             return None
-        return Accelerator(**known)
+        return Accelerator(**content)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,6 @@
 """Booted images: the state of a sandbox host right after its first boot, kept in the image cache.
 
-A new host is an overlay on a booted image's disk, and goes on from its memory: it need not boot.
+A new host is an overlay on the disk of a booted image, and is resumed from its memory instead of booting.
 """
 
 import hashlib
@@ -25,51 +25,55 @@ from minetlab.util.process import at_the_latest_on_exit
 from minetlab.util.progress import Heartbeat, Progress
 
 TEMPLATE = "template"
-"""The name of the host that boots to become a booted image; no other host keeps it."""
+"""The name of the host that boots to become a booted image; hosts made from it get their own names."""
 
 
 @dataclass(frozen=True)
 class BootedImage:
-    """A host's disk and memory right after its first boot.
+    """The disk and memory of a host right after its first boot.
 
-    :param folder: in the cache.
+    :param folder: its folder in the image cache.
     """
 
     folder: Path
 
     @property
     def disk(self) -> Path:
-        """Its disk, an overlay on the image that it was booted from."""
+        """The disk, an overlay on the image that was booted."""
         return self.folder / DISK
 
     @property
     def memory(self) -> SavedMemory:
-        """Its memory."""
+        """The saved memory."""
         return SavedMemory(self.folder / "memory")
 
     def obstacle(self, platform: Platform) -> str | None:
-        """What stands against making hosts of it, in words, or None; reads all of it."""
+        """Say why no host can be made from this on ``platform``, or return None; reads disk and memory."""
         if not is_intact(self.disk):
             return "its disk is damaged: the checksum does not match"
         return self.memory.obstacle(platform, recorded_sha256(platform.image))
 
 
 def ensure_booted(platform: Platform, progress: Progress) -> BootedImage:
-    """Return the booted image of this kind of host, booted first unless the cache has it intact.
+    """Return the booted image for hosts of this kind; it is made first unless the cache has it intact.
 
-    :raises LabError: a host does not come up, or its state cannot be saved.
-    :raises OSError: the cache has it damaged, and cannot make it again as hosts stand on its disk.
+    :param platform: the kind of host.
+    :param progress: told each step.
+    :return: the booted image in the cache.
+    :raises LabError: the host does not come up, or its state cannot be saved.
+    :raises OSError: the cached one is damaged, and must not be replaced because hosts or checkpoints use
+        its disk.
     """
     booted = BootedImage(_folder(platform))
-    what = f"booted image {booted.folder.name}"
-    with locked(booted.folder.with_name(f".{booted.folder.name}.lock"), what, progress):
+    label = f"booted image {booted.folder.name}"
+    with locked(booted.folder.with_name(f".{booted.folder.name}.lock"), label, progress):
         if booted.folder.exists():
             if not (obstacle := booted.obstacle(platform)):
-                os.utime(booted.folder)  # what was not used for longest is removed first
+                os.utime(booted.folder)  # pruning removes the least recently used first
                 return booted
             if is_intact(booted.disk) and booted.folder in in_use():
-                raise OSError(f"{what}: {obstacle}; it stays, as hosts or checkpoints stand on its disk")
-            progress(f"{what} is not used: {obstacle}; it is made again")
+                raise OSError(f"{label}: {obstacle}; it is kept, as hosts or checkpoints use its disk")
+            progress(f"{label} is not used: {obstacle}; making it again")
             shutil.rmtree(booted.folder)
         _make(booted, platform, progress)
     return booted
@@ -84,40 +88,48 @@ def _folder(platform: Platform) -> Path:
 
 
 def _make(booted: BootedImage, platform: Platform, progress: Progress) -> None:
-    accelerator = platform.accelerator
     scratch = booted.folder.with_name(f".{booted.folder.name}.partial")
     template = SandboxHost(TEMPLATE, scratch)
-    template.kill()  # that of a run that was killed
+    template.kill()  # a killed run may have left it running
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     with at_the_latest_on_exit(partial(_discard, template)):
-        made = BootedImage(scratch / "state")
-        made.folder.mkdir()
+        new = BootedImage(scratch / "state")
+        new.folder.mkdir()
         make_overlay(platform.toolbox, template.disk, platform.image)
-        progress(f"booting with accelerator {accelerator.name}: {accelerator.reason}")
-        try:
-            launch(template, platform)
-            wait_for_ssh(template, accelerator, progress)
-        except LabError as error:
-            # Its folder is removed, and there is no host that could be.
-            raise LabError(
-                f"the first boot of a host of this kind: {error.problem}",
-                next_step="run the same command again",
-            ) from error
-        heartbeat = Heartbeat("saving what has booted, for every host to come", progress)
-        try:
-            resume.prepare(template, platform.groups, accelerator)
-        except OSError as error:
-            raise LabError(
-                f"a sandbox host that has just booted cannot be saved: {error}",
-                next_step="run the same command again; if that fails, see docs/howto/sandbox.md",
-            ) from error
-        made.memory.save(template, platform, recorded_sha256(platform.image))
+        _boot(template, platform, progress)
+        heartbeat = Heartbeat("saving the booted state for future hosts", progress)
+        _prepare(template, platform)
+        new.memory.save(template, platform, recorded_sha256(platform.image))
         template.kill()
-        template.disk.rename(made.disk)
-        checksum_file(made.disk).write_text(f"{sha256(made.disk)}  {DISK}\n")
-        made.folder.rename(booted.folder)
-        progress(f"saved what has booted, for every host to come ({heartbeat.elapsed:.0f} s)")
+        template.disk.rename(new.disk)
+        checksum_file(new.disk).write_text(f"{sha256(new.disk)}  {DISK}\n")
+        new.folder.rename(booted.folder)
+        progress(f"saved the booted state for future hosts ({heartbeat.elapsed:.0f} s)")
+
+
+def _boot(template: SandboxHost, platform: Platform, progress: Progress) -> None:
+    accelerator = platform.accelerator
+    progress(f"booting with accelerator {accelerator.name}: {accelerator.reason}")
+    try:
+        launch(template, platform)
+        wait_for_ssh(template, accelerator, progress)
+    except LabError as error:
+        # The error's own next step does not apply: the template's folder is gone by then.
+        raise LabError(
+            f"the first boot of a host of this kind failed: {error.problem}",
+            next_step="run the same command again",
+        ) from error
+
+
+def _prepare(template: SandboxHost, platform: Platform) -> None:
+    try:
+        resume.prepare(template, platform.groups, platform.accelerator)
+    except OSError as error:
+        raise LabError(
+            f"a sandbox host that has just booted cannot be saved: {error}",
+            next_step="run the same command again; if that fails, see docs/howto/sandbox.md",
+        ) from error
 
 
 def _discard(template: SandboxHost) -> None:

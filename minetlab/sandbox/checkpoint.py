@@ -1,7 +1,7 @@
 """Checkpoints: all sandbox hosts of a lab, memory and disk, as they were at one moment.
 
-A checkpoint is a folder with a folder for each host, in which its files are as in its state folder while
-it is suspended. It holds every secret that the hosts held, and is this user's alone.
+A checkpoint is a folder with one folder per host; the host's files are laid out there as in the state folder
+of a suspended host. It holds every secret that the hosts held, and only this user can read it.
 """
 
 import re
@@ -33,18 +33,20 @@ from minetlab.util.progress import Progress
 
 MANIFEST = "checkpoint.json"
 KEPT = (DISK, RECORD, *IDENTITY)
-"""Files of a host that a checkpoint has beside the memory."""
+"""The files of a host that a checkpoint keeps in addition to its memory."""
 COPY_LIMIT = 3600.0
-"""Seconds to copy what is kept of a host: gigabytes, to a disk that may be slow."""
+"""Seconds to copy the files of one host: they are gigabytes, and the disk may be slow."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
 class CheckpointManifest(BaseModel):
-    """What a checkpoint is of; written last, so that one that has it is whole.
+    """The content of a checkpoint; written last, so that a checkpoint that has a manifest is complete.
 
-    :param made_of: a hash of all that the lab was made of; empty if nobody has said.
+    :param saved: when it was saved.
+    :param made_of: a hash of everything that the lab was made of; empty if it was not given.
     :param disks: the XXH128 of each host's disk, by the host's name.
-    :param identities: the SHA-256 of each host's record and keys; none in a checkpoint of an older version.
+    :param identities: the SHA-256 of each host's record and keys, by the host's name; empty in checkpoints
+        of older versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,17 +61,19 @@ class CheckpointManifest(BaseModel):
 class Checkpoint:
     """A checkpoint, whether it exists or not.
 
-    :param folder: its own; the last part is its name.
+    :param folder: its folder, whose name is the name of the checkpoint.
     """
 
     folder: Path
 
     @classmethod
     def named(cls, name: str, parent: Path) -> "Checkpoint":
-        """The checkpoint of this name.
+        """Return the checkpoint with this name, whether it exists or not.
 
+        :param name: the name that the administrator gave.
         :param parent: the folder of all checkpoints of a lab.
-        :raises LabError: the name cannot be a checkpoint's.
+        :return: the checkpoint.
+        :raises LabError: the name has characters that are not allowed, or is too long.
         """
         if not _NAME.fullmatch(name):
             raise LabError(
@@ -80,12 +84,12 @@ class Checkpoint:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name, which is that of the folder."""
         return self.folder.name
 
     @property
     def manifest(self) -> CheckpointManifest | None:
-        """What it is of; None if there is none, or if it is not whole."""
+        """The manifest; None if the checkpoint does not exist or is incomplete."""
         try:
             return CheckpointManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
         except (OSError, ValueError):
@@ -93,32 +97,31 @@ class Checkpoint:
 
     @property
     def size(self) -> int:
-        """The room that it takes, in bytes."""
+        """The room on disk that it takes, in bytes."""
         return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
 
 
 class UnusableCheckpointError(LabError):
-    """A checkpoint that no host can go on from, now or later."""
+    """A checkpoint that cannot be restored, now or later."""
 
 
 ProgressOf = Callable[[str], Progress]
-"""Gives where to say what is done to a host, by the host's name."""
+"""Returns, for the name of a host, where its lines of progress go."""
 
 
 def list_checkpoints(parent: Path) -> list[Checkpoint]:
-    """All checkpoints of a lab, by name.
-
-    :param parent: the folder that they are in.
-    """
-    return [Checkpoint(each) for each in sorted(parent.glob("[!.]*")) if each.is_dir()]
+    """List the checkpoints in ``parent``, the folder of a lab's checkpoints, sorted by name."""
+    return [Checkpoint(folder) for folder in sorted(parent.glob("[!.]*")) if folder.is_dir()]
 
 
 def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, made_of: str = "") -> None:
-    """Save hosts as they are at this moment; those that run stand still meanwhile, and go on.
+    """Save hosts as they are at this moment; those that run are stopped meanwhile, and resumed.
 
-    :param hosts: all sandbox hosts of the lab; each runs or is suspended.
-    :param made_of: a hash of all that the lab is made of.
-    :raises LabError: there is such a checkpoint, a host neither runs nor is suspended, or there is no room.
+    :param checkpoint: the checkpoint to write.
+    :param hosts: the names of all sandbox hosts of the lab; each runs or is suspended.
+    :param progress_of: where the progress of each host goes.
+    :param made_of: a hash of everything that the lab is made of.
+    :raises LabError: the checkpoint exists, a host neither runs nor is suspended, or there is no room.
     """
     with _locked(hosts, progress_of) as machines:
         if checkpoint.folder.exists():
@@ -146,11 +149,14 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
 
 
 def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf) -> None:
-    """Have hosts go on as they were when they were saved; what they have become since is gone.
+    """Put hosts back to their saved state and resume them; their present state is lost.
 
-    :param hosts: all sandbox hosts of the lab; none runs.
-    :raises UnusableCheckpointError: it is damaged, or of something else; nothing has changed then.
-    :raises LabError: a host runs, or there is no room, and nothing has changed; or a host does not go on.
+    :param checkpoint: the checkpoint to restore.
+    :param hosts: the names of all sandbox hosts of the lab; none runs.
+    :param progress_of: where the progress of each host goes.
+    :raises UnusableCheckpointError: the checkpoint is damaged, or of other hosts; nothing was changed.
+    :raises LabError: a host runs or there is no room, and nothing was changed; or a restored host does not
+        come up.
     """
     hosts = list(hosts)
     with _locked(hosts, progress_of) as machines:
@@ -161,23 +167,24 @@ def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressO
             )
         if running := [machine.name for machine in machines if machine.pid is not None]:
             raise LabError(
-                f"{', '.join(running)} run: hosts are restored while none of them does",
-                next_step="./lab sandbox stop; what they are now is gone after that: "
-                "./lab sandbox save NAME keeps it",
+                f"no host may run during a restore, and these do: {', '.join(running)}",
+                next_step="stop them: ./lab sandbox stop; the restore discards their present state, which "
+                "./lab sandbox save NAME would keep",
             )
         _sweep(checkpoint.folder.parent, "partial", "gone")
         _require_room(machines[0].folder.parent, [], checkpoint.size)
         replace.all_at_once(machines, lambda machine, copy: _copy(checkpoint.folder / machine.name, copy))
     with ThreadPoolExecutor() as workers:
-        started = {workers.submit(_start, machine, progress_of(machine.name)) for machine in machines}
-        for each in started:
-            each.result()
+        starts = {workers.submit(_start, machine, progress_of(machine.name)) for machine in machines}
+        for start_of_host in starts:
+            start_of_host.result()
 
 
 def remove(checkpoint: Checkpoint) -> None:
     """Delete a checkpoint; hosts that were restored from it stay as they are.
 
-    :raises LabError: there is none.
+    :param checkpoint: the checkpoint to delete.
+    :raises LabError: it does not exist.
     """
     if not checkpoint.folder.exists():
         raise LabError(
@@ -189,7 +196,7 @@ def remove(checkpoint: Checkpoint) -> None:
 
 
 def obstacle(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf) -> str | None:
-    """What stands against restoring these hosts from it, in words, or None; reads all of it."""
+    """Say why these hosts cannot be restored from a checkpoint, or return None; reads all of its files."""
     if not checkpoint.folder.exists():
         return "there is none of that name"
     manifest = checkpoint.manifest
@@ -227,7 +234,7 @@ def _obstacle_to(saved: SandboxHost, disk_checksum: str, progress: Progress) -> 
 
 
 def _identity(folder: Path) -> str:
-    """The SHA-256 of a saved host's record and keys."""
+    """Return the SHA-256 of a saved host's record and keys."""
     files = [folder / name for name in (RECORD, *IDENTITY)]
     contents = (file.read_bytes() if file.exists() else b"" for file in files)
     return sha256(b"".join(sha256(content).digest() for content in contents)).hexdigest()
@@ -246,24 +253,24 @@ def _record_to_save(machine: SandboxHost) -> HostRecord:
 def _save_all(
     hosts: list[tuple[SandboxHost, HostRecord]], folder: Path, progress_of: ProgressOf
 ) -> dict[str, str]:
-    """Save each host into a folder of its own; returns the checksums of the disks."""
+    """Save each host into a subfolder; return the checksums of the disks by the host's name."""
     toolbox = ensure_toolbox(progress_of(hosts[0][0].name))
     running = [(machine, record) for machine, record in hosts if machine.pid is not None]
     for machine, record in running:
         if reason := trial.obstacle(_platform(record, toolbox), progress_of(machine.name)):
             raise LabError(
                 f"sandbox host {machine.name} cannot be saved: {reason}",
-                next_step="keep what matters in files; ./lab down and ./lab up make the lab anew",
+                next_step="copy the files that matter; ./lab down and ./lab up make the lab anew",
             )
     try:
-        for machine, record in running:  # all of them, before the first is saved: it is one moment
+        for machine, record in running:  # stop all before saving the first: the states are of one moment
             pause(machine, record.accelerator)
         for machine, record in hosts:
-            progress_of(machine.name)("is being saved")
+            progress_of(machine.name)("saving it")
             _save(machine, record, folder / machine.name, toolbox)
     finally:
         for machine, _ in running:
-            resume.let_run(machine)  # all of them, whatever fails of one
+            resume.let_run(machine)  # all at once, before the slower steps, in which one may fail
         for machine, record in running:
             resume.go_on(machine, record.accelerator, progress_of(machine.name))
     return {machine.name: checksum(folder / machine.name / DISK, toolbox) for machine, _ in hosts}
@@ -281,12 +288,13 @@ def _save(machine: SandboxHost, record: HostRecord, folder: Path, toolbox: Toolb
 
 
 def _platform(record: HostRecord, toolbox: Toolbox) -> Platform:
-    """What a host runs on that runs."""
+    """Return the platform on which a running host runs."""
     return Platform(record.spec, (), record.image, record.accelerator, toolbox)
 
 
 def _copy(source: Path, target: Path) -> None:
-    # With their times: the state of a disk is known by that. The cheapest way that the file system has.
+    # Timestamps are preserved because a saved memory recognizes its disk by size and time of change. The file
+    # system may share blocks (reflink) instead of copying them.
     run(
         [
             "cp",
@@ -303,17 +311,16 @@ def _copy(source: Path, target: Path) -> None:
 
 def _start(machine: SandboxHost, progress: Progress) -> None:
     record = machine.record
-    assert record is not None  # noqa: S101 (it was just put there)
+    assert record is not None  # noqa: S101 (the restore has just written it)
     start(machine.name, record.spec, progress)
 
 
 @contextmanager
 def _locked(hosts: Iterable[str], progress_of: ProgressOf) -> Iterator[list[SandboxHost]]:
-    """These hosts, in a context in which no other run starts, stops or removes them."""
+    """Provide a context in which no other run starts, stops or removes these hosts, sorted by name."""
     with ExitStack() as stack:
-        machines = [
-            SandboxHost(name) for name in sorted(hosts)
-        ]  # sorted: two runs cannot wait for each other
+        # Every run takes the locks in the same order: two runs cannot wait for each other.
+        machines = [SandboxHost(name) for name in sorted(hosts)]
         for machine in machines:
             stack.enter_context(machine.locked(progress_of(machine.name)))
             settle(machine, progress_of(machine.name))
@@ -330,7 +337,7 @@ def _require_room(folder: Path, machines: Iterable[SandboxHost], more: int = 0) 
 
 
 def _sweep(parent: Path, *kinds: str) -> None:
-    """Delete what was being made or removed among checkpoints, by runs that were killed."""
+    """Delete what killed runs have left of checkpoints that they were making or removing."""
     for kind in kinds:
         for leftover in parent.glob(f".*.{kind}"):
             shutil.rmtree(leftover, ignore_errors=True)

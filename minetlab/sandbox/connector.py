@@ -18,9 +18,10 @@ from minetlab.util.errors import LabError
 
 
 class SandboxData(ConnectorData):
-    """Host data of a sandbox host, SSH's own included.
+    """Host data of a sandbox host, in addition to that of SSH.
 
-    Any: pyinfra ends the whole run at a wrong type, and does not say whose; the spec says it at connect.
+    The types are ``Any`` because pyinfra ends the whole run at a wrong type, without naming the host.
+    :func:`~minetlab.sandbox.spec.spec_of` checks them at connect, and names host and field.
     """
 
     sandbox_memory: Any
@@ -31,7 +32,7 @@ class SandboxData(ConnectorData):
 
 
 ROLES = frozenset({CONTAINER_HOSTS, KVM_HOSTS})
-"""Groups whose hosts have daemons of their own. An inventory's file name is one of a host's groups, too."""
+"""The groups that decide which daemons a host runs; pyinfra also has a group for each inventory file."""
 _DEFAULTS = SandboxSpec()
 _META = {
     "sandbox_memory": DataMeta("Memory in MiB", _DEFAULTS.memory),
@@ -55,7 +56,7 @@ class SandboxConnector(SSHConnector):
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Name the host; nothing is booted before pyinfra connects to it."""
+        """Yield the host's name, data and groups for pyinfra; nothing is booted before pyinfra connects."""
         try:
             SandboxHost(name or "")
         except LabError as error:
@@ -63,23 +64,24 @@ class SandboxConnector(SSHConnector):
         yield f"@sandbox/{name}", {}, ["@sandbox"]
 
     def connect(self) -> None:
-        """Boot the host if need be, and connect.
+        """Boot or resume the host if it does not run, and connect to it.
 
-        :raises ConnectError: it cannot be booted or reached; the other hosts go on.
+        :raises ConnectError: it cannot be started or reached; pyinfra continues with the other hosts.
         """
         name = self.host.name.removeprefix("@sandbox/")
+        host_data = {field: self.data.get(f"{DATA_PREFIX}{field}") for field in SandboxSpec.model_fields}
         try:
-            spec = spec_of(name, **{f: self.data.get(f"{DATA_PREFIX}{f}") for f in SandboxSpec.model_fields})
-            self._aim(start(name, spec, self._say, ROLES.intersection(self.host.groups)))
+            spec = spec_of(name, **host_data)
+            self._use(start(name, spec, self._show_progress, ROLES.intersection(self.host.groups)))
         except (LabError, OSError) as error:
             raise ConnectError(str(error)) from error
         super().connect()
 
-    def _say(self, message: str) -> None:
+    def _show_progress(self, message: str) -> None:
         logger.info(f"{self.host.print_prefix}{message}")
 
-    def _aim(self, connection: Connection) -> None:
-        # pyinfra remembers known_hosts files by name, and this one changes with the port at every boot.
+    def _use(self, connection: Connection) -> None:
+        # pyinfra caches known_hosts files by name, and this one changes with the port at every boot.
         get_host_keys.cache.clear()
         self.data.update(
             {
@@ -89,7 +91,7 @@ class SandboxConnector(SSHConnector):
                 "ssh_key": str(connection.key),
                 "ssh_known_hosts_file": str(connection.known_hosts),
                 "ssh_strict_host_key_checking": "yes",
-                # Nothing in the administrator's own configuration is meant for this machine.
+                # The administrator's own SSH configuration must not apply to this host.
                 "ssh_config_file": os.devnull,
             }
         )

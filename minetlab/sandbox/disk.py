@@ -10,25 +10,30 @@ from minetlab.util.process import run
 
 
 def make_overlay(toolbox: Toolbox, disk: Path, backing: Path) -> None:
-    """Make a disk that is what another one is, until it is written to.
+    """Make a qcow2 overlay: a disk that has the content of another one until it is written to.
 
+    :param toolbox: has the qemu-img to use.
+    :param disk: the file to make, with mode 0600.
+    :param backing: the disk below it.
     :raises LabError: qemu-img fails.
     """
-    # Relative to the new disk: a cache that was moved as a whole, as CI does it, still fits together.
+    # A path relative to the new disk stays right when the cache is moved as a whole, as in CI.
     base = ["-b", os.path.relpath(backing, disk.parent), "-F", "qcow2"]
     run(toolbox.command("qemu-img", "create", "-q", "-f", "qcow2", *base, str(disk)), env=toolbox.env)
     disk.chmod(0o600)
 
 
 def broken_image(record: HostRecord) -> Path | None:
-    """The first of the images under a host's disk that is not what it was when the disk was made, if any."""
-    below = {record.image: record.image_sha256}
+    """Return an image under a host's disk that has changed since the disk was made, or None."""
+    images = {record.image: record.image_sha256}
     if record.booted and record.booted_sha256:
-        below[record.booted] = record.booted_sha256
-    wrong = (file for file, known in below.items() if not is_intact(file) or recorded_sha256(file) != known)
-    return next(wrong, None)
+        images[record.booted] = record.booted_sha256
+    for file, checksum in images.items():
+        if not is_intact(file) or recorded_sha256(file) != checksum:
+            return file
+    return None
 
 
 def recorded_sha256(file: Path) -> str:
-    """The checksum that the cache has of one of its files."""
+    """Return the checksum that the cache has recorded for one of its files."""
     return checksum_file(file).read_text().split(" ")[0]

@@ -1,4 +1,4 @@
-"""Who a sandbox host is: its name and keys, made once, and handed to it at every boot."""
+"""The identity of a sandbox host: its name and keys, made once, and handed to it at every boot."""
 
 import io
 import tarfile
@@ -12,15 +12,16 @@ HOST_KEY = "host_key"
 KNOWN_HOSTS = "known_hosts"
 HOSTNAME = "hostname"
 IDENTITY = (CLIENT_KEY, f"{CLIENT_KEY}.pub", HOST_KEY, f"{HOST_KEY}.pub", HOSTNAME)
-"""Files that say who a host is, once they are made."""
+"""The files of a host's identity, in its state folder."""
 
 
 def ensure_identity(folder: Path, name: str) -> dict[str, Path]:
-    """Make the keys that are missing in ``folder``.
+    """Make the files of a host's identity that are missing.
 
     :param folder: the host's state folder.
-    :returns: the systemd credentials that tell the machine who it is, by name.
-    :raises LabError: ssh-keygen is missing.
+    :param name: the host's name, which becomes its host name.
+    :returns: the systemd credentials that give the machine its identity: credential name to file.
+    :raises LabError: ssh-keygen is missing or fails.
     """
     for key in (CLIENT_KEY, HOST_KEY):
         _ensure_key(folder / key, f"minet-lab sandbox {name}")
@@ -34,11 +35,15 @@ def ensure_identity(folder: Path, name: str) -> dict[str, Path]:
 
 
 def identity_archive(folder: Path, name: str) -> bytes:
-    """Who the host is, as a tar archive of the same files, for one that resumes instead of booting.
+    """Return the identity of a host that is resumed instead of booted, as a tar archive.
 
     :param folder: the host's state folder.
+    :param name: the host's name, which becomes its host name.
+    :return: the archive: a file per credential of :func:`ensure_identity`, and a new machine-id.
+    :raises LabError: ssh-keygen is missing or fails.
     """
-    files = {name: path.read_bytes() for name, path in ensure_identity(folder, name).items()}
+    credentials = ensure_identity(folder, name)
+    files = {credential: path.read_bytes() for credential, path in credentials.items()}
     files["minetlab.machine_id"] = f"{uuid.uuid4().hex}\n".encode()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -50,7 +55,7 @@ def identity_archive(folder: Path, name: str) -> bytes:
 
 
 def pin_host_key(folder: Path, port: int) -> None:
-    """Write the known_hosts file: the key is ours, so no first connection is taken on trust."""
+    """Write the known_hosts file with the host's own key, so that the first connection is verified, too."""
     key_type, key = (folder / f"{HOST_KEY}.pub").read_text().split()[:2]
     (folder / KNOWN_HOSTS).write_text(f"[127.0.0.1]:{port} {key_type} {key}\n")
 

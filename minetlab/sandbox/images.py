@@ -1,4 +1,7 @@
-"""The images of sandbox hosts: ``bare`` proves the installation, ``warm`` has the roles' packages in."""
+"""The disk images of sandbox hosts.
+
+A ``warm`` image has the packages of all roles; a ``bare`` one has none, and so proves the installation.
+"""
 
 from typing import Literal
 
@@ -24,8 +27,8 @@ _PACKAGES = (
     "util-linux-extra",  # hwclock
     "zstd",
 )
-# An emulated processor speculates on nothing, and each of its timers' interrupts takes guests a millisecond
-# (docs/decisions/emulated-hosts-are-lean.md).
+# An emulated processor does not speculate, so it needs no mitigations; and each timer interrupt costs guests
+# a millisecond (docs/decisions/emulated-hosts-are-lean.md).
 _KERNEL_ARGUMENTS = f"console=ttyS0 {NO_TIMER_CHECK} mitigations=off highres=off nowatchdog audit=0"
 _HOOKS = (
     "rm -f /etc/ssh/ssh_host_*",
@@ -35,19 +38,21 @@ _HOOKS = (
     "echo nameserver 10.0.2.3 >/etc/resolv.conf",
 )
 _WARM_HOOKS = (
-    # Reading AppArmor's profiles for programs that are not here takes most of the first boot under emulation.
+    # Under emulation, most of the first boot would be spent on AppArmor profiles of programs that are absent.
     "cd /etc/apparmor.d; find * -maxdepth 0 -type f ! -name '*libvirt*' -exec ln -sft disable/ ../{} ';'",
-    # A host has one role: the deploy starts the daemons that this one needs, and no others.
+    # The image has the daemons of all roles: a deploy starts those that the host needs.
     "systemctl disable docker.service docker.socket containerd.service "
     "libvirtd.service libvirtd.socket libvirt-guests.service",
 )
 
 
 def sandbox_recipe(debian: int, kind: ImageKind, disk_gib: int) -> ImageRecipe:
-    """The recipe of a sandbox host's disk.
+    """Return the recipe of a sandbox host's disk.
 
     :param debian: major version, a key of :data:`SUITES`.
+    :param kind: ``bare``, or ``warm`` with the packages of all roles.
     :param disk_gib: size of the disk in GiB; only what is written to it takes room.
+    :return: the recipe, with the files of ``templates/sandbox``.
     """
     roles = {*KVM_HOST_PACKAGES[debian], *CONTAINER_HOST_PACKAGES[debian]} if kind == "warm" else set()
     return ImageRecipe(

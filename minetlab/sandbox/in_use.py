@@ -1,6 +1,6 @@
-"""Which things of the image cache hosts and checkpoints stand on.
+"""Find out which images of the cache are used by hosts and checkpoints.
 
-Several state folders may share one cache, so each says in the cache where its hosts are.
+Several state folders can share one cache, so each state folder registers itself in the cache.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from minetlab.util.paths import cache_dir, state_dir
 
 
 def register() -> None:
-    """Have the cache know this state folder, whose hosts stand on images of it."""
+    """Register this state folder in the cache, as one whose hosts use images of it."""
     folder = cache_dir() / "users"
     folder.mkdir(exist_ok=True)
     state = str(state_dir())
@@ -21,20 +21,23 @@ def register() -> None:
 
 
 def in_use() -> set[Path]:
-    """The images and the folders of booted images, in every state folder that is known here."""
-    found: set[Path] = set()
-    for user in (cache_dir() / "users").glob("*"):
-        state = Path(user.read_text())
+    """Return the images and the folders of booted images that are used, by all registered state folders."""
+    used: set[Path] = set()
+    for registration in (cache_dir() / "users").glob("*"):
+        state = Path(registration.read_text())
         if not state.is_dir():
-            user.unlink(missing_ok=True)
+            registration.unlink(missing_ok=True)
             continue
         for record in _records(state):
-            found |= {record.image, *([record.booted.parent] if record.booted else [])}
-    return found
+            used.add(record.image)
+            if record.booted:
+                used.add(record.booted.parent)
+    return used
 
 
 def _records(state: Path) -> Iterator[HostRecord]:
-    """Those of all hosts and checkpoints; what is being put in their place has its own as well."""
+    """Yield the records of all hosts and checkpoints in a state folder."""
+    # sandbox/.*/* are hosts that a restore is about to put in place.
     for folders in ("sandbox/*", "sandbox/.*/*", "labs/*/checkpoints/*/*"):
         for file in state.glob(f"{folders}/{RECORD}"):
             with suppress(OSError, ValueError):

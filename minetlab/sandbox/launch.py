@@ -14,17 +14,19 @@ from minetlab.util.process import capture, tail
 from minetlab.util.progress import Heartbeat, Progress
 
 START_LIMIT = 60
-"""Seconds for QEMU to take commands; it does within one."""
+"""Seconds until QEMU must accept commands; it usually does within one."""
 BOOT_LIMIT = 60.0
-"""Seconds until SSH answers, times the accelerator's slowness; 5 and 20 s are usual for kvm and tcg."""
+"""Seconds until SSH must answer, times the accelerator's slowness; 5 s (kvm) and 20 s (tcg) are usual."""
 KNOCK_ANYWAY = 10.0
-"""Seconds until a machine is knocked at whose agent says nothing; after that, each time twice as many."""
+"""Seconds until SSH is tried although the guest agent is silent; for further tries, the time doubles."""
 
 
 def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) -> None:
-    """Start the machine's QEMU on its disk, and return as soon as it takes commands.
+    """Start the machine's QEMU on its disk, and return as soon as QEMU accepts commands.
 
-    :param incoming: hold it still, to go on from a saved state, instead of booting.
+    :param machine: the host; its disk exists.
+    :param platform: the virtual hardware, accelerator and QEMU.
+    :param incoming: leave the machine stopped, so that a saved memory can be loaded, instead of booting it.
     :raises LabError: QEMU does not start.
     """
     for leftover in (PID_FILE, QMP_SOCKET, AGENT_SOCKET):
@@ -38,18 +40,18 @@ def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) 
             START_LIMIT,
             env=toolbox.env,
             cwd=machine.folder,
-            together=True,
+            merge_errors=True,
         )
     except TimeoutError as error:
         machine.kill()
         raise LabError(
             f"sandbox host {machine.name}: QEMU did not start within {START_LIMIT} s",
-            next_step="see what keeps this machine busy, and run the same command again",
+            next_step="find out what keeps this machine busy, and run the same command again",
         ) from error
     if qemu.status:
         raise LabError(
             f"sandbox host {machine.name}: QEMU did not start: {qemu.output.strip()}",
-            next_step=f"if its disk is at fault, start from a new one: ./lab sandbox rm {machine.name}",
+            next_step=f"if its disk is damaged, start with a new one: ./lab sandbox rm {machine.name}",
         )
 
 
@@ -58,60 +60,64 @@ def wait_for_ssh(
 ) -> Connection:
     """Wait until the machine's SSH server answers.
 
-    QEMU keeps whoever knocks too early until the machine takes all of them at once, and an sshd refuses the
-    address from which too many have left without a login (``PerSourcePenalties`` in sshd_config(5)). So the
-    guest agent is waited for first; one that says nothing is knocked at a few times anyway.
+    QEMU holds connections that come too early, and hands all of them to the machine at once; an sshd then
+    refuses this address, as too many connections from it ended without a login (``PerSourcePenalties`` in
+    sshd_config(5)). So SSH is tried once the guest agent answers; if it stays silent, a few times anyway.
 
-    :param new: whether nothing is lost if the machine ends: one that has just booted.
-    :raises LabError: it does not in time, or the machine dies: carries the end of its console. A new one is
-        ended; another one is left as it is.
+    :param machine: the host, whose QEMU runs.
+    :param accelerator: how it runs, which decides how long to wait.
+    :param progress: told every ten seconds, and when SSH answers.
+    :param new: whether nothing is lost when the machine is killed, as it has just booted.
+    :return: how to reach the machine; the ports of its record are forwarded again.
+    :raises LabError: SSH does not answer in time, or the machine dies; has the end of the console. A new
+        machine is killed then, another one is left running.
     """
     limit = BOOT_LIMIT * accelerator.slowness
     heartbeat = Heartbeat("waiting for SSH", progress)
-    agent_answers, knock_anyway_at = True, KNOCK_ANYWAY
+    agent_answers, next_try = True, KNOCK_ANYWAY
     while heartbeat.elapsed < limit:
         if machine.pid is None:
             raise _failure(machine, "died while booting")
         if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
-            raise _given_up(machine, "panicked", new)
+            raise _give_up(machine, "panicked", new)
         connection = machine.connection()
-        if agent_answers or heartbeat.elapsed > knock_anyway_at:
-            knock_anyway_at = max(knock_anyway_at, 2 * heartbeat.elapsed)
-            # The slower the machine, the later its greeting.
+        if agent_answers or heartbeat.elapsed > next_try:
+            next_try = max(next_try, 2 * heartbeat.elapsed)
+            # A slow machine needs more time for the server's greeting.
             if _ssh_answers(connection, limit=1 + heartbeat.elapsed / 20):
                 progress(f"SSH answers on port {connection.port} ({heartbeat.elapsed:.0f} s)")
                 for port in machine.record.forwards if machine.record else ():
                     machine.forward(port)
                 return connection
         heartbeat.beat(f", {limit:.0f} s at most")
-        agent_answers = resume.answers(machine, accelerator)
+        agent_answers = resume.agent_answers(machine, accelerator)
         time.sleep(0.3)
-    raise _given_up(machine, f"did not answer SSH within {limit:.0f} s", new)
+    raise _give_up(machine, f"did not answer SSH within {limit:.0f} s", new)
 
 
-def _given_up(machine: SandboxHost, what: str, new: bool) -> LabError:
+def _give_up(machine: SandboxHost, problem: str, new: bool) -> LabError:
     if new:
         machine.kill()
-        return _failure(machine, what)
+        return _failure(machine, problem)
     return _failure(
         machine,
-        f"{what}; it is left running",
+        f"{problem}; it is left running",
         f"try again; to end it and boot it anew: ./lab sandbox stop --shutdown {machine.name}",
     )
 
 
-def _failure(machine: SandboxHost, what: str, otherwise: str = "") -> LabError:
+def _failure(machine: SandboxHost, problem: str, next_step: str = "") -> LabError:
     console = tail(machine.console) if machine.console.exists() else ""
     end = f"; the end of its console:\n{console}" if console else "; its console is empty"
     return LabError(
-        f"sandbox host {machine.name} {what}{end}",
+        f"sandbox host {machine.name} {problem}{end}",
         next_step=f"read {machine.console}; "
-        + (otherwise or f"to start from a new disk: ./lab sandbox rm {machine.name}"),
+        + (next_step or f"to start from a new disk: ./lab sandbox rm {machine.name}"),
     )
 
 
 def _ssh_answers(connection: Connection, limit: float) -> bool:
-    # QEMU accepts connections from the start: only the server's greeting tells that the machine is up.
+    # QEMU accepts connections before the machine has booted: only the server's greeting shows that it is up.
     try:
         with socket.create_connection((connection.hostname, connection.port), timeout=limit) as client:
             return client.recv(4) == b"SSH-"

@@ -17,31 +17,37 @@ from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Connection, HostRecord, SandboxHost, sandbox_dir
 from minetlab.sandbox.platform import Platform
-from minetlab.sandbox.saved import suspended
+from minetlab.sandbox.saved import SavedMemory, suspended
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 from minetlab.util.progress import Heartbeat, Progress
 
 SHUTDOWN_LIMIT = 60.0
+"""Seconds for a host to shut down before its QEMU is killed."""
 DISK_RESERVE_GIB = 4.0
-"""What a host may write to its disk in a session: packages, images, guests' overlays."""
+"""Free disk in GiB for what a host writes in a session: packages, images, guests' overlays."""
 QEMU_OVERHEAD_MIB = 200
+"""Memory, in MiB, that QEMU needs in addition to the memory of the machine."""
 STOPPED_TO_BE_SAVED = frozenset({"paused", "finish-migrate", "postmigrate", "save-vm"})
-"""What a machine does (QEMU's ``RunState``) while its memory is saved, and until it is let go on."""
+"""States (QEMU's ``RunState``) of a machine that was stopped to save its memory, and was not resumed yet."""
 OUT_OF_ROOM = "io-error"
-"""What it does once a write to its disk has failed: QEMU stops it, as its ``werror`` is ``enospc``."""
+"""The state of a machine whose write found the disk full: QEMU stops it, as its ``werror`` is ``enospc``."""
 WRITES_AGAIN = 2.0
-"""Seconds within which a machine that still has no room is stopped again."""
+"""Seconds within which QEMU stops a machine again if its disk is still full."""
 
 
 def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str] = ()) -> Connection:
-    """Have the sandbox host ``name`` run, and wait until SSH answers.
+    """Start a sandbox host unless it runs, and wait until SSH answers.
 
-    One that was suspended goes on where it was, a new one where its booted image is; others boot.
+    A suspended host is resumed, a new one starts from its booted image; all others boot from their disk.
 
-    :param progress: told each step; takes one line.
-    :param groups: the inventory's groups that it is of: a new host has their daemons running.
-    :raises LabError: there is no room for it, or it does not come up; what was booted is ended.
+    :param name: the host's name, without ``@sandbox/``.
+    :param spec: its virtual hardware and image.
+    :param progress: told each step.
+    :param groups: the inventory's groups of the host; a new host has their daemons running.
+    :return: how to reach the host.
+    :raises LabError: there is no room for the host, or it does not come up; if it has just booted, it is
+        killed then.
     """
     machine = SandboxHost(name)
     with machine.locked(progress):
@@ -53,19 +59,22 @@ def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str
         machine.folder.mkdir(exist_ok=True, mode=0o700)
         _require_free_memory(machine, spec)
         toolbox = ensure_toolbox(progress)
-        kept = _kept_image(machine, spec, progress)
-        image = kept or build_disk(sandbox_recipe(spec.debian, spec.image, spec.disk), progress)
+        kept_image = _kept_image(machine, spec, progress)
+        image = kept_image or build_disk(sandbox_recipe(spec.debian, spec.image, spec.disk), progress)
         require_free_space(machine.folder, DISK_RESERVE_GIB, f"sandbox host {name}")
         platform = platform_of(spec, image, toolbox, progress, groups)
-        if kept and record:
-            return _go_on(machine, record, platform, progress) or _boot(machine, record, platform, progress)
+        if kept_image and record:
+            return _resume(machine, record, platform, progress) or _boot(machine, record, platform, progress)
         return _make(machine, platform, progress)
 
 
 def connect(name: str, progress: Progress) -> Connection:
-    """How to reach a host that runs, or is suspended: it goes on then, on the hardware that it had.
+    """Return how to reach a host; a suspended one is resumed first, with the virtual hardware that it had.
 
-    :raises LabError: it neither runs nor is suspended, or does not come up.
+    :param name: the host's name, without ``@sandbox/``.
+    :param progress: told each step of resuming it.
+    :return: how to reach the host.
+    :raises LabError: it neither runs nor is suspended, or it does not come up.
     """
     machine = SandboxHost(name)
     if not _runs(machine) and (suspended(machine).exists or machine.pid) and (record := machine.record):
@@ -74,7 +83,7 @@ def connect(name: str, progress: Progress) -> Connection:
 
 
 def _runs(machine: SandboxHost) -> bool:
-    """Whether it does, and is as it should be: no run that was saving it was killed."""
+    """Return whether a host runs and is not in the middle of being saved or resumed by a killed run."""
     if machine.pid is None or machine.clock_stopped.exists():
         return False
     try:
@@ -84,13 +93,14 @@ def _runs(machine: SandboxHost) -> bool:
 
 
 def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
-    """Suspend a running host: its memory is saved, and it goes on there when it is next wanted.
+    """Suspend a running host: save its memory, from which the next start resumes it.
 
-    Where hosts cannot be suspended at all, it is shut down as its power button does, or by force if it does
-    not heed that.
+    Where hosts cannot be suspended at all, it is shut down as by its power button, or else killed.
 
-    :param shutdown: shut it down, also where it could be suspended, or is.
-    :raises LabError: another run holds it, or its memory cannot be saved: it goes on then.
+    :param name: the host's name, without ``@sandbox/``.
+    :param progress: told each step.
+    :param shutdown: shut the host down even if it can be suspended; if it is, drop its saved memory.
+    :raises LabError: another run has locked the host, or its memory cannot be saved; the host runs on then.
     """
     machine = SandboxHost(name)
     with machine.locked(progress):
@@ -98,7 +108,7 @@ def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
         if machine.pid is None:
             if shutdown and suspended(machine).exists:
                 suspended(machine).remove()
-                progress("its saved memory is removed: it boots when it is next wanted")
+                progress("its saved memory is removed: the next start boots it")
             return
         if not shutdown and (reason := _suspend(machine, progress)):
             progress(f"cannot be suspended: {reason}")
@@ -108,9 +118,11 @@ def stop(name: str, progress: Progress, *, shutdown: bool = False) -> None:
 
 
 def remove(name: str, progress: Progress) -> None:
-    """End the host at once and delete all that is kept of it.
+    """Kill a host and delete everything of it: disk, saved memory, keys and record.
 
-    :raises LabError: another run holds it.
+    :param name: the host's name, without ``@sandbox/``.
+    :param progress: told when it is removed.
+    :raises LabError: another run has locked the host.
     """
     machine = SandboxHost(name)
     with machine.locked(progress):
@@ -124,10 +136,15 @@ def remove(name: str, progress: Progress) -> None:
 def platform_of(
     spec: SandboxSpec, image: Path, toolbox: Toolbox, progress: Progress, groups: Iterable[str] = ()
 ) -> Platform:
-    """What a host of this kind runs on, here and now.
+    """Return the platform on which a host of this kind runs on this machine, now.
 
-    :param image: the one at the bottom of its disk.
-    :param groups: the inventory's groups that the host is of.
+    :param spec: the host's virtual hardware and image.
+    :param image: the image at the bottom of its disk.
+    :param toolbox: has its QEMU.
+    :param progress: told when a trial boot is needed to choose the accelerator.
+    :param groups: the inventory's groups of the host.
+    :return: the platform.
+    :raises LabError: the accelerator cannot be chosen, as another run is at it for too long.
     """
     accelerator = choose_accelerator(toolbox, image, sandbox_dir() / "accelerator.json", progress)
     with_daemons = sorted(groups) if spec.image == "warm" else ()
@@ -135,11 +152,14 @@ def platform_of(
 
 
 def settle(machine: SandboxHost, progress: Progress) -> None:
-    """Bring a host that an interrupted run has left half-way back to where it was before.
+    """Repair the state in which an interrupted run has left a host; resume it if it was stopped.
 
-    A machine never runs on beside its saved memory: where there is one, its QEMU has nothing to lose.
+    A machine must not run on once its memory is saved. So if there is a saved memory, QEMU is killed, which
+    loses nothing.
 
-    :raises LabError: it stands still, as there is no room for what it writes.
+    :param machine: the host, which the caller has locked.
+    :param progress: told what is repaired.
+    :raises LabError: the host is stopped because its disk is full, or its record cannot be read.
     """
     replace.finish(machine)
     suspended(machine).sweep()
@@ -149,10 +169,10 @@ def settle(machine: SandboxHost, progress: Progress) -> None:
     if record is None or suspended(machine).exists:
         machine.kill()
         return
-    with suppress(OSError):  # one that does not answer is left for those who want something of it
+    with suppress(OSError):  # where QEMU does not answer, the command that needs the host reports that
         state = qmp.run_state(machine.qmp_socket)
         if state in STOPPED_TO_BE_SAVED or (state == "running" and machine.clock_stopped.exists()):
-            progress("goes on: a run that was saving its memory, or having it go on, was interrupted")
+            progress("resuming it: an earlier run was interrupted while saving or resuming it")
             qmp.cancel_migration(machine.qmp_socket)
             resume.go_on(machine, record.accelerator, progress)
         elif state == OUT_OF_ROOM:
@@ -160,25 +180,21 @@ def settle(machine: SandboxHost, progress: Progress) -> None:
 
 
 def _try_to_write_again(machine: SandboxHost, accelerator: Accelerator, progress: Progress) -> None:
-    """Let a machine go on that QEMU has stopped as its disk could not be written to.
-
-    :raises LabError: there is still no room.
-    :raises OSError: QEMU does not answer.
-    """
+    """Resume a machine that QEMU has stopped because its disk was full."""
     machine.clock_stopped.touch()
     qmp.execute(machine.qmp_socket, "cont")
     time.sleep(WRITES_AGAIN)
     if qmp.run_state(machine.qmp_socket) == OUT_OF_ROOM:
         raise LabError(
-            f"sandbox host {machine.name} stands still: no room is left for what it writes to {machine.disk}",
-            next_step="free some disk there, and run the same command again: it goes on where it is",
+            f"sandbox host {machine.name} is stopped: there is no room for what it writes to {machine.disk}",
+            next_step="free some disk there, and run the same command again, which resumes it",
         )
-    progress("goes on: there is room again for what it writes")
+    progress("resuming it: its disk has room again")
     resume.go_on(machine, accelerator, progress)
 
 
 def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Connection:
-    """Make a host that was never there, or of which nothing is left."""
+    """Make a new host, from its booted image where saved states work here, else by booting it."""
     machine.disk.unlink(missing_ok=True)
     machine.clock_stopped.unlink(missing_ok=True)
     suspended(machine).remove()
@@ -195,7 +211,8 @@ def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Conne
         reason = f"saved states could not be tried under KVM: {error.problem.splitlines()[0]}"
     if not reason:
         try:
-            connection = _make_from(ensure_booted(platform, progress), machine, record, platform, progress)
+            booted = ensure_booted(platform, progress)
+            connection = _make_from_booted(booted, machine, record, platform, progress)
         except OSError as error:
             machine.kill()
             machine.disk.unlink(missing_ok=True)
@@ -203,40 +220,36 @@ def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Conne
         else:
             prune.keep_within_bounds(progress)
             return connection
-    progress(f"boots instead of going on from a saved state: {reason}")
+    progress(f"booting instead of resuming from a saved state: {reason}")
     make_overlay(platform.toolbox, machine.disk, platform.image)
     return _boot(machine, record, platform, progress)
 
 
-def _make_from(
+def _make_from_booted(
     booted: BootedImage,
     machine: SandboxHost,
     record: HostRecord,
     platform: Platform,
     progress: Progress,
 ) -> Connection:
-    """Make a host that goes on from a booted image, as another one.
-
-    :raises OSError: it does not.
-    """
+    """Make a host by resuming a booted image under the host's own identity."""
     heartbeat = Heartbeat("resuming", progress)
     make_overlay(platform.toolbox, machine.disk, booted.disk)
     launch(machine, platform, incoming=True)
     booted.memory.load(machine)
-    resume.go_on_as_another(machine, platform.groups, platform.accelerator)
+    resume.go_on_as_new_host(machine, platform.groups, platform.accelerator)
     connection = wait_for_ssh(machine, platform.accelerator, progress)
     update = {
         "booted": booted.disk,
         "booted_sha256": recorded_sha256(booted.disk),
         "hardware": platform.hardware,
     }
-    machine.record = record.model_copy(update=update)  # last: a host without it is not there
-    progress(f"goes on from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
+    machine.record = record.model_copy(update=update)  # last: only a host with a record counts as made
+    progress(f"resumed from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
     return connection
 
 
 def _boot(machine: SandboxHost, record: HostRecord, platform: Platform, progress: Progress) -> Connection:
-    """Boot a host from its disk."""
     update = {"spec": platform.spec, "accelerator": platform.accelerator, "hardware": platform.hardware}
     machine.record = record.model_copy(update=update)
     progress(f"booting with accelerator {platform.accelerator.name}: {platform.accelerator.reason}")
@@ -245,35 +258,19 @@ def _boot(machine: SandboxHost, record: HostRecord, platform: Platform, progress
     return wait_for_ssh(machine, platform.accelerator, progress)
 
 
-def _go_on(
+def _resume(
     machine: SandboxHost, record: HostRecord, platform: Platform, progress: Progress
 ) -> Connection | None:
-    """Have a suspended host go on; None where it was not suspended, or cannot go on, which is said.
-
-    :raises LabError: QEMU neither takes nor refuses its memory, which is kept.
-    """
+    """Resume a suspended host; return None if it was not suspended, or its memory cannot be used."""
     memory = suspended(machine)
     if not memory.exists:
         return None
     heartbeat = Heartbeat("resuming", progress)
-    obstacle = memory.obstacle(platform, record.image_sha256, machine.disk) or trial.obstacle(
-        platform, progress
+    obstacle = (
+        memory.obstacle(platform, record.image_sha256, machine.disk)
+        or trial.obstacle(platform, progress)
+        or _load(memory, machine, platform)
     )
-    if not obstacle:
-        machine.clock_stopped.touch()
-        try:
-            launch(machine, platform, incoming=True)
-            memory.load(machine)
-        except qmp.RefusedError as error:
-            machine.kill()
-            obstacle = f"QEMU does not take it: {error}"
-        except OSError as error:
-            machine.kill()
-            raise LabError(
-                f"sandbox host {machine.name} does not go on: {error}; its memory is kept",
-                next_step="run the same command again; to have it boot instead, without what ran in it: "
-                f"./lab sandbox stop --shutdown {machine.name}",
-            ) from error
     memory.remove()
     if obstacle:
         progress(f"its saved memory is not used: {obstacle}")
@@ -284,16 +281,34 @@ def _go_on(
     return connection
 
 
+def _load(memory: SavedMemory, machine: SandboxHost, platform: Platform) -> str | None:
+    """Start a host's QEMU, stopped, with its saved memory; return why QEMU refuses the memory, or None."""
+    machine.clock_stopped.touch()
+    try:
+        launch(machine, platform, incoming=True)
+        memory.load(machine)
+    except qmp.RefusedError as error:
+        machine.kill()
+        return f"QEMU does not take it: {error}"
+    except OSError as error:  # not a refusal: the memory may be good
+        machine.kill()
+        raise LabError(
+            f"sandbox host {machine.name} cannot be resumed: {error}; its memory is kept",
+            next_step="run the same command again; to boot it instead, without what ran in it: "
+            f"./lab sandbox stop --shutdown {machine.name}",
+        ) from error
+    return None
+
+
 def _suspend(machine: SandboxHost, progress: Progress) -> str | None:
-    """Save a running host's memory and end its QEMU; returns why that cannot be."""
+    """Save a running host's memory and end its QEMU; return why this is not possible, or None."""
     record = machine.record
     if record is None:
         return "it is not known what it was made of"
-    if not resume.answers(machine, record.accelerator):
+    if not resume.agent_answers(machine, record.accelerator):
         raise LabError(
             f"sandbox host {machine.name} cannot be suspended: its guest agent does not answer",
-            next_step="it goes on; try again, or end what runs in it: "
-            f"./lab sandbox stop --shutdown {machine.name}",
+            next_step=f"it runs on; try again, or shut it down: ./lab sandbox stop --shutdown {machine.name}",
         )
     heartbeat = Heartbeat("saving its memory", progress)
     platform = Platform(record.spec, (), record.image, record.accelerator, ensure_toolbox(progress))
@@ -303,11 +318,11 @@ def _suspend(machine: SandboxHost, progress: Progress) -> str | None:
     try:
         memory.save(machine, platform, record.image_sha256)
     except BaseException:  # Ctrl-C, too
-        if not memory.exists:  # else it is saved, and must not run beside that
+        if not memory.exists:  # once its memory is saved, the host must not run on
             resume.go_on(machine, record.accelerator, progress)
         raise
     machine.kill()
-    progress(f"suspended: {memory.folder} has its memory, secrets included ({heartbeat.elapsed:.0f} s)")
+    progress(f"suspended: its memory, with its secrets, is in {memory.folder} ({heartbeat.elapsed:.0f} s)")
     return None
 
 
@@ -327,34 +342,38 @@ def _check_same(machine: SandboxHost, record: HostRecord, spec: SandboxSpec, pro
     if record.spec != spec:
         _check_same_disk(machine, record, spec)
         progress(
-            "already runs, with other hardware: to change that, ./lab sandbox stop --shutdown "
-            f"{machine.name}, and ./lab up"
+            "already runs, with other hardware than the inventory says; to change that: "
+            f"./lab sandbox stop --shutdown {machine.name}, then ./lab up"
         )
 
 
 def _check_same_disk(machine: SandboxHost, record: HostRecord, spec: SandboxSpec) -> None:
-    had, wanted = (f"Debian {s.debian}, {s.image}, {s.disk} GiB" for s in (record.spec, spec))
-    if had != wanted:
+    present, wanted = _disk_in_words(record.spec), _disk_in_words(spec)
+    if present != wanted:
         raise LabError(
-            f"sandbox host {machine.name} was made as {had}; the inventory now says {wanted}",
-            next_step=f"remove it and all that is on it: ./lab sandbox rm {machine.name}",
+            f"sandbox host {machine.name} was made as {present}; the inventory now says {wanted}",
+            next_step=f"remove it and everything on it: ./lab sandbox rm {machine.name}",
         )
 
 
+def _disk_in_words(spec: SandboxSpec) -> str:
+    return f"Debian {spec.debian}, {spec.image}, {spec.disk} GiB"
+
+
 def _kept_image(machine: SandboxHost, spec: SandboxSpec, progress: Progress) -> Path | None:
-    """The image under the machine's disk; None if there is no disk to go on with, and why is said."""
+    """Return the image under the machine's disk; None if the machine has no usable disk."""
     record = machine.record
     if record is None or not machine.disk.exists():
         return None
     _check_same_disk(machine, record, spec)
     if broken := broken_image(record):
-        progress(f"its image {broken} is gone or damaged: starting from a new disk")
+        progress(f"its image {broken} is gone or damaged: starting with a new disk")
         return None
     return record.image
 
 
 def available_memory() -> int:
-    """MiB that new processes of this machine can have."""
+    """Return how much memory new processes of this machine can have, in MiB (``MemAvailable``)."""
     fields = (line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     return next(int(value.split()[0]) for key, value in fields if key == "MemAvailable") // 1024
 

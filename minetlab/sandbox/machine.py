@@ -28,10 +28,13 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach a sandbox host with SSH.
+    """The address, account and keys with which a sandbox host is reached by SSH.
 
-    :param key: the client's private key.
-    :param known_hosts: holds the host's one key.
+    :param hostname: the loopback address.
+    :param port: the loopback port that leads to the host's SSH server.
+    :param user: the account to log into.
+    :param key: file with the client's private key.
+    :param known_hosts: file with the host's public key, and no other.
     """
 
     hostname: str
@@ -42,15 +45,16 @@ class Connection:
 
 
 class HostRecord(BaseModel):
-    """What a sandbox host was made of, kept in its state folder.
+    """The record in a host's state folder of what it was made from.
 
-    :param image: path of the image that its disk is an overlay of.
-    :param image_sha256: the image's checksum when the overlay was made.
-    :param booted: path of the booted image's disk, on which its own lies, if it was resumed from one.
-    :param booted_sha256: that disk's checksum.
-    :param accelerator: how it ran when it was last booted or resumed.
-    :param hardware: what it was booted on; None if an older version did that.
-    :param forwards: loopback ports that lead to TCP ports of the host beside SSH's, by the latter.
+    :param spec: its virtual hardware and image, as of its last boot.
+    :param image: the image at the bottom of its disk.
+    :param image_sha256: the checksum of that image when the disk was made.
+    :param booted: the disk of the booted image that is directly below its own; None if it booted itself.
+    :param booted_sha256: the checksum of the booted image's disk.
+    :param accelerator: the accelerator of its last boot.
+    :param hardware: the hardware that it was booted on; None if an older version of minet-lab booted it.
+    :param forwards: TCP port of the host to the loopback port that leads to it; SSH is not among them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,17 +70,19 @@ class HostRecord(BaseModel):
 
 
 def sandbox_dir() -> Path:
-    """Where all sandbox hosts of this state folder are."""
+    """Return the folder of all sandbox hosts in this state folder; it is made if it is missing."""
     folder = state_dir() / "sandbox"
     folder.mkdir(exist_ok=True, mode=0o700)
     return folder
 
 
 def read_record(folder: Path) -> HostRecord:
-    """What the host in this folder was made of.
+    """Read the record of a host.
 
-    :raises OSError: there is no record.
-    :raises ValueError: it is not one that this version writes.
+    :param folder: the host's folder, in the state folder or in a checkpoint.
+    :return: the record.
+    :raises OSError: there is no record, or it cannot be read.
+    :raises ValueError: the record is damaged, or of a version of minet-lab that writes others.
     """
     return HostRecord.model_validate_json((folder / RECORD).read_text())
 
@@ -84,12 +90,12 @@ def read_record(folder: Path) -> HostRecord:
 class SandboxHost:
     """A sandbox host, whether it exists or not.
 
-    ``clock_stopped`` is a file that is there from before the host, or a guest of it, is stopped to be saved
-    until its clock is set after that. ``replaced`` is what ``folder`` was before a checkpoint was restored.
+    The file ``clock_stopped`` exists from before the host or its guests are stopped to be saved until its
+    clock is set again. ``replaced`` is where a restore puts the former ``folder`` for a moment.
 
-    :param name: of the host.
-    :param folder: where its files are; None: where those of this state folder's host of that name are.
-    :raises LabError: the name cannot be a host's.
+    :param name: the host's name, without ``@sandbox/``.
+    :param folder: the folder with its files; None: the folder of that name in this state folder.
+    :raises LabError: the name has characters that are not allowed, or is too long.
     """
 
     def __init__(self, name: str, folder: Path | None = None) -> None:
@@ -109,22 +115,23 @@ class SandboxHost:
         self.replaced = self.folder.with_name(f".{name}.old")
 
     def locked(self, progress: Progress) -> AbstractContextManager[None]:
-        """A context in which no other run starts, stops or removes this host."""
+        """Return a context in which no other run starts, stops or removes this host."""
         return locked(self.lock_file, f"sandbox host {self.name}", progress)
 
     @property
     def pid(self) -> int | None:
-        """The process id of its QEMU, if that runs (not whoever got its number since)."""
+        """The process id of its QEMU; None if it does not run."""
         try:
             pid = int((self.folder / PID_FILE).read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+            command_line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
         except (OSError, ValueError):
             return None
-        return pid if str(self.folder / PID_FILE) in words.split("\0") else None
+        # Another process may have got the number since.
+        return pid if str(self.folder / PID_FILE) in command_line.split("\0") else None
 
     @property
     def resident_gib(self) -> float:
-        """The memory that its QEMU takes of this machine, in GiB; the host's own is a part of that."""
+        """The memory that its QEMU takes on this machine, in GiB, including that of the host."""
         if (pid := self.pid) is None:
             return 0.0
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -132,9 +139,9 @@ class SandboxHost:
 
     @property
     def record(self) -> HostRecord | None:
-        """What it was made of; None if it was never made, or not entirely.
+        """The record of what it was made from; None if it was never made, or not completely.
 
-        :raises LabError: it was, and that cannot be read.
+        :raises LabError: there is a record, and it cannot be read.
         """
         try:
             return read_record(self.folder)
@@ -143,8 +150,8 @@ class SandboxHost:
         except (OSError, ValueError) as error:
             raise LabError(
                 f"sandbox host {self.name}: {self.folder / RECORD} cannot be read: {error}",
-                next_step="use the version of minet-lab that wrote it; or remove the host, with all that is "
-                f"on it: ./lab sandbox rm {self.name}",
+                next_step="use the version of minet-lab that wrote it, or remove the host with everything on "
+                f"it: ./lab sandbox rm {self.name}",
             ) from error
 
     @record.setter
@@ -154,9 +161,10 @@ class SandboxHost:
         partial.replace(self.folder / RECORD)
 
     def connection(self) -> Connection:
-        """How to reach it.
+        """Return how to reach the host, which runs.
 
-        :raises LabError: it does not run.
+        :return: its address, port, user and keys.
+        :raises LabError: the host does not run, or its QEMU does not answer.
         """
         if self.pid is None:
             raise LabError(f"sandbox host {self.name} does not run", next_step="start it: ./lab up")
@@ -167,51 +175,53 @@ class SandboxHost:
                 f"sandbox host {self.name}: its QEMU does not answer: {error}",
                 next_step=f"remove it with ./lab sandbox rm {self.name}, and run ./lab up again",
             ) from error
-        if f":{port} " not in self._pinned():
+        if f":{port} " not in self._known_hosts():
             pin_host_key(self.folder, port)
         folder = self.folder
         return Connection("127.0.0.1", port, USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS)
 
     def forward(self, port: int) -> int:
-        """Have a loopback port lead to a TCP port of the host; returns the former, which it keeps if it can.
+        """Forward a loopback port to a TCP port of the host, if possible the same one as before.
 
-        :raises LabError: it does not run, or its QEMU will not.
+        :param port: the host's TCP port.
+        :return: the loopback port, which the host's record keeps.
+        :raises LabError: the host does not run, or its QEMU does not forward the port.
         """
         if self.pid is None:
             raise LabError(f"sandbox host {self.name} does not run", next_step="start it: ./lab up")
         record = self.record
         try:
-            here = qmp.forward(self.qmp_socket, port, record.forwards.get(port, 0) if record else 0)
+            local_port = qmp.forward(self.qmp_socket, port, record.forwards.get(port, 0) if record else 0)
         except OSError as error:
             raise LabError(
                 f"sandbox host {self.name}: its QEMU does not forward port {port}: {error}",
                 next_step=f"boot it anew: ./lab sandbox stop --shutdown {self.name}, and ./lab up",
             ) from error
-        if record and record.forwards.get(port) != here:
-            self.record = record.model_copy(update={"forwards": record.forwards | {port: here}})
-        return here
+        if record and record.forwards.get(port) != local_port:
+            self.record = record.model_copy(update={"forwards": record.forwards | {port: local_port}})
+        return local_port
 
     def kill(self) -> None:
-        """End its QEMU at once."""
+        """End its QEMU at once, if it runs."""
         if (pid := self.pid) is None:
             return
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
             try:
-                os.kill(pid, number)
+                os.kill(pid, signal_number)
             except ProcessLookupError:
                 return
             if self.wait_for_exit(5):
                 return
 
     def wait_for_exit(self, limit: float) -> bool:
-        """Wait until its QEMU has ended, for ``limit`` seconds at most; tell whether it has."""
-        end = time.monotonic() + limit
+        """Wait ``limit`` seconds at most until its QEMU has ended; return whether it has."""
+        deadline = time.monotonic() + limit
         while self.pid is not None:
-            if time.monotonic() > end:
+            if time.monotonic() > deadline:
                 return False
             time.sleep(0.1)
         return True
 
-    def _pinned(self) -> str:
+    def _known_hosts(self) -> str:
         path = self.folder / KNOWN_HOSTS
         return path.read_text() if path.exists() else ""

@@ -1,8 +1,8 @@
-"""Stop a machine so that it can be saved.
+"""Stop a machine so that its memory can be saved.
 
-Its guests stand still first. A processor that QEMU emulates must not be stopped while it is inside a
-guest of the machine: the guest may hang for ever afterwards, and QEMU itself refuses a state that is saved
-then (docs/decisions/hosts-resume.md).
+Its guests are stopped first. An emulated processor must not be stopped while it executes a guest of the
+machine: the guest may hang for ever afterwards, and QEMU refuses to load a memory that was saved then
+(docs/decisions/hosts-resume.md).
 """
 
 from minetlab.sandbox import agent, qmp
@@ -13,16 +13,20 @@ from minetlab.util.errors import LabError
 
 FREEZE = (SCRIPTS / "freeze.sh").read_text()
 LIMIT = 10.0
-"""Seconds for a machine's guests to stand still, times the accelerator's slowness; one is usual for tcg.
+"""Seconds to stop a machine's guests, times the accelerator's slowness; with tcg, one is usual.
 
-With that, it is less than the minute after which they go on by themselves.
+Even with tcg, this is less than the minute after which freeze.sh resumes the guests by itself.
 """
 
 
 def pause(machine: SandboxHost, accelerator: Accelerator) -> None:
-    """Stop a machine that runs, its guests first; :func:`~minetlab.sandbox.resume.go_on` has all go on.
+    """Stop a machine that runs, its guests first.
 
-    :raises LabError: it cannot be stopped so; it runs on, and its guests do after a minute.
+    :func:`~minetlab.sandbox.resume.go_on` resumes both.
+
+    :param machine: the host; one that is stopped already is left as it is.
+    :param accelerator: how it runs, which decides how long to wait.
+    :raises LabError: it cannot be stopped; the machine runs on, and its guests do after a minute.
     """
     try:
         if qmp.run_state(machine.qmp_socket) != "running":
@@ -34,5 +38,5 @@ def pause(machine: SandboxHost, accelerator: Accelerator) -> None:
     except OSError as error:
         raise LabError(
             f"sandbox host {machine.name} cannot be stopped to be saved: {error}",
-            next_step="it goes on; try again, or shut it down instead: ./lab sandbox stop --shutdown",
+            next_step="it runs on; try again, or shut it down: ./lab sandbox stop --shutdown",
         ) from error

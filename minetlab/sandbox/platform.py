@@ -1,4 +1,4 @@
-"""What a sandbox host runs on, here and now."""
+"""The platform of a sandbox host: its virtual hardware, and the QEMU and accelerator of this machine."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from minetlab.util.process import run
 
 
 class SandboxHardware(BaseModel):
-    """What a host runs on: a saved one goes on with the same, or not at all.
+    """The hardware that must be the same for a host to be resumed from a saved memory.
 
     :param qemu: QEMU's version.
-    :param arguments: a hash of the arguments that describe the virtual hardware.
+    :param arguments: a hash of the QEMU arguments that describe the virtual hardware.
     :param accelerator: ``kvm`` or ``tcg``.
-    :param processor: under ``kvm``, what this machine's processor is; nothing under ``tcg``.
+    :param processor: with ``kvm``, a description of this machine's processor; with ``tcg``, empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,25 +31,28 @@ class SandboxHardware(BaseModel):
     accelerator: str
     processor: str
 
-    def difference(self, now: "SandboxHardware") -> str | None:
-        """In what the hardware of now differs from this one, in words; None if in nothing."""
-        if self.qemu != now.qemu:
-            return f"it was saved by QEMU {self.qemu}, and this is {now.qemu}"
-        if self.accelerator != now.accelerator:
-            return f"it was saved with accelerator {self.accelerator}, and this is {now.accelerator}"
-        if self.arguments != now.arguments:
+    def difference(self, present: "SandboxHardware") -> str | None:
+        """Say how ``present`` differs from this hardware, with which a memory was saved, or return None."""
+        if self.qemu != present.qemu:
+            return f"it was saved by QEMU {self.qemu}, and this is {present.qemu}"
+        if self.accelerator != present.accelerator:
+            return f"it was saved with accelerator {self.accelerator}, and this is {present.accelerator}"
+        if self.arguments != present.arguments:
             return "it was saved with other virtual hardware"
-        if self.processor != now.processor:
-            return f"it was saved on another processor: {self.processor}, and this is {now.processor}"
+        if self.processor != present.processor:
+            return f"it was saved on another processor: {self.processor}, and this is {present.processor}"
         return None
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What a host is made of and runs on.
+    """The image, virtual hardware and QEMU of a host.
 
-    :param groups: the inventory's groups whose daemons are in the image, and run from the start.
+    :param spec: its virtual hardware and image.
+    :param groups: the inventory's groups whose daemons are in the image, and run from the start; sorted.
     :param image: the image at the bottom of its disk.
+    :param accelerator: how QEMU runs it.
+    :param toolbox: has its QEMU.
     """
 
     spec: SandboxSpec
@@ -60,9 +63,10 @@ class Platform:
 
     @cached_property
     def hardware(self) -> SandboxHardware:
-        """What a saved memory has to fit.
+        """Return what a saved memory must have been saved with to be resumed on this platform.
 
-        :raises LabError: QEMU does not run.
+        :return: the hardware, with QEMU's version as the program itself prints it.
+        :raises LabError: QEMU cannot be started.
         """
         arguments = json.dumps(hardware_arguments(self.spec, self.accelerator))
         version = run(self.toolbox.qemu(["--version"]), env=self.toolbox.env).splitlines()[0]

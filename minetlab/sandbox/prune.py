@@ -1,4 +1,4 @@
-"""Keep the image cache within bounds: what was not used for longest goes first, what is needed stays."""
+"""Keep the image cache within a size: the least recently used is removed first, what is needed stays."""
 
 import os
 import shutil
@@ -21,16 +21,16 @@ from minetlab.util.progress import Progress
 
 DEFAULT_LIMIT_GIB = 20
 RECENTLY = 3600.0
-"""Seconds for which what was used is left alone: a run may be about to make a host of it."""
+"""Seconds since its last use for which an entry is kept: a run may be about to make a host from it."""
 
 
 @dataclass(frozen=True)
-class Cached:
-    """One thing in the cache: an image, a booted image or a toolbox.
+class CacheEntry:
+    """An image, a booted image or a toolbox in the cache.
 
-    :param paths: its files or its folder; the first one names it.
-    :param touched: which of them is touched whenever it is used.
-    :param needed: whether a host or a checkpoint stands on it, or the programs of now are in it.
+    :param paths: its files, or its folder; the first one names it.
+    :param touched: the path whose time of change is set at each use.
+    :param needed: whether it must stay: a host or a checkpoint uses it, or it is the present toolbox.
     """
 
     paths: tuple[Path, ...]
@@ -39,122 +39,126 @@ class Cached:
 
     @property
     def name(self) -> str:
-        """What it is called, with the folder of its kind."""
+        """Its name, after that of the folder which tells its kind, such as ``images/``."""
         return f"{self.paths[0].parent.name}/{self.paths[0].name}"
 
     @property
-    def used(self) -> float:
-        """When it was last used, in seconds since 1970."""
+    def last_used(self) -> float:
+        """The time of its last use, in seconds since 1970."""
         try:
             return self.touched.stat().st_mtime
         except FileNotFoundError:
-            return time.time()  # what somebody removes at this moment
+            return time.time()  # another run is removing it
 
     @property
     def size(self) -> int:
-        """The room that it takes, in bytes."""
+        """The room on disk that it takes, in bytes."""
         files = (file for path in self.paths for file in (path.rglob("*") if path.is_dir() else [path]))
-        return sum(_room(file) for file in files)
+        return sum(_disk_bytes(file) for file in files)
 
 
 def limit_gib() -> float:
-    """How large the cache may be, in GiB: ``MINETLAB_CACHE_GIB``, or the default.
+    """Return how large the cache may be, in GiB: ``MINETLAB_CACHE_GIB``, or the default.
 
-    :raises LabError: that is no number.
+    :return: the limit.
+    :raises LabError: the variable is not a number.
     """
-    given = os.environ.get("MINETLAB_CACHE_GIB", str(DEFAULT_LIMIT_GIB))
+    value = os.environ.get("MINETLAB_CACHE_GIB", str(DEFAULT_LIMIT_GIB))
     try:
-        return float(given)
+        return float(value)
     except ValueError:
         raise LabError(
-            f"MINETLAB_CACHE_GIB is {given!r}", next_step="set it to a number of GiB, such as 20"
+            f"MINETLAB_CACHE_GIB is {value!r}, which is not a number",
+            next_step="set it to a number of GiB, such as 20",
         ) from None
 
 
 def prune(progress: Progress, limit: float | None = None) -> int:
-    """Remove what runs that were killed have left, and things that are not needed until the rest fits.
+    """Remove what killed runs have left, then unneeded entries until the cache is within its limit.
 
+    :param progress: told what is removed.
     :param limit: how large the cache may be, in GiB; None: as :func:`limit_gib` says.
-    :returns: the bytes that are free now.
-    :raises LabError: another run does the same for long, or the limit is no number.
+    :returns: the bytes that were freed.
+    :raises LabError: another run prunes for too long, or the limit is not a number.
     """
-    allowed = (limit_gib() if limit is None else limit) * 2**30
+    limit_bytes = (limit_gib() if limit is None else limit) * 2**30
     with locked(cache_dir() / ".prune.lock", "the image cache", progress):
-        return _pruned(allowed, progress)
+        return _prune(limit_bytes, progress)
 
 
 def keep_within_bounds(progress: Progress) -> None:
-    """Prune after a host was made: the host is there, so a failure is a line of progress and no error."""
+    """Prune after a host was made; a failure is only a line of progress, as the host is ready."""
     try:
         prune(progress)
     except (OSError, LabError) as error:
         progress(f"the image cache was not made smaller: {error}")
 
 
-def _pruned(allowed: float, progress: Progress) -> int:
+def _prune(limit_bytes: float, progress: Progress) -> int:
     freed = _remove_leftovers(progress)
-    cached = sorted(things(), key=lambda each: each.used)
-    total = sum(each.size for each in cached)
-    for each in cached:
-        if total <= allowed:
+    entries = sorted(cache_entries(), key=lambda entry: entry.last_used)
+    total = sum(entry.size for entry in entries)
+    for entry in entries:
+        if total <= limit_bytes:
             break
-        with _nobody_works_on(each.paths[0]) as free:
-            # Whoever worked on it until now may be about to make a host of it: the time is looked at again.
-            if free and not each.needed and each.used < time.time() - RECENTLY:
-                gone = _remove(each, progress)
-                total, freed = total - gone, freed + gone
+        with _try_to_lock(entry.paths[0]) as is_locked:
+            # Read again: the run that held the lock until now may be about to make a host from this entry.
+            is_old = entry.last_used < time.time() - RECENTLY
+            if is_locked and is_old and not entry.needed:
+                size = _remove(entry, progress)
+                total, freed = total - size, freed + size
     return freed
 
 
-def things() -> list[Cached]:
-    """All that is in the cache."""
+def cache_entries() -> list[CacheEntry]:
+    """List the images, booted images and toolboxes in the cache."""
     needed = in_use()
     cache = cache_dir()
-    images = [Path(str(each).removesuffix(".sha256")) for each in cache.glob("images/[!.]*.sha256")]
-    folders = [each for each in cache.glob("booted/[!.]*") if each.is_dir()]
-    tools = [each for each in cache.glob("toolbox/[!.]*") if each.is_dir()]
+    images = [Path(str(checksum).removesuffix(".sha256")) for checksum in cache.glob("images/[!.]*.sha256")]
+    booted_images = [folder for folder in cache.glob("booted/[!.]*") if folder.is_dir()]
+    toolboxes = [folder for folder in cache.glob("toolbox/[!.]*") if folder.is_dir()]
     return [
-        *(_cached(each, each in needed, Path(f"{each}.sha256"), log_of(each)) for each in images),
-        *(_cached(each, each in needed) for each in folders),
-        *(_cached(each, each == toolbox_folder()) for each in tools),
+        *(_image_entry(image, image in needed) for image in images),
+        *(CacheEntry((folder,), folder, folder in needed) for folder in booted_images),
+        *(CacheEntry((folder,), folder, folder == toolbox_folder()) for folder in toolboxes),
     ]
 
 
-def _cached(path: Path, needed: bool, *beside: Path) -> Cached:
-    there = tuple(each for each in (path, *beside) if each.exists())
-    return Cached(there or (path,), beside[0] if beside else path, needed)
+def _image_entry(image: Path, needed: bool) -> CacheEntry:
+    checksum = Path(f"{image}.sha256")
+    paths = tuple(path for path in (image, checksum, log_of(image)) if path.exists())
+    return CacheEntry(paths or (image,), checksum, needed)
 
 
-def _room(file: Path) -> int:
-    """The bytes of disk that a file takes; none if it is gone by now."""
+def _disk_bytes(file: Path) -> int:
     try:
         return file.lstat().st_blocks * 512
-    except FileNotFoundError:
+    except FileNotFoundError:  # another run has just removed it
         return 0
 
 
 def _remove_leftovers(progress: Progress) -> int:
-    """Remove what was being made by runs that do not run any more; returns the bytes."""
+    """Remove what killed runs were making; return the bytes that were freed."""
     freed = 0
     for folder in cache_dir().glob("*/.*.partial"):
-        made = folder.with_name(folder.name[1:].removesuffix(".partial"))
-        with _nobody_works_on(made) as free:
-            if free:
-                SandboxHost(TEMPLATE, folder).kill()
-                freed += _remove(Cached((folder,), folder, needed=False), progress)
+        target = folder.with_name(folder.name[1:].removesuffix(".partial"))
+        with _try_to_lock(target) as is_locked:
+            if is_locked:
+                SandboxHost(TEMPLATE, folder).kill()  # if it is a booted image, its QEMU may still run
+                freed += _remove(CacheEntry((folder,), folder, needed=False), progress)
     return freed
 
 
 @contextmanager
-def _nobody_works_on(path: Path) -> Iterator[bool]:
-    """Whether no run makes or checks this at the moment; none does within the context then."""
+def _try_to_lock(path: Path) -> Iterator[bool]:
+    """Yield whether this run has the lock of ``path``; another run holds it while it makes or checks it."""
     with path.with_name(f".{path.name}.lock").open("a") as handle:
         yield try_lock(handle.fileno())
 
 
-def _remove(cached: Cached, progress: Progress) -> int:
-    size = cached.size
-    progress(f"removes {cached.name} ({size / 2**20:.0f} MiB)")
-    for path in reversed(cached.paths):  # the one that names it goes last
+def _remove(entry: CacheEntry, progress: Progress) -> int:
+    size = entry.size
+    progress(f"removing {entry.name} ({size / 2**20:.0f} MiB)")
+    for path in reversed(entry.paths):  # the path that names the entry is the last
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     return size

@@ -13,11 +13,11 @@ AGENT_SOCKET = "agent.sock"
 CONSOLE = "console.log"
 DISK = "disk.qcow2"
 INCOMING = ("-S", "-incoming", "defer")
-"""Arguments that hold a machine still until QMP hands it the memory to go on with."""
+"""Arguments with which a machine stays stopped until QMP gives it the memory to resume from."""
 
 
 def hardware_arguments(spec: SandboxSpec, accelerator: Accelerator) -> list[str]:
-    """The arguments that describe what the machine sees: a saved memory goes on with the same only."""
+    """Return the arguments for the machine's virtual hardware; a saved memory fits only the same ones."""
     return [
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *("-machine", "q35"),
@@ -26,7 +26,7 @@ def hardware_arguments(spec: SandboxSpec, accelerator: Accelerator) -> list[str]
         *("-device", "virtio-blk-pci,drive=disk,bootindex=0"),
         *("-device", f"virtio-net-pci,netdev={NETWORK},romfile="),
         *("-device", "virtio-rng-pci"),
-        # Each process has another number: a kernel that sees it change draws new randomness.
+        # Each QEMU process gets another id: when a kernel sees it change, it reseeds its random numbers.
         *("-device", "vmgenid,guid=auto"),
         *("-device", "virtio-serial-pci"),
         *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
@@ -37,19 +37,25 @@ def hardware_arguments(spec: SandboxSpec, accelerator: Accelerator) -> list[str]
 def qemu_arguments(
     name: str, spec: SandboxSpec, accelerator: Accelerator, folder: Path, credentials: Mapping[str, Path]
 ) -> list[str]:
-    """QEMU's arguments for a machine with its files in ``folder``, which must be the working directory.
+    """Return QEMU's arguments for a machine.
 
-    :param credentials: systemd credentials, each in a file, so that none is seen in the list of processes.
+    :param name: the host's name.
+    :param spec: the virtual hardware.
+    :param accelerator: how QEMU runs the machine.
+    :param folder: the folder with the machine's files; it must be QEMU's working directory.
+    :param credentials: systemd credential name to file; QEMU reads the files, so that no secret is in the
+        list of processes.
+    :return: the arguments, without the program.
     """
     arguments = [
         *("-name", f"minet-lab-{name}"),
         *hardware_arguments(spec, accelerator),
-        # A host that loses its power loses its sandbox: no flush of the disk is worth waiting for.
+        # cache=unsafe: flushing the disk only helps when this machine loses power, and takes long.
         *("-drive", f"if=none,id=disk,format=qcow2,file={_escape(folder / DISK)},cache=unsafe,discard=unmap"),
-        # Port 0: the kernel chooses a free one, and QMP tells which.
+        # Port 0: the kernel chooses a free port, which QMP reports.
         *("-netdev", f"user,id={NETWORK},hostfwd=tcp:127.0.0.1:0-:22"),
         *("-chardev", f"file,id=console,path={_escape(folder / CONSOLE)}"),
-        # Relative: the name of a Unix socket is short (unix(7)), the folder's may not be.
+        # Relative paths: that of a Unix socket has at most 107 bytes (unix(7)), and the folder may have more.
         *("-chardev", f"socket,id=agent,path={AGENT_SOCKET},server=on,wait=off"),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
         *("-pidfile", str(folder / PID_FILE)),
@@ -61,5 +67,5 @@ def qemu_arguments(
 
 
 def _escape(path: Path) -> str:
-    """A path as a value in QEMU's comma-separated options."""
+    """Quote a path for QEMU's comma-separated options."""
     return str(path).replace(",", ",,")

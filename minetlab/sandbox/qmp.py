@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Any
 
 NETWORK = "net"
-"""What the machine's network is called in its QEMU's command line."""
+"""The id of the machine's network on QEMU's command line."""
 LIMIT = 10.0
-"""Seconds for one answer: QEMU gives it from its main loop, at once."""
+"""Seconds to wait for an answer; QEMU answers from its main loop, at once."""
 ENDED = frozenset({"none", "completed", "failed", "cancelled"})
-"""What a migration is (QEMU's ``MigrationStatus``) while nothing is written."""
+"""The states of a migration (QEMU's ``MigrationStatus``) in which nothing is being written."""
 
 
 class RefusedError(OSError):
-    """QEMU has tried to write or read a machine's memory, and says why it does not."""
+    """QEMU reports that it cannot write or read a machine's memory."""
 
 
 def execute(path: Path, command: str, **arguments: Any) -> Any:
     """Run one QMP command and return its result.
 
-    :param path: the socket.
-    :raises OSError: nobody answers there, or QEMU refuses the command.
+    :param path: QEMU's QMP socket.
+    :param command: the command's name, as in the "QEMU QMP Reference Manual".
+    :param **arguments: the command's arguments.
+    :return: the value that QEMU returns, decoded from JSON.
+    :raises OSError: QEMU does not answer, or refuses the command.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(LIMIT)
@@ -41,39 +44,44 @@ def execute(path: Path, command: str, **arguments: Any) -> Any:
 
 
 def run_state(path: Path) -> str:
-    """What the machine does: ``running``, ``paused``, ``postmigrate`` and others (QEMU's ``RunState``).
+    """Return the state of the machine, such as ``running``, ``paused`` or ``postmigrate``.
 
+    :param path: QEMU's QMP socket.
+    :return: a value of QEMU's ``RunState``.
     :raises OSError: QEMU does not answer.
     """
     return str(execute(path, "query-status")["status"])
 
 
 def migrate(path: Path, address: str, limit: float) -> None:
-    """Write the memory of a machine that is stopped to an address of QEMU's migration.
+    """Write the memory of a stopped machine.
 
-    :param limit: seconds it may take.
+    :param path: QEMU's QMP socket.
+    :param address: where to write, as QEMU's migration takes it, such as ``file:/memory``.
+    :param limit: seconds that it may take.
     :raises OSError: QEMU fails or takes too long.
     """
-    # The machine is stopped: nothing is gained by leaving bandwidth to others. Bytes a second.
+    # In bytes a second: no limit, as the machine is stopped and waits for this.
     execute(path, "migrate-set-parameters", **{"max-bandwidth": 2**40})
     try:
         execute(path, "migrate", uri=address)
         _wait_for_migration(path, limit)
-    except BaseException:  # Ctrl-C, too: a machine that runs while its memory is written stops at the end
+    except BaseException:  # Ctrl-C, too: QEMU would stop the machine at the end of the migration
         with suppress(OSError):
             cancel_migration(path)
         raise
 
 
 def cancel_migration(path: Path) -> None:
-    """End the writing of a machine's memory, if it is being written: the machine can go on after that.
+    """Cancel the writing of a machine's memory, if it is being written, so that the machine can be resumed.
 
-    :raises OSError: QEMU does not answer, or does not end it.
+    :param path: QEMU's QMP socket.
+    :raises OSError: QEMU does not answer, or does not cancel it in time.
     """
     execute(path, "migrate_cancel")
-    latest = time.monotonic() + LIMIT
+    deadline = time.monotonic() + LIMIT
     while execute(path, "query-migrate").get("status", "none") not in ENDED:
-        if time.monotonic() > latest:
+        if time.monotonic() > deadline:
             raise TimeoutError(f"{path}: QEMU still writes the machine's memory after {LIMIT:.0f} s")
         time.sleep(0.05)
 
@@ -81,46 +89,56 @@ def cancel_migration(path: Path) -> None:
 def migrate_incoming(path: Path, address: str, limit: float) -> None:
     """Read the memory of a machine that was started to wait for it.
 
-    :param limit: seconds it may take.
+    :param path: QEMU's QMP socket.
+    :param address: where to read, as QEMU's migration takes it, such as ``file:/memory``.
+    :param limit: seconds that it may take.
     :raises RefusedError: QEMU refuses the memory.
-    :raises OSError: QEMU ends, or takes too long: the memory may be good.
+    :raises OSError: QEMU ends or takes too long, so that the memory may still be good.
     """
     execute(path, "migrate-incoming", uri=address, **{"exit-on-error": False})
     _wait_for_migration(path, limit)
 
 
 def _wait_for_migration(path: Path, limit: float) -> None:
-    latest = time.monotonic() + limit
-    while (found := execute(path, "query-migrate")).get("status") != "completed":
-        if found.get("status") in {"failed", "cancelled"}:
-            raise RefusedError(found.get("error-desc") or f"{path}: QEMU says no more than {found['status']}")
-        if time.monotonic() > latest:
-            raise TimeoutError(f"{path}: no end after {limit:.0f} s")
+    deadline = time.monotonic() + limit
+    while (migration := execute(path, "query-migrate")).get("status") != "completed":
+        status = migration.get("status")
+        if status in {"failed", "cancelled"}:
+            reason = migration.get("error-desc") or f"{path}: QEMU gives no reason, only the status {status}"
+            raise RefusedError(reason)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path}: QEMU has not finished after {limit:.0f} s")
         time.sleep(0.05)
 
 
 def forwarded_port(path: Path, port: int = 22) -> int:
-    """The loopback port that QEMU forwards to a TCP port of the machine, its SSH server's for example.
+    """Return the loopback port that QEMU forwards to a TCP port of the machine.
 
+    :param path: QEMU's QMP socket.
+    :param port: the machine's TCP port; 22 is that of its SSH server.
+    :return: the loopback port.
     :raises OSError: QEMU does not answer, or forwards none.
     """
     report = _monitor(path, "info usernet")
-    found = re.search(rf"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+{port}\s", report)
-    if not found:
+    match = re.search(rf"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+{port}\s", report)
+    if not match:
         raise ConnectionError(f"{path}: no forwarded port in {report!r}")
-    return int(found[1])
+    return int(match[1])
 
 
-def forward(path: Path, port: int, wanted: int = 0) -> int:
-    """Have QEMU forward a loopback port to a TCP port of the machine, until that ends; returns the former.
+def forward(path: Path, port: int, preferred: int = 0) -> int:
+    """Forward a loopback port to a TCP port of the machine, until its QEMU ends.
 
-    :param wanted: the loopback port, if it is free; 0: any that is.
-    :raises OSError: QEMU does not answer, or will not.
+    :param path: QEMU's QMP socket.
+    :param port: the machine's TCP port.
+    :param preferred: the loopback port to use if it is free; 0: any free one.
+    :return: the loopback port.
+    :raises OSError: QEMU does not answer, or does not forward the port.
     """
     with suppress(ConnectionError):
         return forwarded_port(path, port)
-    for each in dict.fromkeys((wanted, 0)):  # 0: the kernel chooses a free one
-        _monitor(path, f"hostfwd_add {NETWORK} tcp:127.0.0.1:{each}-:{port}")
+    for local_port in dict.fromkeys((preferred, 0)):  # 0: the kernel chooses a free one
+        _monitor(path, f"hostfwd_add {NETWORK} tcp:127.0.0.1:{local_port}-:{port}")
         with suppress(ConnectionError):
             return forwarded_port(path, port)
     raise ConnectionError(f"{path}: QEMU forwards no port to {port}")
@@ -133,19 +151,21 @@ def _monitor(path: Path, command: str) -> str:
 def connect(client: socket.socket, path: Path) -> None:
     """Connect to a Unix socket, whatever the length of its path.
 
-    :raises OSError: nobody listens there.
+    :param client: the socket to connect, with a timeout.
+    :param path: the path of the server's socket.
+    :raises OSError: nobody listens there, or the server is busy for too long.
     """
-    # The name of a Unix socket has at most 107 bytes (unix(7)), a state folder's path may have more.
+    # The path of a Unix socket has at most 107 bytes (unix(7)), and a state folder's may have more.
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    end = time.monotonic() + LIMIT
+    deadline = time.monotonic() + LIMIT
     try:
         while True:
             try:
                 client.connect(f"/proc/self/fd/{folder}/{path.name}")
                 return
             except BlockingIOError:
-                # QEMU talks with one client at a time, lets another wait, and has no room for more.
-                if time.monotonic() > end:
+                # QEMU serves one client at a time, lets one more wait, and refuses the others.
+                if time.monotonic() > deadline:
                     raise
             time.sleep(0.05)
     finally:

@@ -1,7 +1,8 @@
-"""Have sandbox hosts become what is saved of them: all of them or none, whenever the run is killed.
+"""Replace the folders of sandbox hosts with saved ones: of all hosts or of none, even if the run is killed.
 
-What they are to become is made in one folder beside them, and renaming that folder is the step. After it,
-whoever needs one of the hosts puts that one in its place first.
+The replacements are made in one hidden folder beside the hosts' folders. Renaming that folder to its final
+name commits them. If the run is killed after that, the next run that needs one of the hosts first moves the
+host's new folder into place.
 """
 
 import shutil
@@ -16,9 +17,10 @@ PARTIAL, READY = "replacements.partial", "replacements"
 
 
 def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Path], None]) -> None:
-    """Replace hosts of which none runs, and whose locks the caller holds.
+    """Replace the folders of hosts.
 
-    :param make: makes the folder that is to be the host's.
+    :param machines: the hosts; none of them runs, and the caller has locked them.
+    :param make: called with a host and a path; makes the host's new folder at that path.
     """
     partial = _partial(machines[0])
     shutil.rmtree(partial, ignore_errors=True)
@@ -35,13 +37,13 @@ def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Pa
         finish(machine)
 
 
-def awaited() -> set[str]:
-    """The names of hosts that a killed run was about to replace."""
+def pending_hosts() -> set[str]:
+    """Return the names of hosts whose new folders a killed run did not put in place."""
     return {folder.name for folder in sandbox_dir().glob(f".*.{READY}/*")}
 
 
 def finish(machine: SandboxHost) -> None:
-    """Put what a host is to become in its place, if that is ready; delete what a killed run has left."""
+    """Put a host's new folder in place if one is ready, and delete what killed runs have left."""
     _put_in_place(machine)
     for leftover in (machine.replaced, _partial(machine)):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -55,9 +57,9 @@ def _put_in_place(machine: SandboxHost) -> None:
                 machine.folder.rename(machine.replaced)
             replacement.rename(machine.folder)
         with suppress(OSError):
-            ready.rmdir()  # once the last of them is in its place
+            ready.rmdir()  # succeeds once the last host's folder is in place
 
 
 def _partial(first: SandboxHost) -> Path:
-    """Where replacements are made; by its name nobody else uses it, as the first host is locked."""
+    # Named after the first host, which this run has locked: no other run uses the same folder.
     return sandbox_dir() / f".{first.name}.{PARTIAL}"

@@ -1,7 +1,7 @@
-"""The memory of a sandbox host in a folder, and what has to be the same for the host to go on from it.
+"""The saved memory of a sandbox host, and what must be unchanged for the host to be resumed from it.
 
-The memory is QEMU's migration stream. It holds every secret that the host held. Why it is not compressed:
-docs/decisions/hosts-resume.md.
+The memory is QEMU's migration stream, and holds every secret that the host held. Measurements in
+docs/decisions/hosts-resume.md are the reason why it is not compressed.
 """
 
 import os
@@ -24,15 +24,17 @@ from minetlab.util.process import run
 MEMORY = "memory"
 MANIFEST = "state.json"
 LIMIT = 600.0
-"""Seconds that saving or loading a host's memory may take; one of a few GiB takes as many seconds."""
+"""Seconds that saving or loading a host's memory may take; about one per GiB is usual."""
 
 
 class MemoryManifest(BaseModel):
-    """What a saved memory belongs to.
+    """The description of a saved memory, and of the disk that belongs to it.
 
-    :param disk: size in bytes, and time of the last change in nanoseconds, of the host's disk.
-    :param image_sha256: checksum of the image under that disk.
-    :param memory_xxh128: checksum of the memory.
+    :param hardware: what the host was booted on.
+    :param disk: size in bytes and time of the last change in nanoseconds of the host's disk.
+    :param image_sha256: the checksum of the image under that disk.
+    :param memory_xxh128: the checksum of the memory.
+    :param saved: when it was saved.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,45 +48,47 @@ class MemoryManifest(BaseModel):
 
 @dataclass(frozen=True)
 class SavedMemory:
-    """A folder with a host's memory; it is there whole, or not at all.
+    """A host's saved memory in a folder, which is complete if it exists.
 
-    :param folder: it is made when a memory is saved.
+    :param folder: the folder; it is made when a memory is saved.
     """
 
     folder: Path
 
     @property
     def exists(self) -> bool:
-        """Whether there is one, usable or not."""
+        """Whether there is a saved memory, usable or not."""
         return self.folder.exists()
 
     @property
     def manifest(self) -> MemoryManifest | None:
-        """What the memory belongs to; None if that cannot be read."""
+        """The manifest of the memory; None if it cannot be read."""
         try:
             return MemoryManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
 
     def save(self, machine: SandboxHost, platform: Platform, image_sha256: str) -> None:
-        """Stop a running machine and save its memory; it stays stopped, also where that fails.
+        """Stop a running machine and save its memory; the machine stays stopped, even on failure.
 
-        :param image_sha256: checksum of the image under its disk.
-        :raises LabError: there is no room for it, or QEMU fails; an older memory in the folder stays then.
+        :param machine: the host.
+        :param platform: what the host runs on.
+        :param image_sha256: the checksum of the image under its disk.
+        :raises LabError: there is no room, the machine cannot be stopped, or QEMU fails; an older memory in
+            the folder is kept then.
         """
-        what = f"the saved memory of {machine.name}"
         partial = self._partial
         self.sweep()
         partial.mkdir(mode=0o700, parents=True)
         try:
-            require_free_space(partial, machine.resident_gib, what)
+            require_free_space(partial, machine.resident_gib, f"the saved memory of {machine.name}")
             pause(machine, platform.accelerator)
             memory = partial / MEMORY
             os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             qmp.migrate(machine.qmp_socket, f"file:{memory}", LIMIT)
             record = machine.record
             manifest = MemoryManifest(
-                # Its QEMU is as old as its last boot: the project's may be another one by now.
+                # The running QEMU is that of the last boot; the toolbox may have a newer one by now.
                 hardware=(record and record.hardware) or platform.hardware,
                 disk=stamp(machine.disk),
                 image_sha256=image_sha256,
@@ -97,16 +101,18 @@ class SavedMemory:
         except OSError as error:
             raise LabError(
                 f"cannot save the memory of sandbox host {machine.name}: {error}",
-                next_step="it goes on; to shut it down instead: ./lab sandbox stop --shutdown",
+                next_step="it runs on; to shut it down instead: ./lab sandbox stop --shutdown",
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
     def obstacle(self, platform: Platform, image_sha256: str, disk: Path | None = None) -> str | None:
-        """What stands against going on from it, in words, or None; reads all of it.
+        """Say why a host cannot be resumed from this memory; reads all of it to verify its checksum.
 
-        :param image_sha256: checksum of the image under the host's disk.
-        :param disk: the host's disk, which must not have been written to since; None: that is known.
+        :param platform: what the host would run on.
+        :param image_sha256: the checksum of the image under the host's disk.
+        :param disk: the host's disk, which must be unchanged since; None: do not check the disk.
+        :return: the reason in words; None if there is none.
         """
         manifest = self.manifest
         if manifest is None:
@@ -124,28 +130,29 @@ class SavedMemory:
 
     @property
     def size(self) -> int:
-        """The room that it takes, in bytes."""
+        """The size of the memory file in bytes; 0 if there is none."""
         memory = self.folder / MEMORY
         return memory.stat().st_size if memory.exists() else 0
 
     def load(self, machine: SandboxHost) -> None:
-        """Give the memory to a machine that was launched to take it; it stays stopped.
+        """Load the memory into a machine that was launched to wait for it; the machine stays stopped.
 
-        :raises RefusedError: QEMU refuses it.
-        :raises OSError: QEMU ends, or takes too long: the memory may be good.
+        :param machine: the host.
+        :raises RefusedError: QEMU refuses the memory.
+        :raises OSError: QEMU ends or takes too long, so that the memory may still be good.
         """
         qmp.migrate_incoming(machine.qmp_socket, f"file:{self.folder / MEMORY}", LIMIT)
 
     def remove(self) -> None:
-        """Forget it, at once and whole: a folder that is half removed is not taken for a memory."""
-        shutil.rmtree(self._gone, ignore_errors=True)
+        """Delete the memory; it is renamed first, so that a half-deleted one is never used."""
+        shutil.rmtree(self._removed, ignore_errors=True)
         if self.folder.exists():
-            self.folder.rename(self._gone)
-            shutil.rmtree(self._gone, ignore_errors=True)
+            self.folder.rename(self._removed)
+            shutil.rmtree(self._removed, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Delete what a run that was killed has left of a memory that it was saving or removing."""
-        for leftover in (self._partial, self._gone):
+        """Delete what killed runs have left of a memory that they were saving or removing."""
+        for leftover in (self._partial, self._removed):
             shutil.rmtree(leftover, ignore_errors=True)
 
     @property
@@ -153,24 +160,27 @@ class SavedMemory:
         return self.folder.with_name(f".{self.folder.name}.partial")
 
     @property
-    def _gone(self) -> Path:
+    def _removed(self) -> Path:
         return self.folder.with_name(f".{self.folder.name}.gone")
 
 
 def suspended(machine: SandboxHost) -> SavedMemory:
-    """The memory with which a suspended host goes on."""
+    """Return the saved memory of a suspended host, whether it exists or not."""
     return SavedMemory(machine.folder / "suspended")
 
 
 def checksum(file: Path, toolbox: Toolbox) -> str:
-    """The XXH128 of a file, in hexadecimal: it finds damage, ten times as fast as SHA-256.
+    """Compute the XXH128 of a file, which finds damage and is ten times as fast as SHA-256.
 
+    :param file: the file to read.
+    :param toolbox: has the program xxhsum.
+    :return: the checksum in hexadecimal.
     :raises LabError: the file cannot be read.
     """
     return run(toolbox.command("xxhsum", "-q", "-H128", str(file)), env=toolbox.env).split(" ")[0]
 
 
 def stamp(disk: Path) -> tuple[int, int]:
-    """What tells if a disk has been written to: its size in bytes and the time of its last change."""
+    """Return a disk's size in bytes and time of last change in nanoseconds, to see if it was written to."""
     status = disk.stat()
     return status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""What an inventory may say of a sandbox host."""
+"""The specification of a sandbox host, as an inventory gives it in the host's data."""
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,14 +10,15 @@ DATA_PREFIX = "sandbox_"
 
 
 class SandboxSpec(BaseModel):
-    """Virtual hardware and image of a sandbox host; as host data, each field has ``sandbox_`` in front.
+    """The virtual hardware and image of a sandbox host; as host data, fields start with ``sandbox_``.
 
-    :param memory: in MiB.
-    :param vcpus: virtual processors; emulated, more than one cost more than they give
+    :param memory: the memory in MiB.
+    :param vcpus: the number of virtual processors; an emulated host is slower with more than one
         (docs/decisions/emulated-hosts-have-one-processor.md).
-    :param debian: major version of Debian, 12 or 13.
-    :param image: ``bare``, or ``warm`` with the roles' packages already in.
-    :param disk: size of the disk in GiB; it takes the room of its content only. Each size is another image.
+    :param debian: the major version of Debian, 12 or 13.
+    :param image: ``bare``, or ``warm`` with the packages of all roles.
+    :param disk: the size of the disk in GiB, of which only the content takes room; each size is an image
+        of its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -30,17 +31,22 @@ class SandboxSpec(BaseModel):
 
 
 def spec_of(name: str, **values: object) -> SandboxSpec:
-    """Validate what the inventory says of host ``name``; fields that are None have their default.
+    """Validate the specification of a host in the inventory.
 
-    :raises LabError: a value is impossible; names the host and the field.
+    :param name: the host's name, for the error.
+    :param **values: field of :class:`SandboxSpec` to value; None stands for the default.
+    :return: the specification.
+    :raises LabError: a value is not allowed; names the host and the field.
     """
     try:
-        return SandboxSpec.model_validate({field: v for field, v in values.items() if v is not None})
+        return SandboxSpec.model_validate(
+            {field: value for field, value in values.items() if value is not None}
+        )
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{DATA_PREFIX}{'.'.join(map(str, e['loc']))} is {e['input']!r}: {e['msg']}"
-            for e in error.errors()
+        problems = "; ".join(
+            f"{DATA_PREFIX}{'.'.join(map(str, problem['loc']))} is {problem['input']!r}: {problem['msg']}"
+            for problem in error.errors()
         )
         raise LabError(
-            f"sandbox host {name}: {wrong}", next_step="correct the host's data in the inventory"
+            f"sandbox host {name}: {problems}", next_step="correct the host's data in the inventory"
         ) from error

@@ -1,7 +1,7 @@
-"""Whether hosts can go on from saved states on this machine, decided by trying.
+"""Find out by a trial whether hosts can be resumed from saved states on this machine.
 
-Under emulation they can: everything that a processor holds is QEMU's own. Under KVM it depends on the kernel
-and the processor of this machine whether a host's running guests, nested ones, survive it.
+Under emulation they can, as QEMU itself has the whole state of a processor. Under KVM, the kernel and the
+processor of this machine decide whether a host's running guests, which are nested, survive it.
 """
 
 import json
@@ -22,35 +22,41 @@ from minetlab.util.process import at_the_latest_on_exit
 from minetlab.util.progress import Progress
 
 LIMIT = 660.0
-"""Seconds for each step inside the host: a minute more than the scripts wait themselves."""
+"""Seconds for each script inside the host: a minute more than the scripts themselves wait."""
 
 
 def obstacle(platform: Platform, progress: Progress) -> str | None:
-    """Why hosts boot here instead of going on from saved states; None where they go on.
+    """Say why hosts cannot be resumed from saved states on this machine.
 
-    Under KVM a trial decides, once for each kernel, processor and QEMU of this machine. It takes an image
-    that has QEMU: without one, nothing is decided yet.
+    Under KVM, a trial decides, once for each kernel, processor and QEMU of this machine. It needs a ``warm``
+    image, which has QEMU for the guest; with a ``bare`` one, the trial is left to a later host.
 
-    :raises LabError: it cannot be tried now.
+    :param platform: what the host runs on.
+    :param progress: told when a trial starts.
+    :return: the reason in words; None if hosts can be resumed.
+    :raises LabError: the trial cannot be made now.
     """
     if platform.accelerator.name == "tcg":
         return None
     record = sandbox_dir() / "resume-trial.json"
     with locked(record.with_suffix(".lock"), "trial of saved states", progress):
-        if (known := _known(record, platform)) is None:
+        if (problem := _recorded(record, platform)) is None:
             if platform.spec.image != "warm":
-                return "they were not tried under KVM yet, and this image has no QEMU to try them with"
-            known = attempt(platform, progress)
-            record.write_text(json.dumps({"on": _machine(platform), "obstacle": known}))
-    return known or None
+                return "this needs a trial under KVM first, for which a bare image lacks QEMU"
+            problem = attempt(platform, progress)
+            record.write_text(json.dumps({"on": _conditions(platform), "obstacle": problem}))
+    return problem or None
 
 
 def attempt(platform: Platform, progress: Progress) -> str:
-    """Save a host in which a guest runs, and have another one go on from that; returns what went wrong.
+    """Save a host in which a guest runs, and resume another host from that memory.
 
-    :raises LabError: it cannot be tried: the host does not boot in time, or there is no room.
+    :param platform: what the hosts run on, with a ``warm`` image.
+    :param progress: told each step.
+    :return: what went wrong, in one line; empty if the guest runs on.
+    :raises LabError: the trial cannot be made: the host does not boot in time, or there is no room.
     """
-    progress("trying if a host with a running guest goes on from a saved state here")
+    progress("trying whether a host with a running guest can be resumed from a saved state here")
     folder = sandbox_dir() / ".resume-trial"
     first, second = SandboxHost("trial", folder / "first"), SandboxHost("trial", folder / "second")
     with at_the_latest_on_exit(partial(_discard, folder, first, second)):
@@ -63,7 +69,7 @@ def attempt(platform: Platform, progress: Progress) -> str:
         try:
             _try(platform, first, second, progress)
         except (OSError, LabError) as error:
-            # A full disk says nothing about states: what was written to it is removed by now.
+            # A full disk proves nothing about saved states. What a failed save had written is removed by now.
             require_free_space(folder, platform.spec.memory / 1024, "a trial of saved states")
             return f"a trial under KVM failed: {error}".splitlines()[0]
     return ""
@@ -86,17 +92,17 @@ def _run(machine: SandboxHost, script: str) -> None:
     agent.run(machine.agent_socket, "sh", "-c", text, script, limit=LIMIT)
 
 
-def _known(record: Path, platform: Platform) -> str | None:
-    """What an earlier trial on this machine has found; None where there was none."""
+def _recorded(record: Path, platform: Platform) -> str | None:
+    """Return the result of an earlier trial under the same conditions; None if there was none."""
     try:
-        found = json.loads(record.read_text())
-        return str(found["obstacle"]) if found["on"] == _machine(platform) else None
+        content = json.loads(record.read_text())
+        return str(content["obstacle"]) if content["on"] == _conditions(platform) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _machine(platform: Platform) -> list[str]:
-    """What the answer depends on."""
+def _conditions(platform: Platform) -> list[str]:
+    """Return what the result of a trial depends on."""
     kernel = Path("/proc/sys/kernel/osrelease").read_text().strip()
     return [kernel, platform.hardware.processor, platform.hardware.qemu]
 

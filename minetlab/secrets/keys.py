@@ -1,23 +1,24 @@
-"""SSH key pairs: the lab's own, and one for each student who brought none. Private keys have mode 0600."""
+"""SSH key pairs that the lab generates: its own, the machines', and those of students without a key."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from minetlab.lab import Student
-from minetlab.util.files import alone, write_private
+from minetlab.util.files import lock_folder, write_private
 from minetlab.util.paths import state_dir
 from minetlab.util.process import run
 
 ADMIN = "lab"
+"""The lab's own account on every guest, and the file name of its key."""
 
 
 @dataclass(frozen=True)
 class KeyPair:
     """An Ed25519 key pair.
 
-    :param private: the private key's file, mode 0600.
-    :param public: the public key, one ``authorized_keys`` line.
+    :param private: the file of the private key, mode 0600.
+    :param public: the public key, as a line for ``authorized_keys``.
     """
 
     private: Path
@@ -25,106 +26,109 @@ class KeyPair:
 
 
 def lab_key(lab: str) -> KeyPair:
-    """The key with which the lab's own account on every guest is reached, for verification."""
-    return key_pair(_keys_of(lab) / ADMIN, comment=f"{ADMIN}@{lab}")
+    """Return the key pair for the lab's own account on every guest, which the verification uses."""
+    return key_pair(_keys_folder(lab) / ADMIN, comment=f"{ADMIN}@{lab}")
 
 
 def guest_host_key(lab: str, guest: str) -> KeyPair:
-    """The key by which a guest proves who it is; it outlives the guest, so that it can be pinned."""
-    return key_pair(_keys_of(lab) / "guests" / guest, comment=guest)
+    """Return a guest's host key; it stays the same when the guest is made anew, so that it can be pinned."""
+    return key_pair(_keys_folder(lab) / "guests" / guest, comment=guest)
 
 
 def container_host_key(lab: str, container: str) -> KeyPair:
-    """The key by which a container proves who it is; it outlives the container, so that it can be pinned."""
-    return key_pair(_keys_of(lab) / "containers" / container, comment=container)
+    """Return a container's host key; it stays when the container is made anew, so that it can be pinned."""
+    return key_pair(_keys_folder(lab) / "containers" / container, comment=container)
 
 
 def student_public_key(lab: str, student: Student) -> str:
-    """The key that opens the student's guest and containers: their own, or one that is generated."""
+    """Return the public key for a student's machines: the one in the roster, or a generated one."""
     return student.ssh_key or student_key(lab, student.login).public
 
 
 def student_public_keys(lab: str, student: Student) -> tuple[str, ...]:
-    """All keys that open them: while the student's is being replaced, the next one as well."""
-    following = _public(_next(lab, student.login))
-    known = student_public_key(lab, student)
-    if student.ssh_key or not following.exists():
-        return (known,)
-    return (known, following.read_text(encoding="ascii").strip())
+    """Return all public keys for a student's machines: during a rotation, the current and the next one."""
+    current = student_public_key(lab, student)
+    next_file = _public_file(_next_key_file(lab, student.login))
+    if student.ssh_key or not next_file.exists():
+        return (current,)
+    return (current, next_file.read_text(encoding="ascii").strip())
 
 
 def student_key(lab: str, login: str) -> KeyPair:
-    """The key pair generated for a student; made at the first call, the same until it is replaced."""
-    return key_pair(_student(lab, login), comment=f"{login}@{lab}")
+    """Return the key pair generated for a student; the first call generates it."""
+    return key_pair(_student_key_file(lab, login), comment=f"{login}@{lab}")
 
 
 def next_student_key(lab: str, login: str) -> KeyPair:
-    """The key pair that is to replace a student's; made at the first call, the same until it has."""
-    return key_pair(_next(lab, login), comment=f"{login}@{lab}")
+    """Return the key pair that is to replace a student's; the first call generates it."""
+    return key_pair(_next_key_file(lab, login), comment=f"{login}@{lab}")
 
 
 def replace_student_key(lab: str, login: str) -> None:
-    """Have the next key pair be the student's; the old public key is kept as the revoked one.
+    """Make the next key pair the student's, and keep the old public key as the revoked one.
 
-    Called again after it was interrupted, it ends what it began.
+    If a call is interrupted, the next call completes it.
     """
-    current, following, revoked = _student(lab, login), _next(lab, login), _revoked(lab, login)
-    if not revoked.exists():
-        write_private(revoked, f"{student_key(lab, login).public}\n")
-    if _public(following).exists():
-        _public(following).rename(_public(current))
-    if following.exists():
-        following.rename(current)
+    current_file, next_file = _student_key_file(lab, login), _next_key_file(lab, login)
+    revoked_file = _revoked_key_file(lab, login)
+    if not revoked_file.exists():
+        write_private(revoked_file, f"{student_key(lab, login).public}\n")
+    if _public_file(next_file).exists():
+        _public_file(next_file).rename(_public_file(current_file))
+    if next_file.exists():
+        next_file.rename(current_file)
 
 
 def revoked_student_key(lab: str, login: str) -> str | None:
-    """The public key that was a student's, and may still open some of their machines."""
-    file = _revoked(lab, login)
+    """Return the student's old public key, which may still open some machines; None if there is none."""
+    file = _revoked_key_file(lab, login)
     return file.read_text(encoding="ascii").strip() if file.exists() else None
 
 
 def forget_revoked_student_key(lab: str, login: str) -> None:
-    """Take note that it opens none of them any more."""
-    _revoked(lab, login).unlink(missing_ok=True)
+    """Delete the student's old public key, once no machine accepts it any more."""
+    _revoked_key_file(lab, login).unlink(missing_ok=True)
 
 
 def key_pair(private: Path, comment: str) -> KeyPair:
-    """The key pair in this file; generated by ssh-keygen, and put in place whole, where there is none.
+    """Return the key pair in a file, and generate it with ssh-keygen if there is none.
 
-    :raises LabError: another run generates keys there, and does not end.
+    :param private: the private key's file.
+    :param comment: the comment of a new key.
+    :return: the key pair.
+    :raises LabError: ssh-keygen failed, or another run has locked the folder for too long.
     """
-    public = _public(private)
     if not private.exists():
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with alone(private.parent):
+        with lock_folder(private.parent):
             _generate(private, comment)
-    return KeyPair(private, public.read_text(encoding="ascii").strip())
+    return KeyPair(private, _public_file(private).read_text(encoding="ascii").strip())
 
 
 def _generate(private: Path, comment: str) -> None:
-    if private.exists():  # another run was quicker, or another host of this one
+    if private.exists():  # another run has generated it meanwhile, or this run for another host
         return
     new = private.with_name(f".{private.name}.{os.getpid()}")
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)], limit=60)
-    new.with_name(f"{new.name}.pub").rename(_public(private))
+    _public_file(new).rename(_public_file(private))
     new.rename(private)
 
 
-def _student(lab: str, login: str) -> Path:
-    return _keys_of(lab) / "students" / login
+def _student_key_file(lab: str, login: str) -> Path:
+    return _keys_folder(lab) / "students" / login
 
 
-def _next(lab: str, login: str) -> Path:
-    return _keys_of(lab) / "students" / f"{login}.next"
+def _next_key_file(lab: str, login: str) -> Path:
+    return _keys_folder(lab) / "students" / f"{login}.next"
 
 
-def _revoked(lab: str, login: str) -> Path:
-    return _keys_of(lab) / "students" / f"{login}.revoked.pub"
+def _revoked_key_file(lab: str, login: str) -> Path:
+    return _keys_folder(lab) / "students" / f"{login}.revoked.pub"
 
 
-def _public(private: Path) -> Path:
+def _public_file(private: Path) -> Path:
     return private.with_name(f"{private.name}.pub")
 
 
-def _keys_of(lab: str) -> Path:
+def _keys_folder(lab: str) -> Path:
     return state_dir() / "labs" / lab / "keys"

@@ -1,4 +1,4 @@
-"""Passwords for the TP site, each student's and the instructor's: files of mode 0600, each with the hash."""
+"""Passwords for the TP site: a file of mode 0600 for each account, with the password and its hash."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -7,14 +7,15 @@ from pathlib import Path
 import bcrypt
 
 from minetlab.util.errors import LabError
-from minetlab.util.files import alone, make_folder, write_private
+from minetlab.util.files import lock_folder, make_folder, write_private
 from minetlab.util.paths import state_dir
 
 INSTRUCTOR = "formateur"
-"""The account's name; a student of that login is let in elsewhere, so the two never meet."""
-# None that is taken for another, and no vowel: no word comes of them. 19 to the power of 20 are 85 bits.
+"""The instructor's login. A student may have the same: they use other pages, with another password file."""
+# No letter looks like another one, and without vowels they form no words. 19 to the power of 20: 85 bits.
 LETTERS, GROUPS, LENGTH = "bcdfghjkmnpqrstvwxz", 5, 4
-# bcrypt's lowest: the web server hashes at each request, on hosts that may be emulated. 85 bits need no more.
+# bcrypt's lowest cost: the web server hashes at each request, on hosts that may be emulated, and 85 bits are
+# safe without more.
 COST = 4
 
 
@@ -22,7 +23,9 @@ COST = 4
 class Account:
     """An account of the TP site.
 
-    :param hashed: the password's bcrypt hash, the same at each call: its salt is kept with it.
+    :param login: the name to log in with.
+    :param password: in plain text.
+    :param hashed: the password's bcrypt hash. It is kept in the file, as a new one would have another salt.
     """
 
     login: str
@@ -31,40 +34,44 @@ class Account:
 
     @property
     def line(self) -> str:
-        """Of the file by which nginx knows it: ``auth_basic_user_file``."""
+        """The account's line in nginx's ``auth_basic_user_file``."""
         return f"{self.login}:{self.hashed}\n"
 
 
 def student(lab: str, login: str) -> Account:
-    """A student's account; its password is made at the first call, and the same until it is replaced.
+    """Return a student's account; the first call makes its password.
 
-    :raises LabError: its file cannot be written, or read.
+    :param lab: the lab's name.
+    :param login: the student's login.
+    :return: the account, with the same password until :func:`replace_student` is called.
+    :raises LabError: the password's file cannot be written, or has wrong content.
     """
-    return _account(_student(lab, login), login)
+    return _account(_student_file(lab, login), login)
 
 
 def instructor(lab: str) -> Account:
-    """The instructor's account, made in the same way."""
-    return _account(_passwords_of(lab) / "instructor", INSTRUCTOR)
+    """Return the instructor's account; the first call makes its password."""
+    return _account(_passwords_folder(lab) / "instructor", INSTRUCTOR)
 
 
 def replace_student(lab: str, login: str) -> None:
-    """Have another password be the student's."""
-    file = _student(lab, login)
+    """Give a student a new password."""
+    file = _student_file(lab, login)
     make_folder(file.parent, private=True)
     _write(file)
 
 
 def _account(file: Path, login: str) -> Account:
     make_folder(file.parent, private=True)
-    with alone(file.parent):
+    with lock_folder(file.parent):
         if not file.exists():
             _write(file)
     try:
         password, hashed = file.read_text(encoding="ascii").split()
     except (OSError, ValueError):
         raise LabError(
-            f"{file} is no password with its hash", next_step="remove it: the next deploy makes another"
+            f"{file} does not hold a password and its hash",
+            next_step="remove it: the next deploy makes another",
         ) from None
     return Account(login, password, hashed)
 
@@ -76,9 +83,9 @@ def _write(file: Path) -> None:
     write_private(file, f"{password}\n{hashed}\n")
 
 
-def _student(lab: str, login: str) -> Path:
-    return _passwords_of(lab) / "students" / login
+def _student_file(lab: str, login: str) -> Path:
+    return _passwords_folder(lab) / "students" / login
 
 
-def _passwords_of(lab: str) -> Path:
+def _passwords_folder(lab: str) -> Path:
     return state_dir() / "labs" / lab / "passwords"

@@ -1,4 +1,4 @@
-"""The site: built by Sphinx from the pages, once for each content, as a tar file."""
+"""Build the TP site with Sphinx as a tar file, once for each content."""
 
 import gzip
 import sys
@@ -17,19 +17,19 @@ from minetlab.util.paths import TEMPLATES, cache_dir
 from minetlab.util.process import run_logged
 
 FORMAT = 1
-"""Raise it when the same content becomes another site."""
+"""Raise it when the same content is built into another site."""
 _THEME = TEMPLATES / "site" / "theme"
-# Its configuration, and what that has blocks coloured by.
+# Code that decides what a site looks like: the configuration of Sphinx, and the lexer that colours commands.
 _CODE = tuple(Path(__file__).with_name(name) for name in ("conf.py", "lexer.py"))
 
 
 @dataclass(frozen=True)
 class Site:
-    """The TP site of a lab.
+    """The content of a lab's TP site.
 
-    :param project: its name.
-    :param sheets: those that it shows: all there are.
-    :param pages: path to Markdown.
+    :param project: the title of the site.
+    :param sheets: all sheets, in the order in which a class does them.
+    :param pages: path of a page to its Markdown text.
     """
 
     project: str
@@ -38,10 +38,8 @@ class Site:
 
     @property
     def revision(self) -> str:
-        """Of all that is shown, in 12 hexadecimal digits; every page carries it.
-
-        Sphinx's version has no part in it: two administrators need not have the same.
-        """
+        """The first 12 hexadecimal digits of a hash of everything that the site shows; every page has it."""
+        # The version of Sphinx is left out, so that administrators with different versions get the same one.
         digest = sha256(f"{FORMAT}\n{self.project}\n".encode())
         theme = {path.name: path.read_text() for path in (*_CODE, *_THEME.rglob("*.*"))}
         for name, text in sorted({**theme, **self.pages}.items()):
@@ -50,18 +48,24 @@ class Site:
 
 
 def site_of(lab: Lab, plan: Plan) -> Site:
-    """The site of a lab: what it shows is known before it is built.
+    """Return the content of a lab's site, which is not built yet.
 
-    :raises LabError: a sheet has no title or no goal.
+    :param lab: the lab.
+    :param plan: the lab's plan.
+    :return: the site.
+    :raises LabError: a sheet cannot be read, or has no title, goal or place in the order.
     """
-    read = sheets.read(lab)
-    return Site(content.project(lab), read, content.pages(lab, plan, read))
+    all_sheets = sheets.read(lab)
+    return Site(content.project(lab), all_sheets, content.pages(lab, plan, all_sheets))
 
 
 def build(site: Site, progress: Progress) -> Path:
-    """Return the site as a tar file, made first unless the cache has it intact.
+    """Return the site as a tar file; it is built first unless the cache has it intact.
 
-    :raises LabError: Sphinx finds fault with a page; carries what it says.
+    :param site: the content of the site.
+    :param progress: told each step of a build.
+    :return: the file in the cache.
+    :raises LabError: Sphinx rejects a page; has the end of its output.
     """
     folder = cache_dir() / "site"
     folder.mkdir(exist_ok=True)
@@ -76,12 +80,14 @@ def build(site: Site, progress: Progress) -> Path:
 
 
 def write(site: Site, sources: Path, output: Path, log: Path, progress: Progress) -> None:
-    """Write the site's files.
+    """Write the pages as Markdown, and have Sphinx build the site from them.
 
-    :param sources: folder for what Sphinx reads; made.
-    :param output: folder for what a web server serves.
-    :param log: where Sphinx's output goes.
-    :raises LabError: Sphinx finds fault with a page.
+    :param site: the content of the site.
+    :param sources: the folder for the pages that Sphinx reads; it is made.
+    :param output: the folder for the files that a web server serves; Sphinx makes it.
+    :param log: the file for Sphinx's output.
+    :param progress: told every ten seconds that Sphinx runs.
+    :raises LabError: Sphinx rejects a page; has the end of its output.
     """
     for path, text in site.pages.items():
         page = sources / path
@@ -94,14 +100,14 @@ def write(site: Site, sources: Path, output: Path, log: Path, progress: Progress
 
 
 def _pack(folder: Path, tar: Path) -> None:
-    """Pack what a browser asks for: pages, stylesheet, script. The same files make the same bytes."""
+    """Pack the files that browsers need; equal files make equal archives."""
     static = (folder / "_static" / name for name in ("etat.js", "site.css"))
-    wanted = (*folder.rglob("*.html"), *static)
+    paths = (*folder.rglob("*.html"), *static)
     with (
         gzip.GzipFile(tar, "wb", mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as archive,
     ):
-        for path in sorted(wanted):
+        for path in sorted(paths):
             info = tarfile.TarInfo(str(path.relative_to(folder)))
             info.size, info.mode = path.stat().st_size, 0o644
             with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Sphinx's configuration for the site; what differs from lab to lab comes by the command line."""
+"""Sphinx's configuration for the site; what differs between labs is given on its command line."""
 
 from sphinx.application import Sphinx
 
@@ -13,11 +13,11 @@ html_theme_path = [str(TEMPLATES / "site")]
 html_copy_source = False
 html_use_index = False
 html_permalinks = False
-# A sheet is shown as it is written, quotation marks included.
+# Sheets are shown as they are written, including the quotation marks.
 smartquotes = False
 
 
 def setup(app: Sphinx) -> None:
-    """Have sheets coloured by their own grammar, and nothing made that takes scripts, such as a search."""
+    """Colour the commands of sheets with their own lexer, and leave out the search, which needs scripts."""
     app.add_lexer("console", SheetLexer)
     app.connect("builder-inited", lambda app: setattr(app.builder, "search", False))

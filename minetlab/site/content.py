@@ -1,4 +1,7 @@
-"""The site's pages as Markdown, by path: no key or password in them, and nothing that varies by itself."""
+"""The pages of the site as Markdown.
+
+They have no key or password in them, and nothing that changes from one build to the next, such as a date.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,33 +13,40 @@ from minetlab.plan import Container, Guest, Plan
 from minetlab.report.picture import svg
 from minetlab.report.topology import topology
 from minetlab.report.words import counted, listed
-from minetlab.resources.jump import jump_account, leads_to_guests
+from minetlab.resources.jump import guests_need_jump, jump_account
 from minetlab.site.sheets import Sheet
 from minetlab.tp.tp_images import USER
 from minetlab.util.render import render
 
 KEY = "~/.ssh/tp"
+"""Where students keep their private key, according to the site."""
 SANDBOX = "sandbox"
+ORPHAN = "---\norphan: true\n---\n\n"
+"""What a page begins with that stands in no table of contents."""
+"""The pyinfra connector of sandbox hosts."""
 
 
 def project(lab: Lab) -> str:
-    """The site's name."""
+    """Return the title of the site."""
     return f"TP {lab.name}"
 
 
 @dataclass(frozen=True)
 class MachineLogin:
-    """A machine of a student, and how it is logged into.
+    """A machine of a student, and how to log into it.
 
-    :param what: it is, in French."""
+    :param name: the name of the machine.
+    :param kind: what the machine is, in French.
+    :param command: the command that logs in.
+    """
 
     name: str
-    what: str
+    kind: str
     command: str
 
 
 def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
-    """The pages of the lab's site: path to Markdown."""
+    """Return the pages of the lab's site: path to Markdown text."""
     sheets = tuple(sheets)
     shape = topology(lab, plan)
     values = {
@@ -47,30 +57,31 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
         "containers": plan.containers,
         "user": USER,
         "sandbox": [host.name for host in shape.hosts if host.connector == SANDBOX],
-        "inner": any(leads_to_guests(lab.kvm_host(guest.host)) for guest in plan.guests),
+        "inner": any(guests_need_jump(lab.kvm_host(guest.host)) for guest in plan.guests),
         "jump": jump_account(lab.name),
     }
-    things = [
+    counts = [
         counted(len(shape.hosts), "hôte"),
         *([counted(len(plan.guests), "VM")] if plan.guests else []),
         *([counted(len(plan.containers), "conteneur")] if plan.containers else []),
         counted(len(lab.students), "élève"),
     ]
-    picture = Markup(svg(shape))  # noqa: S704 (its own template escapes it)
+    picture = Markup(svg(shape))  # noqa: S704 (the template of the picture has escaped it)
     return {
         "index.md": render("site/index.md.j2", **values),
         "connexion.md": render("site/connexion.md.j2", **values),
         "refus.md": render("site/refus.md.j2"),
         "formateur.md": render(
             "site/formateur.md.j2",
-            summary=listed(things),
+            summary=listed(counts),
             picture=picture,
             table=render("site/places.html.j2", topology=shape),
             **values,
         ),
         **{f"tp/{sheet.tp}.md": sheet.text for sheet in sheets},
-        # At the top, as is /moi, where a student sees theirs: links lead to the same places.
-        **{f"moi-{each.login}.md": _machines(lab, plan, each) for each in lab.students},
+        **{f"{sheet.answers_page}.md": ORPHAN + sheet.answers for sheet in sheets if sheet.answers},
+        # In the same folder as /moi, where the server shows students their page, so that relative links work.
+        **{f"moi-{student.login}.md": _machines(lab, plan, student) for student in lab.students},
     }
 
 
@@ -80,19 +91,23 @@ def _machines(lab: Lab, plan: Plan, student: Student) -> str:
 
 
 def _logins(lab: Lab, plan: Plan, student: Student) -> list[MachineLogin]:
-    containers = (_of_container(lab, each) for each in plan.containers if each.student == student)
-    return [*containers, *(_of_guest(lab, guest) for guest in plan.guests if guest.student == student)]
+    containers = (container for container in plan.containers if container.student == student)
+    guests = (guest for guest in plan.guests if guest.student == student)
+    return [
+        *(_container_login(lab, container) for container in containers),
+        *(_guest_login(lab, guest) for guest in guests),
+    ]
 
 
-def _of_container(lab: Lab, container: Container) -> MachineLogin:
+def _container_login(lab: Lab, container: Container) -> MachineLogin:
     host = lab.container_host(container.host).address
     command = f"ssh -i {KEY} -p {container.ssh_port} {USER}@{host}"
     return MachineLogin(container.name, f"conteneur {container.tp_image}", command)
 
 
-def _of_guest(lab: Lab, guest: Guest) -> MachineLogin:
+def _guest_login(lab: Lab, guest: Guest) -> MachineLogin:
     host = lab.kvm_host(guest.host)
-    # Not -J: ssh would not take the key of -i along to the host on the way.
-    way = f'-o "ProxyCommand=ssh -i {KEY} -W %h:%p {jump_account(lab.name)}@{host.address}" '
-    command = f"ssh -i {KEY} {way if leads_to_guests(host) else ''}{guest.student.login}@{guest.address.ip}"
+    # With -J instead, ssh would not use the key of -i for the jump host.
+    jump = f'-o "ProxyCommand=ssh -i {KEY} -W %h:%p {jump_account(lab.name)}@{host.address}" '
+    command = f"ssh -i {KEY} {jump if guests_need_jump(host) else ''}{guest.student.login}@{guest.address.ip}"
     return MachineLogin(guest.name, "machine virtuelle", command)

@@ -1,4 +1,4 @@
-"""How ``console`` blocks are coloured: by the sheets' own grammar, see :mod:`minetlab.tp.sheet`."""
+"""The lexer that colours the ``console`` blocks of sheets; :mod:`minetlab.tp.sheet` has their grammar."""
 
 import re
 from typing import ClassVar
@@ -10,7 +10,7 @@ from minetlab.tp.sheet import PROMPT
 
 
 class SheetLexer(RegexLexer):  # type: ignore[misc]
-    """Commands after a prompt, and output; Pygments' own lexer takes output such as ``# …`` for commands."""
+    """Tell commands from output, where Pygments' own lexer takes output such as ``# …`` for commands."""
 
     name = "MiNET sheet"
     aliases: ClassVar = ["console"]

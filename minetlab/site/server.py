@@ -1,4 +1,4 @@
-"""The site's web server: nginx from Debian, in an image made as TP images are, which holds no page."""
+"""The image of the site's web server: Debian's nginx, built like a TP image; it does not have the pages."""
 
 import json
 from hashlib import sha256
@@ -12,13 +12,13 @@ from minetlab.util.paths import TEMPLATES
 DEBIAN = 13
 INSTRUCTIONS = (
     "USER www-data",
-    # -e: before it has read its configuration, nginx would write errors to a file.
+    # -e stderr: until nginx has read its configuration, it would write errors to a file.
     'CMD ["/usr/sbin/nginx", "-e", "stderr", "-c", "/etc/minet-lab/nginx.conf"]',
 )
 
 
 def recipe() -> ImageRecipe:
-    """What the image's root file system is made of; its digest is the content hash."""
+    """Return the recipe of the image's root file system; its digest is the hash of the content."""
     return ImageRecipe(
         name="site",
         suite=SUITES[DEBIAN],
@@ -29,6 +29,6 @@ def recipe() -> ImageRecipe:
 
 
 def spec(lab: str) -> ImageSpec:
-    """The image as a container host of the lab knows it."""
+    """Return the image as the container hosts of the lab ``lab`` know it."""
     content = json.dumps([recipe().digest, INSTRUCTIONS])
     return ImageSpec(lab, "site", sha256(content.encode()).hexdigest(), INSTRUCTIONS)

@@ -1,4 +1,4 @@
-"""The sheets of the practical work, as a site lists them: titles, goals, and where each is done."""
+"""The sheets of the TPs as the site lists them: titles, goals, and where each TP is done."""
 
 import re
 import tomllib
@@ -12,38 +12,49 @@ from minetlab.tp.tp_images import FOLDER, IN_CONTAINERS
 from minetlab.util.errors import LabError
 
 TpPlace = Literal["container", "guest"]
+ANSWERS = "reponses.md"
 _HEAD = re.compile(r"# TP — (.+)\n\n\*\*But :\*\* ((?:.+\n)+)")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet.
+    """The sheet of a TP.
 
-    :param tp: its folder in ``tp/``.
-    :param title: without the ``TP —`` that each begins with.
-    :param goal: what its line ``**But :**`` says.
-    :param text: the whole of it, Markdown.
-    :param place: what it is done in.
-    :param here: whether this lab has what it is done in.
+    :param tp: the TP's folder in ``tp/``.
+    :param title: its title, without the ``TP —`` at the start.
+    :param goal: the text after ``**But :**``.
+    :param text: the whole sheet, in Markdown.
+    :param answers: the answers to its questions, for the instructor, in Markdown; empty: there are none.
+    :param place: the kind of machine in which the TP is done.
+    :param offered: whether this lab has machines with this TP.
     """
 
     tp: str
     title: str
     goal: str
     text: str
+    answers: str
     place: TpPlace
-    here: bool
+    offered: bool
 
     @property
     def page(self) -> str:
-        """Its path on the site."""
+        """The path of its page on the site."""
         return f"tp/{self.tp}.html"
+
+    @property
+    def answers_page(self) -> str:
+        """The path of the page with its answers, without a suffix; the server guards what so begins."""
+        return f"formateur-{self.tp}"
 
 
 def read(lab: Lab, folder: Path = FOLDER) -> tuple[Sheet, ...]:
-    """Every sheet there is, in the order in which a class does them.
+    """Read all sheets.
 
-    :raises LabError: a sheet cannot be read, has no title and goal, or no place in the order.
+    :param lab: the lab whose site shows them.
+    :param folder: the folder that has a folder for each TP, and ``order.toml``.
+    :return: the sheets, in the order in which a class does them.
+    :raises LabError: a sheet cannot be read, or has no title, goal or place in the order.
     """
     sheets = [_read(lab, file) for file in sorted(folder.glob("*/fiche.md"))]
     order = _order(folder / "order.toml")
@@ -75,7 +86,7 @@ def _read(lab: Lab, file: Path) -> Sheet:
             next_step="begin it with '# TP — …', an empty line, and '**But :** …'",
         )
     in_container = (file.parent / IN_CONTAINERS.definition).exists()
-    offered: Iterable[tuple[str, ...]] = (
+    tps_of_hosts: Iterable[tuple[str, ...]] = (
         (host.settings.tp_images for host in lab.container_hosts)
         if in_container
         else (host.settings.guest_tps for host in lab.kvm_hosts)
@@ -85,8 +96,9 @@ def _read(lab: Lab, file: Path) -> Sheet:
         title=head[1],
         goal=" ".join(head[2].split()),
         text=text,
+        answers=_text(answers) if (answers := file.with_name(ANSWERS)).exists() else "",
         place="container" if in_container else "guest",
-        here=any(tp in names for names in offered),
+        offered=any(tp in tps for tps in tps_of_hosts),
     )
 
 

@@ -1,4 +1,4 @@
-"""Testinfra connections to the machines of a lab: shared, bounded in time, and sparing with round trips."""
+"""Testinfra connections to the machines of a lab: with time limits, and with few round trips."""
 
 import re
 import shlex
@@ -13,22 +13,22 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.backend.ssh import SshBackend
 from testinfra.host import Host
 
-from minetlab.ssh.ssh_config import LOST
+from minetlab.ssh.ssh_config import CONNECTION_LOST
 from minetlab.util import process
 
 LIMIT = 600.0
-"""A command that prints nothing for so many seconds is given up, unless it is run with another limit.
+"""Seconds for which a command may print nothing, unless it is run with another limit.
 
 Batches take longest, in a guest that is emulated inside an emulated host.
 """
 SHEET_LIMIT = 3600.0
-"""The same for a sheet: a command of the TP on emulation boots a machine, while others boot theirs."""
-LIMITS_IN_ALL = 10
-"""A command that goes on printing is given up after so many times its limit."""
-# Prints what each command prints, then a line with $end and its status. It needs no further process: in an
-# emulated guest, thirty take a second.
+"""Seconds for which the commands of a sheet may print nothing: that on emulation boots a machine."""
+TOTAL_LIMIT_FACTOR = 10
+"""A command that goes on printing may take so many times its limit."""
+# Prints each command's output, then a line with $end and the command's status. It starts no further process,
+# as thirty processes take a second in an emulated guest.
 BATCH = """\
-each() {
+run_one() {
   (eval "$1") 2>/dev/null </dev/null
   printf '\\n%s %s\\n' "$end" $?
 }
@@ -36,30 +36,32 @@ each() {
 
 
 Read = tuple[str, str, str]
-"""What was read of a machine: its alias, a command, and what that printed."""
+"""A command that was run on a machine: the machine's alias, the command, and its output."""
 
 
 class UnreachableError(AssertionError):
-    """A machine that cannot be looked at; says which, why, and what to do."""
+    """A machine cannot be reached; the message says which, why, and what to do."""
 
 
 class Utf8(BaseBackend):  # type: ignore[misc]
-    """Text as Debian writes it; Testinfra would ask each machine, by a Python that it may not have."""
+    """A backend that expects UTF-8. Testinfra would find out with Python, which a machine may not have."""
 
     def get_encoding(self) -> str:
-        """The machine's encoding."""
+        """Return the machine's encoding."""
         return "UTF-8"
 
 
 class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
-    """Testinfra's ssh backend, with a limit to its waits and errors for people.
+    """Testinfra's ssh backend, with time limits and errors that say what to do.
 
-    :param name: an alias of the lab's SSH configuration.
-    :param next_step: what to do when it does not answer.
+    :param name: the machine's alias in the SSH configuration.
+    :param config: the lab's SSH configuration.
+    :param sudo: run commands with sudo.
+    :param next_step: what to do if the machine cannot be reached.
     """
 
     def __init__(self, name: str, config: Path, *, sudo: bool, next_step: str) -> None:
-        # ControlMaster and its kin are in the configuration, so that `ssh -F` and this share connections.
+        # The configuration sets ControlMaster and ControlPersist, so that `ssh -F` shares these connections.
         super().__init__(
             name,
             ssh_config=str(config),
@@ -69,47 +71,69 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             sudo=sudo,
         )
         self.next_step = next_step
-        self._limit = LIMIT
+        self._limit, self._terminal = LIMIT, False
         self._failure: UnreachableError | None = None
 
-    def run(self, command: str, *args: str, limit: float = LIMIT, **kwargs: Any) -> CommandResult:
-        """Run a command there.
+    def run(
+        self, command: str, *args: str, limit: float = LIMIT, terminal: bool = False, **kwargs: Any
+    ) -> CommandResult:
+        """Run a command on the machine.
 
+        :param command: a shell command; its ``%s`` are replaced by ``args``, quoted.
+        :param *args: the values for these.
         :param limit: seconds for which it may print nothing.
+        :param terminal: give it a terminal there, as a login has; lines of its output end with CRLF then.
+        :param **kwargs: passed on to Testinfra.
+        :return: its exit status and output.
+        :raises UnreachableError: the machine cannot be reached, or the command took too long.
         """
-        self._limit = limit
+        self._limit, self._terminal = limit, terminal
         return super().run(command, *args, **kwargs)
 
     def start(self, command: str) -> process.Process:
-        """Start a command there; the process's output is all that it says."""
+        """Start a command on the machine, with pipes for its input and for its output, errors included."""
+        self._terminal = False
         words, args = self._build_ssh_command(self.get_command(command))
         line = self.quote(" ".join(words), *args)
-        return process.start(shlex.split(line), stdin=process.PIPE, together=True)
+        return process.start(shlex.split(line), stdin=process.PIPE, merge_errors=True)
 
     def run_local(self, command: str, *args: str) -> CommandResult:
-        """Run ssh."""
+        """Run ssh on this machine: Testinfra calls this for each command.
+
+        :param command: the ssh command; its ``%s`` are replaced by ``args``, quoted.
+        :param *args: the values for these.
+        :return: ssh's exit status and output.
+        :raises UnreachableError: it took too long or printed too much.
+        """
         line = self.quote(command, *args)
+        total_limit = TOTAL_LIMIT_FACTOR * self._limit
         with process.start(shlex.split(line)) as ssh:
             try:
-                printed, errors = process.read_to_end(ssh, self._limit, in_all=LIMITS_IN_ALL * self._limit)
+                output, errors = process.read_to_end(ssh, self._limit, total_limit=total_limit)
             except (TimeoutError, process.TooMuchError) as error:
                 raise self._unreachable(str(error)) from None
             finally:
-                ssh.kill()  # does nothing to one that has ended
-        return self.result(ssh.returncode, line.encode(), printed, errors)
+                ssh.kill()  # has no effect if the process has ended
+        return self.result(ssh.returncode, line.encode(), output, errors)
 
     def run_ssh(self, command: str) -> CommandResult:
-        """Run a command there.
+        """Run a command on the machine; after a failure of ssh, it is not tried again.
 
-        :raises UnreachableError: ssh itself failed; what it said last is the reason. It is not tried again.
+        :param command: a shell command.
+        :return: its exit status and output.
+        :raises UnreachableError: ssh itself failed, now or earlier; its last line is the reason.
         """
         if self._failure:
             raise self._failure
         try:
             return super().run_ssh(command)
         except RuntimeError as error:
-            said = [line for line in error.args[0].stderr.splitlines() if line.strip()]
-            raise self._unreachable(said[-1] if said else LOST) from None
+            lines = [line for line in error.args[0].stderr.splitlines() if line.strip()]
+            raise self._unreachable(lines[-1] if lines else CONNECTION_LOST) from None
+
+    def _build_ssh_command(self, command: str) -> tuple[list[str], list[str]]:
+        (ssh, *options), args = super()._build_ssh_command(command)
+        return [ssh, *(["-tt"] if self._terminal else []), *options], args
 
     def _unreachable(self, reason: str) -> UnreachableError:
         self._failure = UnreachableError(
@@ -119,13 +143,15 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
 
 
 class BatchingBackend(Utf8):
-    """Another backend whose known commands are run together: the first of a batch fetches all of it.
+    """A backend that runs commands of a batch together on another backend, when the first of them is run.
 
-    A round trip through two hops to an emulated guest costs more than most commands. Only success is kept:
-    a command that failed is run again by itself when it is asked for, to have its exit status and message.
+    A round trip through two hops to an emulated guest takes longer than most commands. Only the output of
+    commands that succeed is kept. A command that failed is run again by itself when it is asked for, which
+    gives its exit status and message.
 
-    :param batches: commands, in sets that are needed together.
-    :param transcript: where :meth:`note` keeps what was read.
+    :param inner: the backend that runs commands.
+    :param batches: sets of commands; those of a set are needed together.
+    :param transcript: the list to which :meth:`note` appends; None: a new one.
     """
 
     NAME = "batching"
@@ -140,7 +166,7 @@ class BatchingBackend(Utf8):
         self._outputs: dict[str, bytes] = {}
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
-        """Run a command, or answer from what its batch has brought."""
+        """Run a command, or return its output if its batch has fetched it."""
         command = self.quote(command, *args)
         for batch in [batch for batch in self._batches if command in batch]:
             self._batches.remove(batch)
@@ -150,45 +176,43 @@ class BatchingBackend(Utf8):
         return self.inner.run(command, **kwargs)
 
     def start(self, command: str) -> process.Process:
-        """Start a command that is talked to."""
+        """Start a command, to read its output and write to it while it runs."""
         started: process.Process = self.inner.start(command)
         return started
 
     def note(self, command: str, output: str) -> None:
-        """Keep what a command printed: the report shows it."""
+        """Append a command and its output to the transcript, for the report."""
         self.transcript.append((self.hostname, command, output))
 
-    def together(self, commands: Iterable[str]) -> None:
-        """Have these commands fetched together, too, once one of them is asked for.
-
-        Those that have been fetched, or are in another batch, are left out.
-        """
-        known = {*self._outputs, *chain.from_iterable(self._batches)}
-        if batch := tuple(command for command in commands if command not in known):
+    def add_batch(self, commands: Iterable[str]) -> None:
+        """Add a batch of those of these commands that are not fetched yet and in no other batch."""
+        present = {*self._outputs, *chain.from_iterable(self._batches)}
+        if batch := tuple(command for command in commands if command not in present):
             self._batches.append(batch)
 
     def fetch(self) -> None:
-        """Fetch every batch now; a machine that cannot be reached says so when it is asked."""
+        """Run every batch now; if the machine cannot be reached, only later commands raise an error."""
         with suppress(UnreachableError):
             while self._batches:
                 self._fetch(self._batches.pop(0))
 
     def _fetch(self, batch: tuple[str, ...]) -> None:
         end = uuid4().hex
-        script = f"end={end}\n{BATCH}" + "".join(f"each {shlex.quote(command)}\n" for command in batch)
-        printed = self.inner.run("sh -c %s", script).stdout_bytes
-        answers = re.findall(rb"(.*?)\n%s (\d+)\n" % end.encode(), printed, re.DOTALL)
-        self._outputs |= {
-            command: output
-            for command, (output, status) in zip(batch, answers, strict=False)
-            if status == b"0"
-        }
+        script = f"end={end}\n{BATCH}" + "".join(f"run_one {shlex.quote(command)}\n" for command in batch)
+        output_of_all = self.inner.run("sh -c %s", script).stdout_bytes
+        answers = re.findall(rb"(.*?)\n%s (\d+)\n" % end.encode(), output_of_all, re.DOTALL)
+        for command, (output, status) in zip(batch, answers, strict=False):
+            if status == b"0":
+                self._outputs[command] = output
 
 
 def connect(backend: BaseBackend, *batches: Iterable[str], transcript: list[Read] | None = None) -> Host:
-    """A Testinfra host whose commands of the same batch make one round trip.
+    """Make a Testinfra host that runs the commands of a batch in one round trip.
 
-    :param transcript: where what is read of it is kept.
+    :param backend: the connection to the machine.
+    :param *batches: sets of commands; those of a set are needed together.
+    :param transcript: the list that commands and outputs are appended to; None: a new one.
+    :return: the host; its backend is a :class:`BatchingBackend`.
     """
     batching = BatchingBackend(backend, batches, transcript)
     host = Host(batching)

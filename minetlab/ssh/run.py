@@ -1,10 +1,10 @@
-"""Run a line on a machine over SSH: the one place that does, with a limit to time and output."""
+"""Run a shell command on a machine over SSH, with limits to its time and output."""
 
 from pathlib import Path
 from typing import IO
 
 from minetlab.ssh.ssh_config import ssh_command
-from minetlab.util.process import MOST, Ended, capture
+from minetlab.util.process import MAX_OUTPUT, Ended, capture
 
 
 def run(
@@ -13,21 +13,31 @@ def run(
     line: str,
     limit: float,
     *,
-    given: str = "",
-    to: IO[bytes] | None = None,
-    together: bool = False,
-    most: int = MOST,
+    stdin: str = "",
+    output_file: IO[bytes] | None = None,
+    merge_errors: bool = False,
+    max_bytes: int = MAX_OUTPUT,
 ) -> Ended:
-    """Have the shell of a machine run a line. Its exit status is 255 where ssh itself failed (ssh(1)).
+    """Have a machine's shell run a line.
 
     :param config: the lab's SSH configuration.
-    :param alias: the machine, as that names it.
-    :param limit: seconds until it has to be done.
-    :param given: the line's standard input.
-    :param to: a file for what it prints, which is not returned then.
-    :param together: whether errors are to be among the output, in their order.
-    :param most: bytes that it may print.
-    :raises TimeoutError: it was not done in time.
-    :raises TooMuchError: it printed more than that.
+    :param alias: the machine's alias in it.
+    :param line: what the shell is to run.
+    :param limit: seconds that it may take, with the time to connect.
+    :param stdin: the line's standard input.
+    :param output_file: a file to write its standard output to, instead of returning it.
+    :param merge_errors: have its standard error go to its standard output.
+    :param max_bytes: how much it may print, on standard output and standard error together.
+    :return: how it ended; the exit status is 255 if ssh itself failed (ssh(1)).
+    :raises LabError: ssh is not installed.
+    :raises TimeoutError: it took longer than ``limit``.
+    :raises TooMuchError: it printed more than ``max_bytes``.
     """
-    return capture(ssh_command(config, alias, line), limit, given=given, to=to, together=together, most=most)
+    return capture(
+        ssh_command(config, alias, line),
+        limit,
+        stdin=stdin,
+        output_file=output_file,
+        merge_errors=merge_errors,
+        max_bytes=max_bytes,
+    )

@@ -1,7 +1,7 @@
-"""SSH to everything of a lab: an OpenSSH client configuration with one alias a host, guest and container.
+"""Write a lab's SSH configuration, with an alias for each host, guest and container.
 
 ``ssh -F <state>/labs/<lab>/ssh_config minet-alice`` reaches a guest through its host; connections are shared.
-Options are those of ssh_config(5), where the first value that is found for an option holds.
+Options are those of ssh_config(5): of several values for an option, the first one holds.
 """
 
 import os
@@ -26,19 +26,21 @@ from minetlab.util.process import capture
 
 SANDBOX = "@sandbox/"
 SSH = "@ssh/"
-# sun_path is 108 bytes (unix(7)); ssh adds %C (40 digits) and, for a moment, a suffix of 17 bytes.
+"""Prefixes of hosts in the inventory, which choose pyinfra's connector."""
+# A socket's path has at most 108 bytes, with a null byte at the end (unix(7)). To the folder, ssh adds a
+# slash, %C (40 digits) and, for a moment, a suffix of 17 bytes.
 MAX_SOCKET_FOLDER = 108 - 1 - len("/") - 40 - 17 - 1
-# pyinfra's host data for its SSH connector, and what OpenSSH calls the same.
-FROM_HOST_DATA = {
+# Host data of pyinfra's SSH connector, and OpenSSH's options for the same.
+OPTION_OF_HOST_DATA = {
     "ssh_hostname": "HostName",
     "ssh_port": "Port",
     "ssh_user": "User",
     "ssh_key": "IdentityFile",
     "ssh_known_hosts_file": "UserKnownHostsFile",
 }
-FILES = frozenset({"IdentityFile", "UserKnownHostsFile"})
-# A connection that is lost is noticed after a minute: an emulated machine can be silent for half of that.
-FOR_ALL = {
+FILE_OPTIONS = frozenset({"IdentityFile", "UserKnownHostsFile"})
+# A lost connection is noticed after a minute, as an emulated machine can be silent for half a minute.
+COMMON_OPTIONS = {
     "ConnectTimeout": "60",
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "4",
@@ -46,26 +48,31 @@ FOR_ALL = {
     "ControlMaster": "auto",
     "ControlPersist": "60",
 }
-# What is emulated inside an emulated host can be silent for more than a minute, also before its first word.
-FOR_SANDBOX = {"ConnectTimeout": "300", "ServerAliveCountMax": "20"}
-LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
-"""What it means that ssh has failed and says nothing, as it does where ServerAliveCountMax is reached."""
+# A machine that is emulated inside an emulated host can be silent for more than a minute, also at first.
+SANDBOX_OPTIONS = {"ConnectTimeout": "300", "ServerAliveCountMax": "20"}
+CONNECTION_LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
+"""The reason to show if ssh fails without a message, as it does when ServerAliveCountMax is reached."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One ``Host`` of the configuration.
+    """A ``Host`` section of the configuration.
 
-    :param own_configuration: take what is not set here from the user's and the system's SSH configuration.
+    :param alias: the machine's name for ssh.
+    :param options: options of ssh_config(5) and their values.
+    :param include_user_config: take what is not set here from the user's and the system's SSH configuration.
     """
 
     alias: str
     options: Mapping[str, str]
-    own_configuration: bool = False
+    include_user_config: bool = False
 
 
 def alias_of(host: str) -> str:
-    """What a host is called on the command line: the inventory's name without pyinfra's connector.
+    """Return a host's name on the command line: its name in the inventory without pyinfra's connector.
+
+    :param host: the name in the inventory.
+    :return: the alias in the SSH configuration.
 
     >>> alias_of("@sandbox/hv1")
     'hv1'
@@ -74,50 +81,54 @@ def alias_of(host: str) -> str:
 
 
 def ssh_command(config: Path, alias: str, line: str) -> list[str]:
-    """The ssh that has a shell on a machine run a line, and asks for nothing."""
+    """Return the ssh command that has a machine's shell run a line, and never asks for a password."""
     return ["ssh", "-F", str(config), "-o", "BatchMode=yes", "--", alias, line]
 
 
 def config_path(lab: str) -> Path:
-    """Where the lab's SSH configuration is."""
+    """Return the path of a lab's SSH configuration."""
     return state_dir() / "labs" / lab / "ssh_config"
 
 
 def write_config(loaded: LoadedLab) -> Path:
-    """Write the SSH configuration of a lab, mode 0600, in one step; returns its path.
+    """Write the SSH configuration of a lab, with mode 0600.
 
-    A sandbox host that does not run has no address, so it and its guests are left out.
+    A sandbox host that does not run has no address, so it and its machines are left out.
 
-    :raises LabError: for a host that cannot be reached over SSH.
+    :param loaded: the lab.
+    :return: the configuration's path.
+    :raises LabError: a host has a connector other than SSH, a value cannot be written in an SSH
+        configuration, or a file cannot be written.
     """
     lab, plan = loaded.lab, loaded.plan
     path = config_path(lab.name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known_hosts = path.with_name("known_hosts")
     key = lab_key(lab.name).private
-    with ThreadPoolExecutor() as workers:  # suspended hosts go on side by side
+    with ThreadPoolExecutor() as workers:  # suspended sandbox hosts resume in parallel
         blocks = [block for block in workers.map(host_block, loaded.hosts) if block is not None]
     aliases = {block.alias for block in blocks}
     guests = [guest for guest in plan.guests if alias_of(guest.host) in aliases]
     containers = [container for container in plan.containers if alias_of(container.host) in aliases]
-    blocks += [inner_block(guest, key, known_hosts) for guest in guests]
-    blocks += [inner_block(container, key, known_hosts) for container in containers]
-    write_private(
-        known_hosts,
-        "".join(_known_host(guest.name, guest_host_key(lab.name, guest.name)) for guest in guests)
-        + "".join(_known_host(each.name, container_host_key(lab.name, each.name)) for each in containers),
-    )
+    blocks += [student_machine_block(guest, key, known_hosts) for guest in guests]
+    blocks += [student_machine_block(container, key, known_hosts) for container in containers]
+    lines = [_known_host(guest.name, guest_host_key(lab.name, guest.name)) for guest in guests]
+    lines += [
+        _known_host(container.name, container_host_key(lab.name, container.name)) for container in containers
+    ]
+    write_private(known_hosts, "".join(lines))
     write_private(path, render(blocks, _socket_folder(path.parent)))
     return path
 
 
 def end_shared_connections(lab: str, machines: Iterable[str]) -> None:
-    """End the shared connections to machines that are not what they were.
+    """End the shared connections to machines that were reverted or replaced.
 
-    A guest that has gone back to a snapshot knows nothing of them: whoever used one would wait until
-    ssh gives it up.
+    A guest that has gone back to a snapshot does not know these connections: a command that used one would
+    wait until ssh gives it up.
 
-    :param machines: their aliases; one without a shared connection is passed over.
+    :param lab: the lab's name.
+    :param machines: aliases in its SSH configuration; those without a shared connection are passed over.
     """
     config = config_path(lab)
     if not config.exists():
@@ -128,62 +139,72 @@ def end_shared_connections(lab: str, machines: Iterable[str]) -> None:
 
 
 def render(blocks: Iterable[Block], sockets: Path) -> str:
-    """The configuration's text.
+    """Return the text of an SSH configuration.
 
-    :param sockets: folder of the shared connections' sockets.
+    :param blocks: its sections.
+    :param sockets: the folder for the shared connections' sockets.
+    :return: the text.
+    :raises LabError: a value cannot be written in an SSH configuration.
     """
     lines = ["# Written by minet-lab at each use: changes are lost."]
     for block in blocks:
         lines += ["", f"Host {block.alias}"]
-        options = {**FOR_ALL, **block.options, "ControlPath": f"{_file(sockets)}/%C"}
-        lines += [f"    {option} {word(option, value)}" for option, value in options.items()]
-        if block.own_configuration:
-            # With -F, ssh reads neither of them by itself.
+        options = {**COMMON_OPTIONS, **block.options, "ControlPath": f"{_file(sockets)}/%C"}
+        lines += [f"    {option} {config_word(option, value)}" for option, value in options.items()]
+        if block.include_user_config:
+            # With -F, ssh does not read these files by itself.
             lines += ["    Include ~/.ssh/config", "    Include /etc/ssh/ssh_config"]
     return "\n".join(lines) + "\n"
 
 
 def host_block(host: InventoryHost) -> Block | None:
-    """How a host is reached: as pyinfra reaches it; None for a sandbox host that does not run."""
+    """Return the section for a host, which is reached as pyinfra reaches it.
+
+    :param host: a host of the inventory.
+    :return: its section; None for a sandbox host that does not run.
+    :raises LabError: the host has a connector other than SSH.
+    """
     if host.name.startswith(SANDBOX):
         return _sandbox_block(alias_of(host.name))
     if host.name.startswith("@") and not host.name.startswith(SSH):
         raise LabError(
-            f"{host.name}: verification reaches hosts over SSH, and this connector is another",
+            f"{host.name}: hosts are reached over SSH, and this connector does not use it",
             next_step="name the host as SSH knows it, in the inventory",
         )
-    given = {
-        option: _file(host.data[key]) if option in FILES else str(host.data[key])
-        for key, option in FROM_HOST_DATA.items()
-        if host.data.get(key) is not None
-    }
-    if "IdentityFile" in given:
-        given["IdentitiesOnly"] = "yes"
-    # pyinfra's own default: the first deploy has put the host's key where ssh looks for it.
-    given["StrictHostKeyChecking"] = str(host.data.get("ssh_strict_host_key_checking") or "accept-new")
-    return Block(alias_of(host.name), given, own_configuration=True)
+    options: dict[str, str] = {}
+    for key, option in OPTION_OF_HOST_DATA.items():
+        value = host.data.get(key)
+        if value is not None:
+            options[option] = _file(value) if option in FILE_OPTIONS else str(value)
+    if "IdentityFile" in options:
+        options["IdentitiesOnly"] = "yes"
+    # The default is that of pyinfra: the first deploy has put the host's key where ssh looks for it.
+    options["StrictHostKeyChecking"] = str(host.data.get("ssh_strict_host_key_checking") or "accept-new")
+    return Block(alias_of(host.name), options, include_user_config=True)
 
 
-def inner_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Block:
-    """How a guest or a container is reached: through its host, with the lab's own key.
+def student_machine_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Block:
+    """Return the section for a guest or a container, which is reached through its host.
 
-    :param key: private key; it opens the lab's account on a guest, and the student's in a container.
+    :param machine: the guest or container.
+    :param key: the lab's private key, for the lab's account on a guest and the student's in a container.
+    :param known_hosts: the file with the machines' host keys.
+    :return: its section.
     """
-    where = (
-        {"HostName": str(machine.address.ip), "User": ADMIN}
-        if isinstance(machine, Guest)
-        else {"HostName": "127.0.0.1", "Port": str(machine.ssh_port), "User": TP_USER}
-    )
+    if isinstance(machine, Guest):
+        account = {"HostName": str(machine.address.ip), "User": ADMIN}
+    else:
+        account = {"HostName": "127.0.0.1", "Port": str(machine.ssh_port), "User": TP_USER}
     options = {
-        **where,
+        **account,
         "IdentityFile": _file(key),
         "IdentitiesOnly": "yes",
         "ProxyJump": alias_of(machine.host),
-        # Its key is known by its name: its address may have belonged to another one.
+        # known_hosts has names, as an address may have belonged to another machine.
         "HostKeyAlias": machine.name,
         "UserKnownHostsFile": _file(known_hosts),
         "StrictHostKeyChecking": "yes",
-        **(FOR_SANDBOX if machine.host.startswith(SANDBOX) else {}),
+        **(SANDBOX_OPTIONS if machine.host.startswith(SANDBOX) else {}),
     }
     return Block(machine.name, options)
 
@@ -194,36 +215,39 @@ def _known_host(name: str, host_key: KeyPair) -> str:
 
 
 def _sandbox_block(name: str) -> Block | None:
-    from minetlab import sandbox  # noqa: PLC0415 (real hosts need none of it)
+    from minetlab import sandbox  # noqa: PLC0415 (real hosts do not need it)
 
     try:
-        reached = sandbox.connection(name)
+        connection = sandbox.connection(name)
     except LabError:
         return None
     return Block(
         name,
         {
-            "HostName": reached.hostname,
-            "Port": str(reached.port),
-            "User": reached.user,
-            "IdentityFile": _file(reached.key),
+            "HostName": connection.hostname,
+            "Port": str(connection.port),
+            "User": connection.user,
+            "IdentityFile": _file(connection.key),
             "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": _file(reached.known_hosts),
+            "UserKnownHostsFile": _file(connection.known_hosts),
             "StrictHostKeyChecking": "yes",
-            **FOR_SANDBOX,
+            **SANDBOX_OPTIONS,
         },
     )
 
 
 def _file(path: Path | str) -> str:
-    """A path with ssh's escape character escaped."""
+    """Return a path with ssh's escape character escaped."""
     return str(path).replace("%", "%%")
 
 
-def word(option: str, value: str) -> str:
-    """A value as one word of the configuration, quoted where it has to be.
+def config_word(option: str, value: str) -> str:
+    """Return a value as one word of an SSH configuration, with quotes if it needs them.
 
-    :raises LabError: it cannot be written there, whatever the quotes.
+    :param option: the option's name, for the error.
+    :param value: the option's value.
+    :return: the word.
+    :raises LabError: the value has a quote or a line break, which the configuration cannot hold.
     """
     if '"' in value or "\n" in value:
         raise LabError(
@@ -234,13 +258,13 @@ def word(option: str, value: str) -> str:
 
 
 def _socket_folder(lab_folder: Path) -> Path:
-    """A folder of this user alone, its path short enough for sockets: in the state folder if it is."""
+    """Return a folder of this user with a path short enough for sockets, in the lab's folder if possible."""
     preferred = lab_folder / "ssh"
     if len(os.fsencode(preferred)) <= MAX_SOCKET_FOLDER:
         preferred.mkdir(exist_ok=True, mode=0o700)
         return preferred
-    short = sha256(os.fsencode(lab_folder)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"minet-lab-{os.getuid()}-{short}"
+    digest = sha256(os.fsencode(lab_folder)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"minet-lab-{os.getuid()}-{digest}"
     folder.mkdir(exist_ok=True, mode=0o700)
     status = folder.lstat()
     if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:

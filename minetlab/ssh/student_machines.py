@@ -1,4 +1,4 @@
-"""Commands on many guests and containers at a time, over the lab's SSH configuration."""
+"""Run commands on many guests and containers in parallel, over SSH."""
 
 import re
 import shlex
@@ -10,33 +10,34 @@ from typing import TypeVar
 
 from minetlab.plan import Container, Guest
 from minetlab.ssh.run import run as run_line
-from minetlab.ssh.ssh_config import LOST, alias_of
+from minetlab.ssh.ssh_config import CONNECTION_LOST, alias_of
 from minetlab.util.process import TooMuchError
 
 StudentMachine = Guest | Container
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AT_ONCE = 8
-"""Connections that are made side by side: sshd begins to refuse at ten (MaxStartups in sshd_config(5))."""
-TO_ANSWER = 120.0
-"""Seconds that a machine has to answer at all, on top of those a command may take."""
-MOST_SHOWN = 2**20
-"""Bytes that are taken of what a student's machine prints."""
-NOT_IN_TIME = 124
-"""What timeout(1) ends with where the time is over."""
+CONNECTIONS = 8
+"""Connections that are made in parallel: sshd begins to refuse at ten (MaxStartups in sshd_config(5))."""
+ANSWER_LIMIT = 120.0
+"""Seconds that a machine may take to answer, in addition to those of the command."""
+MAX_SHOWN = 2**20
+"""Bytes that a command on a student's machine may print."""
+TIMED_OUT = 124
+"""The exit status of timeout(1) if the command took too long."""
 UNREACHABLE = 255
-"""What ssh(1) ends with where it fails itself."""
-# All control characters but the line feed and the tab: what a student's machine prints moves no cursor here.
+"""The exit status of ssh(1) if ssh itself fails."""
+# All control characters but line feed and tab, so that a student's machine cannot control this terminal.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a command on a machine.
+    """The result of a command on a machine.
 
-    :param problem: why it did not succeed, for people; empty: it did.
-    :param output: what it printed, errors among it.
+    :param machine: where it ran.
+    :param problem: why it did not succeed, to show to a user; empty if it succeeded.
+    :param output: what it printed, errors included.
     """
 
     machine: StudentMachine
@@ -44,14 +45,16 @@ class Answer:
     output: str
 
 
-def line_of(machine: StudentMachine, command: str, limit: float, *, root: bool = False) -> str:
-    """The line by which a machine runs a command as its student, in their own login shell.
+def command_line(machine: StudentMachine, command: str, limit: float, *, root: bool = False) -> str:
+    """Return the line with which a machine runs a command as its student, in the student's login shell.
 
-    The time is kept there, as ending the connection alone would leave the command running.
+    timeout(1) ends the command on the machine, as it would go on if only the connection ended.
 
-    :param command: of that shell's language.
-    :param limit: seconds.
-    :param root: run it as root, which is possible in guests only.
+    :param machine: where it is to run.
+    :param command: a command of the login shell.
+    :param limit: seconds that the command may take.
+    :param root: run it as root; only guests have a way to.
+    :return: the line for :func:`run`.
     """
     bounded = f'timeout --kill-after=5 {limit:g} "${{SHELL:-/bin/sh}}" -c {shlex.quote(command)}'
     if isinstance(machine, Container):
@@ -63,71 +66,86 @@ def line_of(machine: StudentMachine, command: str, limit: float, *, root: bool =
 def run(config: Path, machine: StudentMachine, line: str, limit: float) -> Answer:
     """Have a machine run a line.
 
-    :param limit: seconds that the line may take there.
+    :param config: the lab's SSH configuration.
+    :param machine: where to run it.
+    :param line: a line for its shell, such as :func:`command_line` makes it.
+    :param limit: seconds that the line may take on the machine.
+    :return: what it printed, and whether it succeeded.
     """
+    total = limit + ANSWER_LIMIT
     try:
-        ended = run_line(config, machine.name, line, limit + TO_ANSWER, together=True, most=MOST_SHOWN)
+        ended = run_line(config, machine.name, line, total, merge_errors=True, max_bytes=MAX_SHOWN)
     except TimeoutError:
-        return Answer(machine, f"no answer within {limit + TO_ANSWER:.0f} s", "")
+        return Answer(machine, f"no answer within {total:.0f} s", "")
     except TooMuchError as error:
         return Answer(machine, str(error), "")
     output = printable(ended.output)
     return Answer(machine, problem_of(ended.status, output, limit), output)
 
 
-def problem_of(status: int, said: str, limit: float) -> str:
-    """What the exit status of an ssh means, for people; empty for success.
+def problem_of(status: int, output: str, limit: float) -> str:
+    """Explain the exit status of a line that :func:`command_line` has made.
 
-    :param said: what it printed.
+    :param status: the exit status of ssh.
+    :param output: what was printed.
+    :param limit: the command's limit in seconds.
+    :return: the problem, to show to a user; empty if the command succeeded.
     """
     if status == UNREACHABLE:
-        return f"no answer: {last_line(said) or LOST}"
-    if status == NOT_IN_TIME:
+        return f"no answer: {last_line(output) or CONNECTION_LOST}"
+    if status == TIMED_OUT:
         return f"not done within {limit:g} s"
     return f"exit status {status}" if status else ""
 
 
 def silent_hosts(config: Path, machines: Collection[StudentMachine]) -> dict[str, str]:
-    """The hosts of these machines that do not answer, with why: none of those is waited for."""
+    """Try to reach the hosts of machines, and return for each host that does not answer the reason."""
     hosts = sorted({machine.host for machine in machines})
 
-    def ask(host: str) -> tuple[str, str]:
+    def problem_with(host: str) -> tuple[str, str]:
         try:
-            ended = run_line(config, alias_of(host), "true", TO_ANSWER)
+            ended = run_line(config, alias_of(host), "true", ANSWER_LIMIT)
         except TimeoutError:
-            return host, f"no answer within {TO_ANSWER:.0f} s"
+            return host, f"no answer within {ANSWER_LIMIT:.0f} s"
         except TooMuchError as error:
             return host, str(error)
-        said = last_line(printable(ended.errors))
-        return host, (said or f"ssh ended with {ended.status}") if ended.status else ""
+        if ended.status == 0:
+            return host, ""
+        return host, last_line(printable(ended.errors)) or f"ssh ended with {ended.status}"
 
-    return {host: problem for host, problem in at_once(ask, hosts) if problem}
+    return {host: problem for host, problem in in_parallel(problem_with, hosts) if problem}
 
 
-def at_once(
-    work: Callable[[Item], Result], items: Collection[Item], workers: int = AT_ONCE
+def in_parallel(
+    work: Callable[[Item], Result], items: Collection[Item], workers: int = CONNECTIONS
 ) -> Iterator[Result]:
-    """The results of some work on each item, as they come; so many are worked on side by side."""
+    """Call a function for many items in parallel threads.
+
+    :param work: the function.
+    :param items: its arguments, one for each call.
+    :param workers: how many threads there are.
+    :yields: the results, in the order in which the calls end.
+    """
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        started = [pool.submit(work, item) for item in items]
+        futures = [pool.submit(work, item) for item in items]
         try:
-            for done in as_completed(started):
-                yield done.result()
+            for future in as_completed(futures):
+                yield future.result()
         finally:
-            for each in started:
-                each.cancel()  # interrupted: what has not begun does not
+            for future in futures:
+                future.cancel()  # after an interruption, do not begin the remaining calls
 
 
 def printable(text: str) -> str:
-    """A machine's words, without what would do something to the terminal that they are shown on."""
+    """Return a machine's output without characters that control the terminal on which it is shown."""
     return CONTROL.sub("", text)
 
 
 def first_line(text: str) -> str:
-    """The first line that says something."""
+    """Return the first line that is not blank, or an empty string."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """Return the last line that is not blank, or an empty string."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

@@ -1,4 +1,4 @@
-"""The guest image: what it is called on a KVM host, and its file here."""
+"""The guest image: its name on a KVM host, and its file on this machine."""
 
 from pathlib import Path
 
@@ -9,22 +9,28 @@ from minetlab.tp import guest_tps
 from minetlab.util.errors import LabError
 
 QCOW2_MAGIC = b"QFI\xfb"
+"""The first bytes of every qcow2 file."""
 
 
 def volume(image: GuestImage, tps: tuple[str, ...]) -> str:
-    """The name of the base image's volume, which is that of its content; nothing is built or fetched.
+    """Return the name of the base image's volume on a KVM host, without building or fetching the image.
 
-    :param tps: the TPs that are in it.
-    :raises LabError: one of these is not there, or wrong.
+    :param image: the guest image of the host's settings.
+    :param tps: the names of the TPs that are in the image.
+    :return: a name that has a hash of the content.
+    :raises LabError: a TP does not exist, or its definition is wrong.
     """
     return f"base-{_digest(image, tps)[:12]}.qcow2"
 
 
 def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[Path, str]:
-    """The image's qcow2 file here, built or fetched first unless the cache has it, and its SHA-256.
+    """Return the image's qcow2 file; it is built or fetched first unless the cache has it intact.
 
-    :param tps: the TPs that are in it.
-    :raises LabError: it can be neither built nor fetched, or is no qcow2 image.
+    :param image: the guest image of the host's settings.
+    :param tps: the names of the TPs that are in the image.
+    :param progress: told each step of building or fetching it.
+    :return: the file in the cache, and its SHA-256.
+    :raises LabError: the image cannot be built or fetched, or it is not in qcow2 format.
     """
     if isinstance(image, DebianImage):
         path = build_disk(guest_tps.recipe(image.debian, tps), progress)
@@ -41,7 +47,7 @@ def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:
 
 
 def fetched(image: UrlImage) -> FetchedImage:
-    """The image as it is fetched here, and checked."""
+    """Return the URL and checksum of an image as :func:`minetlab.images.fetch` takes them."""
     return FetchedImage(url=image.url, sha256=image.sha256, sha512=image.sha512)
 
 

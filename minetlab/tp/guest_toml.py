@@ -1,4 +1,4 @@
-"""What a TP needs in the guests where it is done: the file ``guest.toml`` of its folder in ``tp/``."""
+"""The model of ``guest.toml`` in a folder of ``tp/``: what the TP needs in guests."""
 
 from pydantic import field_validator
 
@@ -10,12 +10,12 @@ from minetlab.tp.image_toml import HomeFile, PackageName
 class GuestTp(Frozen):
     """A TP that is done in a guest, where the student is root.
 
-    :param name: its folder in ``tp/``, and that of its files in the student's home folder.
-    :param packages: what it needs beyond the guest image's own.
-    :param images: TP images that the guest's Docker has, without any network.
+    :param name: the name of its folder in ``tp/``, and of the folder with its files in the student's home.
+    :param packages: the packages that it needs in addition to those of the guest image.
+    :param images: the names of TP images that Docker in the guest can use without a network.
     :param kvm: whether it needs hardware virtualization in the guest.
-    :param build: the content of ``build.sh`` beside ``guest.toml``, if there is one: it runs inside the guest
-        image as root, in the folder of the TP's files.
+    :param build: the content of ``build.sh`` beside ``guest.toml``, or empty; it runs inside the guest image
+        as root, in the folder of the TP's files.
     :param home: the files of the folder ``home/`` beside ``guest.toml``.
     """
 

@@ -1,6 +1,6 @@
-"""The practical work inside the guests: read from its folders in ``tp/``, and added to the guest image."""
+"""The TPs that are done in guests: read from their folders in ``tp/``, and added to the guest image."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from minetlab.images import ImageFile, ImageRecipe, RootfsArchive
@@ -8,69 +8,77 @@ from minetlab.images.guest import guest_recipe
 from minetlab.images.recipe import files_of
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.tp.guest_toml import GuestTp
-from minetlab.tp.tp_images import FOLDER, INSTRUCTIONS, Setting, home_files, read_folder
+from minetlab.tp.image_toml import TpImage
+from minetlab.tp.tp_images import FOLDER, INSTRUCTIONS, READ_AND_EDIT, Setting, home_files, read_folder
 from minetlab.tp.tp_images import read as read_images
 from minetlab.tp.tp_images import recipe as image_recipe
 from minetlab.util.paths import TEMPLATES
 
 IN_GUESTS = Setting("guest_tps", "group_data/kvm_hosts.py", "guest.toml", "TP for guests")
 HOME = "/etc/skel"
-"""What a new account's home folder is a copy of."""
+"""The folder of which the home folder of a new account is a copy."""
 IMAGES = "/usr/local/share/tp-images"
-"""Where templates/guest-docker/usr/local/bin/docker looks for what it imports."""
+"""The folder in which templates/guest-docker/usr/local/bin/docker looks for the images to import."""
 _DOCKER_HOOKS = (
-    # containerd's tools for its developers, and what older Docker needed: 18 MB of what hosts receive.
+    # These are containerd's tools for developers, and programs for older versions of Docker: 18 MB.
     "rm -f /usr/bin/containerd-shim /usr/bin/containerd-shim-runc-v1 /usr/bin/containerd-stress /usr/bin/ctr",
-    # Every guest keeps these: zstd packs them tighter than gzip, which hosts with an older Docker need.
+    # Every guest has these files: zstd makes them smaller than gzip, which container hosts need.
     f"gunzip {IMAGES}/*.tar.gz; zstd -19 -q --rm {IMAGES}/*.tar",
     "install -d -g docker -m 2775 /var/lib/tp-images; touch /var/lib/tp-images/.lock",
-    # Docker starts when it is first used: at the boot, it would cost every guest seconds.
+    # Docker starts at its first use: at the boot, it would take seconds in every guest.
     "systemctl disable apparmor.service containerd.service docker.service; systemctl enable docker.socket",
 )
 
 
 def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[GuestTp, ...]:
-    """Read these TPs from their folders.
+    """Read the definitions of TPs for guests.
 
-    :raises LabError: a folder has no ``guest.toml``, or a wrong one.
+    :param names: the names of the TPs.
+    :param folder: the folder that has a folder for each TP.
+    :return: the TPs, in the order of ``names``.
+    :raises LabError: a TP has no ``guest.toml``, or a wrong one.
     """
     return tuple(read_folder(folder / name, GuestTp, IN_GUESTS) for name in names)
 
 
 def recipe(debian: int, names: Iterable[str], folder: Path = FOLDER) -> ImageRecipe:
-    """What the guest image is made of; its digest is the content hash.
+    """Return the recipe of the guest image with these TPs; its digest is the hash of the content.
 
-    :param debian: major version, 12 or 13.
-    :param names: the TPs that are in it.
-    :raises LabError: a folder has no ``guest.toml``, or a wrong one; or that of a TP image that it names.
+    :param debian: the major version of Debian, 12 or 13.
+    :param names: the names of the TPs that are in the image.
+    :param folder: the folder that has a folder for each TP.
+    :return: the recipe.
+    :raises LabError: the definition of a TP, or of a TP image that it uses, is missing or wrong.
     """
     tps = read(names, folder)
     base = guest_recipe(debian)
     images = read_images(sorted({image for tp in tps for image in tp.images}), folder)
-    docker = CONTAINER_HOST_PACKAGES[debian] if images else ()
-    packages = {*base.packages, *docker, *(package for tp in tps for package in tp.packages)}
-    instructions = (
-        ImageFile(
-            path=f"{IMAGES}/{image.name}.instructions", content="".join(f"{each}\n" for each in INSTRUCTIONS)
-        )
-        for image in images
-    )
+    packages = {*base.packages, *(package for tp in tps for package in tp.packages)}
+    if tps:
+        packages.update(READ_AND_EDIT)
+    if images:
+        packages.update(CONTAINER_HOST_PACKAGES[debian])
+    home = [file for tp in tps for file in home_files(tp.home, f"{HOME}/{tp.name}")]
+    archives = [
+        RootfsArchive(path=f"{IMAGES}/{image.name}.tar.gz", recipe=image_recipe(image)) for image in images
+    ]
     return base.model_copy(
         update={
             "packages": tuple(sorted(packages)),
-            "files": (
-                *base.files,
-                *(files_of(TEMPLATES / "guest-docker") if images else ()),
-                *instructions,
-                *(file for tp in tps for file in home_files(tp.home, f"{HOME}/{tp.name}")),
-            ),
-            "archives": tuple(
-                RootfsArchive(path=f"{IMAGES}/{image.name}.tar.gz", recipe=image_recipe(image))
-                for image in images
-            ),
+            "files": (*base.files, *_docker_files(images), *home),
+            "archives": tuple(archives),
             "hooks": (*base.hooks, *_build_hooks(tps), *(_DOCKER_HOOKS if images else ())),
         }
     )
+
+
+def _docker_files(images: tuple[TpImage, ...]) -> Iterator[ImageFile]:
+    """Yield the files with which Docker in the guest imports these TP images at its first use."""
+    if images:
+        yield from files_of(TEMPLATES / "guest-docker")
+    for image in images:
+        content = "".join(f"{instruction}\n" for instruction in INSTRUCTIONS)
+        yield ImageFile(path=f"{IMAGES}/{image.name}.instructions", content=content)
 
 
 def _build_hooks(tps: tuple[GuestTp, ...]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What a TP image is made of: the file ``image.toml`` of its folder in ``tp/``."""
+"""The model of ``image.toml`` in a folder of ``tp/``: what a TP image is made of."""
 
 from typing import Annotated, Literal
 
@@ -11,9 +11,11 @@ PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$"
 
 
 class HomeFile(Frozen):
-    """A file of the TP, in the student's home folder.
+    """A file of a TP in the student's home folder.
 
-    :param path: relative to the home folder.
+    :param path: its path, relative to the home folder.
+    :param content: its text.
+    :param executable: whether it is a program.
     """
 
     path: Annotated[str, StringConstraints(pattern=r"^[^/].*$")]
@@ -22,14 +24,14 @@ class HomeFile(Frozen):
 
 
 class TpImage(Frozen):
-    """A container image the practical work uses.
+    """A container image in which a TP is done.
 
-    :param name: its folder in ``tp/``.
-    :param debian: the Debian release it is made from.
-    :param packages: what the TP needs beyond Debian's minimum.
-    :param build: the content of ``build.sh`` beside ``image.toml``, if there is one: it runs inside the image
-        as root, in the student's home folder, with the files of ``home/`` in place.
-    :param build_packages: what ``build.sh`` needs on top; they are gone from the finished image.
+    :param name: the name of its folder in ``tp/``.
+    :param debian: the major version of Debian that it is made from.
+    :param packages: the packages that the TP needs in addition to a minimal Debian.
+    :param build: the content of ``build.sh`` beside ``image.toml``, or empty; it runs inside the image as
+        root, in the student's home folder, with the files of ``home/`` in place.
+    :param build_packages: further packages that ``build.sh`` needs; they are removed after the build.
     :param home: the files of the folder ``home/`` beside ``image.toml``.
     """
 
@@ -47,9 +49,9 @@ class TpImage(Frozen):
     @field_validator("build_packages")
     @classmethod
     def serve_the_build_only(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Refuse packages that nothing is built with, and those that shall both stay and go."""
+        """Refuse build packages without a ``build.sh``, and those that are also in ``packages``."""
         if value and not info.data.get("build"):
             raise ValueError("there is no build.sh that would use them")
-        if both := sorted(set(value).intersection(info.data.get("packages", ()))):
-            raise ValueError(f"also in packages, which stay in the image: {', '.join(both)}")
+        if duplicates := sorted(set(value).intersection(info.data.get("packages", ()))):
+            raise ValueError(f"also in packages, which stay in the image: {', '.join(duplicates)}")
         return value

@@ -1,6 +1,6 @@
-"""The TP images: read from their folders in ``tp/``, and built here, at native speed, as root file systems.
+"""The TP images: read from their folders in ``tp/``, and built on this machine as root file systems.
 
-A container host only imports the result: it needs no registry and no package mirror, and builds nothing.
+A container host only imports the result: it builds nothing, and needs no registry and no package mirror.
 """
 
 import json
@@ -24,22 +24,25 @@ from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 
 FOLDER = PROJECT_ROOT / "tp"
 USER, UID, HOME, SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
-# In every image, so that its student can log in. sshd asks for a sysusers, and this one brings no systemd.
-PACKAGES = ("openssh-server", "systemd-standalone-sysusers")
-# A container has nobody to read these, and every host would have to receive them.
-# A host key of the image would be everybody's.
+READ_AND_EDIT = ("less", "nano")
+"""Packages wherever a TP is done: sheets have students read and change files."""
+# These are in every image, so that its student can log in. openssh-server depends on a sysusers program, and
+# the standalone one does not depend on systemd.
+PACKAGES = ("openssh-server", "systemd-standalone-sysusers", *READ_AND_EDIT)
+# Removes what nobody reads in a container, as every host has to receive it, and the host keys of SSH, as all
+# containers of the image would have the same ones.
 STRIP = (
     "rm -rf /usr/share/doc/* /usr/share/info/* /usr/share/locale/* /usr/share/man/* "
     "/var/cache/apt/* /var/lib/apt/lists/* /var/log/*log /var/log/apt /etc/ssh/ssh_host_*"
 )
 HOOKS = (
-    # What the TP starts from stays there, too: a sheet can be tried without touching the student's files.
+    # /etc/skel keeps the TP's original files: a sheet can be tried without touching the student's files.
     f"install --directory {HOME}; cp --recursive --preserve=mode,timestamps {HOME}/. /etc/skel; "
     f"useradd --uid {UID} --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
     f"chown --recursive {USER}:{USER} {HOME}",
     STRIP,
 )
-# What `docker import` lets an image carry; Docker's own words, as in a Dockerfile.
+# Instructions of a Dockerfile, which `docker import` applies to the image.
 INSTRUCTIONS = (
     f"USER {USER}",
     f"WORKDIR {HOME}",
@@ -50,17 +53,18 @@ INSTRUCTIONS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """Where an administrator names folders of ``tp/``.
+    """A setting of the inventory in which the administrator lists folders of ``tp/``.
 
-    :param name: of the group data.
-    :param definition: the file that such a folder has.
-    :param what: it defines.
+    :param name: the name of the setting.
+    :param file: the file of the inventory that has it.
+    :param definition: the name of the file that defines such a TP, in its folder.
+    :param kind: what that file defines, for messages.
     """
 
     name: str
     file: str
     definition: str
-    what: str
+    kind: str
 
 
 IN_CONTAINERS = Setting("tp_images", "group_data/container_hosts.py", "image.toml", "TP image")
@@ -68,15 +72,18 @@ Tp = TypeVar("Tp", bound=Frozen)
 
 
 def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[TpImage, ...]:
-    """Read these TP images from their folders.
+    """Read the definitions of TP images.
 
-    :raises LabError: a folder has no ``image.toml``, or a wrong one.
+    :param names: the names of the images.
+    :param folder: the folder that has a folder for each image.
+    :return: the images, in the order of ``names``.
+    :raises LabError: an image has no ``image.toml``, or a wrong one.
     """
     return tuple(read_folder(folder / name, TpImage, IN_CONTAINERS) for name in names)
 
 
 def recipe(image: TpImage) -> ImageRecipe:
-    """What the image's root file system is made of; its digest is the content hash."""
+    """Return the recipe of the image's root file system; its digest is the hash of the content."""
     return ImageRecipe(
         name=f"tp-{image.name}",
         suite=SUITES[image.debian],
@@ -87,15 +94,18 @@ def recipe(image: TpImage) -> ImageRecipe:
 
 
 def spec(lab: str, image: TpImage) -> ImageSpec:
-    """The image as a container host of the lab knows it."""
+    """Return the image as the container hosts of the lab ``lab`` know it."""
     content = json.dumps([recipe(image).digest, INSTRUCTIONS])
     return ImageSpec(lab, image.name, sha256(content.encode()).hexdigest(), INSTRUCTIONS)
 
 
 def references(lab: str, names: Iterable[str]) -> dict[str, str]:
-    """By which reference the lab's container hosts know each of these TP images.
+    """Return the references by which a lab's container hosts know TP images.
 
-    :raises LabError: a folder has no ``image.toml``, or a wrong one.
+    :param lab: the name of the lab.
+    :param names: the names of the images.
+    :return: image name to reference, such as ``minet/processus:0123456789ab``.
+    :raises LabError: an image has no ``image.toml``, or a wrong one.
     """
     return {image.name: spec(lab, image).reference for image in read(names)}
 
@@ -108,41 +118,45 @@ def _build_hooks(image: TpImage) -> Iterable[str]:
 
 
 def read_folder(folder: Path, model: type[Tp], setting: Setting) -> Tp:
-    """Read a folder of ``tp/``.
+    """Read the definition of a TP, its build script and its files from a folder of ``tp/``.
 
-    :param model: what its definition has to be.
-    :raises LabError: it has no definition of that kind, or a wrong one.
+    :param folder: the folder.
+    :param model: the model of the definition.
+    :param setting: the setting that lists such folders.
+    :return: an instance of ``model``.
+    :raises LabError: the folder has no definition of that kind, or a wrong one.
     """
     definition = folder / setting.definition
     try:
-        given = tomllib.loads(definition.read_text(encoding="utf-8"))
+        fields = tomllib.loads(definition.read_text(encoding="utf-8"))
         return model.model_validate(
             {
                 "name": folder.name,
-                "build": _text_if_there(folder / "build.sh"),
+                "build": _text_or_empty(folder / "build.sh"),
                 "home": tuple(_home_files(folder / "home")),
-                **given,
+                **fields,
             }
         )
     except ValidationError as error:
         problems = [
-            f"{definition}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            f"{definition}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors()
         ]
         raise LabError("\n".join(problems), next_step=f"correct {definition}") from error
     except FileNotFoundError as error:
-        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{setting.definition}")))
+        choices = sorted(path.parent.name for path in folder.parent.glob(f"*/{setting.definition}"))
         raise LabError(
-            f"{setting.name}: there is no {setting.what} {folder.name!r}: {error.filename} does not exist",
-            next_step=f"use one of these in {setting.file}: {known}",
+            f"{setting.name}: there is no {setting.kind} {folder.name!r}: {error.filename} does not exist",
+            next_step=f"use one of these in {setting.file}: {', '.join(choices)}",
         ) from error
-    except (OSError, ValueError) as error:  # ValueError: of TOML and of UTF-8
+    except (OSError, ValueError) as error:  # ValueError: wrong TOML or UTF-8
         raise LabError(
-            f"cannot read the {setting.what} in {folder}: {error}", next_step=f"correct {definition}"
+            f"cannot read the {setting.kind} in {folder}: {error}", next_step=f"correct {definition}"
         ) from error
 
 
 def home_files(home: tuple[HomeFile, ...], folder: str) -> tuple[ImageFile, ...]:
-    """A TP's files, in the folder of an image that they belong into."""
+    """Return a TP's files as files of an image, in ``folder`` of the image."""
     return tuple(
         ImageFile(
             path=f"{folder}/{file.path}", content=file.content, mode=0o755 if file.executable else 0o644
@@ -151,7 +165,7 @@ def home_files(home: tuple[HomeFile, ...], folder: str) -> tuple[ImageFile, ...]
     )
 
 
-def _text_if_there(file: Path) -> str:
+def _text_or_empty(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 

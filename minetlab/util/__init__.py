@@ -1,1 +1,1 @@
-"""What any part may use and what knows nothing of labs: files, programs, paths, templates, errors."""
+"""Helpers for all packages that know nothing of labs: files, programs, paths, templates, errors."""

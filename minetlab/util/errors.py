@@ -1,10 +1,10 @@
-"""The one error that reaches a user: what is wrong, where, and what to do next."""
+"""The error that commands show to the user: what is wrong, where, and what to do next."""
 
 
 class LabError(Exception):
-    """Something the administrator can act on; shown without a traceback.
+    """A problem that the administrator can solve; shown without a traceback.
 
-    :param problem: what is wrong, naming the file and field, or the host and the thing.
+    :param problem: what is wrong; it names the file and the field, or the host and what is wrong on it.
     :param next_step: what to do about it, as an imperative sentence.
     """
 

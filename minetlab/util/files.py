@@ -1,4 +1,4 @@
-"""Files written whole or not at all; and, unless they are there already, for this user alone."""
+"""Write files in one step, so that no reader sees half of one; lock files and folders against other runs."""
 
 import fcntl
 import os
@@ -10,39 +10,42 @@ from pathlib import Path
 
 from minetlab.util.errors import LabError
 
-ALONE_LIMIT = 30.0
-"""Seconds to wait for another run to have written a file."""
+FOLDER_LOCK_LIMIT = 30.0
+"""Seconds to wait for another run that has locked a folder."""
 POLL_INTERVAL = 0.05
-"""Seconds between two tries to get a lock."""
+"""Seconds between two attempts to get a lock."""
 
 Version = tuple[Path, int, int, int]
-"""A file as it is now: its path, its inode, its size in bytes, and when it was changed, in nanoseconds."""
+"""A state of a file: path, inode, size in bytes, and time of the last change in nanoseconds."""
 
 
 def versions(files: Iterable[Path]) -> frozenset[Version]:
-    """These files as they are now, to be compared; one that is not there is left out."""
-    present = ((file, file.stat()) for file in files if file.exists())
-    return frozenset((file, now.st_ino, now.st_size, now.st_mtime_ns) for file, now in present)
+    """Return the current state of files, to compare it later; files that do not exist are left out."""
+    statuses = ((file, file.stat()) for file in files if file.exists())
+    return frozenset((file, status.st_ino, status.st_size, status.st_mtime_ns) for file, status in statuses)
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:
-    """Make a folder, and those that it is in, where they are missing.
+    """Make a folder and its parents, if they do not exist yet.
 
-    :param private: mode 0700, also of one that is there.
-    :raises LabError: that cannot be.
+    :param folder: the path of the folder.
+    :param private: set its mode to 0700, also if it exists already.
+    :raises LabError: the folder cannot be made, or its mode cannot be set.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
         if private:
             folder.chmod(0o700)
     except OSError as error:
-        raise refused(folder, error) from error
+        raise write_error(folder, error) from error
 
 
 def write_private(path: Path, content: str | bytes) -> None:
-    """Write a file, mode 0600, in one step.
+    """Write a file with mode 0600, in one step.
 
-    :raises LabError: that cannot be.
+    :param path: the file; its folder has to exist.
+    :param content: text is written as UTF-8.
+    :raises LabError: the file cannot be written.
     """
     try:
         descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
@@ -50,13 +53,15 @@ def write_private(path: Path, content: str | bytes) -> None:
             file.write(content.encode() if isinstance(content, str) else content)
         Path(new).replace(path)
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
 
 
 def rewrite(path: Path, content: bytes) -> None:
-    """Write a file that is there, in one step; its mode stays, and a link to it does.
+    """Replace the content of an existing file in one step, and keep its mode.
 
-    :raises LabError: that cannot be.
+    :param path: the file; of a symbolic link, the file that it leads to is replaced.
+    :param content: the new content.
+    :raises LabError: the file does not exist or cannot be written.
     """
     try:
         path = path.resolve(strict=True)
@@ -67,52 +72,57 @@ def rewrite(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         Path(file.name).replace(path)
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other runs from changing a folder's files between reading and writing: for milliseconds.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock a folder during the block, so that no other run changes its files between reading and writing.
 
-    :raises LabError: another run does so for longer than :data:`ALONE_LIMIT`.
+    :param folder: an existing folder.
+    :yields: None, once the folder is locked.
+    :raises LabError: another run has the lock for longer than :data:`FOLDER_LOCK_LIMIT`.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        lock(handle, folder, str(folder), ALONE_LIMIT)
+        lock(descriptor, folder, str(folder), FOLDER_LOCK_LIMIT)
         try:
             yield
         finally:
-            # Not left to close(): that of gevent, which pyinfra runs on, closes a folder at some later time.
-            fcntl.flock(handle, fcntl.LOCK_UN)
+            # Unlock at once: under gevent, on which pyinfra runs, close() may close a folder only later.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def lock(
-    descriptor: int, path: Path, what: str, limit: float, waiting: Callable[[], object] = lambda: None
+    descriptor: int, path: Path, name: str, limit: float, on_wait: Callable[[], object] = lambda: None
 ) -> None:
-    """Have an open file for ourselves alone, waiting for whoever else has it.
+    """Lock an open file, and wait while another run has the lock.
 
-    No flock() that blocks: it would stop all greenlets of a pyinfra run, also the one that it waits for.
+    It asks again and again: an flock() that blocks would stop all greenlets of a pyinfra run, also the one
+    that is to give the lock back.
 
-    :param path: of the file; ``what``: as it shall be named to the administrator.
+    :param descriptor: of the open file or folder.
+    :param path: its path, for the error message.
+    :param name: what the error message calls it.
     :param limit: how long to wait at most, in seconds.
-    :param waiting: called again and again meanwhile.
-    :raises LabError: another run still has it after ``limit``.
+    :param on_wait: called after each attempt that failed.
+    :raises LabError: another run still has the lock after ``limit``.
     """
-    latest = time.monotonic() + limit
+    deadline = time.monotonic() + limit
     while not try_lock(descriptor):
-        if time.monotonic() > latest:
+        if time.monotonic() > deadline:
             raise LabError(
-                f"{what} has been locked by another run for more than {limit:.0f} s",
+                f"{name} has been locked by another run for more than {limit:.0f} s",
                 next_step=f"look for that run: fuser -v {path}",
             )
-        waiting()
+        on_wait()
         time.sleep(POLL_INTERVAL)
 
 
 def try_lock(descriptor: int) -> bool:
-    """Have an open file for ourselves alone if nobody else has it; returns whether we have."""
+    """Lock an open file unless another process has the lock; return whether it is locked now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -120,8 +130,8 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def refused(path: Path, error: OSError) -> LabError:
-    """What to say where a file cannot be written."""
+def write_error(path: Path, error: OSError) -> LabError:
+    """Return the error to raise for a file or folder that cannot be written."""
     return LabError(
         f"cannot write {path}: {error.strerror}", next_step="make room there, or name another folder"
     )

@@ -1,16 +1,17 @@
-"""How much of students' work a machine may send here."""
+"""How much of a student's work is collected from one machine."""
 
 from dataclasses import dataclass
 
 MIB = 2**20
+"""Bytes in a MiB."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a machine may take.
+    """Limits for the work that one machine sends.
 
-    :param seconds: to send all of it.
-    :param bytes: of what it sends, and of what that is unpacked.
+    :param seconds: time until all of it has to be here.
+    :param bytes: size of what is sent, and of the files unpacked from it.
     """
 
     seconds: float = 600

@@ -1,4 +1,4 @@
-"""Where the project keeps things on the machine it is run from: nothing is written elsewhere.
+"""The folders where the project keeps its files on this machine.
 
 The folders follow the XDG Base Directory specification; ``MINETLAB_CACHE`` and ``MINETLAB_STATE`` move them.
 """
@@ -12,22 +12,23 @@ TEMPLATES = PROJECT_ROOT / "templates"
 
 
 def cache_dir() -> Path:
-    """Things that can be made again: disk images, tools. Safe to delete while nothing runs."""
+    """Return the folder of what can be made again: disk images, tools. Safe to delete while nothing runs."""
     return _folder("MINETLAB_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
 def state_dir() -> Path:
-    """Things that cannot: keys (mode 0600), the disks and sockets of running sandbox hosts."""
+    """Return the folder of what cannot be made again: keys, passwords, and the sandbox hosts' disks."""
     return _folder("MINETLAB_STATE", "XDG_STATE_HOME", ".local/state")
 
 
-def _folder(own: str, xdg: str, default: str) -> Path:
-    chosen = os.environ.get(own)
-    return _made(Path(chosen) if chosen else Path(os.environ.get(xdg) or Path.home() / default) / "minet-lab")
+def _folder(own_variable: str, xdg_variable: str, default: str) -> Path:
+    if chosen := os.environ.get(own_variable):
+        return _make(Path(chosen))
+    return _make(Path(os.environ.get(xdg_variable) or Path.home() / default) / "minet-lab")
 
 
 # Cached, as a deploy asks for the folder several times for each student.
 @cache
-def _made(folder: Path) -> Path:
+def _make(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder

@@ -1,4 +1,4 @@
-"""The one place that starts programs: each is bounded, ends with us, and its last words are in the error."""
+"""Start programs: each has a limit, ends when this process ends, and its last output is in the error."""
 
 import atexit
 import os
@@ -20,24 +20,28 @@ from minetlab.util.progress import Heartbeat, Progress
 Process = subprocess.Popen[bytes]
 PIPE = subprocess.PIPE
 TAIL_LINES = 20
-MOST = 64 * 2**20
+"""Lines of a log that an error message shows."""
+TAIL_BYTES = 2**14
+"""Bytes at the end of a log in which those lines are looked for."""
+MAX_OUTPUT = 64 * 2**20
 """Bytes that a program may print. All of libvirt's XML for a class of three hundred is some two million."""
-MOST_ERRORS = 2**20
-"""Bytes that are taken of what a program prints to standard error."""
+MAX_ERRORS = 2**20
+"""Bytes of standard error that are kept; what comes after them is dropped."""
 BLOCK = 2**16
+"""Bytes that are read at a time."""
 
 
 class TooMuchError(Exception):
-    """A program printed more than it may."""
+    """A program printed more than it was allowed to."""
 
 
 @dataclass(frozen=True)
 class Ended:
     """How a program ended.
 
-    :param status: its exit status; negative: the number of the signal that ended it.
-    :param output: what it printed.
-    :param errors: what it printed to standard error; empty where that is among the output.
+    :param status: its exit status; if a signal ended it, the signal's number, negative.
+    :param output: what it printed; empty if that went to a file.
+    :param errors: what it printed to standard error; empty if that was merged into the output.
     """
 
     status: int
@@ -46,11 +50,13 @@ class Ended:
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, limit: float = 300) -> str:
-    """Run a quick program and return its standard output.
+    """Run a quick program that has to succeed, and return its standard output.
 
-    :param env: variables to add to ours.
-    :param limit: seconds it may take.
-    :raises LabError: it is missing, failed, took too long or printed too much.
+    :param command: the program and its arguments.
+    :param env: variables to add to this process's environment.
+    :param limit: seconds that it may take.
+    :return: its standard output.
+    :raises LabError: the program is not installed, failed, took too long or printed too much.
     """
     try:
         ended = capture(command, limit, env=env)
@@ -74,39 +80,44 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, limit: 
 def run_logged(
     command: Sequence[str],
     log: Path,
-    what: str,
+    task: str,
     progress: Progress,
     *,
     env: Mapping[str, str] | None = None,
     limit: float = 1800,
 ) -> None:
-    """Run a long program with its output in ``log``, and a line of progress every ten seconds.
+    """Run a long program, and show every ten seconds that it still runs.
 
-    :param what: what it does, in messages.
-    :param env: variables to add to ours.
-    :param limit: seconds it may take.
-    :raises LabError: it is missing, failed or took too long; carries the end of its output.
+    :param command: the program and its arguments.
+    :param log: a file; the program's output is added at its end.
+    :param task: what the program does, as progress and errors call it.
+    :param progress: shows the lines of progress.
+    :param env: variables to add to this process's environment.
+    :param limit: seconds that it may take.
+    :raises LabError: the program is not installed, took too long, or failed, with the end of its log.
     """
     with running(command, log, env=env) as process:
-        status = _wait(process, what, progress, limit)
+        status = _wait(process, task, progress, limit)
     if status:
         raise LabError(
-            f"{what} failed (status {status}); the end of {log}:\n{tail(log)}",
+            f"{task} failed (status {status}); the end of {log}:\n{tail(log)}",
             next_step="fix the error above, then run the same command again",
         )
 
 
 def run_attached(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-    """Run a program that has our terminal, for as long as it takes; returns its exit status.
+    """Run a program on this process's terminal, for as long as it takes.
 
-    :param env: variables to add to ours.
-    :raises LabError: it is missing.
+    :param command: the program and its arguments.
+    :param env: variables to add to this process's environment.
+    :return: its exit status; negative: the number of the signal that ended it.
+    :raises LabError: the program is not installed.
     """
     process = _popen(command, env={**os.environ, **(env or {})})
     try:
         return process.wait()
     except KeyboardInterrupt:
-        process.wait()  # the terminal interrupted it, too: let it finish cleaning up
+        process.wait()  # Ctrl-C has reached the program, too: let it clean up
         raise
 
 
@@ -116,31 +127,36 @@ def capture(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    given: str = "",
-    to: IO[bytes] | None = None,
-    together: bool = False,
-    most: int = MOST,
+    stdin: str = "",
+    output_file: IO[bytes] | None = None,
+    merge_errors: bool = False,
+    max_bytes: int = MAX_OUTPUT,
 ) -> Ended:
-    """Run a program, whether it fails or not.
+    """Run a program and return its exit status and output, whether it succeeds or fails.
 
-    :param limit: seconds until it has to be done.
-    :param env: variables to add to ours.
-    :param given: its standard input.
-    :param to: a file for what it prints, which is not returned then.
-    :param together: whether errors are to be among the output, in their order.
-    :param most: bytes that it may print.
-    :raises LabError: it is missing.
-    :raises TimeoutError: it was not done in time.
-    :raises TooMuchError: it printed more than that.
+    :param command: the program and its arguments.
+    :param limit: seconds that it may take.
+    :param env: variables to add to this process's environment.
+    :param cwd: the folder to run it in; None: this process's.
+    :param stdin: its standard input.
+    :param output_file: a file to write its standard output to, instead of returning it.
+    :param merge_errors: have its standard error go to its standard output.
+    :param max_bytes: how much it may print, on standard output and standard error together.
+    :return: how it ended; bytes that are no UTF-8 are replaced.
+    :raises LabError: the program is not installed.
+    :raises TimeoutError: it took longer than ``limit``.
+    :raises TooMuchError: it printed more than ``max_bytes``.
     """
-    with tempfile.TemporaryFile() as source:  # a pipe would have to be fed while the output is read
-        source.write(given.encode())
-        source.seek(0)
-        with start(command, env=env, cwd=cwd, stdin=source, together=together) as process:
+    with tempfile.TemporaryFile() as stdin_file:  # a pipe would have to be fed while the output is read
+        stdin_file.write(stdin.encode())
+        stdin_file.seek(0)
+        with start(command, env=env, cwd=cwd, stdin=stdin_file, merge_errors=merge_errors) as process:
             try:
-                output, errors = read_to_end(process, limit, in_all=limit, most=most, to=to)
+                output, errors = read_to_end(
+                    process, limit, total_limit=limit, max_bytes=max_bytes, output_file=output_file
+                )
             finally:
-                process.kill()  # does nothing to one that has ended
+                process.kill()  # has no effect if the process has ended
     return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
 
@@ -150,28 +166,34 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: IO[bytes] | int = subprocess.DEVNULL,
-    together: bool = False,
+    merge_errors: bool = False,
 ) -> Process:
-    """Start a program whose output is read here.
+    """Start a program with pipes for its output, which the caller has to read.
 
-    :param env: variables to add to ours.
-    :param stdin: its standard input, or :data:`PIPE`: what is written to ``.stdin``.
-    :param together: whether errors are to be among the output, in their order.
-    :raises LabError: it is missing.
+    :param command: the program and its arguments.
+    :param env: variables to add to this process's environment.
+    :param cwd: the folder to run it in; None: this process's.
+    :param stdin: a file for its standard input; :data:`PIPE`: the caller writes to the process's ``stdin``.
+    :param merge_errors: have its standard error go to its standard output.
+    :return: the running process.
+    :raises LabError: the program is not installed.
     """
-    errors = subprocess.STDOUT if together else subprocess.PIPE
-    return _popen(command, env=_environment(env), cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=errors)
+    stderr = subprocess.STDOUT if merge_errors else subprocess.PIPE
+    return _popen(command, env=_environment(env), cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
 
 
 @contextmanager
 def running(command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Process]:
-    """A program that runs until the block ends, at the latest, with its output in ``log``.
+    """Run a program during the block, and end it and its children after the block if they still run.
 
-    :param env: variables to add to ours.
-    :raises LabError: it is missing.
+    :param command: the program and its arguments.
+    :param log: a file; the program's output is added at its end.
+    :param env: variables to add to this process's environment.
+    :yields: the running process.
+    :raises LabError: the program is not installed.
     """
     with log.open("ab") as output:
-        # A session of its own, so that Ctrl-C reaches it once, from us, and its children with it.
+        # In a session of its own, Ctrl-C does not reach it: this process ends it, together with its children.
         process = _popen(
             command,
             env=_environment(env),
@@ -185,9 +207,10 @@ def running(command: Sequence[str], log: Path, *, env: Mapping[str, str] | None 
 
 
 def become(command: Sequence[str]) -> NoReturn:
-    """Be replaced by a program.
+    """Replace this process by a program: execvp(3).
 
-    :raises LabError: it is missing.
+    :param command: the program and its arguments.
+    :raises LabError: the program is not installed.
     """
     try:
         os.execvp(command[0], list(command))  # noqa: S606 (no shell is the point)
@@ -196,40 +219,50 @@ def become(command: Sequence[str]) -> NoReturn:
 
 
 def read_to_end(
-    process: Process, silence: float, *, in_all: float, most: int = MOST, to: IO[bytes] | None = None
+    process: Process,
+    silence: float,
+    *,
+    total_limit: float,
+    max_bytes: int = MAX_OUTPUT,
+    output_file: IO[bytes] | None = None,
 ) -> tuple[bytes, bytes]:
-    """Wait until a process ends; returns its standard output and the start of its standard error.
+    """Read what a process prints until it ends.
 
+    :param process: a process of :func:`start`.
     :param silence: seconds for which it may print nothing.
-    :param in_all: seconds that it may take.
-    :param most: bytes that it may print.
-    :param to: a file for its standard output, which is not returned then.
-    :raises TimeoutError: it printed nothing for longer, or went on for longer.
-    :raises TooMuchError: it printed more.
+    :param total_limit: seconds that it may take.
+    :param max_bytes: how much it may print, on standard output and standard error together.
+    :param output_file: a file to write its standard output to, instead of returning it.
+    :return: its standard output, and the first :data:`MAX_ERRORS` bytes of its standard error.
+    :raises TimeoutError: it printed nothing for ``silence`` seconds, did not end so long after it had closed
+        its output, or took longer than ``total_limit``.
+    :raises TooMuchError: it printed more than ``max_bytes``.
     """
     output, errors, printed = bytearray(), bytearray(), 0
-    deadline = time.monotonic() + in_all
+
+    def keep_error(block: bytes) -> None:
+        errors.extend(block[: MAX_ERRORS - len(errors)])
+
+    deadline = time.monotonic() + total_limit
     with DefaultSelector() as selector:
-        for stream, keep in (
-            (process.stdout, to.write if to else output.extend),
-            (process.stderr, lambda block: errors.extend(block[: MOST_ERRORS - len(errors)])),
-        ):
-            if stream:
-                selector.register(stream, EVENT_READ, keep)
+        if process.stdout:
+            selector.register(process.stdout, EVENT_READ, output_file.write if output_file else output.extend)
+        if process.stderr:
+            selector.register(process.stderr, EVENT_READ, keep_error)
         while selector.get_map():
-            ready = selector.select(min(silence, max(0.0, deadline - time.monotonic())))
+            readable = selector.select(min(silence, max(0.0, deadline - time.monotonic())))
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not done within {in_all:.0f} s")
-            if not ready:
+                raise TimeoutError(f"not done within {total_limit:.0f} s")
+            if not readable:
                 raise TimeoutError(f"no answer within {silence:.0f} s")
-            for key, _ in ready:
+            for key, _ in readable:
                 if block := os.read(key.fd, BLOCK):
-                    key.data(block)
+                    key.data(block)  # the function that keeps what comes from this stream
                     printed += len(block)
                 else:
                     selector.unregister(key.fileobj)
-            if printed > most:
-                raise TooMuchError(f"it printed more than {most} bytes")
+            if printed > max_bytes:
+                raise TooMuchError(f"it printed more than {max_bytes} bytes")
     try:
         process.wait(silence)
     except subprocess.TimeoutExpired:
@@ -238,7 +271,7 @@ def read_to_end(
 
 
 def end(process: Process, grace: float = 0) -> None:
-    """Have a process end: by itself within so many seconds, or else killed."""
+    """Wait up to ``grace`` seconds for a process to end, then kill it."""
     try:
         process.wait(grace)
     except subprocess.TimeoutExpired:
@@ -248,7 +281,7 @@ def end(process: Process, grace: float = 0) -> None:
 
 @contextmanager
 def at_the_latest_on_exit(clean_up: Callable[[], None]) -> Iterator[None]:
-    """Run ``clean_up`` after the block, or at exit: an interrupted pyinfra drops its greenlets."""
+    """Run ``clean_up`` after the block, or at exit, as an interrupted pyinfra drops its greenlets."""
     atexit.register(clean_up)
     try:
         yield
@@ -258,20 +291,21 @@ def at_the_latest_on_exit(clean_up: Callable[[], None]) -> Iterator[None]:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """The last lines of a file that a program writes, indented, without control characters."""
-    with log.open("rb") as handle:
-        handle.seek(max(0, log.stat().st_size - 16384))
-        text = handle.read().decode(errors="replace").replace("\r", "\n")
-    clean = ("".join(c for c in line if c.isprintable()).rstrip() for line in text.splitlines())
-    return "\n".join(f"    {line}" for line in [line for line in clean if line][-lines:])
+    """Return the last lines of a log that are not empty, indented and without control characters."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        text = file.read().decode(errors="replace").replace("\r", "\n")
+    printable = ("".join(filter(str.isprintable, line)).rstrip() for line in text.splitlines())
+    filled = [line for line in printable if line]
+    return "\n".join(f"    {line}" for line in filled[-lines:])
 
 
-def _wait(process: Process, what: str, progress: Progress, limit: float) -> int:
-    heartbeat = Heartbeat(what, progress)
+def _wait(process: Process, task: str, progress: Progress, limit: float) -> int:
+    heartbeat = Heartbeat(task, progress)
     while (status := process.poll()) is None:
         if heartbeat.elapsed > limit:
             raise LabError(
-                f"{what} did not end within {limit:.0f} s",
+                f"{task} did not end within {limit:.0f} s",
                 next_step="see whether the machine is overloaded or its package mirror slow",
             )
         heartbeat.beat()
@@ -280,19 +314,19 @@ def _wait(process: Process, what: str, progress: Progress, limit: float) -> int:
 
 
 def _end_session(process: Process) -> None:
-    """End a process and its children, gently at first."""
-    for number, grace in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+    """End a process and its children: with SIGTERM, and ten seconds later with SIGKILL."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, number)
             try:
-                process.wait(grace)
+                process.wait(10)
             except subprocess.TimeoutExpired:
                 continue
 
 
-def _popen(command: Sequence[str], **how: Any) -> Process:
+def _popen(command: Sequence[str], **options: Any) -> Process:
     try:
-        return subprocess.Popen(command, **how)
+        return subprocess.Popen(command, **options)
     except FileNotFoundError as error:
         raise _missing(command[0]) from error
 

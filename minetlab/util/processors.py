@@ -1,22 +1,26 @@
-"""How busy this machine's processors are, as Linux counts it: proc_stat(5)."""
+"""How busy this machine's processors are, by the counters of proc_stat(5)."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 _IDLE = slice(3, 5)
-"""Idle, and waiting for a disk."""
+"""The fields ``idle`` and ``iowait``."""
 _ALL = slice(0, 8)
-"""What they run for guests is counted a second time behind these."""
+"""All fields but the last two, which count the time of guests a second time."""
 
 
 def times() -> tuple[int, ...]:
-    """What all processors together have spent their time on since the boot, in ticks."""
+    """Return how long all processors together were in each state since the boot, in ticks."""
     _, *ticks = Path("/proc/stat").read_text().partition("\n")[0].split()
     return tuple(map(int, ticks))
 
 
 def busy(before: Sequence[int], after: Sequence[int]) -> float:
-    """The share of their time that they were at work, between two answers of :func:`times`.
+    """Return the share of time in which the processors were busy, from 0 to 1.
+
+    :param before: a result of :func:`times`.
+    :param after: a later result of it.
+    :return: the busy share of the time between them.
 
     >>> busy((0, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20, 0, 10, 5, 5, 0, 0, 0, 20, 0))
     0.75

@@ -1,29 +1,30 @@
-"""How a long step tells the administrator that it goes on."""
+"""How a long step tells the administrator that it still runs."""
 
 import time
 from typing import Protocol
 
 INTERVAL = 10.0
-"""Seconds between two lines of one step."""
+"""Seconds between two lines about the same step."""
 
 
 class Progress(Protocol):
-    """Where a long step says what it does, a line at a time."""
+    """A function that shows what a long step does, a line at a time."""
 
     def __call__(self, message: str, /) -> None:
         """Show one line to the administrator."""
 
 
 class Heartbeat:
-    """Say at most every ten seconds that a step goes on, and for how long it has.
+    """Lines that say, at most every ten seconds, that a step still runs, and for how long it has.
 
-    :param what: the step.
+    :param step: what the lines call the step.
+    :param progress: shows the lines.
     """
 
-    def __init__(self, what: str, progress: Progress) -> None:
-        self._what = what
+    def __init__(self, step: str, progress: Progress) -> None:
+        self._step = step
         self._progress = progress
-        self._started = self._said = time.monotonic()
+        self._started = self._last_shown = time.monotonic()
 
     @property
     def elapsed(self) -> float:
@@ -31,11 +32,11 @@ class Heartbeat:
         return time.monotonic() - self._started
 
     def beat(self, detail: str = "") -> None:
-        """Say it, if it is time to.
+        """Show a line if the last one is ten seconds ago.
 
-        :param detail: what to add to the line.
+        :param detail: text to add after the step's name.
         """
         now = time.monotonic()
-        if now - self._said >= INTERVAL:
-            self._progress(f"{self._what}{detail} ({self.elapsed:.0f} s)")
-            self._said = now
+        if now - self._last_shown >= INTERVAL:
+            self._progress(f"{self._step}{detail} ({self.elapsed:.0f} s)")
+            self._last_shown = now

@@ -1,4 +1,4 @@
-"""Templates to text: a name that nobody gave is an error, and XML and HTML are escaped."""
+"""Render templates: an undefined name is an error, and values are escaped in XML, HTML and SVG."""
 
 from functools import cache
 from typing import Any
@@ -11,8 +11,10 @@ from minetlab.util.paths import TEMPLATES
 def render(template: str, **values: Any) -> str:
     """Render a template.
 
-    :param template: its path below ``templates/``; values are escaped in those of XML, HTML
-        and SVG (``.xml.j2`` …).
+    :param template: its path below ``templates/``. Values are escaped if it ends with ``.xml.j2``,
+        ``.html.j2`` or ``.svg.j2``.
+    :param **values: the template's variables.
+    :return: the text.
     """
     return _environment().get_template(template).render(values)
 

@@ -3,6 +3,7 @@
 Both daemons' sockets are forwarded over the host's SSH connection.
 """
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def forwarded(config: Path, host: str, remote_socket: str, local_socket: Path) -
     process = subprocess.Popen([*argv, "-L", f"{local_socket}:{remote_socket}", host])
     try:
         deadline = time.monotonic() + 60
-        while not local_socket.exists():
+        while not listens(local_socket):
             assert process.poll() is None, f"ssh to {host} ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{remote_socket} of {host} was not forwarded within 60 s"
             time.sleep(0.1)
@@ -45,10 +46,16 @@ def forwarded(config: Path, host: str, remote_socket: str, local_socket: Path) -
         local_socket.unlink(missing_ok=True)
 
 
+def listens(unix_socket: Path) -> bool:
+    """Whether somebody can connect: ssh makes the socket's file a moment before it listens."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(unix_socket)) == 0
+
+
 def kvm_host(config: Path, host: str, scratch: Path) -> State:
     """Every domain, network, pool, volume and bridge, and the files libvirt keeps for them."""
-    with forwarded(config, host, "/run/libvirt/libvirt-sock", scratch / "libvirt.sock") as socket:
-        connection = libvirt.open(f"qemu+unix:///system?socket={socket}")
+    with forwarded(config, host, "/run/libvirt/libvirt-sock", scratch / "libvirt.sock") as path:
+        connection = libvirt.open(f"qemu+unix:///system?socket={path}")
         pools = connection.listAllStoragePools()
         state = {
             "domains": [domain.name() for domain in connection.listAllDomains()],
@@ -77,8 +84,8 @@ def logins(config: Path, host: str) -> State:
 
 def container_host(config: Path, host: str, scratch: Path) -> State:
     """Every container, image, network and volume of Docker, and every bridge."""
-    with forwarded(config, host, "/run/docker.sock", scratch / "docker.sock") as socket:
-        client = docker.DockerClient(base_url=f"unix://{socket}", timeout=120)
+    with forwarded(config, host, "/run/docker.sock", scratch / "docker.sock") as path:
+        client = docker.DockerClient(base_url=f"unix://{path}", timeout=120)
         state = {
             "containers": [str(container.name) for container in client.containers.list(all=True)],
             "images": [str(image.id) for image in client.images.list(all=True)],

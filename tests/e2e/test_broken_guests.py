@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.native import NativeHosts, native_hosts, write_lab
 from minetlab.resources.layout import Layout, overlay
-from tests.e2e.conftest import NEEDS_NATIVE_HOSTS, PYINFRA, LabUnderTest
+from tests.e2e.lab_under_test import NEEDS_NATIVE_HOSTS, PYINFRA, LabUnderTest
 
 pytestmark = NEEDS_NATIVE_HOSTS
 NAME = "broken"

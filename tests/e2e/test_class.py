@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.conftest import MOST_COMMANDS, LabUnderTest, changed, lab_in_sandbox
-from tests.e2e.test_lab import STARTED
+from tests.e2e.lab_under_test import MOST_COMMANDS, STARTED, LabUnderTest, changed, lab_in_sandbox
 
 pytestmark = pytest.mark.long
 

@@ -20,8 +20,7 @@ from minetlab.plan import allocate
 from minetlab.site.build import site_of
 from minetlab.util.paths import PROJECT_ROOT
 from tests.e2e.browser import assert_report_is_good
-from tests.e2e.conftest import LabUnderTest, changed, lab_in_sandbox
-from tests.e2e.test_lab import BOOT_ID
+from tests.e2e.lab_under_test import BOOT_ID, LabUnderTest, changed, lab_in_sandbox
 
 # Of a host, it is leased by DHCP.
 ADDRESSES = "ip -4 -oneline address show scope global | tr -s ' ' | cut -d ' ' -f 2,4"

@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 
 from tests.e2e import observe
-from tests.e2e.conftest import MOST_COMMANDS, LabUnderTest, changed, lab_in_sandbox
+from tests.e2e.lab_under_test import BOOT_ID, MOST_COMMANDS, STARTED, LabUnderTest, changed, lab_in_sandbox
 
 PYTEST = [sys.executable, "-m", "pytest"]
 GUEST = "minet-alice"
 CONTAINER = "minet-alice-processus"
-BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
-# When its first process was started, in ticks since its kernel was: field 22 of proc_pid_stat(5).
-STARTED = f"{BOOT_ID}; cut -d' ' -f22 /proc/1/stat"
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,16 @@ def standing(deployed: Deployed) -> LabUnderTest:
 def test_deploys(deployed: Deployed, standing: LabUnderTest) -> None:
     assert deployed.results["failed_hosts"] == []
     assert deployed.results["totals"]["error"] == 0
-    assert standing.observe() != deployed.before
+    before, now = (machines_of(state) for state in (deployed.before, standing.observe()))
+    planned = set(standing.machines()) - {"hv1", "ct1"}
+    assert len(planned) == 2 * deployed.scenario.students  # a guest and a container each
+    assert planned.isdisjoint(before)
+    assert planned <= now
+
+
+def machines_of(state: dict[str, observe.State]) -> set[str]:
+    """The guests and containers that stand on the hosts."""
+    return {*state["kvm_hosts"]["domains"], *state["container_hosts"]["containers"]}
 
 
 def test_proves_every_machine(standing: LabUnderTest) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.native import native_hosts, write_lab
 from minetlab.util.paths import PROJECT_ROOT
-from tests.e2e.conftest import NEEDS_NATIVE_HOSTS
+from tests.e2e.lab_under_test import NEEDS_NATIVE_HOSTS
 
 pytestmark = NEEDS_NATIVE_HOSTS
 # A shell has what it starts in the background ignore Ctrl-C, and the tests may have been.

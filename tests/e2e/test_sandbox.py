@@ -23,7 +23,7 @@ from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import platform_of
 from minetlab.sandbox.resume import SCRIPTS
 from minetlab.sandbox.spec import SandboxSpec
-from tests.e2e.conftest import LAB, PYINFRA, LabUnderTest, lab_in_sandbox
+from tests.e2e.lab_under_test import LAB, PYINFRA, LabUnderTest, lab_in_sandbox
 
 HOSTS = """
 kvm_hosts = ["@sandbox/hv1", "@sandbox/hv2"]
@@ -206,7 +206,7 @@ def test_all_hosts_go_back_to_a_checkpoint(lab: LabUnderTest) -> None:
     for host in ("hv1", "ct1"):
         assert on(lab, host, "cat /root/notes") == "before", "it did not go on"
         on(lab, host, "echo after >/root/notes; echo after >/run/notes; sync")
-    assert "hosts are restored while none of them does" in lab.refused(
+    assert "no host may run during a restore, and these do" in lab.refused(
         "sandbox", "restore", "before", *inventory
     )
     lab.lab("sandbox", "stop")

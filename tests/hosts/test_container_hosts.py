@@ -2,7 +2,6 @@
 
 from minetlab.checks.machines import DOCKER_UNIT, ContainerHostMachine
 from minetlab.checks.modules import Docker, Units
-from minetlab.operations.docker import daemon_settings
 
 
 def test_dockerd_runs_now_and_at_boot(container_host: ContainerHostMachine) -> None:
@@ -23,7 +22,12 @@ def test_dockerd_is_healthy(container_host: ContainerHostMachine) -> None:
 def test_settings_are_in_effect(container_host: ContainerHostMachine) -> None:
     """What dockerd runs with, not what its file says."""
     info = Docker.on(container_host.host).info()
-    wanted = daemon_settings(container_host.settings.docker_address_pools)
+    planned = container_host.settings.docker_address_pools
+    wanted = {
+        "default-address-pools": [{"base": str(pool.base), "size": pool.size} for pool in planned],
+        "live-restore": True,  # containers go on while dockerd restarts
+        "log-driver": "local",
+    }
     pools = [{"base": each["Base"], "size": each["Size"]} for each in info.get("DefaultAddressPools") or []]
     observed = {
         "default-address-pools": pools,

@@ -4,19 +4,23 @@ from typing import Any
 
 import pytest
 
-from minetlab.checks.machines import CONTAINER_KEYS, CONTAINER_SSHD, FORK, ContainerMachine
+from minetlab.checks.assertions import (
+    assert_isolated_memories,
+    assert_no_passwords,
+    assert_opened_by_key,
+    assert_process_tree,
+)
+from minetlab.checks.machines import CONTAINER_KEYS, CONTAINER_SSHD, FORK, HOSTNAME, ContainerMachine
 from minetlab.checks.modules import Confinement, Docker, Kernel, capabilities
-from minetlab.operations.docker import daemon_settings
-from tests.hosts.test_guests import isolated_memories, opened_by_key, settings_without_passwords, tree_of
 
 MIB = 2**20
 
 
 def inspected(container: ContainerMachine) -> dict[str, Any]:
     """What ``docker inspect`` says of it."""
-    found = Docker.on(container.on.host).containers()
+    found = Docker.on(container.host_machine.host).containers()
     assert container.name in found, (
-        f"{container.on.name}: {container.name}: no such container\n  → run the deploy"
+        f"{container.host_machine.name}: {container.name}: no such container\n  → run the deploy"
     )
     return dict(found[container.name])
 
@@ -32,21 +36,28 @@ def test_container_runs(container: ContainerMachine) -> None:
     )
 
 
+def test_hostname_tells_whose_it_is_and_of_which_tp(container: ContainerMachine) -> None:
+    """The student's prompt shows it, and tells this machine from their others."""
+    planned = f"{container.container.student.login}-{container.container.tp_image}"
+    name = container.reads(HOSTNAME)
+    assert name == planned, container.differs("host name", planned, name)
+
+
 def test_container_is_on_the_labs_network(container: ContainerMachine) -> None:
     networks = sorted(inspected(container)["NetworkSettings"]["Networks"])
-    lab = container.on.lab
+    lab = container.host_machine.lab
     assert networks == [lab], container.differs("networks", [lab], networks)
 
 
 def test_logs_are_bounded(container: ContainerMachine) -> None:
+    """What a container prints fills no disk: three files of 10 MB at most."""
     log = inspected(container)["HostConfig"]["LogConfig"]
-    wanted = daemon_settings(container.on.settings.docker_address_pools)
-    expected = {"Type": wanted["log-driver"], "Config": wanted["log-opts"]}
+    expected = {"Type": "local", "Config": {"max-size": "10m", "max-file": "3"}}
     assert log == expected, container.differs("log", expected, log)
 
 
 def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
-    limits = container.on.settings.container
+    limits = container.host_machine.settings.container
     planned = {
         "memory.max": str(limits.memory * MIB),
         "memory.swap.max": "0",
@@ -65,7 +76,7 @@ def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
 def test_privileges_are_the_planned_ones(container: ContainerMachine) -> None:
     """It can have the planned capabilities and no other, has no other now, and can gain none."""
     status = Confinement.on(container.host).status()
-    planned = set(container.on.settings.container.capabilities)
+    planned = set(container.host_machine.settings.container.capabilities)
     possible, held = capabilities(status["CapBnd"]), capabilities(status["CapEff"])
     assert possible == planned, container.differs("possible capabilities", sorted(planned), sorted(possible))
     assert held <= planned, container.differs("effective capabilities", sorted(planned), sorted(held))
@@ -79,42 +90,44 @@ def test_user_is_not_root(container: ContainerMachine) -> None:
 
 
 def test_student_can_log_in(container: ContainerMachine) -> None:
-    opened_by_key(container, container.reads(CONTAINER_KEYS), container.student_key)
+    assert_opened_by_key(container, container.reads(CONTAINER_KEYS), container.student_key)
 
 
 def test_passwords_open_nothing(container: ContainerMachine) -> None:
-    settings_without_passwords(container, container.reads(CONTAINER_SSHD))
+    assert_no_passwords(container, container.reads(CONTAINER_SSHD))
 
 
 @pytest.mark.claim("C08")
 def test_kernel_is_the_hosts(container: ContainerMachine) -> None:
-    own, hosts = Kernel.on(container.host), Kernel.on(container.on.host)
+    own, hosts = Kernel.on(container.host), Kernel.on(container.host_machine.host)
     assert own.boot_id() == hosts.boot_id(), container.differs("boot_id", hosts.boot_id(), own.boot_id())
     assert own.release() == hosts.release(), container.differs("uname -r", hosts.release(), own.release())
 
 
 @pytest.mark.claim("C04")
 def test_processes_are_a_tree(container: ContainerMachine) -> None:
-    tree_of(container)
+    assert_process_tree(container)
 
 
 @pytest.mark.claim("C05")
 def test_processes_have_memories_of_their_own(container: ContainerMachine) -> None:
-    isolated_memories(container, container.reads(FORK))
+    assert_isolated_memories(container, container.reads(FORK))
 
 
 @pytest.mark.claim("C09")
 def test_namespaces_are_its_own(container: ContainerMachine) -> None:
     own = Kernel.on(container.host).own_namespaces()
-    hosts = Kernel.on(container.on.host).namespaces()
+    hosts = Kernel.on(container.host_machine.host).namespaces()
     shared = [kind for kind, inode in own.items() if inode == hosts[kind]]
-    assert not shared, container.differs(f"namespaces shared with {container.on.name}", "none", shared)
+    assert not shared, container.differs(
+        f"namespaces shared with {container.host_machine.name}", "none", shared
+    )
 
 
 @pytest.mark.claim("C09")
 def test_host_sees_its_process(container: ContainerMachine) -> None:
     """The host sees the container's first process too, under a number of its own."""
-    pids = Docker.on(container.on.host).pids()
+    pids = Docker.on(container.host_machine.host).pids()
     assert container.name in pids, container.differs(
         "its first process on the host", "there", f"of {sorted(pids)} only"
     )

@@ -4,15 +4,17 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import GuestMachine
 from minetlab.checks.modules import Kernel, Libvirt, Qemu
-from tests.hosts.test_kvm_hosts import hardware_of
 
 
 def domain_of(domain: GuestMachine) -> ET.Element:
     """The domain's XML."""
-    domains: dict[str, ET.Element] = Libvirt.on(domain.on.host).domains()
-    assert domain.name in domains, f"{domain.on.name}: {domain.name}: no such domain\n  → run the deploy"
+    domains: dict[str, ET.Element] = Libvirt.on(domain.host_machine.host).domains()
+    assert domain.name in domains, (
+        f"{domain.host_machine.name}: {domain.name}: no such domain\n  → run the deploy"
+    )
     return domains[domain.name]
 
 
@@ -26,29 +28,35 @@ def running(domain: GuestMachine) -> GuestMachine:
 def test_domain_is_started_as_planned(domain: GuestMachine) -> None:
     """Now and at its host's boot, if it is to run; else not at boot: somebody may have started it."""
     domain_of(domain)
-    libvirt = Libvirt.on(domain.on.host)
+    libvirt = Libvirt.on(domain.host_machine.host)
     if not domain.guest.to_run:
         names = libvirt.names(Libvirt.AUTOSTARTED)
-        assert domain.name not in names, domain.differs(f"autostarted by {domain.on.name}", "no", "yes")
+        assert domain.name not in names, domain.differs(
+            f"autostarted by {domain.host_machine.name}", "no", "yes"
+        )
         return
     for state, command in (("running", Libvirt.RUNNING), ("autostarted", Libvirt.AUTOSTARTED)):
         names = libvirt.names(command)
-        assert domain.name in names, f"{domain.on.name}: {domain.name} is not {state}; {sorted(names)} are"
+        assert domain.name in names, (
+            f"{domain.host_machine.name}: {domain.name} is not {state}; {sorted(names)} are"
+        )
 
 
 def test_domain_is_accelerated(domain: GuestMachine) -> None:
     """KVM where the host's CPU can; without, emulation is declared, or an error under require_kvm."""
     kind = domain_of(domain).get("type")
-    hardware = domain.on.hardware
-    wanted = "kvm" if hardware or domain.on.require_kvm else "qemu"
-    assert kind == wanted, domain.differs(f"type of the domain on {domain.on.name}", wanted, kind)
+    hardware = domain.host_machine.hardware
+    wanted = "kvm" if hardware or domain.host_machine.require_kvm else "qemu"
+    assert kind == wanted, domain.differs(f"type of the domain on {domain.host_machine.name}", wanted, kind)
     if kind == "qemu":
-        pytest.skip(f"{domain.name}: emulated (tcg): {domain.on.name} has no hardware virtualization")
+        pytest.skip(
+            f"{domain.name}: emulated (tcg): {domain.host_machine.name} has no hardware virtualization"
+        )
 
 
 def test_domain_is_as_planned(domain: GuestMachine) -> None:
     xml = domain_of(domain)
-    size = domain.on.settings.guest
+    size = domain.host_machine.settings.guest
     mac = xml.find("devices/interface/mac")
     memory = xml.find("memory")
     assert memory is not None
@@ -77,7 +85,7 @@ def test_disk_is_a_whole_linked_clone(domain: GuestMachine) -> None:
     """Every image of the backing chain is there and sound, and there is one below the guest's own."""
     disks = Libvirt.disks(domain_of(domain))
     assert disks, domain.differs("writable disks", "at least one", disks)
-    chain = domain.on.chain(disks[0])
+    chain = domain.host_machine.chain(disks[0])
     files = [image["filename"] for image in chain]
     assert len(files) > 1, domain.differs("backing chain", "the disk and its base image", files)
     for image in chain:
@@ -89,15 +97,15 @@ def test_disk_is_a_whole_linked_clone(domain: GuestMachine) -> None:
 @pytest.mark.claim("C07")
 def test_host_sees_one_qemu_process(domain: GuestMachine) -> None:
     """Whatever runs in the guest, all that its host has of it is one process."""
-    processes = Qemu.on(running(domain).on.host).domains().count(domain.name)
-    assert processes == 1, domain.differs(f"QEMU processes on {domain.on.name}", 1, processes)
+    processes = Qemu.on(running(domain).host_machine.host).domains().count(domain.name)
+    assert processes == 1, domain.differs(f"QEMU processes on {domain.host_machine.name}", 1, processes)
 
 
 @pytest.mark.claim("C12")
 def test_process_uses_kvm(domain: GuestMachine) -> None:
     """The guest's code runs on the CPU: its process holds /dev/kvm and the virtual machine made with it."""
-    hardware_of(running(domain).on)
-    files = Qemu.on(domain.on.host).files(domain.name)
+    require_hardware(running(domain).host_machine)
+    files = Qemu.on(domain.host_machine.host).files(domain.name)
     for wanted in ("/dev/kvm", "anon_inode:kvm-vm"):
         assert wanted in files, domain.differs("what its QEMU process has open", wanted, sorted(set(files)))
 
@@ -105,8 +113,8 @@ def test_process_uses_kvm(domain: GuestMachine) -> None:
 @pytest.mark.claim("C13")
 def test_processor_leaves_the_guest(domain: GuestMachine) -> None:
     """KVM counts every exit, and a guest that runs, were it idle, has some."""
-    hardware_of(running(domain).on)
-    counted = Qemu.on(domain.on.host).exits(domain.name)
+    require_hardware(running(domain).host_machine)
+    counted = Qemu.on(domain.host_machine.host).exits(domain.name)
     assert len(counted) == 2, domain.differs("exits", "counted", "not counted")
     before, after = counted
     assert after > before, domain.differs("exits", f"more than {before}", after)
@@ -115,7 +123,7 @@ def test_processor_leaves_the_guest(domain: GuestMachine) -> None:
 @pytest.mark.claim("C17")
 def test_module_serves_the_guest(domain: GuestMachine) -> None:
     """KVM is of type 1, a part of the kernel: its module is in use, once by each virtual machine at least."""
-    expected = hardware_of(running(domain).on)
-    users = int(domain.on.reads(Kernel.users_command(expected.module)))
-    guests = len(Qemu.on(domain.on.host).domains())
+    expected = require_hardware(running(domain).host_machine)
+    users = int(domain.host_machine.reads(Kernel.users_command(expected.module)))
+    guests = len(Qemu.on(domain.host_machine.host).domains())
     assert users >= guests > 0, domain.differs(f"users of {expected.module}", f"{guests} guests", users)

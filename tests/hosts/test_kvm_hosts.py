@@ -2,33 +2,21 @@
 
 import pytest
 
+from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import (
     HARDWARE,
     KVM_DEVICE,
     LIBVIRT_UNITS,
     QEMU_GROUPS,
-    HardwareVirtualization,
     KvmMachine,
 )
 from minetlab.checks.modules import Cpu, Kernel, Libvirt, Qemu, Units
 
 
-def hardware_of(kvm_host: KvmMachine) -> HardwareVirtualization:
-    """The host's hardware virtualization; without it the check is not demonstrable, and that is said."""
-    hardware = kvm_host.hardware
-    if hardware is None:
-        assert not kvm_host.require_kvm, (
-            f"{kvm_host.name}: no hardware virtualization, which require_kvm asks for"
-            "\n  → switch it on in the firmware, or use another host"
-        )
-        pytest.skip(f"{kvm_host.name}: no hardware virtualization: its guests are emulated (tcg)")
-    return hardware
-
-
 @pytest.mark.claim("C14")
 def test_virtualization_is_the_vendors(kvm_host: KvmMachine) -> None:
     """AMD: AMD-V, Intel: VT-x: vendor, flag, loaded module and lscpu's word for it agree."""
-    hardware = hardware_of(kvm_host)
+    hardware = require_hardware(kvm_host)
     cpu = Cpu.on(kvm_host.host).fields()
     named = cpu.get("Virtualization")
     assert named == hardware.name, kvm_host.differs("lscpu's Virtualization", hardware.name, named)
@@ -39,7 +27,7 @@ def test_virtualization_is_the_vendors(kvm_host: KvmMachine) -> None:
 
 @pytest.mark.claim("C15")
 def test_nested_is_on(kvm_host: KvmMachine) -> None:
-    hardware = hardware_of(kvm_host)
+    hardware = require_hardware(kvm_host)
     nested = kvm_host.reads(hardware.nested)
     assert nested in {"1", "Y"}, kvm_host.differs(f"nested of {hardware.module}", "1 or Y", nested)
 
@@ -47,14 +35,14 @@ def test_nested_is_on(kvm_host: KvmMachine) -> None:
 @pytest.mark.claim("C15")
 def test_nested_survives_a_reboot(kvm_host: KvmMachine) -> None:
     """Not the module's default of today, but what modprobe has been told to set at every load."""
-    hardware = hardware_of(kvm_host)
+    hardware = require_hardware(kvm_host)
     told = Kernel.on(kvm_host.host).option(hardware.module, "nested")
     assert told in {"1", "Y", "y"}, kvm_host.differs(f"modprobe's nested of {hardware.module}", "1", told)
 
 
 def test_kvm_device_is_open_to_qemu(kvm_host: KvmMachine) -> None:
     """/dev/kvm belongs to the group kvm, may be read and written by it, and QEMU's user is in it."""
-    hardware_of(kvm_host)
+    require_hardware(kvm_host)
     group, mode = kvm_host.reads(KVM_DEVICE).split()
     assert group == "kvm", kvm_host.differs("group of /dev/kvm", "kvm", group)
     assert int(mode, 8) & 0o060 == 0o060, kvm_host.differs("mode of /dev/kvm", "660 or wider", mode)

@@ -6,11 +6,11 @@ Nothing else may run on the hosts meanwhile, and it takes minutes where they are
 
 import pytest
 
+from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import ContainerHostMachine, KvmMachine, MachineUnderTest
 from minetlab.checks.measuring import Measuring
 from minetlab.claims.measurements import EMULATED, Series
-from minetlab.resources.guests_run import why
-from tests.hosts.test_kvm_hosts import hardware_of
+from minetlab.resources.guests_run import reason_off
 
 pytestmark = pytest.mark.measurement
 
@@ -34,7 +34,7 @@ def with_guest(kvm_host: KvmMachine, measuring: Measuring) -> Measuring:
     """The same, where a guest is measured: on a host that is to run none, it is not demonstrable."""
     found = measured(kvm_host, measuring)
     if not found.guest(kvm_host):
-        reason = "it has none" if kvm_host.settings.guests_run else why(kvm_host.name)
+        reason = "it has none" if kvm_host.settings.guests_run else reason_off(kvm_host.name)
         pytest.skip(f"{kvm_host.name}: no guest runs there to be measured: {reason}")
     return found
 
@@ -64,7 +64,7 @@ def test_emulation_costs_on_container_host(
 
 @pytest.mark.claim("C12")
 def test_guest_computes_at_the_processors_speed(kvm_host: KvmMachine, measuring: Measuring) -> None:
-    hardware_of(kvm_host)
+    require_hardware(kvm_host)
     series = with_guest(kvm_host, measuring).series(kvm_host)
     ratio = series.ratio("guest", "processeur").median
     assert ratio <= NEARLY_NATIVE, kvm_host.differs(

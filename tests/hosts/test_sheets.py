@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import ContainerMachine, GuestMachine
-from minetlab.checks.sheets import TypedSheet, not_as_the_sheet_says
+from minetlab.checks.sheets import TypedSheet, sheet_mismatches
 from minetlab.tp import guest_tps
-from tests.hosts.test_kvm_hosts import hardware_of
 
 pytestmark = pytest.mark.sheet
 
@@ -36,7 +36,7 @@ def test_guest_shows(guest: GuestMachine, tp: str, claim: str) -> None:
 
 def as_the_sheet_says(machine: Any, tp: str, claim: str | None = None) -> None:
     """Fail with every command that does not print what the sheet says."""
-    wrong = list(not_as_the_sheet_says(machine, TypedSheet(tp), claim))
+    wrong = list(sheet_mismatches(machine, TypedSheet(tp), claim))
     assert not wrong, "\n".join(wrong)
 
 
@@ -44,4 +44,4 @@ def require_what_it_needs(guest: GuestMachine, tp: str) -> None:
     """Without hardware virtualization, some sheets are not demonstrable."""
     (read,) = guest_tps.read([tp])
     if read.kvm:
-        hardware_of(guest.on)
+        require_hardware(guest.host_machine)

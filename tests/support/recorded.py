@@ -32,7 +32,7 @@ from minetlab.lab import (
     Student,
 )
 from minetlab.plan import allocate
-from minetlab.resources.jump import authorized_keys, ways
+from minetlab.resources.jump import authorized_keys, jump_targets
 from minetlab.site.build import site_of
 from minetlab.ssh.backend import Read, connect
 from minetlab.tp.tp_images import SHELL
@@ -157,7 +157,7 @@ class RecordedLab:
 
     @property
     def jump_host(self) -> JumpHostMachine:
-        leads = ways(self.lab, self.plan, self.lab.kvm_hosts[0].name)
+        leads = jump_targets(self.lab, self.plan, self.lab.kvm_hosts[0].name)
         keys = authorized_keys(leads, {"alice": [STUDENT_KEY], "bob": [OTHER_KEY]})
         return JumpHostMachine(HV1, self._host(HV1), "minet", keys)
 

@@ -11,7 +11,7 @@ import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_sheets as sheets
 import tests.hosts.test_site as site
-from minetlab.checks import machines
+from minetlab.checks import binary, machines
 from minetlab.checks.machines import ContainerMachine, GuestMachine
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Units
 from tests.support.recorded import ALICE, CONTAINER, CT1, GUEST_SHEETS, HV1, SHEETS, RecordedLab
@@ -151,6 +151,14 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (guests.test_kernel_is_linux, ALICE, machines.KERNEL_NAME): [
         ("Linux ", "FreeBSD "),
     ],
+    (guests.test_one_binary_computes_the_same_on_two_processors, ALICE, binary.RUN): [
+        ("42", "41"),
+        (binary.DIGEST, binary.DIGEST[::-1]),
+        ("42", None),
+    ],
+    (guests.test_one_binary_computes_the_same_on_two_processors, HV1, binary.RUN): [
+        ("42", "Illegal instruction"),
+    ],
     (guests.test_kernel_stands_before_the_hardware, ALICE, machines.reach_hardware_as("alice")): [
         ("alice", "alice memory"),
         ("alice", "alice port"),
@@ -198,6 +206,10 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     ],
     (guests.test_guest_runs_a_kernel_of_its_own, ALICE, Kernel.BOOT_ID): [
         ("", "the host's"),
+    ],
+    (containers.test_hostname_tells_whose_it_is_and_of_which_tp, CONTAINER, machines.HOSTNAME): [
+        ("alice-processus", "bob-processus"),
+        ("alice-processus", "alice"),
     ],
     (guests.test_hostname_is_the_plans, ALICE, machines.HOSTNAME): [
         ("alice", "localhost"),

@@ -1,4 +1,4 @@
-"""Who competes, in the order of the tables."""
+"""The contestants, in the order of the tables."""
 
 from benchmarks.compare.contestant import Contestant
 from benchmarks.compare.contestants.ansible import Ansible
@@ -23,5 +23,5 @@ CONTESTANTS: tuple[type[Contestant], ...] = (
     Vagrant,
 )
 FLOOR = Floor.name
-"""That the others are compared with."""
+"""The contestant that the others are compared with."""
 LAB = MinetLab.name

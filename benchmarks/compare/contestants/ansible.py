@@ -20,18 +20,18 @@ class Ansible(Contestant):
     kinds = frozenset({"guests", "containers", "class"})
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Play one of the two playbooks."""
+        """Return the command that runs one of the two playbooks."""
         arena = self.arena
-        assert arena.peers, "it has been seen to before"
+        assert arena.peers, "a contestant from PyPI is only prepared if this environment exists"
         values = {"kind": load.kind, "size": load.size, "files": HERE / "on_host"}
-        given = [word for key, value in values.items() for word in ("-e", f"{key}={value}")]
-        only = ["--tags", "machines"] if verb == "create" else []
+        variables = [word for key, value in values.items() for word in ("-e", f"{key}={value}")]
+        tags = ["--tags", "machines"] if verb == "create" else []
         words = [
             str(arena.peers / "bin/ansible-playbook"),
             f"--inventory={arena.host.name},",
             f"--ssh-common-args=-F {arena.hosts.ssh_config}",
-            *given,
-            *only,
+            *variables,
+            *tags,
             str(_PLAYBOOKS / ("down.yml" if verb == "remove" else "up.yml")),
         ]
         environment = {

@@ -15,16 +15,16 @@ class DockerCompose(Contestant):
     versions = ("docker-compose version",)
 
     def before(self, verb: Verb, load: HostLoad) -> None:
-        """Write the file; JSON is YAML."""
+        """Write the Compose file, in JSON, which is also YAML."""
         services = {f"student{number:04}": _service(number) for number in range(1, load.size + 1)}
         networks = {"default": {"name": "bench", "external": True}}
         project = {"name": "bench", "services": services, "networks": networks}
         self.arena.write(f"{ON_HOST}/compose.yaml", json.dumps(project))
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Up, or down."""
-        what = "down" if verb == "remove" else "up --detach"
-        return self.on_host(f"docker-compose --file {ON_HOST}/compose.yaml {what}")
+        """Return the command that brings the services up or down."""
+        subcommand = "down" if verb == "remove" else "up --detach"
+        return self.on_host(f"docker-compose --file {ON_HOST}/compose.yaml {subcommand}")
 
 
 def _service(number: int) -> dict[str, object]:

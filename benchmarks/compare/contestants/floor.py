@@ -1,4 +1,4 @@
-"""The floor: what the APIs of libvirt and Docker take themselves."""
+"""The floor of all times: what libvirt and Docker themselves take, used by their APIs."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
 from benchmarks.compare.rows import HostLoad, Verb
@@ -20,7 +20,7 @@ class Floor(Contestant):
     )
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Run the programs; those for guests and containers at the same time, where both are wanted."""
+        """Return the command that runs the programs, both at the same time for guests and containers."""
         guests = {"create": "create" if load.kind == "guests" else "define", "repeat": "compare"}
         containers = {"repeat": "compare"}
         programs = []

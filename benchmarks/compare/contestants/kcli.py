@@ -33,12 +33,12 @@ class Kcli(Contestant):
     versions = (f"ls {ON_HOST}/python | grep -o 'kcli-[0-9.]*[0-9]'",)
 
     def prepare(self) -> None:
-        """Its configuration, and a plan for any number of guests."""
+        """Write its configuration, and a plan for any number of guests."""
         self.arena.write("/root/.kcli/config.yml", _CONFIG)
         self.arena.write(f"{ON_HOST}/plan.yml", _PLAN)
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Create the plan, or delete it."""
+        """Return the command that creates or deletes the plan."""
         run = "python3 -c 'from kvirt.cli import cli; cli()'"
         kcli = f"cd {ON_HOST} && PYTHONPATH={ON_HOST}/python {run}"
         if verb == "remove":

@@ -35,14 +35,14 @@ class MinetLab(Contestant):
     kinds = frozenset({"guests", "containers", "class"})
 
     def before(self, verb: Verb, load: HostLoad) -> None:
-        """Have a host that a lab without students is on, and the keys of the students, as everybody's are."""
+        """Deploy the lab without students, and make the students' keys, which all contestants have before."""
         if verb != "create":
             return
         run([*_PYINFRA, str(self._write(HostLoad(load.kind, 0))), self._deploy(load)], env=self.environment)
         self._make_keys(self._write(load))
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Deploy, or tear down."""
+        """Return the command that deploys the lab or tears it down."""
         deploy = "deploys/teardown.py" if verb == "remove" else self._deploy(load)
         nothing_changed = r"Grand total +\d+ +- +- " if verb == "repeat" else None
         words = [*_PYINFRA, str(self._folder(load) / "lab.py"), deploy]
@@ -50,7 +50,7 @@ class MinetLab(Contestant):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its runs have beside the environment of ours."""
+        """The variables that its runs have on top of the environment of this process."""
         return {"MINETLAB_STATE": str(self.arena.folder / "state")}
 
     def _deploy(self, load: HostLoad) -> str:
@@ -60,7 +60,7 @@ class MinetLab(Contestant):
         return self.arena.folder / f"{load.kind}-{load.size}"
 
     def _write(self, load: HostLoad) -> Path:
-        """Write the inventory, without what students of the last round have been given."""
+        """Write the inventory anew, without the allocation file of the last round."""
         shutil.rmtree(self._folder(load), ignore_errors=True)
         network = {"mode": "nat", "subnet": "10.77.0.0/22"}
         return write_lab(
@@ -69,7 +69,7 @@ class MinetLab(Contestant):
             students=load.size,
             progress=lambda _: None,
             name="minet",
-            # They have no system that would answer, for which the next would wait.
+            # All boot at once, as the guests have no system that would answer.
             kvm={
                 "guests_run": load.kind == "guests",
                 "guest_network": network,
@@ -85,7 +85,7 @@ class MinetLab(Contestant):
 
 
 def make_keys(inventory_file: str) -> None:
-    """Make the keys that a lab's machines are to have, in the state folder of now."""
+    """Make the keys that a lab's machines need, in the state folder of the environment."""
     os.chdir(PROJECT_ROOT)
     lab = load_lab(read_inventory(Path(inventory_file)))
     plan = allocate(lab)

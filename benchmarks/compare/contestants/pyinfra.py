@@ -1,4 +1,4 @@
-"""pyinfra with nothing to do: what the lab cannot be faster than."""
+"""pyinfra alone, with nothing to do; the lab cannot be faster."""
 
 import sys
 
@@ -22,12 +22,12 @@ class Pyinfra(Floor):
     versions = ()
 
     def before(self, verb: Verb, load: HostLoad) -> None:
-        """Make the machines."""
+        """Make the machines by the APIs."""
         run(super().command("create", load).words, limit=900)
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Run ``true``."""
-        own = self.arena.hosts.only(self.arena.host)
-        inventory = write_lab(own, self.arena.folder, students=0, progress=lambda _: None)
+        """Return the command that runs ``true`` by pyinfra."""
+        own_host = self.arena.hosts.only(self.arena.host)
+        inventory = write_lab(own_host, self.arena.folder, students=0, progress=lambda _: None)
         words = [sys.executable, "-m", "pyinfra", "-y", str(inventory), "exec", "--", "true"]
         return Command(words)

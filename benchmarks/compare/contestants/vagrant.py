@@ -53,17 +53,17 @@ class Vagrant(Contestant):
     )
 
     def prepare(self) -> None:
-        """A box of the base image."""
+        """Make a box of the base image."""
         self.arena.host.run(_BOX)
         self.arena.write(f"{_FOLDER}/Vagrantfile", _VAGRANTFILE)
         self.arena.host.run(self._vagrant(f"box add --name base {ON_HOST}/base.box", 0))
 
     def before(self, verb: Verb, load: HostLoad) -> None:
-        """Have it forget the guests of the last round."""
+        """Delete Vagrant's record of the guests of the last round."""
         self.arena.host.run(f"rm -rf {_FOLDER}/.vagrant")
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Up."""
+        """Return the command that creates the guests; there is no other that can be timed."""
         up = self._vagrant("up --provider libvirt --parallel", load.size)
         return self.on_host_until(up, "Waiting for domain to get an IP address", times=load.size)
 

@@ -1,4 +1,4 @@
-"""virt-install, a process a guest."""
+"""virt-install, with a process for each guest."""
 
 from benchmarks.compare.contestant import ON_HOST, Command, Contestant
 from benchmarks.compare.rows import HostLoad, Verb
@@ -28,12 +28,12 @@ class VirtInstall(Contestant):
     versions = ("echo virt-install $(virt-install --version)",)
 
     def prepare(self) -> None:
-        """Have a first guest: with that, it makes a pool for seeds."""
+        """Create and remove a first guest, with which it makes a pool for seeds."""
         for verb in ("create", "remove"):
             self.arena.host.run(self._script(verb, 1))
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Run it for each guest."""
+        """Return the command that runs it for each guest."""
         return self.on_host(self._script(verb, load.size))
 
     @staticmethod

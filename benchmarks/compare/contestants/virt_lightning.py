@@ -22,7 +22,7 @@ class VirtLightning(Contestant):
     versions = (f"ls {ON_HOST}/python | grep -o 'virt_lightning-[0-9.]*[0-9]'",)
 
     def prepare(self) -> None:
-        """Its pool with the base image, in memory as the others', and a key, which it asks for."""
+        """Make its pool with the base image, in memory like that of the others, and a key, which it needs."""
         self.arena.host.run(
             f"mkdir -p {_POOL} && mount -t tmpfs tmpfs {_POOL} && mkdir -p {_IMAGES}"
             f" && cp /var/lib/libvirt/images/bench/base.qcow2 {_IMAGES}/"
@@ -36,7 +36,7 @@ class VirtLightning(Contestant):
         self.arena.write(f"{ON_HOST}/guests.yaml", "".join(guests))
 
     def command(self, verb: Verb, load: HostLoad) -> Command:
-        """Up, or down."""
+        """Return the command that brings the guests up or down."""
         run = "python3 -c 'from virt_lightning.shell import main; main()'"
         vl = f"cd {ON_HOST} && PYTHONPATH={ON_HOST}/python {run}"
         if verb == "remove":

@@ -1,4 +1,7 @@
-"""Containers by Docker's own API, as many at once as pay: floor_containers.py create|compare|remove SIZE."""
+"""Create, compare or remove containers by Docker's API, in as many threads as are useful.
+
+Usage: floor_containers.py create|compare|remove SIZE
+"""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +13,7 @@ IMAGE, NETWORK = "bench/student", "bench"
 
 
 def client() -> docker.APIClient:
-    """A client of its own: each has one pool of connections."""
+    """Return a new client, with a pool of connections."""
     return docker.APIClient(version="auto")
 
 
@@ -26,27 +29,27 @@ def make(api: docker.APIClient, number: int) -> None:
         network_mode=NETWORK,
     )
     name = f"student{number:04}"
-    made = api.create_container(IMAGE, name=name, hostname=name, ports=[2222], host_config=settings)
-    api.start(made["Id"])
+    container = api.create_container(IMAGE, name=name, hostname=name, ports=[2222], host_config=settings)
+    api.start(container["Id"])
 
 
 def main(verb: str, size: str) -> None:
-    """Do it."""
+    """Create, compare or remove this number of containers."""
     api = client()
     numbers = range(1, int(size) + 1)
     with ThreadPoolExecutor(THREADS) as pool:
         if verb == "create":
             list(pool.map(lambda number: make(api, number), numbers))
         elif verb == "compare":
-            there = {each["Names"][0].lstrip("/"): each for each in api.containers(all=True)}
+            names = {container["Names"][0].lstrip("/") for container in api.containers(all=True)}
             api.images()
             api.networks()
-            missing = [number for number in numbers if f"student{number:04}" not in there]
+            missing = [number for number in numbers if f"student{number:04}" not in names]
             if missing:
                 sys.exit(f"missing: {missing}")
         else:
-            names = [each["Id"] for each in api.containers(all=True)]
-            list(pool.map(lambda name: api.remove_container(name, force=True, v=True), names))
+            identifiers = [container["Id"] for container in api.containers(all=True)]
+            list(pool.map(lambda id_: api.remove_container(id_, force=True, v=True), identifiers))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Guests by libvirt's own API, as many at once as pay: floor_guests.py create|define|compare|remove SIZE."""
+"""Create, define, compare or remove guests by libvirt's API, in as many threads as are useful.
+
+Usage: floor_guests.py create|define|compare|remove SIZE
+"""
 
 import sys
 import threading
@@ -15,14 +18,14 @@ _of_thread = threading.local()
 
 
 def connection() -> libvirt.virConnect:
-    """A connection a thread: libvirtd answers five requests of each at once."""
+    """Return this thread's own connection, as libvirtd handles only five requests of one at a time."""
     if not hasattr(_of_thread, "connection"):
         _of_thread.connection = libvirt.open("qemu:///system")
     return _of_thread.connection
 
 
 def make(name: str, start: bool) -> None:
-    """Make one guest: disk, seed, definition; and start it, if told to."""
+    """Make one guest, with its disk, seed and definition, and start it if ``start`` is true."""
     pool = connection().storagePoolLookupByName("bench")
     pool.createXML(VOLUME.replace("{{ guest }}", name))
     seed = (HERE / "seed.iso").read_bytes()
@@ -39,30 +42,32 @@ def make(name: str, start: bool) -> None:
 
 def remove(domain: libvirt.virDomain) -> None:
     """Remove one guest, with its volumes."""
-    own = connection().lookupByUUID(domain.UUID())
-    name = own.name()
-    if own.isActive():
-        own.destroy()
-    own.undefine()
+    own_domain = connection().lookupByUUID(domain.UUID())  # by this thread's connection
+    name = own_domain.name()
+    if own_domain.isActive():
+        own_domain.destroy()
+    own_domain.undefine()
     pool = connection().storagePoolLookupByName("bench")
     for volume in (f"{name}.qcow2", f"{name}-seed.iso"):
         pool.storageVolLookupByName(volume).delete()
 
 
 def compare(names: list[str]) -> None:
-    """Read all that there is, and see that nothing is missing."""
-    domains = connection().listAllDomains()
-    there = {domain.name(): domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) for domain in domains}
+    """Read everything on the host, and end with an error if a guest or a disk is missing."""
+    domains = {
+        domain.name(): domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+        for domain in connection().listAllDomains()
+    }
     pool = connection().storagePoolLookupByName("bench")
     volumes = {volume.name(): volume.XMLDesc() for volume in pool.listAllVolumes()}
     connection().networkLookupByName("bench").XMLDesc()
-    missing = [name for name in names if name not in there or f"{name}.qcow2" not in volumes]
+    missing = [name for name in names if name not in domains or f"{name}.qcow2" not in volumes]
     if missing:
         sys.exit(f"missing: {missing}")
 
 
 def main(verb: str, size: str) -> None:
-    """Do it."""
+    """Create, define, compare or remove this number of guests."""
     names = [f"student{number:04}" for number in range(1, int(size) + 1)]
     with ThreadPoolExecutor(THREADS) as pool:
         if verb == "compare":

@@ -3,20 +3,15 @@
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from socket import create_server
-from typing import Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser
 
 from minetlab.images import build_rootfs
 from minetlab.images.toolbox import Toolbox
-from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import specs
 from minetlab.plan import allocate
 from minetlab.resources.site import PORT, ROOT, STATUS_ROOT, USERS_ROOT
@@ -25,17 +20,7 @@ from minetlab.secrets.passwords import Account
 from minetlab.site import server
 from minetlab.site.build import Site, build, site_of
 from tests.e2e.browser import chromium
-
-SHEET = "tp/conteneur.html"
-CLASS = Lab(
-    name="minet",
-    students=tuple(Student(login=f"s{each:02}", name=f"Élève Numéro {each}") for each in range(30)),
-    kvm_hosts=(KvmHost(name="hv1.example.org", settings=KvmHostSettings(guest_tps=("vm", "conteneur"))),),
-    container_hosts=(
-        ContainerHost(name="ct1.example.org", settings=ContainerHostSettings(tp_images=("isa", "processus"))),
-        ContainerHost(name="ct2.example.org", settings=ContainerHostSettings(tp_images=("isa", "processus"))),
-    ),
-)
+from tests.e2e.site.served import CLASS, unpack, wait_for
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -76,11 +61,6 @@ def root(site: Site, state: None, tmp_path_factory: pytest.TempPathFactory) -> P
     return root
 
 
-def unpack(archive: Path, folder: Path, *options: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["tar", "--extract", f"--file={archive}", f"--directory={folder}", *options], check=True)
-
-
 @pytest.fixture(scope="package")
 def served(root: Path) -> Iterator[str]:
     """The site's URL: nginx runs here out of its image, its configuration's port and paths moved."""
@@ -98,23 +78,6 @@ def served(root: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/"
         finally:
             nginx.terminate()
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while process.poll() is None:
-        try:
-            ask(url).close()
-        except URLError:
-            assert time.monotonic() < deadline, f"{url} did not answer within 30 s"
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"nginx ended with {process.returncode}")
-
-
-def ask(request: str | Request) -> Any:
-    return urlopen(request, timeout=30)  # noqa: S310 (it is our own server)
 
 
 @pytest.fixture(scope="package")

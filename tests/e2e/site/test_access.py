@@ -15,7 +15,7 @@ from minetlab.resources.site import ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, opened, typed_by
-from tests.e2e.site.conftest import CLASS, ask
+from tests.e2e.site.served import CLASS, ask
 
 
 @pytest.mark.parametrize("screen", [PHONE, PROJECTOR])
@@ -73,13 +73,18 @@ def answered(url: str, login: str = "", password: str = "") -> tuple[int, str]:
 def test_each_password_opens_what_is_its_accounts_and_nothing_else(
     served: str, student: Account, instructor: Account
 ) -> None:
-    for path, account in (("moi", student), ("formateur", instructor), ("formateur.html", instructor)):
+    answers = ("formateur-isa", "formateur-isa.html")
+    for path, account in (
+        ("moi", student),
+        *((path, instructor) for path in ("formateur", "formateur.html", *answers)),
+    ):
         assert answered(f"{served}{path}", account.login, account.password)[0] == 200
     assert answered(f"{served}{STATUS_FILE}", instructor.login, instructor.password)[0] == 204
     for path, account in (
         ("moi", instructor),
         ("formateur", student),
         ("formateur.html", student),
+        *((path, student) for path in answers),
         (STATUS_FILE, student),
     ):
         assert answered(f"{served}{path}", account.login, account.password)[0] == 401

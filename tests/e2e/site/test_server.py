@@ -13,7 +13,7 @@ from minetlab.checks.machines import ContainerHostMachine
 from minetlab.checks.site import ServedSite
 from minetlab.resources.site import ROOT, STATUS_FILE, USERS_ROOT
 from minetlab.site.build import Site
-from tests.e2e.site.conftest import SHEET, ask
+from tests.e2e.site.served import SHEET, ask
 from tests.hosts.test_site import test_every_sheet_is_there as every_sheet_is_there
 from tests.hosts.test_site import test_students_see_their_own_machines_only as students_see_their_own
 from tests.support.recorded import RecordedLab

@@ -13,7 +13,7 @@ from minetlab.plan import allocate
 from minetlab.resources.site import STATUS_FILE, STATUS_ROOT, status_folder
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, fits, is_accessible, opened, typed_by
-from tests.e2e.site.conftest import CLASS
+from tests.e2e.site.served import CLASS
 
 
 @pytest.fixture

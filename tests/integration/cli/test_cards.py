@@ -85,7 +85,7 @@ def test_who_is_not_in_the_roster_is_said_before_anything_is_written(tmp_path: P
 
 def test_what_is_no_address_of_a_site_is_refused(tmp_path: Path, inventory: Path) -> None:
     for site_url in ("tp.example.org", "https://", "javascript:alert(1)", "https://a b"):
-        with pytest.raises(LabError, match="no address of a site"):
+        with pytest.raises(LabError, match="not the address of a site"):
             cards.write(inventory, tmp_path / "cards", None, site_url, "fr")
 
 

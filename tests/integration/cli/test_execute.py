@@ -47,7 +47,7 @@ def test_a_command_arrives_as_it_was_typed(
 ) -> None:
     command = f"printf '[%s]' {shlex.quote(text)}; true"
     answer = student_machines.run(
-        Path("ssh_config"), machine, student_machines.line_of(machine, command, 20), 20
+        Path("ssh_config"), machine, student_machines.command_line(machine, command, 20), 20
     )
     assert (answer.problem, answer.output) == ("", f"[{text}]")
 
@@ -88,7 +88,7 @@ def test_a_machine_or_a_host_that_does_not_answer_is_said(
     said = capsys.readouterr().out
     assert (
         "not asked: minet-alice-processus, minet-bob-processus: "
-        "no answer of its host ct1: ssh: connect to host ct1"
+        "its host ct1 does not answer: ssh: connect to host ct1"
     ) in said
     assert "succeeded on 0 of 2 machines" in said
 
@@ -109,7 +109,7 @@ def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
 
 
 def test_what_hangs_is_given_up(inventory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(student_machines, "TO_ANSWER", 0.2)
+    monkeypatch.setattr(student_machines, "ANSWER_LIMIT", 0.2)
     (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
     assert not run(inventory, "true")
 

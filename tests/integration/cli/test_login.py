@@ -84,7 +84,7 @@ def test_a_guest_that_is_off_on_purpose_is_not_waited_for(inventory: Path, tmp_p
 def test_an_inventory_behind_the_name_is_refused_and_not_run_there(inventory: Path) -> None:
     assert lab("ssh", "s1", "-i", "other.py", inventory=inventory, terminal=False) == (
         1,
-        "lab: -i stands after the machine's name, where the command for it begins\n"
+        "lab: -i comes after the machine's name, where the command for the machine begins\n"
         "  → put options before the name, as in ./lab ssh -i inventories/production.py alice\n",
     )
     status, said = lab("ssh", "s1", "ls", "-l", inventory=inventory)
@@ -115,10 +115,10 @@ def test_a_console_says_first_how_to_leave_and_is_opened_through_the_host(
     [
         (answer(2, active=False), True, "hv1: minet-s1 is shut off\n  → bring it up: ./lab up -i"),
         (answer(2, active=False), True, "./lab reset -i {inventory} s1"),
-        (answer(1), True, "hv1: minet-s1 is not there"),
-        (answer(2, lab="other"), True, "hv1: minet-s1 is not there"),
+        (answer(1), True, "hv1: minet-s1 does not exist"),
+        (answer(2, lab="other"), True, "hv1: minet-s1 does not exist"),
         (None, True, "hv1 does not answer\n  → see why: ./lab ssh -i {inventory} hv1"),
-        (answer(2), False, "a console is for a terminal"),
+        (answer(2), False, "a console needs a terminal"),
     ],
 )
 def test_where_there_is_no_console_the_reason_is_said(

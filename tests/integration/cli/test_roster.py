@@ -64,7 +64,7 @@ def test_who_is_added_stays_in_the_roster_where_a_host_does_not_answer(
     assert file.read_bytes() == ROSTER + "Chloé Lefèvre;;2\r\n".encode()
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     said = capsys.readouterr().out
-    assert "Chloé Lefèvre is in, as chloe-lefevre; commit it with" in said
+    assert "added Chloé Lefèvre as chloe-lefevre; commit it with" in said
     assert f"./lab up -i {silent} tries again, ./lab remove -i {silent} chloe-lefevre undoes it" in said
     assert "unit-chloe-lefevre" in said
     assert "unit-alice]" not in said
@@ -108,7 +108,7 @@ def test_who_is_removed_leaves_the_roster_and_the_record_as_they_were_else(
     assert here.with_name("students.csv").read_bytes() == ROSTER.replace(b"Bob Exemple;bob;2\r\n", b"")
     allocation = RECORD.format(host="@local").replace("bob,unit-bob,@local,10.77.0.5\n", "")
     assert here.with_name("allocation.csv").read_text() == allocation
-    assert f"bob is out of {here.with_name('students.csv')}" in capsys.readouterr().out
+    assert f"removed bob from {here.with_name('students.csv')}" in capsys.readouterr().out
     with pytest.raises(LabError, match="not in the roster: bob"):
         roster.remove(here, "bob", yes=True)
 

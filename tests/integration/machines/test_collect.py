@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minetlab.cli import collect as cli
-from minetlab.machines.collect import Collected, Errand, _Packing, collect
+from minetlab.machines.collect import Collected, CollectSettings, _Packer, collect
 from minetlab.plan import allocate
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, inventory: Path) -> Path:
 
 def of_alice(folder: Path, limits: Limits = LIMITS, *, out_of_reach: tuple[str, ...] = ()) -> Collected:
     away = dict.fromkeys(out_of_reach, "away")
-    return collect("alice", MACHINES, Errand(Path("ssh_config"), away, folder, limits))
+    return collect("alice", MACHINES, CollectSettings(Path("ssh_config"), away, folder, limits))
 
 
 def entries(path: Path | None) -> dict[str, tarfile.TarInfo]:
@@ -186,7 +186,7 @@ def test_nothing_that_a_student_sends_gets_out_of_their_folder(folder: Path) -> 
         f"minet-alice: ../bob/work {out}",
         f"minet-alice: /etc/passwd {out}",
         f"minet-alice: way/passwd {out}",
-        "minet-alice: other is left out: it is another name of a file that is not there",
+        "minet-alice: other is left out: it is a hard link to a file that is not in the archive",
         "minet-alice: null is left out: it is a device or a pipe",
     ]
     assert {each for each in entries(came.path) if each.startswith("guest")} == {
@@ -201,7 +201,7 @@ def test_of_a_connection_that_is_lost_the_whole_files_stay(folder: Path, cut: in
     whole = archive_of((member("a"), b"a" * 500), (member("b"), b"b" * 500))
     sends(folder, whole[:cut], status=255)
     came = of_alice(folder)
-    assert came.problems[0] == f"minet-alice: no answer: {ssh_config.LOST}"
+    assert came.problems[0] == f"minet-alice: no answer: {ssh_config.CONNECTION_LOST}"
     files = [name for name in entries(came.path) if name.startswith("guest")] if came.path else []
     assert files == (["guest/a"] if cut >= 1024 else [])
     if files:
@@ -235,8 +235,8 @@ def test_everybody_is_collected_and_what_is_missing_is_said(
     assert not cli.collect_work(inventory, output, ["bob"], LIMITS)
     said = capsys.readouterr().out
     assert f"[1/1] bob: {output}/bob.partial.tar.gz" in said
-    assert "minet-bob: no answer of its host hv1: ssh: connect to host hv1 port 22" in said
-    assert "not all came of 1 of 1 students; what did come stays" in said
+    assert "minet-bob: its host hv1 does not answer: ssh: connect to host hv1 port 22" in said
+    assert "incomplete for 1 of 1 students; what was collected is kept" in said
 
 
 def test_a_guest_that_is_off_on_purpose_is_said_and_the_rest_comes(
@@ -287,8 +287,8 @@ def test_whatever_bytes_come_the_archive_can_be_read(
         spoilt[at + 148 : at + 156] = b"%06o\0 " % total  # so that what is wrong is not only that
     written = tmp_path / "spoilt.tar.gz"
     with tarfile.open(written, "w:gz") as archive:
-        errand = Errand(Path(), {}, tmp_path, LIMITS)
-        list(_Packing(archive, "guest", errand).add_all(io.BytesIO(bytes(spoilt))))
+        settings = CollectSettings(Path(), {}, tmp_path, LIMITS)
+        list(_Packer(archive, "guest", settings).add_all(io.BytesIO(bytes(spoilt))))
     with tarfile.open(written) as archive:
         for each in archive:
             assert each.name.partition("/")[0] == "guest"

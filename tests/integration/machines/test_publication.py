@@ -158,6 +158,6 @@ def test_whatever_a_machine_is_called_arrives(name: str, state: str) -> None:
     found = json.loads(printed.stdout)
     (sent,) = found["machines"]
     assert (sent["name"], sent["host"]) == (name, "ct1")
-    assert sent["state"] == publication.SAID.get(state, ("", state))[1]
+    assert sent["state"] == publication.STATE_WORDS.get(state, ("", state))[1]
     assert 7 <= time.time() - found["at"] < 30
     assert sent.keys() == {"host", "name", "level", "state", "planned"}

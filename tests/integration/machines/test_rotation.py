@@ -1,66 +1,45 @@
 """``lab rotate``: the old key opens what it opened until the new one opens everything, and then nothing."""
 
-import shlex
-import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from minetlab.cli import rotate
 from minetlab.inventory.hosts import InventoryHost
-from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
+from minetlab.lab import KvmHost, KvmHostSettings, Lab
 from minetlab.machines import rotation, status
 from minetlab.machines.status import MachineState
-from minetlab.operations import access, jump, specs
+from minetlab.operations import access, jump
 from minetlab.plan import allocate
-from minetlab.resources.authorized_keys import changed
+from minetlab.resources.authorized_keys import with_keys_replaced
 from minetlab.resources.jump import keys_file
 from minetlab.resources.layout import Layout
 from minetlab.secrets import keys, passwords
 from minetlab.ssh.ssh_config import Block, render
 from minetlab.util.errors import LabError
-from minetlab.util.paths import PROJECT_ROOT
-from tests.integration.operations.test_jump import Deployed
-from tests.support.private_host import PrivateHost, private_host
+from tests.support.deployed import Deployed
+from tests.support.private_host import PrivateHost
+from tests.support.rotation import HOST, Command
 
 OLD, NEW, OWN = "ssh-ed25519 AAAAOLD a@lab", "ssh-ed25519 AAAANEW a@lab", "ssh-rsa AAAAOWN my laptop"
-HOST = "hv1"
 
 
 def test_what_else_opens_the_account_stays() -> None:
     there = f"# mine\n{OWN}\n{OLD}\n"
-    both = changed(there, [NEW], [])
+    both = with_keys_replaced(there, [NEW], [])
     assert both == f"# mine\n{OWN}\n{OLD}\n{NEW}\n"
-    assert changed(both, [NEW], []) == both
-    assert changed(both, [NEW], [OLD]) == f"# mine\n{OWN}\n{NEW}\n"
-    assert changed("", [NEW], [OLD]) == f"{NEW}\n"
+    assert with_keys_replaced(both, [NEW], []) == both
+    assert with_keys_replaced(both, [NEW], [OLD]) == f"# mine\n{OWN}\n{NEW}\n"
+    assert with_keys_replaced("", [NEW], [OLD]) == f"{NEW}\n"
 
 
 def test_a_key_is_known_whatever_stands_around_it() -> None:
-    assert changed('no-pty,command="true" ssh-ed25519 AAAAOLD other\n', [], [OLD]) == ""
-    assert changed("ssh-ed25519 AAAANEW other comment", [NEW], []) == "ssh-ed25519 AAAANEW other comment\n"
-    assert changed("# ssh-ed25519 AAAANEW", [NEW], []) == f"# ssh-ed25519 AAAANEW\n{NEW}\n"
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
-    return Lab(
-        name="minet",
-        students=tuple(Student(login=login, name=login.title()) for login in ("alice", "bob")),
-        kvm_hosts=(KvmHost(name=HOST, settings=KvmHostSettings()),),
-        container_hosts=(ContainerHost(name=HOST, settings=ContainerHostSettings()),),
+    assert with_keys_replaced('no-pty,command="true" ssh-ed25519 AAAAOLD other\n', [], [OLD]) == ""
+    assert (
+        with_keys_replaced("ssh-ed25519 AAAANEW other comment", [NEW], [])
+        == "ssh-ed25519 AAAANEW other comment\n"
     )
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[PrivateHost]:
-    folder = tmp_path / "host"
-    folder.mkdir()
-    with private_host(folder) as host:
-        yield host
+    assert with_keys_replaced("# ssh-ed25519 AAAANEW", [NEW], []) == f"# ssh-ed25519 AAAANEW\n{NEW}\n"
 
 
 class Guest:
@@ -92,8 +71,8 @@ class Guest:
         return tuple(MachineState(HOST, name, "guest", "", state) for name, state in states.items())
 
     def change(self, add: list[str], drop: list[str]) -> list[str]:
-        plan = allocate(self.lab).of({"alice"})
-        return rotation.in_guests(self.lab, plan, [], self.config, add=add, drop=drop)
+        plan = allocate(self.lab).of_students({"alice"})
+        return rotation.change_keys(self.lab, plan, [], self.config, add=add, drop=drop)
 
     @property
     def authorized(self) -> list[str]:
@@ -130,8 +109,8 @@ def test_what_is_in_a_comment_is_not_run(guest: Guest) -> None:
 
 
 def test_what_arrives_in_part_only_is_not_put_in_place(guest: Guest) -> None:
-    (alice,) = allocate(guest.lab).of({"alice"}).guests
-    assert rotation._as_student(guest.config, alice, rotation._write(f"{NEW}\n"), NEW[:5]) is None
+    (alice,) = allocate(guest.lab).of_students({"alice"}).guests
+    assert rotation._run_as_student(guest.config, alice, rotation._write_script(f"{NEW}\n"), NEW[:5]) is None
     assert guest.authorized == [OLD, OWN]
 
 
@@ -195,59 +174,8 @@ def test_a_guest_that_was_never_on_takes_the_keys_of_its_seed(
     off = MachineState(HOST, "minet-alice", "guest", "alice", "shut off")
     monkeypatch.setattr(status, "states", lambda *_: (off,))
     hosts = [InventoryHost(HOST, ("kvm_hosts",), {})]
-    plan = allocate(lab).of({"alice"})
-    assert rotation.in_guests(lab, plan, hosts, tmp_path / "ssh_config", add=[NEW], drop=[OLD]) == left
-
-
-class Command:
-    """``lab rotate`` on a private host, which it reaches over SSH, with an inventory of its own."""
-
-    def __init__(self, lab: Lab, host: PrivateHost, folder: Path) -> None:
-        self.lab, self.host, self.folder = lab, host, folder
-        host.add_account("root", keys.lab_key("minet").public)
-        shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
-        data = {
-            "ssh_hostname": "127.0.0.1",
-            "ssh_user": "root",
-            "ssh_key": str(keys.lab_key("minet").private),
-            "ssh_known_hosts_file": str(folder / "known_hosts"),
-        }
-        self.inventory = folder / "inventories" / "lab.py"
-        self.inventory.write_text(f"kvm_hosts = [({HOST!r}, {data})]\ncontainer_hosts = kvm_hosts\n")
-        settings = folder / "inventories" / "group_data" / "all.py"
-        settings.write_text(f"lab_name = 'minet'\nroster = {str(folder / 'inventories/students.csv')!r}\n")
-        (folder / "inventories" / "students.csv").write_text("login,name\nalice,Alice\nbob,Bob\n")
-
-    def run(self, *words: str) -> tuple[int, str]:
-        """Run lab; its exit status, and all that it said."""
-        env = ("env", f"MINETLAB_STATE={self.folder / 'state'}", f"MINETLAB_CACHE={self.folder / 'cache'}")
-        command = (*env, sys.executable, *words, str(self.inventory))
-        result = self.host.run("sh", "-c", 'cd "$0" && exec "$@" 2>&1', str(PROJECT_ROOT), *command)
-        return result.returncode, result.stdout
-
-    def rotate(self, login: str = "alice") -> tuple[int, str]:
-        return self.run("-m", "minetlab", "rotate", login, "--inventory")
-
-    def serve(self, lab: Lab) -> None:
-        """Have what the web server of the TP site reads, as where it is served."""
-        for path, file in specs.site_users(lab).items():
-            there = f"/var/lib/minet-lab/minet/access/{path}"
-            line = shlex.quote(file.content.decode())
-            self.host.prints(f"mkdir -p $(dirname {there}) && printf %s {line} >{there}")
-
-    def let_in(self) -> str:
-        """The students whom the host's web server of the TP site knows."""
-        return self.host.prints("cat /var/lib/minet-lab/minet/access/minet-site/eleves")
-
-    def opened_by(self, path: str) -> list[str]:
-        """The comments aside, the keys in a file."""
-        lines = self.host.prints(f"cat {path}").splitlines()
-        return [line.split()[line.split().index("ssh-ed25519") + 1] for line in lines]
-
-
-@pytest.fixture
-def command(lab: Lab, host: PrivateHost, tmp_path: Path) -> Command:
-    return Command(lab, host, tmp_path)
+    plan = allocate(lab).of_students({"alice"})
+    assert rotation.change_keys(lab, plan, hosts, tmp_path / "ssh_config", add=[NEW], drop=[OLD]) == left
 
 
 def body(public: str) -> str:

@@ -1,36 +1,24 @@
 """The account through which students reach their machines: made by the deploy, and tried by a real ssh."""
 
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyinfra.api.config import Config
-from pyinfra.api.connect import connect_all
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.api.inventory import Inventory
-from pyinfra.api.operation import add_op
-from pyinfra.api.operations import run_ops
-from pyinfra.api.state import State
 
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
-from minetlab.resources.jump import authorized_keys, keys_file, settings_file, ways
+from minetlab.resources.jump import authorized_keys, jump_targets, keys_file, settings_file
 from minetlab.secrets import keys
 from minetlab.site import content
+from tests.support.deployed import ACCOUNT, OPTIONS, Deployed
 from tests.support.fake_host import run_operation
-from tests.support.private_host import PrivateHost, private_host
+from tests.support.private_host import private_host
 
-ACCOUNT = "minet-jump"
-OPTIONS = (
-    *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=INFO"),
-    *("-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-F", "none"),
-)
-BANNER = "SSH-2.0-"
 # As on a slow host: sshd executes itself anew to read its configuration, and listens again only after that.
 SLOW_SSHD = """
 cp /usr/sbin/sshd /run/sshd/sshd
@@ -49,37 +37,6 @@ def lab_of(*logins: str, host: str = "@local", network: dict[str, Any] | None = 
         kvm_hosts=(KvmHost(name=host, settings=kvm),),
         container_hosts=(ContainerHost(name=host, settings=ContainerHostSettings()),),
     )
-
-
-class Deployed:
-    """A private host that pyinfra deploys to."""
-
-    def __init__(self, host: PrivateHost) -> None:
-        self.host = host
-
-    def does(self, operation: Callable[..., Any], **arguments: Any) -> bool:
-        """Run an operation as pyinfra does; whether it has changed anything."""
-        data = {"_shell_executable": str(self.host.shell)}
-        state = State(Inventory((["@local"], {}), override_data=data), Config())  # type: ignore[no-untyped-call]
-        connect_all(state)
-        meta = add_op(state, operation, **arguments)[state.inventory.get_host("@local")]
-        run_ops(state)
-        return bool(meta.did_change())
-
-    def ssh(self, login: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Connect to the account with a student's key."""
-        key = str(keys.student_key("minet", login).private)
-        return self.host.run("timeout", "10", "ssh", *OPTIONS, "-i", key, *words)
-
-    def forwards(self, login: str, target: str) -> bool:
-        """Whether a student gets there, that is, an sshd answers."""
-        return BANNER in self.ssh(login, "-W", target, f"{ACCOUNT}@127.0.0.1").stdout
-
-    def state(self) -> str:
-        """All that can be left behind."""
-        return self.host.prints(
-            "cat /etc/passwd /etc/group /etc/shadow /etc/gshadow; find /etc/ssh | sort; sshd -T | sort"
-        )
 
 
 @pytest.fixture(scope="module")
@@ -212,8 +169,8 @@ def test_the_keys_are_roots(deployed: Deployed) -> None:
 def test_who_is_removed_gets_through_no_more(
     deployed: Deployed, lab: Lab, plan: Plan, address: dict[str, str]
 ) -> None:
-    assert deployed.does(jump.keys, lab=lab, plan=plan.of({"bob"}))
-    assert not deployed.does(jump.keys, lab=lab, plan=plan.of({"bob"}))
+    assert deployed.does(jump.keys, lab=lab, plan=plan.of_students({"bob"}))
+    assert not deployed.does(jump.keys, lab=lab, plan=plan.of_students({"bob"}))
     assert not deployed.forwards("alice", f"{address['alice']}:22")
     assert deployed.forwards("bob", f"{address['bob']}:22")
     assert deployed.does(jump.account, lab=lab, plan=plan)
@@ -260,7 +217,7 @@ def test_the_last_to_be_removed_takes_the_account_along(tmp_path: Path, lab: Lab
         deployed = Deployed(host)
         before = deployed.state()
         deployed.does(jump.account, lab=lab, plan=plan)
-        assert deployed.does(jump.keys, lab=lab, plan=plan.of(set()))
+        assert deployed.does(jump.keys, lab=lab, plan=plan.of_students(set()))
         assert deployed.state() == before
 
 
@@ -304,7 +261,7 @@ def test_a_bridge_needs_no_account_and_a_change_to_one_removes_it(
         "nameservers": ["10.0.0.1"],
     }
     bridged = lab_of("alice", "bob", network=bridge)
-    assert ways(bridged, allocate(bridged), "@local") == {}
+    assert jump_targets(bridged, allocate(bridged), "@local") == {}
     with private_host(tmp_path) as host:
         deployed = Deployed(host)
         assert not deployed.does(jump.account, lab=bridged, plan=allocate(bridged))
@@ -318,10 +275,10 @@ def test_in_the_sandbox_it_leads_to_the_containers_as_well() -> None:
     lab = lab_of("alice", host="@sandbox/hv1")
     plan = allocate(lab)
     (guest,), (container,) = plan.guests, plan.containers
-    assert ways(lab, plan, "@sandbox/hv1") == {
+    assert jump_targets(lab, plan, "@sandbox/hv1") == {
         "alice": (f"{guest.address.ip}:22", f"127.0.0.1:{container.ssh_port}")
     }
-    assert ways(lab, plan, "@sandbox/other") == {}
+    assert jump_targets(lab, plan, "@sandbox/other") == {}
 
 
 def test_a_key_of_two_students_leads_to_what_both_have() -> None:

@@ -154,7 +154,7 @@ def test_a_run_whose_lock_is_broken_does_nothing_more(admins: Admins, options: t
     assert status == 0
     assert "has been deploying" in said
     assert first.stdout
-    assert any("its lock is not this run's any more" in line for line in first.stdout)
+    assert any("this run has lost the host's lock" in line for line in first.stdout)
     admins.go.touch()
     first.communicate(timeout=60)
     assert first.returncode == 1

@@ -1,5 +1,7 @@
 """Looking at hosts and at this machine: ssh is a script that runs the fact's command here, or fails."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.hosts import look
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
+from minetlab.util.limits import MIB
 
 SSH = """#!/bin/sh
 # $6: the host, $7: the command line
@@ -65,9 +68,12 @@ def test_a_host_is_asked_by_one_command_which_reads_as_it_should(machine: Path) 
     inventory = hosts(machine, "hv1")
     lab = load_lab(inventory)
     seen = look(lab, allocate(lab), inventory[0], machine / "config").subject
-    assert seen
+    assert seen is not None
     system = seen.observed.system
-    assert min(system.memory, system.disk, system.docker_disk, system.processors, system.time) > 0
+    assert system.processors == len(os.sched_getaffinity(0))
+    assert 0 < system.memory < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+    assert abs(system.time - time.time()) < 60
+    assert min(system.disk, system.docker_disk) > 0
     assert of(looked(inventory), "hv1", "clock").severity == Severity.OK
 
 
@@ -77,29 +83,29 @@ def test_hosts_that_do_not_answer_do_not_hide_the_others(
     monkeypatch.setattr(status, "LIMIT", 5.0)
     found = looked(hosts(machine, "gone", "shy", "mute", "hung", "hv1"))
     assert of(found, "gone", "reachable").severity == Severity.UNREACHABLE
-    assert "No route to host" in of(found, "gone", "reachable").found
-    assert "no answer within 5 s" in of(found, "hung", "reachable").found
+    assert "No route to host" in of(found, "gone", "reachable").message
+    assert "no answer within 5 s" in of(found, "hung", "reachable").message
     assert of(found, "shy", "sudo").severity == Severity.PROBLEM
-    assert "a password is required" in of(found, "shy", "sudo").found
+    assert "a password is required" in of(found, "shy", "sudo").message
     assert of(found, "mute", "sudo").severity == Severity.PROBLEM
     assert of(found, "hv1", "reachable").severity == Severity.OK
 
 
 def test_a_sandbox_host_that_is_not_booted_is_judged_by_its_settings(machine: Path) -> None:
     found = looked(hosts(machine, "@sandbox/hv1"))
-    assert "lab up boots it" in of(found, "hv1", "reachable").found
+    assert "lab up boots it" in of(found, "hv1", "reachable").message
     assert of(found, "hv1", "memory").severity == Severity.OK
     small = looked(hosts(machine, "@sandbox/hv1", sandbox_memory=1300, guest={"memory": 512}))
-    assert "1 guest too many" in of(small, "hv1", "memory").found
+    assert "1 guest too many" in of(small, "hv1", "memory").message
     assert small.verdict == "does not fit: 1 guest too many on hv1"
     wrong = looked(hosts(machine, "@sandbox/hv1", sandbox_debian=9))
-    assert "sandbox_debian is 9" in of(wrong, "hv1", "sandbox").found
+    assert "sandbox_debian is 9" in of(wrong, "hv1", "sandbox").message
 
 
 def test_sandbox_hosts_that_have_no_room_beside_each_other_are_a_warning(machine: Path) -> None:
     huge = looked(hosts(machine, "@sandbox/hv1", sandbox_memory=1024 * 1024))
     assert of(huge, here.HERE, "memory").severity == Severity.WARNING
-    assert of(looked(hosts(machine, "@sandbox/hv1", sandbox_memory=2048)), here.HERE, "memory").found
+    assert of(looked(hosts(machine, "@sandbox/hv1", sandbox_memory=2048)), here.HERE, "memory").message
 
 
 def test_an_image_that_cannot_be_fetched_is_a_problem_and_its_cpu_level_a_warning(machine: Path) -> None:
@@ -107,7 +113,7 @@ def test_an_image_that_cannot_be_fetched_is_a_problem_and_its_cpu_level_a_warnin
     given = {"url": f"file://{image}", "sha256": 64 * "0"}
     gone = looked(hosts(machine, "hv1", guest_image=given))
     assert of(gone, here.HERE, "images").severity == Severity.PROBLEM
-    assert "cannot be fetched" in of(gone, here.HERE, "images").found
+    assert "cannot be fetched" in of(gone, here.HERE, "images").message
     image.touch()
     there = looked(hosts(machine, "hv1", guest_image=given))
     assert of(there, here.HERE, "images").severity == Severity.OK
@@ -119,8 +125,8 @@ def test_images_that_are_cached_need_no_builder(machine: Path, monkeypatch: pyte
     monkeypatch.setattr(here, "BUILD_GIB", 10**9)
     lacking = looked(inventory)
     assert of(lacking, here.HERE, "images").severity == Severity.PROBLEM
-    assert "the TP image processus" in of(lacking, here.HERE, "images").found
-    (needed,) = here._needed(load_lab(inventory), [])
+    assert "the TP image processus" in of(lacking, here.HERE, "images").message
+    (needed,) = here._missing_images(load_lab(inventory), [])
     needed.file.write_bytes(b"x")
     assert not needed.cached
     needed.file.with_name(f"{needed.file.name}.sha256").write_text("")

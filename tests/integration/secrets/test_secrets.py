@@ -25,11 +25,11 @@ from minetlab.plan import allocate
 from minetlab.report.page import page
 from minetlab.secrets import keys, passwords
 from minetlab.util.paths import PROJECT_ROOT
-from tests.integration.machines.test_rotation import Command, command, host, lab
 from tests.support.evidence import about, evidence_of, recorded_shape
 from tests.support.kvm_host import EMPTY
 from tests.support.private_host import PrivateHost
 from tests.support.recorded import RecordedLab
+from tests.support.rotation import Command, command, host, lab
 
 __all__ = ["command", "host", "lab"]  # fixtures
 

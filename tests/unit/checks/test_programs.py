@@ -9,7 +9,7 @@ from testinfra.host import Host
 
 from minetlab.checks import programs
 from minetlab.checks.programs import Program, running, send
-from minetlab.checks.snapshots import parsed
+from minetlab.checks.snapshots import parse_history
 from minetlab.claims.measurements import LOADS
 from minetlab.ssh.backend import BatchingBackend
 from minetlab.util.paths import PROJECT_ROOT
@@ -89,6 +89,6 @@ def test_a_file_is_sent_as_it_is(here: Host, tmp_path: Path) -> None:
 
 
 def test_a_history_is_read_from_a_console() -> None:
-    history = parsed("3 6\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n4\r\n5\r\n6\r\n")
+    history = parse_history("3 6\n1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n4\r\n5\r\n6\r\n")
     assert (history.taken, history.returned, history.past) == (3, 6, (6, 4))
-    assert parsed("3 6\n1\n2\n3\n4\n5\n6\n7").past is None
+    assert parse_history("3 6\n1\n2\n3\n4\n5\n6\n7").past is None

@@ -12,7 +12,7 @@ import tests.hosts.test_sheets as sheets
 import tests.hosts.test_site as site
 from minetlab.checks.sheets import TypedSheet
 from minetlab.claims.claims import CLAIMS
-from minetlab.claims.evidence import Evidence, Verdict, findings
+from minetlab.claims.evidence import Evidence, Verdict, evidence_by_claim
 from minetlab.tp.tp_images import FOLDER
 
 MODULES = (kvm_hosts, domains, guests, container_hosts, containers, site, sheets, measurements)
@@ -54,7 +54,7 @@ def test_claims_are_in_order_and_have_one_id_each() -> None:
 def test_the_worst_machine_decides() -> None:
     found = {
         each.claim.id: each
-        for each in findings(
+        for each in evidence_by_claim(
             [
                 evidence("C16", "minet-alice", "demonstrated"),
                 evidence("C16", "minet-bob", "violated"),
@@ -65,8 +65,8 @@ def test_the_worst_machine_decides() -> None:
         )
     }
     assert found["C16"].verdict == "violated"
-    assert found["C16"].of("minet-alice") == "demonstrated"
-    assert found["C16"].of("minet-bob") == "violated"
+    assert found["C16"].verdict_on("minet-alice") == "demonstrated"
+    assert found["C16"].verdict_on("minet-bob") == "violated"
     assert found["C16"].machines == ("minet-alice", "minet-bob")
     assert found["C15"].verdict == "not demonstrable"
     assert found["C08"].verdict is None
@@ -74,4 +74,4 @@ def test_the_worst_machine_decides() -> None:
 
 def test_a_check_of_an_unknown_claim_is_refused() -> None:
     with pytest.raises(ValueError, match="test_it says that it proves C99"):
-        findings([evidence("C99", "hv1", "demonstrated")])
+        evidence_by_claim([evidence("C99", "hv1", "demonstrated")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from minetlab.handouts.folder import write_folder
-from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached
+from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached_hosts
 from minetlab.handouts.words import Language
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab
@@ -71,7 +71,7 @@ def logins(lab: Lab, student: Student = ALICE, **data: object) -> tuple[Login, .
         InventoryHost(lab.container_hosts[0].name, ("container_hosts",), data),
     ]
     plan = allocate(lab)
-    found = reached(ssh_config.write_config(LoadedLab(tuple(hosts), lab, plan)), hosts)
+    found = reached_hosts(ssh_config.write_config(LoadedLab(tuple(hosts), lab, plan)), hosts)
     return logins_of(lab, plan, student, found)
 
 
@@ -281,7 +281,7 @@ def test_a_sandbox_host_that_does_not_run_is_said() -> None:
 
 @pytest.mark.parametrize("name", ["hand out", "50%", "o'clock", "$HOME"])
 def test_a_folder_that_ssh_could_not_jump_with_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(LabError, match=r"could not jump with .*\n.*--output"):
+    with pytest.raises(LabError, match=r"cannot pass through a jump host with .*\n.*--output"):
         written(tmp_path / name / "alice", lab_of())
     assert not (tmp_path / name).exists()
 

@@ -128,7 +128,7 @@ def test_an_empty_roster_is_a_lab_without_students():
         ("name,email\nA,a@x.org\nB,A@x.org\n", "line 3, column email: the same as that of line 2"),
         ("name\nAndré\n".encode("latin-1"), "r.csv, line 2: a letter is not encoded in UTF-8"),
         ("name\nAndré\n".encode("utf-16"), "r.csv is encoded in UTF-16"),
-        ("name\nAndré\n".encode("utf-16-le"), "r.csv is encoded in UTF-16, or no text"),
+        ("name\nAndré\n".encode("utf-16-le"), "r.csv is encoded in UTF-16, or is not a text"),
         (b"PK\x03\x04\x14\x00", "r.csv is a spreadsheet's own file"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from minetlab.lab import decode, parse_roster
-from minetlab.lab.roster_edit import added, removed
+from minetlab.lab.roster_edit import add_student, remove_student
 from minetlab.util.errors import LabError
 
 CHLOE = {"name": "Chloé Lefèvre", "email": "chloe@example.org", "group": "Groupe 2"}
@@ -50,13 +50,13 @@ def rosters(draw: st.DrawFn) -> bytes:
 @given(rosters(), WORDS, st.sampled_from(["new", "n-1"]))
 def test_adding_then_removing_gives_the_same_bytes(roster: bytes, name: str, login: str) -> None:
     try:
-        after, student = added(roster, "r.csv", {"login": login, "name": name})
+        after, student = add_student(roster, "r.csv", {"login": login, "name": name})
     except LabError:
         assume(False)
     assert logins(after) == [*logins(roster), login]
     assert student.login == login
     assert after.startswith(roster.rstrip(b"\r\n"))
-    assert removed(after, "r.csv", login) == roster
+    assert remove_student(after, "r.csv", login) == roster
 
 
 @given(rosters(), st.data())
@@ -64,7 +64,7 @@ def test_all_other_lines_stay_byte_for_byte(roster: bytes, data: st.DataObject) 
     there = logins(roster)
     assume(there)
     gone = data.draw(st.sampled_from(there))
-    after = removed(roster, "r.csv", gone)
+    after = remove_student(roster, "r.csv", gone)
     assert logins(after) == [each for each in there if each != gone]
     alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(roster, after, strict=False)))
     assert roster.endswith(after[alike:])  # only one piece is gone
@@ -81,7 +81,7 @@ def test_all_other_lines_stay_byte_for_byte(roster: bytes, data: st.DataObject) 
     ],
 )
 def test_the_new_line_is_written_as_the_first_one_is(roster: bytes, line: bytes) -> None:
-    after, student = added(roster, "r.csv", CHLOE)
+    after, student = add_student(roster, "r.csv", CHLOE)
     assert after == roster + line
     assert student.login == "chloe-lefevre"
 
@@ -104,7 +104,7 @@ def test_the_new_line_is_written_as_the_first_one_is(roster: bytes, line: bytes)
 )
 def test_what_would_be_wrong_is_refused(roster: bytes, fields: dict[str, str], said: str) -> None:
     with pytest.raises(LabError) as error:
-        added(roster, "r.csv", fields)
+        add_student(roster, "r.csv", fields)
     assert said in error.value.problem
     assert error.value.next_step
     assert "abc" not in str(error.value)
@@ -112,8 +112,8 @@ def test_what_would_be_wrong_is_refused(roster: bytes, fields: dict[str, str], s
 
 def test_a_student_who_is_not_there_is_not_removed() -> None:
     with pytest.raises(LabError, match=r"r\.csv has no student 'eve'"):
-        removed(b"name\nAlice\n", "r.csv", "eve")
+        remove_student(b"name\nAlice\n", "r.csv", "eve")
 
 
 def test_a_login_that_is_made_of_the_name_removes_its_line() -> None:
-    assert removed("name\nChloé Lefèvre\nBob".encode(), "r.csv", "chloe-lefevre") == b"name\nBob"
+    assert remove_student("name\nChloé Lefèvre\nBob".encode(), "r.csv", "chloe-lefevre") == b"name\nBob"

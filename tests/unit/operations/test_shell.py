@@ -39,7 +39,7 @@ def test_files_are_received_whole_and_only_for_root(tmp_path: Path) -> None:
     files = {f"disks/s{number}.iso": bytes([number]) * 5000 for number in range(40)} | {
         "specs/a.xml": b"<a/>"
     }
-    command = shell.received(files, str(tmp_path))
+    command = shell.install_private_files(files, str(tmp_path))
     sent = str(command.connector_arguments["_stdin"]).encode()
     script = command.get_raw_value()
     subprocess.run(["/bin/sh", "-c", script], input=sent, check=True)

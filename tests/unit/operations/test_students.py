@@ -132,7 +132,7 @@ def test_a_guest_goes_back_to_its_snapshot() -> None:
 def test_a_clock_that_cannot_be_set_is_said_and_the_next_guest_goes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    silent = {"success": False, "stderr": ["minet-s0 has its snapshot's time"]}
+    silent = {"success": False, "stderr": ["minet-s0 has the time of its snapshot"]}
     responses: dict[str, Any] = {
         "domtime minet-s0": silent,
         STATE: answer(3),
@@ -141,7 +141,7 @@ def test_a_clock_that_cannot_be_set_is_said_and_the_next_guest_goes_back(
     result = run(students.revert, responses, guests=ALL[:2])
     assert not result.failed
     assert len([command for command in result.commands if "snapshot-revert" in command]) == 2
-    assert "minet-s0 has its snapshot's time" in caplog.text
+    assert "minet-s0 has the time of its snapshot" in caplog.text
 
 
 def test_a_guest_is_asked_again_to_set_its_clock(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_guest_is_asked_again_to_set_its_clock(tmp_path: Path) -> None:
     never = run_by_a_host(students._set_clock("minet-s1"), unanswered, tmp_path)
     assert (never.returncode, never.stdout) == (1, "")
     assert never.stderr.splitlines() == [
-        "minet-s1 has its snapshot's time, as its guest agent does not answer: set it there, with date"
+        "minet-s1 has the time of its snapshot, as its guest agent does not answer: set its clock with date"
     ]
 
 

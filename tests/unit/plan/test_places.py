@@ -218,7 +218,7 @@ def test_who_left_keeps_the_room_until_they_are_forgotten():
     lab = lab_of(["a"], (2,), allocation=allocation)
     for host in ("hv0", "ct0"):
         allocation = without_gone(allocation, lab, allocate(lab), host)
-    assert {guest.hostname for guest in deploy(["a", "c"], (2,), allocation)[0].guests} == {"a", "c"}
+    assert {guest.hostname for guest in deploy(["a", "c"], (2,), allocation)[0].guests} == {"a-vm", "c-vm"}
 
 
 def test_two_machines_of_one_name_are_refused():

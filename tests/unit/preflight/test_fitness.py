@@ -112,7 +112,7 @@ W, P = Severity.WARNING, Severity.PROBLEM
 WRONG: dict[str, tuple[dict[str, Any], str, Severity, str]] = {
     "no root": ({"root": False}, "sudo", P, "do not run as root"),
     "old Debian": ({"debian": 11}, "Debian", P, "it is Debian 11"),
-    "no Debian": ({"debian": None}, "Debian", P, "it is no Debian"),
+    "no Debian": ({"debian": None}, "Debian", P, "it is not Debian"),
     "locked": ({"lock": Holder("x", "bob@pc", "minet", 130)}, "lock", W, "bob@pc .* for 2 min"),
     "slow clock": ({"time": NOW - 100}, "clock", W, "99 s slow"),
     "fast clock": ({"time": NOW + 100}, "clock", W, "99 s fast"),
@@ -170,7 +170,7 @@ def test_what_is_wrong_is_found_with_what_to_do(case: str) -> None:
     seen, check, severity, said = WRONG[case]
     found = [each for each in bad(subject(**seen)) if each.check == check]
     assert [(each.host, each.severity) for each in found] == [("h", severity)]
-    assert re.search(said, found[0].found)
+    assert re.search(said, found[0].message)
     assert found[0].next_step
 
 
@@ -186,7 +186,7 @@ def test_guests_that_are_not_to_run_need_a_disk_and_no_memory() -> None:
     small: dict[str, Any] = {"settings": idle, "memory": 4 * 256, "processors": 1}
     found = {each.check: each for each in findings(subject(**small), NOW - 1, NOW + 1)}
     assert {each.severity for each in found.values()} == {Severity.OK}
-    assert found["memory"].found.startswith("0 guests (guests_run is False) and 4 containers to start take")
+    assert found["memory"].message.startswith("0 guests (guests_run is False) and 4 containers to start take")
     assert [each.check for each in bad(subject(settings=idle, disk=2000))] == ["disk"]
     running = bad(subject(**small, libvirt=domains(4)))
     assert [each.check for each in running] == ["processors"]
@@ -256,5 +256,5 @@ def test_the_hosts_words_are_read() -> None:
         ports=frozenset({22, 80, 53}),
     )
     assert parse_system(line.replace("debian 12", "fedora 42") for line in lines()).debian is None
-    with pytest.raises(ValueError, match="did not say all"):
+    with pytest.raises(ValueError, match="answer is incomplete"):
         parse_system(line for line in lines() if not line.startswith("memory"))

@@ -47,6 +47,18 @@ def test_nothing_of_the_package_imports_tests() -> None:
         assert not re.search(r"^(from|import) tests\b", module.read_text(), re.MULTILINE), module
 
 
+def test_no_test_imports_another_one() -> None:
+    """What several need is in a module beside them; the verification's checks are tested themselves."""
+    imports = re.compile(r"^(?:from|import) (tests\.(?:\w+\.)*(?:test_\w+|conftest))\b", re.MULTILINE)
+    found = {
+        (str(path.relative_to(PROJECT_ROOT)), name)
+        for path in (PROJECT_ROOT / "tests").glob("**/*.py")
+        for name in imports.findall(path.read_text())
+        if not name.startswith("tests.hosts.")
+    }
+    assert found == set()
+
+
 def test_the_walks_lead_to_files_that_there_are() -> None:
     named = set(re.findall(r"`([\w./]+\.(?:py|j2|conf))`", architecture.PAGE.read_text()))
     real = {path for path in named if not re.search("NAME|MODULE", path)}

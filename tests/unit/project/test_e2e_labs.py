@@ -11,7 +11,7 @@ from tests.support.qemu import wait_for
 
 RUN = """
 import os, pathlib, sys
-from tests.e2e.conftest import removed_in_the_end
+from tests.e2e.lab_under_test import removed_in_the_end
 with removed_in_the_end(pathlib.Path(sys.argv[1]), dict(os.environ)):
     print("runs", flush=True)
     sys.stdin.read()

@@ -4,7 +4,15 @@ import re
 
 from lxml import etree
 
-from minetlab.report.figures import EMULATED_GUEST, ENVIRONMENTS, comparison, figures, ratios, table, times
+from minetlab.report.figures import (
+    EMULATED_GUEST,
+    ENVIRONMENTS,
+    cost_plot,
+    cost_table,
+    figures,
+    ratio_plot,
+    time_table,
+)
 from tests.support.measured import costs, series
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,27 +27,27 @@ def texts(svg: str) -> list[str]:
 
 
 def test_a_plot_says_each_ratio_and_names_each_environment_but_the_native_one() -> None:
-    said = texts(ratios(ON_HV1).svg)
+    said = texts(ratio_plot(ON_HV1).svg)
     assert said.count("× 1,25") == said.count("× 250") == 3
     assert {ENVIRONMENTS["guest"], ENVIRONMENTS["emulated PC"]} <= set(said)
     assert ENVIRONMENTS["native"] not in said
 
 
 def test_a_plot_can_be_read_aloud() -> None:
-    figure = ratios(ON_HV1)
+    figure = ratio_plot(ON_HV1)
     assert "hv1" in figure.title
     assert figure.text.count("× 250") == 3
 
 
 def test_the_same_measurements_make_the_same_bytes() -> None:
-    assert ratios(ON_HV1).svg == ratios(ON_HV1).svg
-    assert not re.search(r"<dc:date>", ratios(ON_HV1).svg)
+    assert ratio_plot(ON_HV1).svg == ratio_plot(ON_HV1).svg
+    assert not re.search(r"<dc:date>", ratio_plot(ON_HV1).svg)
 
 
 def test_a_guest_that_is_emulated_is_not_called_kvm() -> None:
     emulated = ON_HV1.model_copy(update={"emulated_guest": True})
-    assert EMULATED_GUEST in texts(ratios(emulated).svg)
-    assert [row[0] for row in times(emulated).rows] == [
+    assert EMULATED_GUEST in texts(ratio_plot(emulated).svg)
+    assert [row[0] for row in time_table(emulated).rows] == [
         ENVIRONMENTS["native"],
         EMULATED_GUEST,
         "PC émulé (TCG)",
@@ -47,10 +55,10 @@ def test_a_guest_that_is_emulated_is_not_called_kvm() -> None:
 
 
 def test_figures_are_rounded_to_what_matters_and_have_their_unit() -> None:
-    guest, container = table(costs(seconds=123.456)).rows
+    guest, container = cost_table(costs(seconds=123.456)).rows
     assert guest == ("VM minet-alice", "123 s", "400 Mio", "90 Mio", "200 Mio")
     assert container == ("container minet-alice-emulation", "0,6 s", "8 Mio", "0,00391 Mio", "300 Mio")
-    assert {"123", "0,6", "400", "8"} <= set(texts(comparison(costs(seconds=123.456)).svg))
+    assert {"123", "0,6", "400", "8"} <= set(texts(cost_plot(costs(seconds=123.456)).svg))
 
 
 def test_everything_that_was_measured_is_shown() -> None:

@@ -142,6 +142,7 @@ def test_the_matrices_have_a_row_a_machine_and_the_verdicts(mixed: Any) -> None:
     assert rows.keys() == {HV1, CT1, ALICE, "minet-bob", CONTAINER, "minet-bob-processus"}
     (of_hv1,) = (head for head in heads if "C16" in head)
     assert dict(zip(of_hv1[1:], rows[ALICE], strict=True)) == {
+        "C03": "✓démontré",
         "C04": "✓démontré",
         "C05": "✓démontré",
         "C06": "✓démontré",
@@ -234,6 +235,6 @@ def test_words() -> None:
     assert words.listed(["a", "b", "c"]) == "a, b et c"
     assert words.named([str(each) for each in range(30)]) == "30 machines"
     assert (
-        words.said(datetime.fromisoformat("2026-08-31T18:05:00+02:00"))
+        words.date_and_time(datetime.fromisoformat("2026-08-31T18:05:00+02:00"))
         == "31 août 2026 à 18 h 05 (UTC+02:00)"
     )

@@ -15,7 +15,7 @@ from minetlab.resources.docker import (
     compare,
     container_specs,
     field_changes,
-    superseded,
+    unused_images,
 )
 
 ALICE = ContainerSpec(
@@ -42,7 +42,7 @@ def test_specs_come_from_plan_limits_and_images() -> None:
 def test_limits_reach_docker_run() -> None:
     options = ALICE.options()
     assert {"--memory=256m", "--memory-swap=256m", "--pids-limit=128", "--cap-drop=ALL"} <= set(options)
-    assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice"} <= set(options)
+    assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice-nix"} <= set(options)
 
 
 def test_sshd_is_reached_on_the_planned_port_and_has_its_keys() -> None:
@@ -104,7 +104,7 @@ def test_a_spoilt_label_still_gives_a_diff() -> None:
     assert ("memory", "null", "256") in field_changes(spoilt, ALICE)
 
 
-def test_superseded_images_are_those_nobody_refers_to() -> None:
+def test_unused_images_are_those_nobody_refers_to() -> None:
     state = DockerObserved(
         containers=observed(running(BOB), ObservedContainer("web", "running", lab="")),
         images=(
@@ -114,4 +114,4 @@ def test_superseded_images_are_those_nobody_refers_to() -> None:
             ObservedImage("sha256:4", ""),
         ),
     )
-    assert superseded(state, ["minet/nix:new"]) == ("minet/nix:old", "sha256:4")
+    assert unused_images(state, ["minet/nix:new"]) == ("minet/nix:old", "sha256:4")

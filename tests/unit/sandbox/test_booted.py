@@ -67,7 +67,7 @@ def test_a_damaged_one_that_a_host_stands_on_stays(
         accelerator=here.accelerator,
     )
     register()
-    with pytest.raises(OSError, match="it is not whole; it stays, as hosts or checkpoints stand on its disk"):
+    with pytest.raises(OSError, match="it is not whole; it is kept, as hosts or checkpoints use its disk"):
         ensure_booted(here, print)
     assert damaged.disk.read_text() == "disk"
     assert made == []

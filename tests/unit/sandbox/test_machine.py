@@ -183,7 +183,7 @@ def booting(
     """The machine, as it boots, with seconds to do so."""
     ensure_identity(made.folder, "hv1")
     booting = Booting()
-    monkeypatch.setattr(resume, "answers", booting.agent_answers)
+    monkeypatch.setattr(resume, "agent_answers", booting.agent_answers)
     monkeypatch.setattr(launch, "_ssh_answers", booting.ssh_answers)
     monkeypatch.setattr(launch, "BOOT_LIMIT", 0.5)
     monkeypatch.setattr(launch, "KNOCK_ANYWAY", 0.5)

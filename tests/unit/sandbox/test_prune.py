@@ -11,7 +11,7 @@ from minetlab.images.toolbox import toolbox_folder
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import HostRecord, SandboxHost
-from minetlab.sandbox.prune import keep_within_bounds, limit_gib, prune, things
+from minetlab.sandbox.prune import cache_entries, keep_within_bounds, limit_gib, prune
 from minetlab.sandbox.replace import PARTIAL, READY
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
@@ -228,6 +228,6 @@ def test_the_limit_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_in_the_cache_is_listed_with_its_size(cache: Path) -> None:
     image(cache, "one", 1)
     booted(cache, "two", 1)
-    sizes = {each.name: each.size for each in things()}
+    sizes = {entry.name: entry.size for entry in cache_entries()}
     assert sizes.keys() == {"images/one.qcow2", "booted/two"}
     assert all(size >= 2**20 for size in sizes.values())

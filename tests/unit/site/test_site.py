@@ -35,7 +35,7 @@ def test_every_sheet_is_a_page_and_the_home_page_leads_to_it() -> None:
 
 def test_sheets_are_in_the_courses_order_and_known_as_done_here_or_not() -> None:
     assert [sheet.tp for sheet in SITE.sheets] == ["isa", "processus", "emulation", "vm", "conteneur"]
-    assert {sheet.tp for sheet in SITE.sheets if sheet.here} == {"processus"}
+    assert {sheet.tp for sheet in SITE.sheets if sheet.offered} == {"processus"}
     assert {sheet.place for sheet in SITE.sheets if sheet.tp in {"vm", "conteneur"}} == {"guest"}
 
 
@@ -63,6 +63,31 @@ def test_no_sheet_speaks_of_a_later_one_as_done() -> None:
                     later = bool(re.search(r"\w+(?:rez|ra|ront)\b", sentence))
                     assert later == (other > number), f"{sheet.tp}: {sentence}"
     assert mentions >= 2
+
+
+def sections(text: str) -> dict[str, str]:
+    """The text below each heading of the second level."""
+    return dict(part.split("\n", 1) for part in re.split("^## ", text, flags=re.MULTILINE)[1:])
+
+
+def test_each_question_of_a_sheet_has_an_answer_on_a_page_for_the_instructor() -> None:
+    number = re.compile(r"^\d\. ", re.MULTILINE)
+    questions = 0
+    for sheet in SITE.sheets:
+        answers = sections(sheet.answers)
+        asked = {
+            title: len(number.findall(rest)) or 1
+            for title, text in sections(sheet.text).items()
+            for _, is_asked, rest in [text.partition("\nQuestion")]
+            if is_asked
+        }
+        assert {title: len(number.findall(text)) for title, text in answers.items()} == asked, sheet.tp
+        assert SITE.pages[f"formateur-{sheet.tp}.md"].endswith(sheet.answers)
+        assert f"[{sheet.title}](formateur-{sheet.tp}.md)" in SITE.pages["formateur.md"]
+        questions += sum(asked.values())
+    assert questions == 46
+    others = [text for path, text in SITE.pages.items() if not path.startswith("formateur")]
+    assert not [text for text in others if "formateur-" in text or "réponses" in text]
 
 
 @pytest.mark.parametrize("text", ["", "# Les processus\n", "# TP — Les processus\n\nVoir.\n"])

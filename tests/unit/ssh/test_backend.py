@@ -64,9 +64,20 @@ def test_commands_can_be_put_together_later() -> None:
     host = connect(inner)
     assert isinstance(host.backend, BatchingBackend)
     for command, said in {"echo one": "one\n", "echo two": "two\n"}.items():
-        host.backend.together(["echo one", "echo two"])  # as each of several checks does
+        host.backend.add_batch(["echo one", "echo two"])  # as each of several checks does
         assert host.run(command).stdout == said
     assert len(inner.asked) == 1
+
+
+def test_a_command_gets_a_terminal_only_if_it_is_to_have_one(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "ssh").write_text('#!/bin/sh\necho "$1"\n')
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    host = connect(LabSshBackend("hv1", tmp_path / "config", sudo=False, next_step=""))
+    assert host.run("true", terminal=True).stdout == "-tt\n"
+    with host.backend.start("true") as process:
+        assert process.communicate(timeout=20) == (b"-o\n", None)
+    assert host.run("true").stdout == "-o\n"
 
 
 def ssh_to(tmp_path: Path, options: str) -> LabSshBackend:
@@ -101,7 +112,7 @@ def test_a_command_that_goes_on_printing_is_not_given_up_before_long(
     host = connect(ssh_to(tmp_path, ""))
     printed = host.run("for i in 1 2 3 4 5 6; do echo $i; echo $i >&2; sleep 1; done; exit 3", limit=5)
     assert (printed.stdout, printed.stderr, printed.rc) == ("1\n2\n3\n4\n5\n6\n",) * 2 + (3,)
-    monkeypatch.setattr(backend, "LIMITS_IN_ALL", 1)
+    monkeypatch.setattr(backend, "TOTAL_LIMIT_FACTOR", 1)
     with pytest.raises(UnreachableError, match="not done within 2 s"):
         host.run("while :; do echo; sleep 0.1; done", limit=2)
 

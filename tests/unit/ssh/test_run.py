@@ -22,14 +22,14 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_machine_runs_a_line_and_ssh_asks_for_nothing(ssh: Path) -> None:
-    assert run(CONFIG, "hv1", "cat; echo wrong >&2; exit 3", 20, given="é") == Ended(3, "é", "wrong\n")
+    assert run(CONFIG, "hv1", "cat; echo wrong >&2; exit 3", 20, stdin="é") == Ended(3, "é", "wrong\n")
     assert ssh.read_text() == "-F ssh_config -o BatchMode=yes -- hv1 cat; echo wrong >&2; exit 3\n"
 
 
 def test_errors_are_among_the_output_or_the_output_is_in_a_file() -> None:
     line, file = "echo out; echo wrong >&2", BytesIO()
-    assert run(CONFIG, "hv1", line, 20, together=True) == Ended(0, "out\nwrong\n", "")
-    assert run(CONFIG, "hv1", line, 20, to=file) == Ended(0, "", "wrong\n")
+    assert run(CONFIG, "hv1", line, 20, merge_errors=True) == Ended(0, "out\nwrong\n", "")
+    assert run(CONFIG, "hv1", line, 20, output_file=file) == Ended(0, "", "wrong\n")
     assert file.getvalue() == b"out\n"
 
 
@@ -37,4 +37,4 @@ def test_a_line_is_bounded_in_time_and_output() -> None:
     with pytest.raises(TimeoutError, match="within 1 s"):
         run(CONFIG, "hv1", "exec sleep 60", 1)
     with pytest.raises(TooMuchError, match="it printed more than 100000 bytes"):
-        run(CONFIG, "hv1", "exec yes", 60, most=100_000)
+        run(CONFIG, "hv1", "exec yes", 60, max_bytes=100_000)

@@ -1,10 +1,12 @@
 """Sheets of the practical work: what is read of them, run, and compared."""
 
+import re
 import subprocess
 
 import pytest
 
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
+from minetlab.tp.tp_images import FOLDER
 
 SHEET = """# TP
 
@@ -101,3 +103,48 @@ def test_it_shows_what_the_sheet_says(says: tuple[str, ...], printed: str) -> No
 )
 def test_it_shows_something_else(says: tuple[str, ...], printed: str) -> None:
     assert not Step(1, "", says).shows(printed)
+
+
+PROSE = """Lisez-le (`$ less test.sh`), puis `$ sudo time
+nano /etc/motd`, et essayez `./autre 8` ou `$ ./autre 8`.
+
+```console
+$ echo '`$ not prose`'
+`$ not prose`
+```
+"""
+
+
+def test_a_command_in_the_prose_is_not_run_but_could_be(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "test.sh").touch()
+    commands = steps(PROSE)
+    assert [(step.line, step.command, step.in_prose) for step in commands] == [
+        (1, "less test.sh", True),
+        (1, "sudo time nano /etc/motd", True),
+        (2, "./autre 8", True),
+        (5, "echo '`$ not prose`'", False),
+    ]
+    (tmp_path / "bin").mkdir()
+    for program in ("less", "cat"):
+        (tmp_path / "bin" / program).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}")
+    done = subprocess.run(["/bin/bash"], input=script(commands), capture_output=True, text=True, check=False)
+    printed = [outputs(done.stdout, commands)[step] for step in commands]
+    assert printed[:3] == ["", "no program nano\n", "no program ./autre\n"]
+    assert [step.shows(text) for step, text in zip(commands, printed, strict=True)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_file_that_is_to_be_read_and_is_not_there_is_named() -> None:
+    assert run("`$ cat nothing /etc/passwd`") == {"cat nothing /etc/passwd": "no file nothing\n"}
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*/fiche.md")), ids=lambda file: file.parent.name)
+def test_what_a_sheet_asks_to_open_in_its_prose_is_marked_as_typed(file) -> None:
+    """Such programs wait for keys, so that they stand in no console block."""
+    assert re.findall(r"`((?:less|more|man|nano|vi|vim|time) [^`]*)`", file.read_text()) == []

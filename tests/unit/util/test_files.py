@@ -16,10 +16,10 @@ from gevent import joinall, monkey, spawn
 monkey.patch_all()
 import sys
 from pathlib import Path
-from minetlab.util.files import alone
+from minetlab.util.files import lock_folder
 
 def change(host):
-    with alone(Path(sys.argv[1])):
+    with lock_folder(Path(sys.argv[1])):
         print(host)
 
 joinall([spawn(change, host) for host in ("hv1", "hv2", "ct1")])
@@ -39,11 +39,11 @@ def test_hosts_of_one_run_change_a_folder_one_after_the_other(tmp_path: Path) ->
 
 
 def test_another_run_that_does_not_let_go_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ALONE_LIMIT", 0.2)
+    monkeypatch.setattr(files, "FOLDER_LOCK_LIMIT", 0.2)
     said = f"{tmp_path} has been locked by another run .*\n.*fuser"
-    with files.alone(tmp_path), pytest.raises(LabError, match=said), files.alone(tmp_path):
+    with files.lock_folder(tmp_path), pytest.raises(LabError, match=said), files.lock_folder(tmp_path):
         pytest.fail("two at once")
     entered = []
-    with files.alone(tmp_path):
+    with files.lock_folder(tmp_path):
         entered.append(tmp_path)
     assert entered

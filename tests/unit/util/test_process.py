@@ -10,7 +10,7 @@ import pytest
 
 from minetlab.util.errors import LabError
 from minetlab.util.process import (
-    MOST_ERRORS,
+    MAX_ERRORS,
     PIPE,
     Ended,
     TooMuchError,
@@ -52,7 +52,7 @@ def test_a_quick_program_that_prints_without_end_is_named() -> None:
 def test_status_output_and_errors_are_apart_or_together() -> None:
     script = shell("echo out; echo wrong >&2; exit 3")
     assert capture(script, 20) == Ended(3, "out\n", "wrong\n")
-    assert capture(script, 20, together=True) == Ended(3, "out\nwrong\n", "")
+    assert capture(script, 20, merge_errors=True) == Ended(3, "out\nwrong\n", "")
 
 
 def test_a_program_that_a_signal_ends_has_its_number_for_a_status() -> None:
@@ -61,8 +61,8 @@ def test_a_program_that_a_signal_ends_has_its_number_for_a_status() -> None:
 
 def test_what_is_given_arrives_whole_also_where_as_much_comes_back() -> None:
     given = "é" * 300_000
-    assert capture(["cat"], 60, given=given) == Ended(0, given, "")
-    assert capture(["true"], 20, given=given).status == 0
+    assert capture(["cat"], 60, stdin=given) == Ended(0, given, "")
+    assert capture(["true"], 20, stdin=given).status == 0
 
 
 def test_what_is_no_text_is_read_all_the_same() -> None:
@@ -71,7 +71,7 @@ def test_what_is_no_text_is_read_all_the_same() -> None:
 
 def test_what_a_program_prints_goes_into_a_file_and_its_errors_are_returned() -> None:
     file = BytesIO()
-    ended = capture(shell(r"printf '\000\377'; echo wrong >&2"), 20, to=file)
+    ended = capture(shell(r"printf '\000\377'; echo wrong >&2"), 20, output_file=file)
     assert (ended, file.getvalue()) == (Ended(0, "", "wrong\n"), b"\x00\xff")
 
 
@@ -90,12 +90,12 @@ def test_a_program_that_closes_its_output_and_goes_on_is_given_up() -> None:
 
 def test_a_program_that_goes_on_printing_is_stopped() -> None:
     with pytest.raises(TooMuchError, match="it printed more than 100000 bytes"):
-        capture(["yes"], 60, most=100_000)
+        capture(["yes"], 60, max_bytes=100_000)
 
 
 def test_of_many_errors_the_first_are_kept() -> None:
-    ended = capture(shell(f"echo first >&2; head -c {2 * MOST_ERRORS} /dev/zero >&2"), 60)
-    assert len(ended.errors) == MOST_ERRORS
+    ended = capture(shell(f"echo first >&2; head -c {2 * MAX_ERRORS} /dev/zero >&2"), 60)
+    assert len(ended.errors) == MAX_ERRORS
     assert ended.errors.startswith("first\n")
 
 

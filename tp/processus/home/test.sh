@@ -7,5 +7,5 @@ racine=${2:-$PPID}
 if [ "$profondeur" -gt 1 ]; then
     "$0" $((profondeur - 1)) "$racine"
 else
-    pstree --unicode --show-pids "$racine"
+    pstree --long --unicode --show-pids "$racine"
 fi
