@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from minetlab.report.figures import COLOURS, STYLE, svg
+from minetlab.report.figures import PLOT_COLOURS, STYLE, svg
 
 LAB = "lab"
 """The row of spans that concern all hosts together."""
@@ -95,7 +95,7 @@ def figure(timeline: Sequence[Span]) -> str:
     axes = canvas.subplots()
     for number, span in enumerate(timeline):
         row = rows.index(span.row)
-        axes.barh(row, span.seconds, 0.4, left=span.begin, color=COLOURS[number % 2], edgecolor="white")
+        axes.barh(row, span.seconds, 0.4, left=span.begin, color=PLOT_COLOURS[number % 2], edgecolor="white")
         if span.seconds >= _NAMED * end:
             axes.annotate(span.label, (span.begin, row - 0.24), fontsize=8, rotation=14, va="bottom")
     axes.set_ylim(-1, len(rows) - 0.6)

@@ -12,7 +12,7 @@ from benchmarks.compare.rows import HostLoad, Verb
 from benchmarks.markdown import table
 from benchmarks.numbers import Spread, number
 from benchmarks.part import FOLDER
-from minetlab.report.figures import COLOURS, STYLE, svg
+from minetlab.report.figures import PLOT_COLOURS, STYLE, svg
 
 HEADINGS: Mapping[Verb, str] = {
     "create": "Making them",
@@ -133,7 +133,7 @@ def _panel(axes: Axes, title: str, spreads: Mapping[str, Spread], ours: str) -> 
         [spread.high - spread.median for spread in spreads.values()],
     ]
     rows = range(len(spreads))
-    colours = [COLOURS[name == ours] for name in spreads]
+    colours = [PLOT_COLOURS[name == ours] for name in spreads]
     axes.barh(rows, medians, xerr=errors, capsize=3, color=colours)
     for row, spread in zip(rows, spreads.values(), strict=True):
         label, position = number(spread.median), (spread.high, row)

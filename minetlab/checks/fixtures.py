@@ -29,9 +29,9 @@ KINDS = {
 """The fixtures, and the kind of machine that each returns."""
 SESSION = pytest.StashKey[Session]()
 """In pytest's configuration: the session of the verification."""
-SILENT = pytest.StashKey[set[str]]()
+SILENT_MACHINES = pytest.StashKey[set[str]]()
 """In pytest's configuration: the machines with a failed check, as they or their host did not answer."""
-OFF = pytest.StashKey[str]()
+REASON_OFF = pytest.StashKey[str]()
 """In a check inside a guest: why the guest is off on purpose; empty: it has to answer."""
 
 
@@ -61,7 +61,7 @@ def guest(request: pytest.FixtureRequest) -> GuestMachine:
     machine = _session(request).guests[request.param]
     _contact(request, machine.host_machine)
     reason_off = machine.off
-    request.node.stash[OFF] = reason_off
+    request.node.stash[REASON_OFF] = reason_off
     if not reason_off:
         _contact(request, machine)
     return machine
@@ -108,7 +108,7 @@ def _contact(request: pytest.FixtureRequest, *machines: MachineUnderTest) -> Non
     :param request: of the check; its parameter is the alias of the machine that is checked.
     :param *machines: what has to answer for the check: the machine, and before it the host that leads to it.
     """
-    silent = request.config.stash[SILENT]
+    silent = request.config.stash[SILENT_MACHINES]
     for machine in machines:
         reason = _why_unreachable(machine)
         if reason and request.param in silent:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from testinfra.host import Host
 from testinfra.modules.base import Module
 
-VIRSH = "virsh --quiet --connect qemu:///system"
+VIRSH_COMMAND = "virsh --quiet --connect qemu:///system"
 NAMESPACES = ("pid", "mnt", "net", "uts", "ipc")
 
 
@@ -155,16 +155,18 @@ class Units(Reader):
 class Libvirt(Reader):
     """The system's libvirt, as virsh shows it."""
 
-    VERSION = f"{VIRSH} version --daemon"
-    NETWORKS = f"{VIRSH} net-list --name"
-    AUTOSTARTED_NETWORKS = f"{VIRSH} net-list --all --autostart --name"
-    POOLS = f"{VIRSH} pool-list --name"
-    AUTOSTARTED_POOLS = f"{VIRSH} pool-list --all --autostart --name"
-    RUNNING = f"{VIRSH} list --state-running --name"
-    OFF = f"{VIRSH} list --state-shutoff --name"
-    AUTOSTARTED = f"{VIRSH} list --all --autostart --name"
+    VERSION = f"{VIRSH_COMMAND} version --daemon"
+    NETWORKS = f"{VIRSH_COMMAND} net-list --name"
+    AUTOSTARTED_NETWORKS = f"{VIRSH_COMMAND} net-list --all --autostart --name"
+    POOLS = f"{VIRSH_COMMAND} pool-list --name"
+    AUTOSTARTED_POOLS = f"{VIRSH_COMMAND} pool-list --all --autostart --name"
+    RUNNING = f"{VIRSH_COMMAND} list --state-running --name"
+    OFF = f"{VIRSH_COMMAND} list --state-shutoff --name"
+    AUTOSTARTED = f"{VIRSH_COMMAND} list --all --autostart --name"
     # One virsh prints all domains, as starting virsh takes a third of a second on an emulated host.
-    DOMAINS = f"""{VIRSH} "echo; $({VIRSH} list --all --uuid | sed -n 's/..*/dumpxml &;/p')\""""
+    DOMAINS = (
+        f"""{VIRSH_COMMAND} "echo; $({VIRSH_COMMAND} list --all --uuid | sed -n 's/..*/dumpxml &;/p')\""""
+    )
     COMMANDS = (
         VERSION, NETWORKS, AUTOSTARTED_NETWORKS, POOLS, AUTOSTARTED_POOLS, RUNNING, AUTOSTARTED, DOMAINS
     )  # fmt: skip

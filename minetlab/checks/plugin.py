@@ -9,20 +9,18 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from minetlab.checks.fixtures import KINDS, OFF, SESSION, SILENT
+from minetlab.checks.fixtures import KINDS, REASON_OFF, SESSION, SILENT_MACHINES
 from minetlab.checks.protocol import CheckId, attach
 from minetlab.checks.session import Session
 from minetlab.checks.sheets import TypedSheet
 from minetlab.checks.summary import skipped_lines
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
-from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.hosts import DEFAULT_INVENTORY, InventoryHost
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.ssh.backend import UnreachableError
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
-
-DEFAULT_INVENTORY = Path("inventories/lab.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.tbstyle = "short"
     try:
         config.stash[SESSION] = Session(_loaded_lab(config))
-        config.stash[SILENT] = set()
+        config.stash[SILENT_MACHINES] = set()
         _refuse_unknown_options(config)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
@@ -168,7 +166,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
     :param item: the check.
     """
-    if reason := item.stash.get(OFF, ""):
+    if reason := item.stash.get(REASON_OFF, ""):
         pytest.skip(reason)
 
 

@@ -11,10 +11,10 @@ from testinfra.host import Host
 from minetlab.claims.measurements import Workload
 from minetlab.util.process import Process, end
 
-READY, END = "pret", "fin"
+WORKLOAD_READY, WORKLOAD_END = "pret", "fin"
 """What ``tp/emulation/home/calcul.c`` prints when it is ready, and the order that ends it."""
 # Seconds. A machine that is emulated inside an emulated host needs minutes to boot.
-BOOT_LIMIT, ANSWER_LIMIT = 1800.0, 300.0
+WORKLOAD_BOOT_LIMIT, WORKLOAD_ANSWER_LIMIT = 1800.0, 300.0
 LAST_LINES = 5
 """How many lines of a workload that failed are shown."""
 
@@ -38,7 +38,7 @@ class Program:
         self._printed: list[str] = []
         Thread(target=self._read, daemon=True).start()
         started = monotonic()
-        self._await(READY, BOOT_LIMIT)
+        self._await(WORKLOAD_READY, WORKLOAD_BOOT_LIMIT)
         self.boot = monotonic() - started
 
     def measure(self, load: Workload) -> float:
@@ -49,12 +49,12 @@ class Program:
         :raises AssertionError: it does not answer; names its last lines.
         """
         self._order(load)
-        return float(self._await(load, ANSWER_LIMIT))
+        return float(self._await(load, WORKLOAD_ANSWER_LIMIT))
 
     def end(self) -> None:
         """Order the workload to end, and end its process if it does not."""
         if self._process.poll() is None:
-            self._order(END)
+            self._order(WORKLOAD_END)
         end(self._process, grace=30)
 
     def _order(self, word: str) -> None:
@@ -89,7 +89,7 @@ class Program:
                 raise AssertionError(self._problem("ended"))
             self._printed.append(line)
             first, _, rest = line.partition(" ")
-            if first == word and (rest or word == READY):
+            if first == word and (rest or word == WORKLOAD_READY):
                 return rest
 
     def _problem(self, problem: str) -> str:
@@ -126,6 +126,6 @@ def send(host: Host, content: bytes, file: str) -> None:
     :raises AssertionError: it cannot be written.
     """
     process = host.backend.start(f"cat >{file} && chmod 755 {file}")
-    process.communicate(content, timeout=ANSWER_LIMIT)
+    process.communicate(content, timeout=WORKLOAD_ANSWER_LIMIT)
     if process.returncode:
         raise AssertionError(f"{host.backend.hostname}: cannot write {file}")

@@ -28,8 +28,8 @@ from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, Read, connect
-from minetlab.ssh.ssh_config import SANDBOX, alias_of, write_config
-from minetlab.tp.tp_images import SHELL
+from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
+from minetlab.tp.tp_images import TP_SHELL
 
 AT_ONCE = 8
 """How many machines are asked at the same time; nearly all of that is waiting for their answers."""
@@ -209,14 +209,14 @@ class Session:
             container,
             host_machine,
             student_key=keys.student_public_key(self.lab.name, container.student),
-            terminal=Terminal(host, (SHELL, "-c")),
+            terminal=Terminal(host, (TP_SHELL, "-c")),
         )
 
     def _connect_host(self, name: str, batches: Iterable[Iterable[str]]) -> Host:
         alias = alias_of(name)
         next_step = (
             f"see whether it runs: lab sandbox ls; if not, bring the lab up: lab up ({name})"
-            if name.startswith(SANDBOX)
+            if name.startswith(SANDBOX_PREFIX)
             else f"try it by hand: ssh -F {self.ssh_config} {alias}"
         )
         sudo = bool(self._inventory_hosts[name].data.get("_sudo"))

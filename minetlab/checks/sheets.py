@@ -7,7 +7,7 @@ from pathlib import Path
 
 from minetlab.checks.machines import ContainerMachine, GuestMachine
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
-from minetlab.tp.tp_images import FOLDER
+from minetlab.tp.tp_images import TP_FOLDER
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TypedSheet:
     @property
     def file(self) -> Path:
         """The Markdown file of the sheet."""
-        return FOLDER / self.tp / "fiche.md"
+        return TP_FOLDER / self.tp / "fiche.md"
 
     @cached_property
     def commands(self) -> tuple[Step, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from minetlab.checks.machines import ContainerMachine, KvmMachine
-from minetlab.checks.modules import VIRSH, Reader
+from minetlab.checks.modules import VIRSH_COMMAND, Reader
 from minetlab.checks.workbench import witness_folder
 from minetlab.util.render import render
 
@@ -76,7 +76,7 @@ def run_witness(host: KvmMachine, container: ContainerMachine) -> History:
         domain_type = "kvm" if host.hardware else "qemu"
         xml = render("libvirt/witness.xml.j2", name=name, type=domain_type, folder=folder)
         reader.read(f"printf %s {shlex.quote(xml)} >{folder}/domain.xml")
-        printed = reader.read(SCRIPT.format(folder=folder, virsh=VIRSH, name=name))
+        printed = reader.read(SCRIPT.format(folder=folder, virsh=VIRSH_COMMAND, name=name))
     return parse_history(printed)
 
 

@@ -17,7 +17,7 @@ from minetlab.checks.programs import running, send
 from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Sample, Series
 
 TP = "emulation"
-TURNS = 5
+MEASURE_TURNS = 5
 PROGRAM, ARM64_PROGRAM, ARM64_MACHINE = (
     f"/etc/skel/{name}" for name in ("calcul-x86_64", "calcul-arm64", "arm64")
 )
@@ -62,7 +62,7 @@ class Bench:
     programs: Mapping[Environment, tuple[Host, str]]
     emulated_guest: bool = False
 
-    def measure(self, turns: int = TURNS) -> Series:
+    def measure(self, turns: int = MEASURE_TURNS) -> Series:
         """Run every load in every environment, once a turn.
 
         :param turns: how many times.

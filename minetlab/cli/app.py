@@ -11,8 +11,9 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from minetlab.cli import completion, project_commands, student_commands
-from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of
+from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, command_of
 from minetlab.handouts.words import Language
+from minetlab.inventory.hosts import DEFAULT_INVENTORY
 from minetlab.util.errors import LabError
 
 

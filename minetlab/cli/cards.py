@@ -94,7 +94,7 @@ def _make_cards(
 
 def _write_instructor_password(folder: Path, lab: str, site_url: str | None) -> Path:
     # A login has no dot, so this file cannot have the name of a student's folder.
-    file = folder / f"{passwords.INSTRUCTOR}.txt"
+    file = folder / f"{passwords.INSTRUCTOR_LOGIN}.txt"
     account = passwords.instructor(lab)
     write_private(file, render("cards/formateur.txt.j2", lab=lab, site_url=site_url, account=account))
     return file

@@ -16,7 +16,7 @@ from minetlab.preflight.findings import Finding, Severity
 from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 
-COLOURS = {
+SEVERITY_COLOURS = {
     Severity.OK: "green",
     Severity.WARNING: "yellow",
     Severity.UNREACHABLE: "red",
@@ -76,7 +76,7 @@ def _table(findings: Iterable[Finding]) -> Table:
         table.add_section()
         name = host  # only in the first row of the host
         for finding in of_host:
-            severity = f"[{COLOURS[finding.severity]}]{finding.severity}[/]"
+            severity = f"[{SEVERITY_COLOURS[finding.severity]}]{finding.severity}[/]"
             next_step = f"\n→ {finding.next_step}" if finding.next_step else ""
             table.add_row(name, finding.check, severity, escape(finding.message + next_step))
             name = ""
@@ -85,6 +85,6 @@ def _table(findings: Iterable[Finding]) -> Table:
 
 def _line(finding: Finding) -> str:
     return (
-        f"[{COLOURS[finding.severity]}]{finding.severity}[/] {finding.host}: {finding.check}: "
+        f"[{SEVERITY_COLOURS[finding.severity]}]{finding.severity}[/] {finding.host}: {finding.check}: "
         f"{escape(finding.message)}\n  → {escape(finding.next_step)}"
     )

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from minetlab.cli.options import DEFAULT_INVENTORY
-from minetlab.inventory.hosts import begin_to_read
+from minetlab.inventory.hosts import DEFAULT_INVENTORY, begin_to_read
 from minetlab.util.errors import LabError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from minetlab.inventory.hosts import begin_to_read
+from minetlab.inventory.hosts import DEFAULT_INVENTORY, begin_to_read
 from minetlab.util.errors import LabError
 
 
@@ -20,7 +20,6 @@ def _start_reading(context: typer.Context, inventory: Path) -> Path:
 Inventory = Annotated[
     Path, typer.Option("--inventory", "-i", help="The lab's inventory.", callback=_start_reading)
 ]
-DEFAULT_INVENTORY = Path("inventories/lab.py")
 COMMAND_AT_THE_END = {"allow_interspersed_args": False}
 """Settings of commands whose last arguments are a command for a machine, as in ssh(1), with its options."""
 

@@ -8,10 +8,10 @@ import typer
 from minetlab.util.errors import LabError
 
 app = typer.Typer()
-PANEL = "Commands for this project itself"
+PROJECT_PANEL = "Commands for this project itself"
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PROJECT_PANEL)
 def bench(
     parts: Annotated[
         list[str] | None,
@@ -44,7 +44,7 @@ def bench(
     raise typer.Exit(0 if measured else 1)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=PROJECT_PANEL)
 def test(
     fast: Annotated[
         bool, typer.Option("--fast", help="Style, types, imports and units only: about a minute.")

@@ -9,18 +9,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from minetlab.cli.options import COMMAND_AT_THE_END, DEFAULT_INVENTORY, Inventory, command_of, lab_command
-from minetlab.inventory.hosts import read_inventory
+from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, command_of, lab_command
+from minetlab.inventory.hosts import DEFAULT_INVENTORY, read_inventory
 from minetlab.inventory.load import load
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import SandboxHost
+from minetlab.ssh.ssh_config import SANDBOX_PREFIX
 from minetlab.util.errors import LabError
 from minetlab.util.paths import state_dir
 from minetlab.util.process import become
 
 app = typer.Typer()
-PREFIX = "@sandbox/"
 
 Names = Annotated[list[str] | None, typer.Argument(help="Hosts, such as hv1; none: all of them.")]
 CheckpointName = Annotated[str, typer.Argument(metavar="NAME", help="Of the checkpoint, such as before-tp2.")]
@@ -155,7 +155,7 @@ def remove_hosts_of(inventory_file: Path) -> None:
 def hosts_of(inventory_file: Path) -> list[str]:
     """Return the names of an inventory's sandbox hosts, without ``@sandbox/``."""
     names = [host.name for host in read_inventory(inventory_file)]
-    return [_plain(name) for name in names if name.startswith(PREFIX)]
+    return [_plain(name) for name in names if name.startswith(SANDBOX_PREFIX)]
 
 
 def _chosen(names: list[str] | None) -> list[str]:
@@ -171,7 +171,7 @@ def _chosen(names: list[str] | None) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return name.removeprefix(PREFIX)
+    return name.removeprefix(SANDBOX_PREFIX)
 
 
 def progress_of(name: str) -> Callable[[str], None]:

@@ -19,9 +19,9 @@ from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, sta
 from minetlab.resources.guests_run import SETTING
 from minetlab.ssh.ssh_config import write_config
 
-INTERVAL = 5.0
+WATCH_INTERVAL = 5.0
 """Seconds between two updates."""
-COLOURS = {RUNNING: "green", MISSING: "red", SILENT: "red"}
+STATE_COLOURS = {RUNNING: "green", MISSING: "red", SILENT: "red"}
 
 
 def show(inventory_file: Path, *, as_json: bool = False, watch: bool = False, publish: bool = False) -> bool:
@@ -53,7 +53,7 @@ def show(inventory_file: Path, *, as_json: bool = False, watch: bool = False, pu
     else:
         with Live(_table_with_problems(lab.name, machines, problems), auto_refresh=False) as live:
             while True:
-                time.sleep(INTERVAL)
+                time.sleep(WATCH_INTERVAL)
                 live.update(_table_with_problems(lab.name, *ask_hosts()), refresh=True)
     for problem in problems:
         Console(stderr=True).print(_red(problem), soft_wrap=True)
@@ -78,7 +78,7 @@ def _table(lab: str, machines: tuple[MachineState, ...]) -> Table:
     for column in ("host", "machine", "student", "address", "accelerator", "state"):
         table.add_column(column, no_wrap=True)
     for machine in machines:
-        state = f"[{COLOURS.get(machine.state, 'yellow')}]{machine.state}[/]"
+        state = f"[{STATE_COLOURS.get(machine.state, 'yellow')}]{machine.state}[/]"
         if machine.kept_off:
             state = f"{machine.state}, as {SETTING}"
         if not machine.planned:

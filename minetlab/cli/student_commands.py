@@ -6,19 +6,20 @@ from typing import Annotated
 import typer
 
 from minetlab.cli import completion
-from minetlab.cli.options import DEFAULT_INVENTORY, Inventory
+from minetlab.cli.options import Inventory
 from minetlab.handouts.words import Language
+from minetlab.inventory.hosts import DEFAULT_INVENTORY
 from minetlab.util.limits import MIB, Limits
 
 app = typer.Typer()
-PANEL = "Commands for some students' machines"
+STUDENTS_PANEL = "Commands for some students' machines"
 
 Students = Annotated[
     list[str], typer.Argument(help="The students' logins.", autocompletion=completion.logins)
 ]
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STUDENTS_PANEL)
 def console(
     machine: Annotated[
         str,
@@ -32,7 +33,7 @@ def console(
     login.console(inventory, machine)
 
 
-@app.command("exec", rich_help_panel=PANEL)
+@app.command("exec", rich_help_panel=STUDENTS_PANEL)
 def exec_command(
     command: Annotated[str, typer.Argument(help="The command for the machines' shell, in quotes.")],
     *,
@@ -64,7 +65,7 @@ def exec_command(
     raise typer.Exit(0 if succeeded else 1)
 
 
-@app.command("collect", rich_help_panel=PANEL)
+@app.command("collect", rich_help_panel=STUDENTS_PANEL)
 def collect_command(
     student: Annotated[
         list[str] | None,
@@ -86,7 +87,7 @@ def collect_command(
     raise typer.Exit(0 if collect.collect_work(inventory, output, student, limits) else 1)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STUDENTS_PANEL)
 def add(
     name: Annotated[str, typer.Argument(help="Their name as it is printed, in quotes.")],
     *,
@@ -114,7 +115,7 @@ def add(
     raise typer.Exit(0 if roster.add(inventory, fields) else 1)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STUDENTS_PANEL)
 def remove(
     student: Annotated[str, typer.Argument(help="Their login.", autocompletion=completion.logins)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -126,7 +127,7 @@ def remove(
     raise typer.Exit(0 if roster.remove(inventory, student, yes=yes) else 1)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STUDENTS_PANEL)
 def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Replace students' machines by new ones, which loses what is in the old ones, and verify those."""
     from minetlab.cli.students import change_and_verify
@@ -134,7 +135,7 @@ def reset(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     raise typer.Exit(0 if change_and_verify(inventory, "reset", students) else 1)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STUDENTS_PANEL)
 def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Take a snapshot of students' guests, memory and disk; it replaces the last one."""
     from minetlab.cli.students import change
@@ -142,7 +143,7 @@ def snapshot(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> No
     raise typer.Exit(0 if change(inventory, "snapshot", students) else 1)
 
 
-@app.command(rich_help_panel=PANEL)
+@app.command(rich_help_panel=STUDENTS_PANEL)
 def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None:
     """Bring students' guests back to their snapshot, and verify their machines."""
     from minetlab.cli.students import change_and_verify
@@ -150,7 +151,7 @@ def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None
     raise typer.Exit(0 if change_and_verify(inventory, "revert", students) else 1)
 
 
-@app.command("rotate", rich_help_panel=PANEL)
+@app.command("rotate", rich_help_panel=STUDENTS_PANEL)
 def rotate_command(
     student: Annotated[str, typer.Argument(help="The student's login.", autocompletion=completion.logins)],
     inventory: Inventory = DEFAULT_INVENTORY,

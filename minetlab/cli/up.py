@@ -112,7 +112,7 @@ def _rows(
     rows: list[tuple[str, ...]] = []
     lab, plan = loaded.lab, loaded.plan
     accelerators = {
-        f"{ssh_config.SANDBOX}{host.name}": host.accelerator or NO_ACCELERATOR for host in list_hosts()
+        f"{ssh_config.SANDBOX_PREFIX}{host.name}": host.accelerator or NO_ACCELERATOR for host in list_hosts()
     }
     hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for host in sorted(hosts):

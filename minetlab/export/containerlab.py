@@ -9,10 +9,10 @@ from typing import Any
 
 from minetlab.plan import Container, Guest, Plan
 from minetlab.report.topology import PlacedHost, PlacedNetwork, Role, Topology
-from minetlab.resources.docker import LAB_LABEL, SSH_PORT, STUDENT_LABEL, TP_IMAGE_LABEL
+from minetlab.resources.docker import CONTAINER_SSH_PORT, LAB_LABEL, STUDENT_LABEL, TP_IMAGE_LABEL
 
-PREFIX = "org.minet-lab."
-ROLE, HOST = f"{PREFIX}role", f"{PREFIX}host"
+LABEL_PREFIX = "org.minet-lab."
+ROLE, HOST = f"{LABEL_PREFIX}role", f"{LABEL_PREFIX}host"
 # How a machine names its only network interface. A guest's name comes from its place on the PCI bus (q35).
 INTERFACES: dict[Role, str] = {"KVM": "enp1s0", "Docker": "eth0"}
 
@@ -49,11 +49,11 @@ def _machine(lab: str, host: PlacedHost, machine: Guest | Container) -> dict[str
         return {
             "kind": "generic_vm",
             "mgmt-ipv4": str(machine.address.ip),
-            "labels": {**labels, ROLE: "guest", f"{PREFIX}mac": machine.mac},
+            "labels": {**labels, ROLE: "guest", f"{LABEL_PREFIX}mac": machine.mac},
         }
     return {
         "kind": "linux",
-        "ports": [f"{machine.ssh_port}:{SSH_PORT}"],
+        "ports": [f"{machine.ssh_port}:{CONTAINER_SSH_PORT}"],
         "labels": {**labels, ROLE: "container", TP_IMAGE_LABEL: machine.tp_image},
     }
 
@@ -63,8 +63,8 @@ def _host_labels(lab: str, host: PlacedHost) -> dict[str, str]:
     return {
         LAB_LABEL: lab,
         ROLE: "host",
-        f"{PREFIX}groups": ",".join(groups[role] for role in host.roles),
-        f"{PREFIX}connector": host.connector,
+        f"{LABEL_PREFIX}groups": ",".join(groups[role] for role in host.roles),
+        f"{LABEL_PREFIX}connector": host.connector,
     }
 
 
@@ -73,12 +73,12 @@ def _network_labels(lab: str, host: PlacedHost, network: PlacedNetwork) -> dict[
         LAB_LABEL: lab,
         ROLE: "network",
         HOST: host.name,
-        f"{PREFIX}network": network.name,
-        f"{PREFIX}subnet": network.subnet,
+        f"{LABEL_PREFIX}network": network.name,
+        f"{LABEL_PREFIX}subnet": network.subnet,
     }
     # Docker names its bridge after a random identifier, which is not known here.
     if network.bridge:
-        labels[f"{PREFIX}bridge"] = network.bridge
+        labels[f"{LABEL_PREFIX}bridge"] = network.bridge
     return labels
 
 

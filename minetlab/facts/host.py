@@ -10,7 +10,7 @@ from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.facts.lock import LockHolder
 from minetlab.resources.host import HostObserved, parse_system
-from minetlab.resources.layout import IMAGES
+from minetlab.resources.layout import LIBVIRT_IMAGES
 
 MARK = "@@"
 # NR == 2 takes the line of the first folder that exists.
@@ -20,7 +20,7 @@ echo "user $(id -u)"
 echo "release $(. /etc/os-release; echo "$ID ${{VERSION_ID:-}}")"
 awk '/^MemAvailable:/ {{ print "memory " int($2 / 1024) }}' /proc/meminfo
 echo "processors $(nproc)"
-df -Pm {IMAGES} /var/lib 2>/dev/null | awk 'NR == 2 {{ print "disk " $4 }}'
+df -Pm {LIBVIRT_IMAGES} /var/lib 2>/dev/null | awk 'NR == 2 {{ print "disk " $4 }}'
 df -Pm /var/lib/docker /var/lib 2>/dev/null | awk 'NR == 2 {{ print "docker-disk " $4 }}'
 echo "routes $(ip -4 -json route show | tr -d '\\n')"
 for folder in /sys/class/net/*/bridge; do

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
-from minetlab.resources.layout import IMAGES, Layout, overlay
+from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
 from minetlab.resources.libvirt import LibvirtObserved, parse
 
 SERVICES = ("libvirtd.service", "libvirtd.socket")
@@ -104,7 +104,7 @@ class LibvirtState(FactBase[LibvirtObserved]):
         files = (layout.folder, layout.modprobe_options, layout.modules_load)
         index = "; ".join(f"echo '@{section}\n'; {command}" for section, command in _INDEX.items())
         return _STATE.format(
-            images=IMAGES,
+            images=LIBVIRT_IMAGES,
             label=layout.label,
             files=shlex.join(files),
             services=shlex.join(SERVICES),

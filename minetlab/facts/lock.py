@@ -18,7 +18,7 @@ tail --lines=+2 {path}
 _WAIT = """
 n=0
 until grep --quiet --no-messages {run} {path} || [ $n -ge {turns} ]; do n=$((n + 1)); sleep 0.05; done"""
-TURNS = 140
+LOCK_TURNS = 140
 """How often the lock's file is read, every 50 ms: for seven seconds."""
 
 
@@ -39,7 +39,7 @@ class LockHolder(FactBase[Holder | None]):
         :return: the command.
         """
         quoted = shlex.quote(path)
-        wait = _WAIT.format(run=shlex.quote(run), path=quoted, turns=TURNS) if run else ""
+        wait = _WAIT.format(run=shlex.quote(run), path=quoted, turns=LOCK_TURNS) if run else ""
         return f"{wait}{_HOLDER.format(path=quoted)}"
 
     def process(self, output: list[str]) -> Holder | None:

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from minetlab.handouts.folder import home_of, login_command
 from minetlab.handouts.logins import Login
-from minetlab.handouts.words import WORDS, Language, Words
+from minetlab.handouts.words import CARD_WORDS, Language, Words
 from minetlab.lab import Student
 from minetlab.util.errors import LabError
 from minetlab.util.render import render
@@ -41,7 +41,7 @@ class Card:
     @property
     def words(self) -> Words:
         """The card's fixed texts, in its language."""
-        return WORDS[self.language]
+        return CARD_WORDS[self.language]
 
     @property
     def scanned(self) -> str | None:
@@ -84,7 +84,7 @@ def html(lab: str, cards: Sequence[Card], language: Language = "fr") -> str:
     :param language: language of the page's title and hints; each card has its own language.
     :return: the HTML document.
     """
-    return render("cards/cards.html.j2", lab=lab, cards=cards, language=language, words=WORDS[language])
+    return render("cards/cards.html.j2", lab=lab, cards=cards, language=language, words=CARD_WORDS[language])
 
 
 def pdf(page: str) -> bytes:

@@ -13,7 +13,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.render import render
 
-CONFIG, KNOWN_HOSTS, KEY, README = "ssh_config", "known_hosts", "id_ed25519", "README.txt"
+CONFIG, KNOWN_HOSTS, KEY_FILE, README = "ssh_config", "known_hosts", "id_ed25519", "README.txt"
 
 
 def home_of(lab: str) -> str:
@@ -69,13 +69,13 @@ def write_folder(
         ),
     }
     if student.ssh_key is None:
-        files[KEY] = student_key(lab, student.login).private.read_text(encoding="ascii")
+        files[KEY_FILE] = student_key(lab, student.login).private.read_text(encoding="ascii")
     make_folder(folder, private=True)
     for name, text in files.items():
         write_private(folder / name, text)
     if student.ssh_key is not None:
         # The lab's key may still be there from before the student brought a key.
-        (folder / KEY).unlink(missing_ok=True)
+        (folder / KEY_FILE).unlink(missing_ok=True)
 
 
 def _refuse_unusable_path(folder: Path) -> None:
@@ -98,7 +98,7 @@ def _config(folder: Path, lab: str, student: Student, logins: Sequence[Login], j
         jumps=jumps,
         machines=[login.machine for login in logins]
         + [ssh_config.config_word("Host", jump.alias) for jump in jumps],
-        keys=[f"{path}/{KEY}" for path in folders] if student.ssh_key is None else [],
+        keys=[f"{path}/{KEY_FILE}" for path in folders] if student.ssh_key is None else [],
         known_hosts=[f"{path}/{KNOWN_HOSTS}" for path in folders],
         word=ssh_config.config_word,
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
-from minetlab.resources.jump import SSH_PORT, containers_need_jump, guests_need_jump, jump_account
+from minetlab.resources.jump import HOST_SSH_PORT, containers_need_jump, guests_need_jump, jump_account
 from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
 from minetlab.ssh import ssh_config
-from minetlab.tp.tp_images import USER as TP_USER
+from minetlab.tp.tp_images import TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
 from minetlab.util.process import capture
@@ -76,7 +76,7 @@ class Login:
     @property
     def uri(self) -> str:
         """The login as a URI for SSH clients, such as ``ssh://alice@10.77.0.2``: ssh(1)."""
-        port = "" if self.port == SSH_PORT else f":{self.port}"
+        port = "" if self.port == HOST_SSH_PORT else f":{self.port}"
         return f"ssh://{self.user}@{_bracketed(self.hostname)}{port}"
 
 
@@ -127,7 +127,7 @@ def _guest(lab: Lab, guest: Guest, host: ReachedHost) -> Login:
         user=guest.student.login,
         shown=address,
         hostname=address,
-        port=SSH_PORT,
+        port=HOST_SSH_PORT,
         host_key=_type_and_key(guest_host_key(lab.name, guest.name)),
         jump=_jump(lab, host) if guests_need_jump(lab.kvm_host(guest.host)) else None,
     )
@@ -170,7 +170,7 @@ def _reached(config: Path, alias: str) -> ReachedHost:
         )
     options = dict(line.partition(" ")[::2] for line in settings.splitlines())
     hostname, port = options["hostname"], int(options["port"])
-    name = options.get("hostkeyalias") or (hostname if port == SSH_PORT else f"[{hostname}]:{port}")
+    name = options.get("hostkeyalias") or (hostname if port == HOST_SSH_PORT else f"[{hostname}]:{port}")
     return ReachedHost(alias, hostname, port, _host_keys(name, options["userknownhostsfile"]))
 
 

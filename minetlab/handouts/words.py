@@ -42,7 +42,7 @@ class Words:
     print_hint: str
 
 
-WORDS: Mapping[Language, Words] = {
+CARD_WORDS: Mapping[Language, Words] = {
     "fr": Words(
         course="Formation virtualisation et containerisation",
         lab="lab",

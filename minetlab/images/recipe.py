@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = 1
+RECIPE_FORMAT = 1
 """Raise it when the builder makes another image from the same recipe, so that cached images are replaced."""
 
 Suite = Literal["bookworm", "trixie"]
@@ -84,7 +84,7 @@ class ImageRecipe(BaseModel):
     @property
     def digest(self) -> str:
         """A hash of everything that the image is made of: 64 hexadecimal digits."""
-        return hashlib.sha256(f"{FORMAT}\n{self.model_dump_json()}".encode()).hexdigest()
+        return hashlib.sha256(f"{RECIPE_FORMAT}\n{self.model_dump_json()}".encode()).hexdigest()
 
     @property
     def file_stem(self) -> str:

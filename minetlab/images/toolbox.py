@@ -18,7 +18,7 @@ from minetlab.util.progress import Progress
 
 SUITE = "trixie"
 _BACKPORTS = f"{SUITE}-backports"
-PACKAGES = (
+TOOLBOX_PACKAGES = (
     "e2fsprogs",
     "grub-common",
     "grub-pc-bin",
@@ -92,7 +92,7 @@ def ensure_toolbox(progress: Progress) -> Toolbox:
 
 def toolbox_folder() -> Path:
     """Return the folder in the cache that has the toolbox once it is made."""
-    key = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(" ".join((SUITE, *TOOLBOX_PACKAGES)).encode()).hexdigest()[:12]
     return cache_dir() / "toolbox" / f"{SUITE}-{key}"
 
 
@@ -108,7 +108,7 @@ def _make(target: Path, label: str, progress: Progress) -> None:
             SUITE,
             tar,
             variant="extract",
-            packages=PACKAGES,
+            packages=TOOLBOX_PACKAGES,
             options=[_ADD_BACKPORTS],
             log=target.with_name("build.log"),
             label=label,

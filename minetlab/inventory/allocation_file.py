@@ -8,7 +8,7 @@ from minetlab.lab import Allocation, decode, parse_allocation
 from minetlab.util.errors import LabError
 from minetlab.util.files import lock_folder
 
-FILE = "allocation.csv"
+ALLOCATION_FILE = "allocation.csv"
 
 
 def read(path: Path) -> Allocation:

@@ -18,7 +18,8 @@ from minetlab.util.process import Process, TooMuchError, end, read_to_end, start
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 """The inventory's groups."""
-LIMIT = 120.0
+DEFAULT_INVENTORY = Path("inventories/lab.py")
+READ_LIMIT = 120.0
 """Seconds that pyinfra may take to read an inventory."""
 
 _ANOTHER_INVENTORY = "correct it, or name another one with --inventory"
@@ -73,10 +74,10 @@ def _read(inventory: Path, files: frozenset[Version]) -> tuple[InventoryHost, ..
     # The files' versions are not used here: they are a part of the cache's key.
     with _started.pop(inventory, None) or _start(inventory) as process:
         try:
-            output, errors = read_to_end(process, LIMIT, total_limit=LIMIT)
+            output, errors = read_to_end(process, READ_LIMIT, total_limit=READ_LIMIT)
         except TimeoutError:
             raise LabError(
-                f"cannot read the inventory {inventory} within {LIMIT:.0f} s",
+                f"cannot read the inventory {inventory} within {READ_LIMIT:.0f} s",
                 next_step="see what its files wait for: they are Python programs",
             ) from None
         except TooMuchError as error:

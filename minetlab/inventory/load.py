@@ -88,7 +88,7 @@ def load(inventory_file: Path) -> LoadedLab:
         have no room for all students.
     """
     roster = roster_of(read_inventory(inventory_file))
-    files = (*files_of(inventory_file), roster, roster.with_name(allocation_file.FILE))
+    files = (*files_of(inventory_file), roster, roster.with_name(allocation_file.ALLOCATION_FILE))
     return _load(inventory_file, versions(files))
 
 
@@ -127,7 +127,7 @@ def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
             for host in hosts
             if CONTAINER_HOSTS in host.groups
         ),
-        allocation=allocation_file.read(roster.with_name(allocation_file.FILE)),
+        allocation=allocation_file.read(roster.with_name(allocation_file.ALLOCATION_FILE)),
     )
 
 

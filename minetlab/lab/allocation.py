@@ -9,7 +9,7 @@ from minetlab.lab.base import Frozen
 from minetlab.lab.table import Problem, Row, read_table, refusal
 from minetlab.util.errors import LabError
 
-COLUMNS = ("login", "machine", "host", "place")
+ALLOCATION_COLUMNS = ("login", "machine", "host", "place")
 
 
 class Placement(Frozen):
@@ -43,7 +43,7 @@ class Allocation(Frozen):
         """The content of the file, as CSV."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(ALLOCATION_COLUMNS)
         for placement in self.placements:
             writer.writerow((placement.login, placement.machine, placement.host, placement.place))
         return file.getvalue()
@@ -59,14 +59,14 @@ def parse_allocation(text: str, source: str) -> Allocation:
     :returns: the placements, in the order of the file.
     :raises LabError: the file has mistakes; the message lists all of them, with line and column.
     """
-    table = read_table(text, COLUMNS, required=COLUMNS)
+    table = read_table(text, ALLOCATION_COLUMNS, required=ALLOCATION_COLUMNS)
     problems = list(table.problems)
     placements: list[Placement] = []
     first_lines: dict[tuple[str, str], int] = {}
     for row in table.rows:
         if empty_columns := [column for column in table.columns if column not in row.cells]:
             problems += [Problem(row.line, f", column {column}: is empty") for column in empty_columns]
-        elif len(table.columns) == len(COLUMNS):
+        elif len(table.columns) == len(ALLOCATION_COLUMNS):
             placement = _placement(row, problems)
             if placement is None:
                 continue

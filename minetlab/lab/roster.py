@@ -9,7 +9,7 @@ from minetlab.lab.student import Student, derive_login
 from minetlab.lab.table import Problem, Row, Table, read_table, refusal
 from minetlab.util.errors import LabError
 
-COLUMNS = tuple(Student.model_fields)
+ROSTER_COLUMNS = tuple(Student.model_fields)
 # The last alternative is how an OpenSSH private key begins in base64, in case its header line is missing.
 PRIVATE_KEY = re.compile(r"PRIVATE KEY|PuTTY-User-Key-File|b3BlbnNzaC1rZXktdjE")
 
@@ -31,7 +31,7 @@ def parse_roster(text: str, source: str) -> tuple[Student, ...]:
             next_step="remove it: it is no longer secret, so its owner has to make a new pair (ssh-keygen) "
             "and give only the line of the .pub file",
         )
-    table = read_table(text, COLUMNS, required=("name",))
+    table = read_table(text, ROSTER_COLUMNS, required=("name",))
     problems = list(table.problems)
     students: list[Student] = []
     first_lines: dict[tuple[str, str], int] = {}
@@ -51,7 +51,7 @@ def parse_roster(text: str, source: str) -> tuple[Student, ...]:
 
 def fields_of(row: Row) -> dict[str, str]:
     """Return the student's fields in a row; an empty login is derived from the name if possible."""
-    fields = {column: cell for column, cell in row.cells.items() if column in COLUMNS}
+    fields = {column: cell for column, cell in row.cells.items() if column in ROSTER_COLUMNS}
     if "language" in fields:
         fields["language"] = fields["language"].casefold()
     if "login" not in fields and (login := derive_login(fields.get("name", ""))):

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping
 
-from minetlab.lab.roster import COLUMNS, fields_of, parse_roster
+from minetlab.lab.roster import ROSTER_COLUMNS, fields_of, parse_roster
 from minetlab.lab.student import Student
 from minetlab.lab.table import Table, decode, read_table
 from minetlab.util.errors import LabError
@@ -75,7 +75,7 @@ def _read(data: bytes, source: str) -> tuple[str, Table, tuple[Student, ...]]:
     """
     text = decode(data, source)
     students = parse_roster(text, source)
-    table = read_table(text, COLUMNS, required=("name",))
+    table = read_table(text, ROSTER_COLUMNS, required=("name",))
     return data.decode(), table, students
 
 

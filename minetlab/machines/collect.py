@@ -16,7 +16,7 @@ from minetlab.plan import Container
 from minetlab.ssh import student_machines
 from minetlab.ssh.run import run
 from minetlab.ssh.student_machines import StudentMachine
-from minetlab.tp.tp_images import HOME
+from minetlab.tp.tp_images import TP_HOME
 from minetlab.util.files import write_error
 from minetlab.util.limits import MIB, Limits
 from minetlab.util.process import TooMuchError
@@ -111,7 +111,7 @@ def _fill(
 
 def _tar_command(machine: StudentMachine) -> str:
     # tar(1) itself leaves out sockets. The content of other file systems that are mounted there is left out.
-    home = HOME if isinstance(machine, Container) else f"/home/{machine.student.login}"
+    home = TP_HOME if isinstance(machine, Container) else f"/home/{machine.student.login}"
     # Sparse, as a disk image of a student's own virtual machine consists mostly of holes.
     tar = [
         "tar",
@@ -149,7 +149,7 @@ def _fetch(machine: StudentMachine, received: IO[bytes], settings: CollectSettin
         yield f"{machine.name}: not done within {limits.seconds:g} s: the rest did not come"
         return
     errors = student_machines.printable(ended.errors)
-    if ended.status == student_machines.UNREACHABLE:
+    if ended.status == student_machines.SSH_FAILED:
         yield f"{machine.name}: {student_machines.problem_of(ended.status, errors, limits.seconds)}"
     elif ended.status:
         yield f"{machine.name}: {student_machines.first_line(errors) or f'tar ended with {ended.status}'}"

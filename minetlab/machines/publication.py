@@ -9,10 +9,19 @@ from pathlib import Path
 
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
-from minetlab.machines.status import LIMIT, MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_on_host
+from minetlab.machines.status import (
+    HOST_ANSWER_LIMIT,
+    MISSING,
+    OFF,
+    RUNNING,
+    SILENT,
+    MachineState,
+    on_each,
+    run_on_host,
+)
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
-from minetlab.ssh.student_machines import UNREACHABLE, last_line
+from minetlab.ssh.student_machines import SSH_FAILED, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 
@@ -117,13 +126,13 @@ def _failure(line: str, host: InventoryHost, config: Path) -> str:
     try:
         answer = run_on_host(line, host, config)
     except TimeoutError:
-        return f"no answer within {LIMIT:.0f} s"
+        return f"no answer within {HOST_ANSWER_LIMIT:.0f} s"
     except TooMuchError as error:
         return str(error)
     error_line = last_line(answer.errors) or f"exit status {answer.status}"
     reasons = {
         0: "",
-        UNREACHABLE: f"no answer: {error_line}",
+        SSH_FAILED: f"no answer: {error_line}",
         NO_SITE: "no TP site is there; lab up serves it",
     }
     return reasons.get(answer.status, error_line)

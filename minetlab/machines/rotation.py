@@ -15,10 +15,10 @@ from minetlab.ssh.run import run
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError
 
-FILE = "~/.ssh/authorized_keys"
+AUTHORIZED_KEYS = "~/.ssh/authorized_keys"
 MOST_KEYS = 2**20
 """The most bytes that are read of that file; a larger one was not written by hand."""
-READ = f"test ! -e {FILE} || cat {FILE}"
+READ = f"test ! -e {AUTHORIZED_KEYS} || cat {AUTHORIZED_KEYS}"
 
 
 def change_keys(
@@ -85,10 +85,10 @@ def _change(config: Path, guest: Guest, add: Collection[str], drop: Collection[s
 
 def _write_script(text: str) -> str:
     """Return a script that replaces the file with its standard input, if all of this text arrives there."""
-    new = f"{FILE}.new"
+    new = f"{AUTHORIZED_KEYS}.new"
     return (
         f"umask 077 && mkdir -p ~/.ssh && cat >{new} && "
-        f'test "$(wc -c <{new})" -eq {len(text.encode())} && mv -f {new} {FILE}'
+        f'test "$(wc -c <{new})" -eq {len(text.encode())} && mv -f {new} {AUTHORIZED_KEYS}'
     )
 
 
@@ -96,7 +96,7 @@ def _run_as_student(config: Path, guest: Guest, script: str, stdin: str = "") ->
     """Run a script in the student's account; return its output, or None if it failed or nothing answered."""
     line = shlex.join(["sudo", "-n", "-H", "-u", guest.student.login, "--", "sh", "-c", script])
     try:
-        ended = run(config, guest.name, line, status.LIMIT, stdin=stdin, max_bytes=MOST_KEYS)
+        ended = run(config, guest.name, line, status.HOST_ANSWER_LIMIT, stdin=stdin, max_bytes=MOST_KEYS)
     except (TimeoutError, TooMuchError):
         return None
     return ended.output if ended.status == 0 else None

@@ -23,7 +23,7 @@ from minetlab.util.process import Ended, TooMuchError
 
 Result = TypeVar("Result")
 
-LIMIT = 120.0
+HOST_ANSWER_LIMIT = 120.0
 """Seconds that a host has to answer; a busy emulated one takes about ten."""
 MISSING, SILENT = "missing", "no answer"
 """The states of machines that were not seen; all other states are words of libvirt or Docker."""
@@ -103,12 +103,12 @@ def run_on_host(command: str, host: InventoryHost, config: Path) -> Ended:
     :param host: the host.
     :param config: the lab's SSH configuration.
     :returns: the output and the exit status; 255 means that ssh itself failed.
-    :raises TimeoutError: the host took longer than :data:`LIMIT`.
+    :raises TimeoutError: the host took longer than :data:`HOST_ANSWER_LIMIT`.
     :raises TooMuchError: the command printed more than any that this project runs.
     """
     words = ["sh", "-c", command]
     line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
-    return run(config, ssh_config.alias_of(host.name), line, LIMIT)
+    return run(config, ssh_config.alias_of(host.name), line, HOST_ANSWER_LIMIT)
 
 
 def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[MachineState]:

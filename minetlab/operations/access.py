@@ -13,7 +13,7 @@ from minetlab.operations.shell import with_input
 from minetlab.plan import Container
 from minetlab.resources.access import AccessFile, archive, outdated
 from minetlab.resources.docker import access_folder
-from minetlab.tp.tp_images import UID
+from minetlab.tp.tp_images import TP_UID
 
 
 @operation()
@@ -23,7 +23,7 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
     changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
     if not changed:
         host.noop("every container has its keys")
-    yield from write_commands(lab, changed, UID)
+    yield from write_commands(lab, changed, TP_UID)
 
 
 def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:

@@ -44,7 +44,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.names import named
 from minetlab.util.render import render
 
-START_LIMIT = 300
+CONTAINER_START_LIMIT = 300
 """Seconds that dockerd may take to start; on an emulated host it takes some 20."""
 
 
@@ -92,7 +92,7 @@ def service(lab: str) -> Commands:
 def _systemctl(verb: str) -> StringCommand:
     """Return a command that lets systemd start dockerd, and shows its status if that fails."""
     return StringCommand(
-        f"timeout {START_LIMIT} systemctl {verb} {SERVICE}"
+        f"timeout {CONTAINER_START_LIMIT} systemctl {verb} {SERVICE}"
         f" || {{ systemctl --no-pager --full status {SERVICE} >&2; exit 1; }}"
     )
 

@@ -11,7 +11,7 @@ from minetlab.lab import GuestImage
 from minetlab.operations import background, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, virsh
-from minetlab.resources.layout import IMAGES, Layout
+from minetlab.resources.layout import LIBVIRT_IMAGES, Layout
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 
@@ -64,7 +64,7 @@ def _distribute(layout: Layout, image: GuestImage, tps: tuple[str, ...], free: i
     if size > free:
         yield failure(
             LabError(
-                f"{host.name}: the guest image needs {size} MiB, {free} MiB are free in {IMAGES}",
+                f"{host.name}: the guest image needs {size} MiB, {free} MiB are free in {LIBVIRT_IMAGES}",
                 next_step=f"free some disk on {host.name}",
             )
         )

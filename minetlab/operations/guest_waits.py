@@ -19,11 +19,11 @@ from minetlab.util.errors import LabError
 from minetlab.util.names import named
 from minetlab.util.progress import Heartbeat
 
-POLL_INTERVAL = 2.0
+GUEST_POLL_INTERVAL = 2.0
 """Seconds between two requests to a host, where it cannot wait itself."""
 WAIT_ON_HOST = 10
 """Seconds for which a host waits until a guest answers; then it is asked whether guests have failed."""
-SHUTDOWN_LIMIT = 120
+GUEST_SHUTDOWN_LIMIT = 120
 """Seconds that a guest may take to shut down before its power is cut."""
 CONSOLES, CONSOLE_LINES = 3, 40
 """Number of guests whose consoles are shown if guests do not come up, and number of lines of each."""
@@ -41,12 +41,12 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     """
     heartbeat = Heartbeat("guests shut down", host.log)
     while late := sorted(host.get_fact(ActiveDomains).intersection(names)):
-        if heartbeat.elapsed > SHUTDOWN_LIMIT:
-            message = f"not off after {SHUTDOWN_LIMIT} s, their power is cut: {named(late)}"
+        if heartbeat.elapsed > GUEST_SHUTDOWN_LIMIT:
+            message = f"not off after {GUEST_SHUTDOWN_LIMIT} s, their power is cut: {named(late)}"
             host.log_styled(message, log_func=logger.warning, fg="yellow")
             break
         heartbeat.beat(_waiting(late, len(names), "are off"))
-        time.sleep(POLL_INTERVAL)
+        time.sleep(GUEST_POLL_INTERVAL)
     return True
 
 

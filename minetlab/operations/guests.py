@@ -23,7 +23,7 @@ from minetlab.resources.boots import Boots, boot_limit, boots_at_once
 from minetlab.resources.guests import GuestChanges, GuestSpec, compare
 from minetlab.resources.guests_run import SETTING
 from minetlab.resources.kvm import KvmObserved
-from minetlab.resources.layout import IMAGES, Layout, overlay
+from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
 from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
@@ -182,7 +182,7 @@ def _shortage(changes: GuestChanges, observed: LibvirtObserved) -> LabError | No
     if changes.room > observed.disk:
         return LabError(
             f"{host.name}: the disks of {len(changes.overlays)} guests need {changes.room} MiB at first, "
-            f"{observed.disk} MiB are free in {IMAGES}",
+            f"{observed.disk} MiB are free in {LIBVIRT_IMAGES}",
             next_step=f"free some disk on {host.name}, or add a host to kvm_hosts",
         )
     return None

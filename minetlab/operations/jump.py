@@ -13,9 +13,9 @@ from minetlab.operations.commands import Commands, failure
 from minetlab.operations.shell import all_of, install_text, with_input
 from minetlab.plan import Plan
 from minetlab.resources.jump import (
-    FOLDER,
-    HOME,
-    SHELL,
+    JUMP_HOME,
+    JUMP_KEYS_FOLDER,
+    JUMP_SHELL,
     JumpObserved,
     jump_account,
     keys_file,
@@ -91,10 +91,13 @@ def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
     commands = []
     if observed.label is None:
         # An impossible password rather than a locked account: without PAM, sshd refuses locked accounts.
-        options = f"--system --user-group --no-create-home --home-dir {HOME} --shell {SHELL} --password '*'"
-        commands.append(StringCommand("useradd", options, "--comment", QuoteString(label(lab)), name))
-    elif (observed.home, observed.shell) != (HOME, SHELL):
-        commands.append(StringCommand(f"usermod --home {HOME} --shell {SHELL}", name))
+        options = "--system --user-group --no-create-home --password '*'"
+        folders = f"--home-dir {JUMP_HOME} --shell {JUMP_SHELL}"
+        commands.append(
+            StringCommand("useradd", options, folders, "--comment", QuoteString(label(lab)), name)
+        )
+    elif (observed.home, observed.shell) != (JUMP_HOME, JUMP_SHELL):
+        commands.append(StringCommand(f"usermod --home {JUMP_HOME} --shell {JUMP_SHELL}", name))
     if observed.keys != keys:
         commands.append(_write_keys(lab, keys))
     if observed.settings != settings(lab):
@@ -110,7 +113,7 @@ def _write_keys(lab: str, keys: str) -> StringCommand:
     folder, new = QuoteString(keys_folder(lab)), QuoteString(f"{keys_file(lab)}.new")
     return with_input(
         keys.encode(),
-        *("(install --directory --mode=0755", FOLDER, folder, "&& cat >", new, ")"),
+        *("(install --directory --mode=0755", JUMP_KEYS_FOLDER, folder, "&& cat >", new, ")"),
         *("&& chmod 0644", new, "&& mv -f", new, QuoteString(keys_file(lab))),
     )
 
@@ -139,7 +142,9 @@ def _removal(lab: str, observed: JumpObserved) -> list[StringCommand]:
         commands.append(StringCommand("rm -f", QuoteString(settings_file(lab)), f"&& {RELOAD}"))
     if observed.folder:
         folder = QuoteString(keys_folder(lab))
-        commands.append(StringCommand("rm -rf", folder, f"&& rmdir --ignore-fail-on-non-empty {FOLDER}"))
+        commands.append(
+            StringCommand("rm -rf", folder, f"&& rmdir --ignore-fail-on-non-empty {JUMP_KEYS_FOLDER}")
+        )
     if observed.label == label(lab):
         # userdel(8) fails while the account has processes, such as those of students' connections.
         end_processes = StringCommand("while pkill -KILL -u", name, "; do sleep 0.2; done")

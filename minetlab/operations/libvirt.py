@@ -15,7 +15,7 @@ from minetlab.operations import observe, specs
 from minetlab.operations.commands import Commands, failure, first_pass
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
-from minetlab.resources.layout import ROOT, Layout
+from minetlab.resources.layout import LABS_FOLDER, Layout
 from minetlab.resources.libvirt import Domain, LibvirtObserved, Pool
 from minetlab.resources.network import NetworkChanges, NetworkSpec, ReservationUpdate, compare
 from minetlab.util.errors import LabError
@@ -137,7 +137,7 @@ def _pool_clash(observed: LibvirtObserved, layout: Layout) -> LabError | None:
 
 def _make_folders(layout: Layout) -> StringCommand:
     # Mode 0711 lets QEMU's user enter folders, but not list them. The label is last: then all folders exist.
-    folders = (ROOT, layout.folder, layout.disks, layout.consoles)
+    folders = (LABS_FOLDER, layout.folder, layout.disks, layout.consoles)
     return all_of(
         StringCommand("install --directory --mode=0711", *map(QuoteString, folders)),
         StringCommand("install --directory --mode=0700", QuoteString(layout.specs)),
@@ -220,5 +220,7 @@ def _remove_files(lab: str, observed: LibvirtObserved) -> Commands:
     if observed.files:
         yield all_of(
             StringCommand("rm -rf", *map(QuoteString, observed.files)),
-            StringCommand(f"if [ -d {ROOT} ]; then rmdir --ignore-fail-on-non-empty {ROOT}; fi"),
+            StringCommand(
+                f"if [ -d {LABS_FOLDER} ]; then rmdir --ignore-fail-on-non-empty {LABS_FOLDER}; fi"
+            ),
         )

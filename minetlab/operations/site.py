@@ -16,7 +16,7 @@ from minetlab.plan import Plan
 from minetlab.resources.access import outdated
 from minetlab.resources.site import (
     STATUS,
-    UID,
+    WEB_SERVER_UID,
     container_name,
     site_spec,
     sites_folder,
@@ -62,7 +62,7 @@ def _serve(lab: Lab, plan: Plan, port: int) -> Commands:
         return
     if STATUS not in folders:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
-    yield from write_commands(lab.name, outdated(password_files, access_files), UID)
+    yield from write_commands(lab.name, outdated(password_files, access_files), WEB_SERVER_UID)
     spec = site_spec(lab.name, server.spec(lab.name).reference, port, new_site.revision)
     if old_servers := [name for name in web_servers(lab.name, observed) if name != spec.name]:
         # The web server of an earlier revision of this project uses the port.
@@ -93,7 +93,7 @@ def users(lab: Lab) -> Commands:
         return
     if not changed:
         host.noop("the password files are up to date")
-    yield from write_commands(lab.name, changed, UID)
+    yield from write_commands(lab.name, changed, WEB_SERVER_UID)
 
 
 @operation()

@@ -23,7 +23,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.names import named
 
 HERE = "this machine"
-IMAGES = "images"
+IMAGES_CHECK = "images"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def this_machine(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
     try:
         missing_images = list(_missing_images(lab, looks))
     except LabError as error:
-        yield Finding(HERE, IMAGES, Severity.PROBLEM, error.problem, error.next_step)
+        yield Finding(HERE, IMAGES_CHECK, Severity.PROBLEM, error.problem, error.next_step)
         return
     yield from _room_in_docker(looks, missing_images)
     images = {image.file: image for image in missing_images}
@@ -69,7 +69,7 @@ def this_machine(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
     message = f"{len(images) - len(to_make)} that hosts lack are cached here"
     if to_make:
         message += f"; to be built or fetched: {named(image.name for image in to_make)}"
-    yield from list(_obstacles(to_make)) or [Finding(HERE, IMAGES, Severity.OK, message)]
+    yield from list(_obstacles(to_make)) or [Finding(HERE, IMAGES_CHECK, Severity.OK, message)]
     yield from _memory(looks)
 
 
@@ -147,14 +147,16 @@ def _obstacles(to_make: Iterable[MissingImage]) -> Iterator[Finding]:
         try:
             probe(address)
         except LabError as error:
-            yield Finding(HERE, IMAGES, Severity.PROBLEM, error.problem, error.next_step)
+            yield Finding(HERE, IMAGES_CHECK, Severity.PROBLEM, error.problem, error.next_step)
     if builds := [image for image in to_make if image.address is None]:
         task = f"building {named(image.name for image in builds)}"
         for check in (mode, lambda: require_free_space(builds[0].file.parent, BUILD_GIB, task)):
             try:
                 check()
             except LabError as error:
-                yield Finding(HERE, IMAGES, Severity.PROBLEM, f"{task}: {error.problem}", error.next_step)
+                yield Finding(
+                    HERE, IMAGES_CHECK, Severity.PROBLEM, f"{task}: {error.problem}", error.next_step
+                )
 
 
 def _memory(looks: Iterable[Look]) -> Iterator[Finding]:

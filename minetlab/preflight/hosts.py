@@ -17,7 +17,7 @@ from minetlab.resources.host import HostObserved, System
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config
-from minetlab.ssh.student_machines import UNREACHABLE, last_line
+from minetlab.ssh.student_machines import SSH_FAILED, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 
@@ -56,13 +56,13 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
     try:
         answer = status.run_on_host(HostState().command(lab.name), host, config)
         answered_at = time.time()
-        if answer.status == UNREACHABLE:
+        if answer.status == SSH_FAILED:
             return _silent(alias, last_line(answer.errors) or NO_REASON)
         if answer.status != 0:
             return _refused(alias, last_line(answer.errors) or NO_REASON)
         observed = HostState().process(answer.output.splitlines())
     except TimeoutError:
-        return _silent(alias, f"no answer within {status.LIMIT:.0f} s")
+        return _silent(alias, f"no answer within {status.HOST_ANSWER_LIMIT:.0f} s")
     except (FactProcessError, TooMuchError) as error:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Quartiles, Series, Workload
 from minetlab.report.page import MeasuredTable, Plot
+from minetlab.util.limits import MIB
 
 ENVIRONMENTS: Mapping[Environment, str] = {
     "native": "sans rien (natif)",
@@ -26,7 +27,7 @@ WORK: Mapping[Workload, str] = {
     "memoire": "mémoire (nouvelles pages)",
 }
 # From Okabe and Ito's palette, which colour-blind people can tell apart; dark enough on white.
-COLOURS = ("#0072b2", "#d55e00", "#00785a")
+PLOT_COLOURS = ("#0072b2", "#d55e00", "#00785a")
 # Texts stay texts in the SVG, and the same data make the same bytes.
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -34,7 +35,6 @@ STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 11,
 }
-MIB = 2**20
 
 
 @rc_context(STYLE)
@@ -74,7 +74,7 @@ def _ratio_bars(axes: Axes, number: int, label: str, spreads: list[Quartiles]) -
         [spread.median - spread.low for spread in spreads],
         [spread.high - spread.median for spread in spreads],
     ]
-    axes.barh(rows, medians, height * 0.9, xerr=errors, capsize=3, color=COLOURS[number], label=label)
+    axes.barh(rows, medians, height * 0.9, xerr=errors, capsize=3, color=PLOT_COLOURS[number], label=label)
     for row, spread in zip(rows, spreads, strict=True):
         end = (spread.high, row)
         axes.annotate(_times(spread), end, (6, 0), textcoords="offset points", va="center")
@@ -144,7 +144,7 @@ def figures(measured: Iterable[Series | Costs]) -> tuple[list[Plot], list[Measur
 
 
 def _panel(axes: Axes, title: str, values: list[float]) -> None:
-    bars = axes.bar(["VM", "container"], values, color=COLOURS[:2])
+    bars = axes.bar(["VM", "container"], values, color=PLOT_COLOURS[:2])
     axes.bar_label(bars, [_number(value) for value in values], padding=2)
     axes.set_title(title, fontsize=11)
     axes.margins(y=0.2)

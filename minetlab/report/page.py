@@ -158,7 +158,9 @@ def page(
         topology=topology,
         chapters=chapters,
         matrices=[_matrix(host, claims) for host in topology.hosts],
-        totals=[(word, sum(chapter.word is word for chapter in chapters)) for word in words.WORDS.values()],
+        totals=[
+            (word, sum(chapter.word is word for chapter in chapters)) for word in words.VERDICT_WORDS.values()
+        ],
         silent=_unreachable(evidence),
         violations=_violations(evidence),
         picture=Markup(svg(topology, verdict_by_machine(evidence))),  # noqa: S704 (its own template escapes it)
@@ -171,20 +173,20 @@ def page(
 
 def _chapter(claim: ClaimEvidence, hosts: Sequence[PlacedHost]) -> Chapter:
     proofs = [_proofs(claim, machine) for machine in claim.machines]
-    order = list(words.WORDS.values())
+    order = list(words.VERDICT_WORDS.values())
     proofs.sort(key=lambda proof: order.index(proof.word))
     shown: list[Proofs] = []
     folded: list[Proofs] = []
     shown_words = set()
     for proof in proofs:
-        if proof.word is words.WORDS["violated"] or proof.word not in shown_words:
+        if proof.word is words.VERDICT_WORDS["violated"] or proof.word not in shown_words:
             shown.append(proof)
             shown_words.add(proof.word)
         else:
             folded.append(proof)
     return Chapter(
         claim.claim,
-        words.WORDS[claim.verdict or "not checked"],
+        words.VERDICT_WORDS[claim.verdict or "not checked"],
         tuple(_cell(claim, host) for host in hosts),
         tuple(shown),
         tuple(folded),
@@ -193,8 +195,8 @@ def _chapter(claim: ClaimEvidence, hosts: Sequence[PlacedHost]) -> Chapter:
 
 def _proofs(claim: ClaimEvidence, machine: str) -> Proofs:
     evidence = [item for item in claim.evidence if item.machine == machine]
-    evidence.sort(key=lambda item: list(words.WORDS).index(item.verdict))
-    return Proofs(machine, words.WORDS[claim.verdict_on(machine) or "not checked"], tuple(evidence))
+    evidence.sort(key=lambda item: list(words.VERDICT_WORDS).index(item.verdict))
+    return Proofs(machine, words.VERDICT_WORDS[claim.verdict_on(machine) or "not checked"], tuple(evidence))
 
 
 def _cell(claim: ClaimEvidence, host: PlacedHost) -> Cell:
@@ -214,7 +216,7 @@ def _names(host: PlacedHost) -> list[str]:
 
 
 def _word(verdict: Verdict | None) -> words.Word | None:
-    return words.WORDS[verdict] if verdict else None
+    return words.VERDICT_WORDS[verdict] if verdict else None
 
 
 def _unreachable(evidence: Sequence[Evidence]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from minetlab.claims.evidence import Verdict
 from minetlab.report.topology import PlacedHost, PlacedMachine, PlacedNetwork, Topology
-from minetlab.report.words import CONNECTORS, INSIDE, ROLES, WORDS, Word, counted
+from minetlab.report.words import CONNECTORS, INSIDE, ROLE_WORDS, VERDICT_WORDS, Word, counted
 from minetlab.util.render import render
 
 # Sizes in pixels. The picture is up to WIDTH wide. If no network of the lab has more than SMALL machines, two
@@ -103,7 +103,7 @@ class Box:
     @property
     def about(self) -> str:
         """Text with its roles, and how it is reached."""
-        roles = " + ".join(ROLES[role] for role in self.host.roles)
+        roles = " + ".join(ROLE_WORDS[role] for role in self.host.roles)
         return f"{roles} · {CONNECTORS.get(self.host.connector, self.host.connector)}"
 
 
@@ -121,7 +121,7 @@ def svg(topology: Topology, verdicts: Mapping[str, Verdict] | None = None) -> st
         boxes=boxes,
         width=max((box.x + box.width for box in boxes), default=HALF),
         height=max((box.y + box.height for box in boxes), default=0),
-        shown=[word for word in WORDS.values() if any(_shows(box, word) for box in boxes)],
+        shown=[word for word in VERDICT_WORDS.values() if any(_shows(box, word) for box in boxes)],
         described=" ".join(map(_described, topology.hosts)),
         sizes={"gap": GAP, "pad": PAD, "bar": BAR, "drop": DROP, "card": CARD, "trunk": TRUNK},
     )
@@ -210,7 +210,7 @@ def _card(
 
 
 def _word(verdicts: Mapping[str, Verdict], machine: str) -> Word | None:
-    return WORDS[verdicts[machine]] if machine in verdicts else None
+    return VERDICT_WORDS[verdicts[machine]] if machine in verdicts else None
 
 
 def _cut(text: str, letters: float) -> str:

@@ -32,7 +32,7 @@ class Word:
     many: str
 
 
-WORDS: Mapping[Verdict, Word] = {
+VERDICT_WORDS: Mapping[Verdict, Word] = {
     "violated": Word("violated", "✗", "violé", "violée", "violées"),
     "not checked": Word("not-checked", "?", "non vérifié", "non vérifiée", "non vérifiées"),
     "not demonstrable": Word(
@@ -45,7 +45,7 @@ MANY = 6
 NOT_STARTED = "les VM de cet hôte sont définies, mais pas démarrées"
 NOT_AS_PLANNED = "✗ pas comme prévu"
 CONNECTORS = {"sandbox": "bac à sable", "ssh": "SSH"}
-ROLES = {"KVM": "hôte de VM (KVM)", "Docker": "hôte de containers (Docker)"}
+ROLE_WORDS = {"KVM": "hôte de VM (KVM)", "Docker": "hôte de containers (Docker)"}
 INSIDE = {"KVM": "VM", "Docker": "container"}
 
 

@@ -10,7 +10,7 @@ from minetlab.resources.kvm import KvmObserved
 GUESTS_PER_PROCESSOR = 2
 """Guests that boot at once for each idle processor with hardware virtualization: they also wait for disks."""
 
-LIMIT, LIMIT_EMULATED = 300, 900
+GUEST_BOOT_LIMIT, EMULATED_GUEST_BOOT_LIMIT = 300, 900
 """Seconds that booting guests may take to answer SSH, without and with emulation."""
 PLACE_SHARE = 1 / 3
 """Share of that time after which a guest that does not answer no longer holds up the others."""
@@ -18,7 +18,7 @@ PLACE_SHARE = 1 / 3
 
 def boot_limit(kvm: KvmObserved) -> int:
     """Return how many seconds guests of a host may take to answer SSH."""
-    return LIMIT if kvm.works and not kvm.emulated else LIMIT_EMULATED
+    return GUEST_BOOT_LIMIT if kvm.works and not kvm.emulated else EMULATED_GUEST_BOOT_LIMIT
 
 
 def boots_at_once(kvm: KvmObserved, idle: float) -> int:

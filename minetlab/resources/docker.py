@@ -14,7 +14,7 @@ SPEC_LABEL = "org.minet-lab.spec"
 FIELDS_LABEL = "org.minet-lab.spec.fields"
 TP_IMAGE_LABEL = "org.minet-lab.tp-image"
 # The port and folder of keys of the sshd in every TP image: templates/tp/etc/minet-lab/sshd_config.
-SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
+CONTAINER_SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
 
 
 def lab_folder(lab: str) -> str:
@@ -99,7 +99,7 @@ class ContainerSpec(Spec):
             f"--name={self.name}",
             f"--hostname={self.hostname}",
             f"--network={self.network}",
-            f"--publish={self.ssh_port}:{SSH_PORT}",
+            f"--publish={self.ssh_port}:{CONTAINER_SSH_PORT}",
             # The lab and its network have the same name.
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             *confinement(self.memory, self.pids),

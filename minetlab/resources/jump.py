@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from minetlab.lab import BridgedNetwork, ContainerHost, KvmHost, Lab
 from minetlab.plan.allocation import Plan
 
-SSH_PORT = 22
-FOLDER = "/etc/ssh/minet-lab"
-HOME, SHELL = "/nonexistent", "/usr/sbin/nologin"
+HOST_SSH_PORT = 22
+JUMP_KEYS_FOLDER = "/etc/ssh/minet-lab"
+JUMP_HOME, JUMP_SHELL = "/nonexistent", "/usr/sbin/nologin"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def label(lab: str) -> str:
 
 def keys_folder(lab: str) -> str:
     """Return the folder of the account's keys, which only root may write to."""
-    return f"{FOLDER}/{lab}"
+    return f"{JUMP_KEYS_FOLDER}/{lab}"
 
 
 def keys_file(lab: str) -> str:
@@ -82,7 +82,7 @@ Match User {jump_account(lab)}
     PermitTTY no
     PermitUserRC no
     MaxSessions 0
-    ForceCommand {SHELL}
+    ForceCommand {JUMP_SHELL}
 """
 
 
@@ -103,7 +103,7 @@ def jump_targets(lab: Lab, plan: Plan, host: str) -> dict[str, tuple[str, ...]]:
     if any(kvm_host.name == host and guests_need_jump(kvm_host) for kvm_host in lab.kvm_hosts):
         for guest in plan.guests_on(host):
             login = guest.student.login
-            targets[login] = (*targets.get(login, ()), f"{guest.address.ip}:{SSH_PORT}")
+            targets[login] = (*targets.get(login, ()), f"{guest.address.ip}:{HOST_SSH_PORT}")
     if any(
         container_host.name == host and containers_need_jump(container_host)
         for container_host in lab.container_hosts

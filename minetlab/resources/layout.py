@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-IMAGES = "/var/lib/libvirt/images"
-ROOT = f"{IMAGES}/minet-lab"
+LIBVIRT_IMAGES = "/var/lib/libvirt/images"
+LABS_FOLDER = f"{LIBVIRT_IMAGES}/minet-lab"
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Layout:
     @property
     def folder(self) -> str:
         """The folder of all files that the lab has on the host, except a few in /etc."""
-        return f"{ROOT}/{self.lab}"
+        return f"{LABS_FOLDER}/{self.lab}"
 
     @property
     def label(self) -> str:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from minetlab.resources.docker import DockerObserved, Spec, access_folder, confinement, lab_folder
 
 # Port and folders inside the container: templates/site/server/etc/minet-lab/nginx.conf.
-PORT, ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/users"
+PORT, SITE_ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/users"
 STUDENTS, INSTRUCTOR = "eleves", "formateur"
 """Names of the password files: students see their own machines, the instructor sees all."""
-UID = 33
+WEB_SERVER_UID = 33
 """Numeric user of www-data, as which the web server runs; Debian's base-passwd fixes it."""
 STATUS_FILE = "etat.json"
 # MiB, and number of processes; nginx takes 3 MiB and two processes.
-MEMORY, PIDS = 64, 16
+SITE_MEMORY, PIDS = 64, 16
 STATUS = "status"
 """The name of :func:`status_folder` among the folders of the site's revisions."""
 
@@ -70,12 +70,12 @@ class SiteSpec(Spec):
             f"--name={self.name}",
             f"--network={self.network}",
             f"--publish={self.port}:{PORT}",
-            f"--mount=type=bind,source={site},target={ROOT},readonly",
+            f"--mount=type=bind,source={site},target={SITE_ROOT},readonly",
             f"--mount=type=bind,source={status_folder(self.network)},target={STATUS_ROOT},readonly",
             f"--mount=type=bind,source={users_folder(self.network)},target={USERS_ROOT},readonly",
             "--read-only",
             "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
-            *confinement(MEMORY, PIDS),
+            *confinement(SITE_MEMORY, PIDS),
         )
 
 

@@ -31,7 +31,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.process import run
 from minetlab.util.progress import Progress
 
-MANIFEST = "checkpoint.json"
+CHECKPOINT_MANIFEST = "checkpoint.json"
 KEPT = (DISK, RECORD, *IDENTITY)
 """The files of a host that a checkpoint keeps in addition to its memory."""
 COPY_LIMIT = 3600.0
@@ -91,7 +91,7 @@ class Checkpoint:
     def manifest(self) -> CheckpointManifest | None:
         """The manifest; None if the checkpoint does not exist or is incomplete."""
         try:
-            return CheckpointManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+            return CheckpointManifest.model_validate_json((self.folder / CHECKPOINT_MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
 
@@ -142,7 +142,7 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
                 disks=disks,
                 identities={machine.name: _identity(partial / machine.name) for machine in machines},
             )
-            (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2))
+            (partial / CHECKPOINT_MANIFEST).write_text(manifest.model_dump_json(indent=2))
             partial.rename(checkpoint.folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -31,7 +31,7 @@ class SandboxData(ConnectorData):
     sandbox_disk: Any
 
 
-ROLES = frozenset({CONTAINER_HOSTS, KVM_HOSTS})
+ROLE_GROUPS = frozenset({CONTAINER_HOSTS, KVM_HOSTS})
 """The groups that decide which daemons a host runs; pyinfra also has a group for each inventory file."""
 _DEFAULTS = SandboxSpec()
 _META = {
@@ -72,7 +72,7 @@ class SandboxConnector(SSHConnector):
         host_data = {field: self.data.get(f"{DATA_PREFIX}{field}") for field in SandboxSpec.model_fields}
         try:
             spec = spec_of(name, **host_data)
-            self._use(start(name, spec, self._show_progress, ROLES.intersection(self.host.groups)))
+            self._use(start(name, spec, self._show_progress, ROLE_GROUPS.intersection(self.host.groups)))
         except (LabError, OSError) as error:
             raise ConnectError(str(error)) from error
         super().connect()

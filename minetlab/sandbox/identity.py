@@ -9,9 +9,9 @@ from minetlab.util.process import run
 
 CLIENT_KEY = "client_key"
 HOST_KEY = "host_key"
-KNOWN_HOSTS = "known_hosts"
-HOSTNAME = "hostname"
-IDENTITY = (CLIENT_KEY, f"{CLIENT_KEY}.pub", HOST_KEY, f"{HOST_KEY}.pub", HOSTNAME)
+KNOWN_HOSTS_FILE = "known_hosts"
+HOSTNAME_FILE = "hostname"
+IDENTITY = (CLIENT_KEY, f"{CLIENT_KEY}.pub", HOST_KEY, f"{HOST_KEY}.pub", HOSTNAME_FILE)
 """The files of a host's identity, in its state folder."""
 
 
@@ -25,7 +25,7 @@ def ensure_identity(folder: Path, name: str) -> dict[str, Path]:
     """
     for key in (CLIENT_KEY, HOST_KEY):
         _ensure_key(folder / key, f"minet-lab sandbox {name}")
-    hostname = folder / HOSTNAME
+    hostname = folder / HOSTNAME_FILE
     hostname.write_text(name)
     return {
         "minetlab.hostname": hostname,
@@ -57,7 +57,7 @@ def identity_archive(folder: Path, name: str) -> bytes:
 def pin_host_key(folder: Path, port: int) -> None:
     """Write the known_hosts file with the host's own key, so that the first connection is verified, too."""
     key_type, key = (folder / f"{HOST_KEY}.pub").read_text().split()[:2]
-    (folder / KNOWN_HOSTS).write_text(f"[127.0.0.1]:{port} {key_type} {key}\n")
+    (folder / KNOWN_HOSTS_FILE).write_text(f"[127.0.0.1]:{port} {key_type} {key}\n")
 
 
 def _ensure_key(path: Path, comment: str) -> None:

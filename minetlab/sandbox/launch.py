@@ -13,9 +13,9 @@ from minetlab.util.errors import LabError
 from minetlab.util.process import capture, tail
 from minetlab.util.progress import Heartbeat, Progress
 
-START_LIMIT = 60
+QEMU_START_LIMIT = 60
 """Seconds until QEMU must accept commands; it usually does within one."""
-BOOT_LIMIT = 60.0
+HOST_BOOT_LIMIT = 60.0
 """Seconds until SSH must answer, times the accelerator's slowness; 5 s (kvm) and 20 s (tcg) are usual."""
 KNOCK_ANYWAY = 10.0
 """Seconds until SSH is tried although the guest agent is silent; for further tries, the time doubles."""
@@ -37,7 +37,7 @@ def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) 
     try:
         qemu = capture(
             toolbox.qemu([*arguments, *(INCOMING if incoming else ())]),
-            START_LIMIT,
+            QEMU_START_LIMIT,
             env=toolbox.env,
             cwd=machine.folder,
             merge_errors=True,
@@ -45,7 +45,7 @@ def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) 
     except TimeoutError as error:
         machine.kill()
         raise LabError(
-            f"sandbox host {machine.name}: QEMU did not start within {START_LIMIT} s",
+            f"sandbox host {machine.name}: QEMU did not start within {QEMU_START_LIMIT} s",
             next_step="find out what keeps this machine busy, and run the same command again",
         ) from error
     if qemu.status:
@@ -72,7 +72,7 @@ def wait_for_ssh(
     :raises LabError: SSH does not answer in time, or the machine dies; has the end of the console. A new
         machine is killed then, another one is left running.
     """
-    limit = BOOT_LIMIT * accelerator.slowness
+    limit = HOST_BOOT_LIMIT * accelerator.slowness
     heartbeat = Heartbeat("waiting for SSH", progress)
     agent_answers, next_try = True, KNOCK_ANYWAY
     while heartbeat.elapsed < limit:

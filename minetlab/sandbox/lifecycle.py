@@ -22,7 +22,7 @@ from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 from minetlab.util.progress import Heartbeat, Progress
 
-SHUTDOWN_LIMIT = 60.0
+HOST_SHUTDOWN_LIMIT = 60.0
 """Seconds for a host to shut down before its QEMU is killed."""
 DISK_RESERVE_GIB = 4.0
 """Free disk in GiB for what a host writes in a session: packages, images, guests' overlays."""
@@ -333,8 +333,8 @@ def _shut_down(machine: SandboxHost, progress: Progress) -> None:
     except OSError as error:
         progress(f"no answer from its QEMU ({error}): ending it")
         machine.kill()
-    if not machine.wait_for_exit(SHUTDOWN_LIMIT):
-        progress(f"still up after {SHUTDOWN_LIMIT:.0f} s: ending it")
+    if not machine.wait_for_exit(HOST_SHUTDOWN_LIMIT):
+        progress(f"still up after {HOST_SHUTDOWN_LIMIT:.0f} s: ending it")
         machine.kill()
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from minetlab.images.cache import locked
 from minetlab.sandbox import qmp
 from minetlab.sandbox.accelerator import Accelerator
-from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS, pin_host_key
+from minetlab.sandbox.identity import CLIENT_KEY, KNOWN_HOSTS_FILE, pin_host_key
 from minetlab.sandbox.platform import SandboxHardware
 from minetlab.sandbox.qemu import AGENT_SOCKET, CONSOLE, DISK, PID_FILE, QMP_SOCKET
 from minetlab.sandbox.spec import SandboxSpec
@@ -21,7 +21,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.paths import state_dir
 from minetlab.util.progress import Progress
 
-USER = "root"
+SANDBOX_USER = "root"
 RECORD = "machine.json"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -178,7 +178,7 @@ class SandboxHost:
         if f":{port} " not in self._known_hosts():
             pin_host_key(self.folder, port)
         folder = self.folder
-        return Connection("127.0.0.1", port, USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS)
+        return Connection("127.0.0.1", port, SANDBOX_USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS_FILE)
 
     def forward(self, port: int) -> int:
         """Forward a loopback port to a TCP port of the host, if possible the same one as before.
@@ -223,5 +223,5 @@ class SandboxHost:
         return True
 
     def _known_hosts(self) -> str:
-        path = self.folder / KNOWN_HOSTS
+        path = self.folder / KNOWN_HOSTS_FILE
         return path.read_text() if path.exists() else ""

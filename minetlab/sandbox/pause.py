@@ -12,7 +12,7 @@ from minetlab.sandbox.resume import SCRIPTS
 from minetlab.util.errors import LabError
 
 FREEZE = (SCRIPTS / "freeze.sh").read_text()
-LIMIT = 10.0
+PAUSE_LIMIT = 10.0
 """Seconds to stop a machine's guests, times the accelerator's slowness; with tcg, one is usual.
 
 Even with tcg, this is less than the minute after which freeze.sh resumes the guests by itself.
@@ -32,7 +32,7 @@ def pause(machine: SandboxHost, accelerator: Accelerator) -> None:
         if qmp.run_state(machine.qmp_socket) != "running":
             return
         machine.clock_stopped.touch()
-        limit = LIMIT * accelerator.slowness
+        limit = PAUSE_LIMIT * accelerator.slowness
         agent.run(machine.agent_socket, "sh", "-c", FREEZE, "freeze.sh", limit=limit)
         qmp.execute(machine.qmp_socket, "stop")
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 NETWORK = "net"
 """The id of the machine's network on QEMU's command line."""
-LIMIT = 10.0
+QMP_LIMIT = 10.0
 """Seconds to wait for an answer; QEMU answers from its main loop, at once."""
 ENDED = frozenset({"none", "completed", "failed", "cancelled"})
 """The states of a migration (QEMU's ``MigrationStatus``) in which nothing is being written."""
@@ -31,7 +31,7 @@ def execute(path: Path, command: str, **arguments: Any) -> Any:
     :raises OSError: QEMU does not answer, or refuses the command.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(LIMIT)
+        client.settimeout(QMP_LIMIT)
         connect(client, path)
         with client.makefile("rw", encoding="utf-8", newline="\n") as stream:
             if not stream.readline():
@@ -79,10 +79,10 @@ def cancel_migration(path: Path) -> None:
     :raises OSError: QEMU does not answer, or does not cancel it in time.
     """
     execute(path, "migrate_cancel")
-    deadline = time.monotonic() + LIMIT
+    deadline = time.monotonic() + QMP_LIMIT
     while execute(path, "query-migrate").get("status", "none") not in ENDED:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{path}: QEMU still writes the machine's memory after {LIMIT:.0f} s")
+            raise TimeoutError(f"{path}: QEMU still writes the machine's memory after {QMP_LIMIT:.0f} s")
         time.sleep(0.05)
 
 
@@ -157,7 +157,7 @@ def connect(client: socket.socket, path: Path) -> None:
     """
     # The path of a Unix socket has at most 107 bytes (unix(7)), and a state folder's may have more.
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    deadline = time.monotonic() + LIMIT
+    deadline = time.monotonic() + QMP_LIMIT
     try:
         while True:
             try:

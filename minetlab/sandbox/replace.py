@@ -13,7 +13,7 @@ from secrets import token_hex
 
 from minetlab.sandbox.machine import SandboxHost, sandbox_dir
 
-PARTIAL, READY = "replacements.partial", "replacements"
+PARTIAL, READY_FOLDER = "replacements.partial", "replacements"
 
 
 def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Path], None]) -> None:
@@ -28,7 +28,7 @@ def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Pa
     try:
         for machine in machines:
             make(machine, partial / machine.name)
-        partial.rename(partial.with_name(f".{machines[0].name}.{token_hex(4)}.{READY}"))
+        partial.rename(partial.with_name(f".{machines[0].name}.{token_hex(4)}.{READY_FOLDER}"))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     for machine in machines:
@@ -39,7 +39,7 @@ def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Pa
 
 def pending_hosts() -> set[str]:
     """Return the names of hosts whose new folders a killed run did not put in place."""
-    return {folder.name for folder in sandbox_dir().glob(f".*.{READY}/*")}
+    return {folder.name for folder in sandbox_dir().glob(f".*.{READY_FOLDER}/*")}
 
 
 def finish(machine: SandboxHost) -> None:
@@ -50,7 +50,7 @@ def finish(machine: SandboxHost) -> None:
 
 
 def _put_in_place(machine: SandboxHost) -> None:
-    for ready in sandbox_dir().glob(f".*.{READY}"):
+    for ready in sandbox_dir().glob(f".*.{READY_FOLDER}"):
         if (replacement := ready / machine.name).exists():
             if machine.folder.exists():
                 shutil.rmtree(machine.replaced, ignore_errors=True)

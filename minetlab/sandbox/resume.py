@@ -23,7 +23,7 @@ PREPARE_LIMIT, RESUME_LIMIT, CLOCKS_LIMIT = 120.0, 30.0, 12.0
 
 They are multiplied by the accelerator's slowness; with tcg, about 20, 3 and 1 are usual.
 """
-ANSWER_LIMIT = 2.0
+AGENT_ANSWER_LIMIT = 2.0
 """Seconds for the guest agent to answer, times the accelerator's slowness."""
 
 
@@ -79,7 +79,7 @@ def _resume(machine: SandboxHost, accelerator: Accelerator, *arguments: str, std
 def agent_answers(machine: SandboxHost, accelerator: Accelerator) -> bool:
     """Return whether the host has a guest agent that answers."""
     try:
-        agent.run(machine.agent_socket, "true", limit=ANSWER_LIMIT * accelerator.slowness)
+        agent.run(machine.agent_socket, "true", limit=AGENT_ANSWER_LIMIT * accelerator.slowness)
     except OSError:
         return False
     return True

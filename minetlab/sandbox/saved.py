@@ -21,9 +21,9 @@ from minetlab.sandbox.platform import Platform, SandboxHardware
 from minetlab.util.errors import LabError
 from minetlab.util.process import run
 
-MEMORY = "memory"
-MANIFEST = "state.json"
-LIMIT = 600.0
+MEMORY_FILE = "memory"
+STATE_MANIFEST = "state.json"
+SAVE_LIMIT = 600.0
 """Seconds that saving or loading a host's memory may take; about one per GiB is usual."""
 
 
@@ -64,7 +64,7 @@ class SavedMemory:
     def manifest(self) -> MemoryManifest | None:
         """The manifest of the memory; None if it cannot be read."""
         try:
-            return MemoryManifest.model_validate_json((self.folder / MANIFEST).read_bytes())
+            return MemoryManifest.model_validate_json((self.folder / STATE_MANIFEST).read_bytes())
         except (OSError, ValueError):
             return None
 
@@ -83,9 +83,9 @@ class SavedMemory:
         try:
             require_free_space(partial, machine.resident_gib, f"the saved memory of {machine.name}")
             pause(machine, platform.accelerator)
-            memory = partial / MEMORY
+            memory = partial / MEMORY_FILE
             os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            qmp.migrate(machine.qmp_socket, f"file:{memory}", LIMIT)
+            qmp.migrate(machine.qmp_socket, f"file:{memory}", SAVE_LIMIT)
             record = machine.record
             manifest = MemoryManifest(
                 # The running QEMU is that of the last boot; the toolbox may have a newer one by now.
@@ -95,7 +95,7 @@ class SavedMemory:
                 memory_xxh128=checksum(memory, platform.toolbox),
                 saved=datetime.now(UTC),
             )
-            (partial / MANIFEST).write_text(manifest.model_dump_json(indent=2))
+            (partial / STATE_MANIFEST).write_text(manifest.model_dump_json(indent=2))
             self.remove()
             partial.rename(self.folder)
         except OSError as error:
@@ -123,7 +123,7 @@ class SavedMemory:
             return "the image under its disk is another one now"
         if disk and stamp(disk) != manifest.disk:
             return "its disk was written to since"
-        memory = self.folder / MEMORY
+        memory = self.folder / MEMORY_FILE
         if not memory.exists() or checksum(memory, platform.toolbox) != manifest.memory_xxh128:
             return "its memory is damaged: the checksum does not match"
         return None
@@ -131,7 +131,7 @@ class SavedMemory:
     @property
     def size(self) -> int:
         """The size of the memory file in bytes; 0 if there is none."""
-        memory = self.folder / MEMORY
+        memory = self.folder / MEMORY_FILE
         return memory.stat().st_size if memory.exists() else 0
 
     def load(self, machine: SandboxHost) -> None:
@@ -141,7 +141,7 @@ class SavedMemory:
         :raises RefusedError: QEMU refuses the memory.
         :raises OSError: QEMU ends or takes too long, so that the memory may still be good.
         """
-        qmp.migrate_incoming(machine.qmp_socket, f"file:{self.folder / MEMORY}", LIMIT)
+        qmp.migrate_incoming(machine.qmp_socket, f"file:{self.folder / MEMORY_FILE}", SAVE_LIMIT)
 
     def remove(self) -> None:
         """Delete the memory; it is renamed first, so that a half-deleted one is never used."""

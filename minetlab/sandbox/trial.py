@@ -21,7 +21,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.process import at_the_latest_on_exit
 from minetlab.util.progress import Progress
 
-LIMIT = 660.0
+RESUME_TRIAL_LIMIT = 660.0
 """Seconds for each script inside the host: a minute more than the scripts themselves wait."""
 
 
@@ -89,7 +89,7 @@ def _try(platform: Platform, first: SandboxHost, second: SandboxHost, progress: 
 
 def _run(machine: SandboxHost, script: str) -> None:
     text = (SCRIPTS / script).read_text()
-    agent.run(machine.agent_socket, "sh", "-c", text, script, limit=LIMIT)
+    agent.run(machine.agent_socket, "sh", "-c", text, script, limit=RESUME_TRIAL_LIMIT)
 
 
 def _recorded(record: Path, platform: Platform) -> str | None:

@@ -10,7 +10,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.files import lock_folder, make_folder, write_private
 from minetlab.util.paths import state_dir
 
-INSTRUCTOR = "formateur"
+INSTRUCTOR_LOGIN = "formateur"
 """The instructor's login. A student may have the same: they use other pages, with another password file."""
 # No letter looks like another one, and without vowels they form no words. 19 to the power of 20: 85 bits.
 LETTERS, GROUPS, LENGTH = "bcdfghjkmnpqrstvwxz", 5, 4
@@ -51,7 +51,7 @@ def student(lab: str, login: str) -> Account:
 
 def instructor(lab: str) -> Account:
     """Return the instructor's account; the first call makes its password."""
-    return _account(_passwords_folder(lab) / "instructor", INSTRUCTOR)
+    return _account(_passwords_folder(lab) / "instructor", INSTRUCTOR_LOGIN)
 
 
 def replace_student(lab: str, login: str) -> None:

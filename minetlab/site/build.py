@@ -16,7 +16,7 @@ from minetlab.site.sheets import Sheet
 from minetlab.util.paths import TEMPLATES, cache_dir
 from minetlab.util.process import run_logged
 
-FORMAT = 1
+SITE_FORMAT = 1
 """Raise it when the same content is built into another site."""
 _THEME = TEMPLATES / "site" / "theme"
 # Code that decides what a site looks like: the configuration of Sphinx, and the lexer that colours commands.
@@ -40,7 +40,7 @@ class Site:
     def revision(self) -> str:
         """The first 12 hexadecimal digits of a hash of everything that the site shows; every page has it."""
         # The version of Sphinx is left out, so that administrators with different versions get the same one.
-        digest = sha256(f"{FORMAT}\n{self.project}\n".encode())
+        digest = sha256(f"{SITE_FORMAT}\n{self.project}\n".encode())
         theme = {path.name: path.read_text() for path in (*_CODE, *_THEME.rglob("*.*"))}
         for name, text in sorted({**theme, **self.pages}.items()):
             digest.update(f"{name}\0{text}\0".encode())

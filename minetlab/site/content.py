@@ -15,12 +15,12 @@ from minetlab.report.topology import topology
 from minetlab.report.words import counted, listed
 from minetlab.resources.jump import guests_need_jump, jump_account
 from minetlab.site.sheets import Sheet
-from minetlab.tp.tp_images import USER
+from minetlab.tp.tp_images import TP_USER
 from minetlab.util.render import render
 
-KEY = "~/.ssh/tp"
+KEY_PATH = "~/.ssh/tp"
 """Where students keep their private key, according to the site."""
-SANDBOX = "sandbox"
+SANDBOX_CONNECTOR = "sandbox"
 ORPHAN = "---\norphan: true\n---\n\n"
 """What a page begins with that stands in no table of contents."""
 """The pyinfra connector of sandbox hosts."""
@@ -55,8 +55,8 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
         "sheets": sheets,
         "guests": plan.guests,
         "containers": plan.containers,
-        "user": USER,
-        "sandbox": [host.name for host in shape.hosts if host.connector == SANDBOX],
+        "user": TP_USER,
+        "sandbox": [host.name for host in shape.hosts if host.connector == SANDBOX_CONNECTOR],
         "inner": any(guests_need_jump(lab.kvm_host(guest.host)) for guest in plan.guests),
         "jump": jump_account(lab.name),
     }
@@ -101,13 +101,15 @@ def _logins(lab: Lab, plan: Plan, student: Student) -> list[MachineLogin]:
 
 def _container_login(lab: Lab, container: Container) -> MachineLogin:
     host = lab.container_host(container.host).address
-    command = f"ssh -i {KEY} -p {container.ssh_port} {USER}@{host}"
+    command = f"ssh -i {KEY_PATH} -p {container.ssh_port} {TP_USER}@{host}"
     return MachineLogin(container.name, f"conteneur {container.tp_image}", command)
 
 
 def _guest_login(lab: Lab, guest: Guest) -> MachineLogin:
     host = lab.kvm_host(guest.host)
     # With -J instead, ssh would not use the key of -i for the jump host.
-    jump = f'-o "ProxyCommand=ssh -i {KEY} -W %h:%p {jump_account(lab.name)}@{host.address}" '
-    command = f"ssh -i {KEY} {jump if guests_need_jump(host) else ''}{guest.student.login}@{guest.address.ip}"
+    jump = f'-o "ProxyCommand=ssh -i {KEY_PATH} -W %h:%p {jump_account(lab.name)}@{host.address}" '
+    command = (
+        f"ssh -i {KEY_PATH} {jump if guests_need_jump(host) else ''}{guest.student.login}@{guest.address.ip}"
+    )
     return MachineLogin(guest.name, "machine virtuelle", command)

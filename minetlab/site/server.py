@@ -10,7 +10,7 @@ from minetlab.tp.tp_images import STRIP
 from minetlab.util.paths import TEMPLATES
 
 DEBIAN = 13
-INSTRUCTIONS = (
+SITE_IMAGE_INSTRUCTIONS = (
     "USER www-data",
     # -e stderr: until nginx has read its configuration, it would write errors to a file.
     'CMD ["/usr/sbin/nginx", "-e", "stderr", "-c", "/etc/minet-lab/nginx.conf"]',
@@ -30,5 +30,5 @@ def recipe() -> ImageRecipe:
 
 def spec(lab: str) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    content = json.dumps([recipe().digest, INSTRUCTIONS])
-    return ImageSpec(lab, "site", sha256(content.encode()).hexdigest(), INSTRUCTIONS)
+    content = json.dumps([recipe().digest, SITE_IMAGE_INSTRUCTIONS])
+    return ImageSpec(lab, "site", sha256(content.encode()).hexdigest(), SITE_IMAGE_INSTRUCTIONS)

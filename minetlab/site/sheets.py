@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from minetlab.lab import Lab
-from minetlab.tp.tp_images import FOLDER, IN_CONTAINERS
+from minetlab.tp.tp_images import IN_CONTAINERS, TP_FOLDER
 from minetlab.util.errors import LabError
 
 TpPlace = Literal["container", "guest"]
@@ -48,7 +48,7 @@ class Sheet:
         return f"formateur-{self.tp}"
 
 
-def read(lab: Lab, folder: Path = FOLDER) -> tuple[Sheet, ...]:
+def read(lab: Lab, folder: Path = TP_FOLDER) -> tuple[Sheet, ...]:
     """Read all sheets.
 
     :param lab: the lab whose site shows them.

@@ -16,7 +16,7 @@ from testinfra.host import Host
 from minetlab.ssh.ssh_config import CONNECTION_LOST
 from minetlab.util import process
 
-LIMIT = 600.0
+COMMAND_SILENCE_LIMIT = 600.0
 """Seconds for which a command may print nothing, unless it is run with another limit.
 
 Batches take longest, in a guest that is emulated inside an emulated host.
@@ -71,11 +71,16 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             sudo=sudo,
         )
         self.next_step = next_step
-        self._limit, self._terminal = LIMIT, False
+        self._limit, self._terminal = COMMAND_SILENCE_LIMIT, False
         self._failure: UnreachableError | None = None
 
     def run(
-        self, command: str, *args: str, limit: float = LIMIT, terminal: bool = False, **kwargs: Any
+        self,
+        command: str,
+        *args: str,
+        limit: float = COMMAND_SILENCE_LIMIT,
+        terminal: bool = False,
+        **kwargs: Any,
     ) -> CommandResult:
         """Run a command on the machine.
 

@@ -18,13 +18,13 @@ from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab
 from minetlab.plan import Container, Guest
 from minetlab.secrets.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
-from minetlab.tp.tp_images import USER as TP_USER
+from minetlab.tp.tp_images import TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.paths import state_dir
 from minetlab.util.process import capture
 
-SANDBOX = "@sandbox/"
+SANDBOX_PREFIX = "@sandbox/"
 SSH = "@ssh/"
 """Prefixes of hosts in the inventory, which choose pyinfra's connector."""
 # A socket's path has at most 108 bytes, with a null byte at the end (unix(7)). To the folder, ssh adds a
@@ -77,7 +77,7 @@ def alias_of(host: str) -> str:
     >>> alias_of("@sandbox/hv1")
     'hv1'
     """
-    return host.removeprefix(SANDBOX).removeprefix(SSH)
+    return host.removeprefix(SANDBOX_PREFIX).removeprefix(SSH)
 
 
 def ssh_command(config: Path, alias: str, line: str) -> list[str]:
@@ -164,7 +164,7 @@ def host_block(host: InventoryHost) -> Block | None:
     :return: its section; None for a sandbox host that does not run.
     :raises LabError: the host has a connector other than SSH.
     """
-    if host.name.startswith(SANDBOX):
+    if host.name.startswith(SANDBOX_PREFIX):
         return _sandbox_block(alias_of(host.name))
     if host.name.startswith("@") and not host.name.startswith(SSH):
         raise LabError(
@@ -204,7 +204,7 @@ def student_machine_block(machine: Guest | Container, key: Path, known_hosts: Pa
         "HostKeyAlias": machine.name,
         "UserKnownHostsFile": _file(known_hosts),
         "StrictHostKeyChecking": "yes",
-        **(SANDBOX_OPTIONS if machine.host.startswith(SANDBOX) else {}),
+        **(SANDBOX_OPTIONS if machine.host.startswith(SANDBOX_PREFIX) else {}),
     }
     return Block(machine.name, options)
 

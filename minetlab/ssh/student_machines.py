@@ -25,7 +25,7 @@ MAX_SHOWN = 2**20
 """Bytes that a command on a student's machine may print."""
 TIMED_OUT = 124
 """The exit status of timeout(1) if the command took too long."""
-UNREACHABLE = 255
+SSH_FAILED = 255
 """The exit status of ssh(1) if ssh itself fails."""
 # All control characters but line feed and tab, so that a student's machine cannot control this terminal.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -91,7 +91,7 @@ def problem_of(status: int, output: str, limit: float) -> str:
     :param limit: the command's limit in seconds.
     :return: the problem, to show to a user; empty if the command succeeded.
     """
-    if status == UNREACHABLE:
+    if status == SSH_FAILED:
         return f"no answer: {last_line(output) or CONNECTION_LOST}"
     if status == TIMED_OUT:
         return f"not done within {limit:g} s"

@@ -9,28 +9,35 @@ from minetlab.images.recipe import files_of
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.tp.guest_toml import GuestTp
 from minetlab.tp.image_toml import TpImage
-from minetlab.tp.tp_images import FOLDER, INSTRUCTIONS, READ_AND_EDIT, Setting, home_files, read_folder
+from minetlab.tp.tp_images import (
+    READ_AND_EDIT,
+    TP_FOLDER,
+    TP_IMAGE_INSTRUCTIONS,
+    Setting,
+    home_files,
+    read_folder,
+)
 from minetlab.tp.tp_images import read as read_images
 from minetlab.tp.tp_images import recipe as image_recipe
 from minetlab.util.paths import TEMPLATES
 
 IN_GUESTS = Setting("guest_tps", "group_data/kvm_hosts.py", "guest.toml", "TP for guests")
-HOME = "/etc/skel"
+SKELETON = "/etc/skel"
 """The folder of which the home folder of a new account is a copy."""
-IMAGES = "/usr/local/share/tp-images"
+IMAGE_ARCHIVES = "/usr/local/share/tp-images"
 """The folder in which templates/guest-docker/usr/local/bin/docker looks for the images to import."""
 _DOCKER_HOOKS = (
     # These are containerd's tools for developers, and programs for older versions of Docker: 18 MB.
     "rm -f /usr/bin/containerd-shim /usr/bin/containerd-shim-runc-v1 /usr/bin/containerd-stress /usr/bin/ctr",
     # Every guest has these files: zstd makes them smaller than gzip, which container hosts need.
-    f"gunzip {IMAGES}/*.tar.gz; zstd -19 -q --rm {IMAGES}/*.tar",
+    f"gunzip {IMAGE_ARCHIVES}/*.tar.gz; zstd -19 -q --rm {IMAGE_ARCHIVES}/*.tar",
     "install -d -g docker -m 2775 /var/lib/tp-images; touch /var/lib/tp-images/.lock",
     # Docker starts at its first use: at the boot, it would take seconds in every guest.
     "systemctl disable apparmor.service containerd.service docker.service; systemctl enable docker.socket",
 )
 
 
-def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[GuestTp, ...]:
+def read(names: Iterable[str], folder: Path = TP_FOLDER) -> tuple[GuestTp, ...]:
     """Read the definitions of TPs for guests.
 
     :param names: the names of the TPs.
@@ -41,7 +48,7 @@ def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[GuestTp, ...]:
     return tuple(read_folder(folder / name, GuestTp, IN_GUESTS) for name in names)
 
 
-def recipe(debian: int, names: Iterable[str], folder: Path = FOLDER) -> ImageRecipe:
+def recipe(debian: int, names: Iterable[str], folder: Path = TP_FOLDER) -> ImageRecipe:
     """Return the recipe of the guest image with these TPs; its digest is the hash of the content.
 
     :param debian: the major version of Debian, 12 or 13.
@@ -58,9 +65,10 @@ def recipe(debian: int, names: Iterable[str], folder: Path = FOLDER) -> ImageRec
         packages.update(READ_AND_EDIT)
     if images:
         packages.update(CONTAINER_HOST_PACKAGES[debian])
-    home = [file for tp in tps for file in home_files(tp.home, f"{HOME}/{tp.name}")]
+    home = [file for tp in tps for file in home_files(tp.home, f"{SKELETON}/{tp.name}")]
     archives = [
-        RootfsArchive(path=f"{IMAGES}/{image.name}.tar.gz", recipe=image_recipe(image)) for image in images
+        RootfsArchive(path=f"{IMAGE_ARCHIVES}/{image.name}.tar.gz", recipe=image_recipe(image))
+        for image in images
     ]
     return base.model_copy(
         update={
@@ -77,9 +85,9 @@ def _docker_files(images: tuple[TpImage, ...]) -> Iterator[ImageFile]:
     if images:
         yield from files_of(TEMPLATES / "guest-docker")
     for image in images:
-        content = "".join(f"{instruction}\n" for instruction in INSTRUCTIONS)
-        yield ImageFile(path=f"{IMAGES}/{image.name}.instructions", content=content)
+        content = "".join(f"{instruction}\n" for instruction in TP_IMAGE_INSTRUCTIONS)
+        yield ImageFile(path=f"{IMAGE_ARCHIVES}/{image.name}.instructions", content=content)
 
 
 def _build_hooks(tps: tuple[GuestTp, ...]) -> Iterable[str]:
-    return (f"install -d {HOME}/{tp.name}; cd {HOME}/{tp.name}\n{tp.build}" for tp in tps if tp.build)
+    return (f"install -d {SKELETON}/{tp.name}; cd {SKELETON}/{tp.name}\n{tp.build}" for tp in tps if tp.build)

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 
-BLOCK = re.compile(r"^```console((?: C\d\d)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CONSOLE_BLOCK = re.compile(r"^```console((?: C\d\d)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 IN_PROSE = re.compile(r"`\$ ([^`]+)`")
 BEFORE_PROGRAM = ("sudo", "time")
@@ -67,7 +67,7 @@ def steps(markdown: str) -> tuple[Step, ...]:
     :raises ValueError: a block does not start with a command; names the line.
     """
     all_steps: list[Step] = []
-    for block in BLOCK.finditer(markdown):
+    for block in CONSOLE_BLOCK.finditer(markdown):
         first_line = markdown.count("\n", 0, block.start(2)) + 1
         all_steps += _steps_of_block(block[2].splitlines(), first_line, tuple(block[1].split()))
     prose = FENCED.sub(lambda block: "\n" * block[0].count("\n"), markdown)

@@ -22,13 +22,13 @@ from minetlab.tp.image_toml import HomeFile, TpImage
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 
-FOLDER = PROJECT_ROOT / "tp"
-USER, UID, HOME, SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
+TP_FOLDER = PROJECT_ROOT / "tp"
+TP_USER, TP_UID, TP_HOME, TP_SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
 READ_AND_EDIT = ("less", "nano")
 """Packages wherever a TP is done: sheets have students read and change files."""
 # These are in every image, so that its student can log in. openssh-server depends on a sysusers program, and
 # the standalone one does not depend on systemd.
-PACKAGES = ("openssh-server", "systemd-standalone-sysusers", *READ_AND_EDIT)
+TP_IMAGE_PACKAGES = ("openssh-server", "systemd-standalone-sysusers", *READ_AND_EDIT)
 # Removes what nobody reads in a container, as every host has to receive it, and the host keys of SSH, as all
 # containers of the image would have the same ones.
 STRIP = (
@@ -37,16 +37,16 @@ STRIP = (
 )
 HOOKS = (
     # /etc/skel keeps the TP's original files: a sheet can be tried without touching the student's files.
-    f"install --directory {HOME}; cp --recursive --preserve=mode,timestamps {HOME}/. /etc/skel; "
-    f"useradd --uid {UID} --no-create-home --home-dir {HOME} --shell {SHELL} {USER}; "
-    f"chown --recursive {USER}:{USER} {HOME}",
+    f"install --directory {TP_HOME}; cp --recursive --preserve=mode,timestamps {TP_HOME}/. /etc/skel; "
+    f"useradd --uid {TP_UID} --no-create-home --home-dir {TP_HOME} --shell {TP_SHELL} {TP_USER}; "
+    f"chown --recursive {TP_USER}:{TP_USER} {TP_HOME}",
     STRIP,
 )
 # Instructions of a Dockerfile, which `docker import` applies to the image.
-INSTRUCTIONS = (
-    f"USER {USER}",
-    f"WORKDIR {HOME}",
-    f"ENV LANG=C.UTF-8 SHELL={SHELL}",
+TP_IMAGE_INSTRUCTIONS = (
+    f"USER {TP_USER}",
+    f"WORKDIR {TP_HOME}",
+    f"ENV LANG=C.UTF-8 SHELL={TP_SHELL}",
     'CMD ["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/minet-lab/sshd_config"]',
 )
 
@@ -71,7 +71,7 @@ IN_CONTAINERS = Setting("tp_images", "group_data/container_hosts.py", "image.tom
 Tp = TypeVar("Tp", bound=Frozen)
 
 
-def read(names: Iterable[str], folder: Path = FOLDER) -> tuple[TpImage, ...]:
+def read(names: Iterable[str], folder: Path = TP_FOLDER) -> tuple[TpImage, ...]:
     """Read the definitions of TP images.
 
     :param names: the names of the images.
@@ -87,16 +87,16 @@ def recipe(image: TpImage) -> ImageRecipe:
     return ImageRecipe(
         name=f"tp-{image.name}",
         suite=SUITES[image.debian],
-        packages=(*PACKAGES, *image.packages, *image.build_packages),
-        files=(*files_of(TEMPLATES / "tp"), *home_files(image.home, HOME)),
+        packages=(*TP_IMAGE_PACKAGES, *image.packages, *image.build_packages),
+        files=(*files_of(TEMPLATES / "tp"), *home_files(image.home, TP_HOME)),
         hooks=(*_build_hooks(image), *HOOKS),
     )
 
 
 def spec(lab: str, image: TpImage) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    content = json.dumps([recipe(image).digest, INSTRUCTIONS])
-    return ImageSpec(lab, image.name, sha256(content.encode()).hexdigest(), INSTRUCTIONS)
+    content = json.dumps([recipe(image).digest, TP_IMAGE_INSTRUCTIONS])
+    return ImageSpec(lab, image.name, sha256(content.encode()).hexdigest(), TP_IMAGE_INSTRUCTIONS)
 
 
 def references(lab: str, names: Iterable[str]) -> dict[str, str]:
@@ -112,7 +112,7 @@ def references(lab: str, names: Iterable[str]) -> dict[str, str]:
 
 def _build_hooks(image: TpImage) -> Iterable[str]:
     if image.build:
-        yield f"install --directory {HOME}; cd {HOME}\n{image.build}"
+        yield f"install --directory {TP_HOME}; cd {TP_HOME}\n{image.build}"
     if image.build_packages:
         yield f"apt-get purge --yes --auto-remove {shlex.join(image.build_packages)}"
 

@@ -12,7 +12,7 @@ from minetlab.util.errors import LabError
 
 FOLDER_LOCK_LIMIT = 30.0
 """Seconds to wait for another run that has locked a folder."""
-POLL_INTERVAL = 0.05
+LOCK_POLL_INTERVAL = 0.05
 """Seconds between two attempts to get a lock."""
 
 Version = tuple[Path, int, int, int]
@@ -118,7 +118,7 @@ def lock(
                 next_step=f"look for that run: fuser -v {path}",
             )
         on_wait()
-        time.sleep(POLL_INTERVAL)
+        time.sleep(LOCK_POLL_INTERVAL)
 
 
 def try_lock(descriptor: int) -> bool:

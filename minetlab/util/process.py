@@ -27,7 +27,7 @@ MAX_OUTPUT = 64 * 2**20
 """Bytes that a program may print. All of libvirt's XML for a class of three hundred is some two million."""
 MAX_ERRORS = 2**20
 """Bytes of standard error that are kept; what comes after them is dropped."""
-BLOCK = 2**16
+READ_SIZE = 2**16
 """Bytes that are read at a time."""
 
 
@@ -256,7 +256,7 @@ def read_to_end(
             if not readable:
                 raise TimeoutError(f"no answer within {silence:.0f} s")
             for key, _ in readable:
-                if block := os.read(key.fd, BLOCK):
+                if block := os.read(key.fd, READ_SIZE):
                     key.data(block)  # the function that keeps what comes from this stream
                     printed += len(block)
                 else:

@@ -3,7 +3,7 @@
 import time
 from typing import Protocol
 
-INTERVAL = 10.0
+HEARTBEAT_INTERVAL = 10.0
 """Seconds between two lines about the same step."""
 
 
@@ -37,6 +37,6 @@ class Heartbeat:
         :param detail: text to add after the step's name.
         """
         now = time.monotonic()
-        if now - self._last_shown >= INTERVAL:
+        if now - self._last_shown >= HEARTBEAT_INTERVAL:
             self._progress(f"{self._step}{detail} ({self.elapsed:.0f} s)")
             self._last_shown = now

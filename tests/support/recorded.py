@@ -35,13 +35,13 @@ from minetlab.plan import allocate
 from minetlab.resources.jump import authorized_keys, jump_targets
 from minetlab.site.build import site_of
 from minetlab.ssh.backend import Read, connect
-from minetlab.tp.tp_images import SHELL
+from minetlab.tp.tp_images import TP_SHELL
 
 TPS = ("vm", "conteneur")
 TP_IMAGES = ("processus", "isa", "emulation")
 OBSERVED = Path(__file__).parent / "observed"
 STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
-IN_CONTAINER, IN_GUEST = (SHELL, "-c"), ("runuser", "--login", "alice", "--command")
+IN_CONTAINER, IN_GUEST = (TP_SHELL, "-c"), ("runuser", "--login", "alice", "--command")
 SHEETS = {tp: Terminal(None, IN_CONTAINER).command(TypedSheet(tp).script) for tp in TP_IMAGES}
 GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(TypedSheet(tp).script) for tp in TPS}
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"

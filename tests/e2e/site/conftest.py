@@ -14,7 +14,7 @@ from minetlab.images import build_rootfs
 from minetlab.images.toolbox import Toolbox
 from minetlab.operations import specs
 from minetlab.plan import allocate
-from minetlab.resources.site import PORT, ROOT, STATUS_ROOT, USERS_ROOT
+from minetlab.resources.site import PORT, SITE_ROOT, STATUS_ROOT, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from minetlab.site import server
@@ -52,7 +52,7 @@ def root(site: Site, state: None, tmp_path_factory: pytest.TempPathFactory) -> P
     root = tmp_path_factory.mktemp("site")
     # By tar(1): Debian 12's Python has no filters for what is unpacked, and later ones demand one.
     unpack(build_rootfs(server.recipe(), print), root, "--exclude=./dev/*")
-    unpack(build(site, print), root / ROOT[1:], "--no-same-owner")
+    unpack(build(site, print), root / SITE_ROOT[1:], "--no-same-owner")
     (root / STATUS_ROOT[1:]).mkdir()
     users = root / USERS_ROOT[1:]
     users.mkdir()

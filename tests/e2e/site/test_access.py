@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
 
 from minetlab.plan import allocate
-from minetlab.resources.site import ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
+from minetlab.resources.site import SITE_ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, opened, typed_by
@@ -141,9 +141,9 @@ def test_a_student_called_formateur_is_a_student(served: str, root: Path, instru
     """Logins and the instructor's account are in two files."""
     file = root / USERS_ROOT[1:] / STUDENTS
     before = file.read_text()
-    namesake = passwords.student("minet", passwords.INSTRUCTOR)
+    namesake = passwords.student("minet", passwords.INSTRUCTOR_LOGIN)
     file.write_text(before + namesake.line)
-    page = root / ROOT[1:] / f"moi-{namesake.login}.html"
+    page = root / SITE_ROOT[1:] / f"moi-{namesake.login}.html"
     page.write_text("machines of a namesake")
     try:
         for password, moi, formateur in ((namesake.password, 200, 401), (instructor.password, 401, 200)):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from minetlab.plan import allocate
-from minetlab.resources.site import ROOT
+from minetlab.resources.site import SITE_ROOT
 from minetlab.secrets.passwords import Account
 from minetlab.site.build import Site
 from tests.e2e.browser import PHONE, PROJECTOR, first_key_leads_to, fits, is_accessible, opened
@@ -81,8 +81,10 @@ def test_commands_are_told_from_output_and_copied_without_their_prompt(served: s
 def test_a_page_that_is_not_good_is_refused(
     served: str, root: Path, browser: Browser, spoilt: str, why: str
 ) -> None:
-    page_file = root / ROOT[1:] / "spoilt.html"
-    page_file.write_text((root / ROOT[1:] / "index.html").read_text().replace("</main>", f"{spoilt}</main>"))
+    page_file = root / SITE_ROOT[1:] / "spoilt.html"
+    page_file.write_text(
+        (root / SITE_ROOT[1:] / "index.html").read_text().replace("</main>", f"{spoilt}</main>")
+    )
     with pytest.raises(AssertionError, match=why), opened(browser, f"{served}spoilt", PHONE) as page:
         fits(page)
         is_accessible(page)

@@ -11,7 +11,7 @@ import pytest
 
 from minetlab.checks.machines import ContainerHostMachine
 from minetlab.checks.site import ServedSite
-from minetlab.resources.site import ROOT, STATUS_FILE, USERS_ROOT
+from minetlab.resources.site import SITE_ROOT, STATUS_FILE, USERS_ROOT
 from minetlab.site.build import Site
 from tests.e2e.site.served import SHEET, ask
 from tests.hosts.test_site import test_every_sheet_is_there as every_sheet_is_there
@@ -57,7 +57,7 @@ def test_the_verification_finds_every_sheet_and_misses_one(served: str, site: Si
     with pytest.raises(AssertionError, match=r"ct1: /moi Authorization: .* expected HTTP status 401, .* 403"):
         check(students_see_their_own)
     away.rename(users)
-    there = root / ROOT[1:] / SHEET
+    there = root / SITE_ROOT[1:] / SHEET
     shutil.move(there, away := root / "away.html")
     with pytest.raises(AssertionError, match=rf"ct1: /{SHEET}: expected HTTP status 200, observed .* 404"):
         check()

@@ -8,7 +8,7 @@ import pytest
 
 from minetlab.cli import up_checkpoint
 from minetlab.sandbox import checkpoint
-from minetlab.sandbox.checkpoint import MANIFEST, CheckpointManifest, UnusableCheckpointError
+from minetlab.sandbox.checkpoint import CHECKPOINT_MANIFEST, CheckpointManifest, UnusableCheckpointError
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.secrets.keys import lab_key
 from minetlab.util.errors import LabError
@@ -88,7 +88,7 @@ def test_a_checkpoint_goes_only_if_it_cannot_be_used(
     folder = state_dir() / "labs" / "minet" / "checkpoints" / up_checkpoint.NAME
     folder.mkdir(parents=True)
     manifest = CheckpointManifest(saved=datetime.now(UTC), made_of=up_checkpoint.made_of(inventory), disks={})
-    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    (folder / CHECKPOINT_MANIFEST).write_text(manifest.model_dump_json())
     assert not up_checkpoint.come_back(inventory)
     assert folder.exists() == kept
 

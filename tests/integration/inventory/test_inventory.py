@@ -181,7 +181,7 @@ def test_a_reading_that_has_begun_is_the_one_that_is_used(folder, monkeypatch):
 
 
 def test_an_inventory_that_waits_for_something_is_named_and_ended(folder, monkeypatch):
-    monkeypatch.setattr(hosts, "LIMIT", 1)
+    monkeypatch.setattr(hosts, "READ_LIMIT", 1)
     pid = folder / "pid"
     (folder / "lab.py").write_text(WAITS.format(pid=str(pid)))
     with pytest.raises(LabError, match=r"cannot read the inventory .*lab\.py within 1 s"):

@@ -19,7 +19,9 @@ from minetlab.ssh.ssh_config import Block, render
 from minetlab.util.errors import LabError
 from tests.support.deployed import Deployed
 from tests.support.private_host import PrivateHost
-from tests.support.rotation import HOST, Command
+from tests.support.rotation import HOST, Command, command, host, lab
+
+__all__ = ["command", "host", "lab"]  # fixtures
 
 OLD, NEW, OWN = "ssh-ed25519 AAAAOLD a@lab", "ssh-ed25519 AAAANEW a@lab", "ssh-rsa AAAAOWN my laptop"
 

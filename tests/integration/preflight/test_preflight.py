@@ -80,7 +80,7 @@ def test_a_host_is_asked_by_one_command_which_reads_as_it_should(machine: Path) 
 def test_hosts_that_do_not_answer_do_not_hide_the_others(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(status, "LIMIT", 5.0)
+    monkeypatch.setattr(status, "HOST_ANSWER_LIMIT", 5.0)
     found = looked(hosts(machine, "gone", "shy", "mute", "hung", "hv1"))
     assert of(found, "gone", "reachable").severity == Severity.UNREACHABLE
     assert "No route to host" in of(found, "gone", "reachable").message
@@ -160,8 +160,8 @@ def test_an_address_is_probed_and_not_fetched(machine: Path) -> None:
 
 
 def read(inventory: tuple[InventoryHost, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the commands find this inventory, as pyinfra would read it."""
-    monkeypatch.setattr(ssh_config, "read_inventory", lambda _: inventory)
+    """Have the command find this inventory, as pyinfra would read it."""
+    monkeypatch.setattr(check, "load", lambda _: LoadedLab.of(inventory))
 
 
 def test_up_stops_with_the_problems_of_all_hosts_at_once(

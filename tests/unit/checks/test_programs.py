@@ -63,8 +63,8 @@ def test_the_workload_counts_right(workload: Path) -> None:
 def test_a_workload_that_does_not_answer_is_an_error_with_its_last_words(
     here: Host, monkeypatch: pytest.MonkeyPatch, command: str, said: str
 ) -> None:
-    monkeypatch.setattr(programs, "BOOT_LIMIT", 1.0)
-    monkeypatch.setattr(programs, "ANSWER_LIMIT", 1.0)
+    monkeypatch.setattr(programs, "WORKLOAD_BOOT_LIMIT", 1.0)
+    monkeypatch.setattr(programs, "WORKLOAD_ANSWER_LIMIT", 1.0)
     with pytest.raises(AssertionError) as failure, running("it", here, command) as program:
         program.measure("noyau")
     assert said in str(failure.value)

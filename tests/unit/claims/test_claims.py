@@ -13,7 +13,7 @@ import tests.hosts.test_site as site
 from minetlab.checks.sheets import TypedSheet
 from minetlab.claims.claims import CLAIMS
 from minetlab.claims.evidence import Evidence, Verdict, evidence_by_claim
-from minetlab.tp.tp_images import FOLDER
+from minetlab.tp.tp_images import TP_FOLDER
 
 MODULES = (kvm_hosts, domains, guests, container_hosts, containers, site, sheets, measurements)
 # What a check is run on, by the name of its argument.
@@ -25,7 +25,7 @@ def proofs() -> set[tuple[str, str]]:
     shown = {
         (claim, kind)
         for definition, kind in (("image.toml", "container"), ("guest.toml", "guest"))
-        for file in FOLDER.glob(f"*/{definition}")
+        for file in TP_FOLDER.glob(f"*/{definition}")
         for claim in TypedSheet(file.parent.name).claims
     }
     return shown | {

@@ -13,7 +13,7 @@ from lxml import html as parser
 
 from minetlab.handouts import cards
 from minetlab.handouts.cards import Card
-from minetlab.handouts.words import WORDS
+from minetlab.handouts.words import CARD_WORDS
 from minetlab.lab import Student
 from minetlab.secrets.keys import key_pair, student_key
 from tests.support.student_cards import NAMES, PASSWORD, card_of, class_of
@@ -103,7 +103,7 @@ def test_the_qr_code_leads_to_the_practical_works_site_where_there_is_one() -> N
     site_url = "https://tp.example.org/?lab=minet&s=é"
     card = card_of("alice", "Alice", site_url=site_url)
     assert scanned(card) == [site_url]
-    assert WORDS["fr"].scan_site in cards.html("minet", [card])
+    assert CARD_WORDS["fr"].scan_site in cards.html("minet", [card])
 
 
 def test_without_a_site_it_is_a_machine_that_is_reached_directly() -> None:
@@ -112,7 +112,7 @@ def test_without_a_site_it_is_a_machine_that_is_reached_directly() -> None:
 
 
 def test_a_password_is_on_the_card_where_there_is_a_site_and_in_no_qr_code() -> None:
-    words = WORDS["fr"]
+    words = CARD_WORDS["fr"]
     for site_url in ("https://tp.example.org", None):
         card = card_of("alice", "Alice", site_url=site_url)
         assert PASSWORD not in str(card)
@@ -144,15 +144,15 @@ def test_each_card_is_in_its_students_language_and_says_whose_key_it_is(tmp_path
     articles = tree.xpath("//article")
     assert [card.get("lang") for card in articles] == ["fr", "en", "fr"]
     said = [" ".join(card.text_content().split()) for card in articles]
-    assert WORDS["fr"].new_key in said[0]
-    assert WORDS["en"].new_key in said[1]
-    assert WORDS["en"].course in said[1]
-    assert WORDS["fr"].own_key in said[2]
+    assert CARD_WORDS["fr"].new_key in said[0]
+    assert CARD_WORDS["en"].new_key in said[1]
+    assert CARD_WORDS["en"].course in said[1]
+    assert CARD_WORDS["fr"].own_key in said[2]
     assert "« alice » reçu sous ~/minet" in said[0]
 
 
 def test_every_language_says_everything() -> None:
-    for words in WORDS.values():
+    for words in CARD_WORDS.values():
         assert all(vars(words).values())
         assert {"{folder}", "{home}"} <= set(re.findall(r"{\w+}", words.once))
         assert {"{login}", "{password}"} <= set(re.findall(r"{\w+}", words.site))

@@ -104,6 +104,6 @@ def test_of_a_daemon_that_does_not_answer_nothing_is_known_to_be_missing(answers
 
 
 def test_a_host_that_hangs_is_given_up(answers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "LIMIT", 0.2)
+    monkeypatch.setattr(status, "HOST_ANSWER_LIMIT", 0.2)
     (answers / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
     assert {state for state, _ in seen().values()} == {SILENT}

@@ -23,8 +23,8 @@ A_LINE = 100
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again at once, and say each time what is seen."""
-    monkeypatch.setattr(guest_waits, "POLL_INTERVAL", 0)
-    monkeypatch.setattr(progress, "INTERVAL", 0)
+    monkeypatch.setattr(guest_waits, "GUEST_POLL_INTERVAL", 0)
+    monkeypatch.setattr(progress, "HEARTBEAT_INTERVAL", 0)
 
 
 @pytest.fixture

@@ -272,7 +272,7 @@ def test_a_guest_that_cannot_boot_is_known_by_its_console(tmp_path: Path) -> Non
 def test_a_guest_that_never_answers_fails_the_host_in_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(boots, "LIMIT", -1)
+    monkeypatch.setattr(boots, "GUEST_BOOT_LIMIT", -1)
     assert ready({SSH: [], FAILED: []}).failed
     assert "do not answer SSH after -1 s: minet-s0, minet-s1" in caplog.text
     assert "virsh console minet-s0" in caplog.text

@@ -12,7 +12,15 @@ from minetlab.operations import site as operations
 from minetlab.operations import specs
 from minetlab.plan import allocate
 from minetlab.resources.docker import compare
-from minetlab.resources.site import INSTRUCTOR, ROOT, STATUS_ROOT, STUDENTS, USERS_ROOT, SiteSpec, site_spec
+from minetlab.resources.site import (
+    INSTRUCTOR,
+    SITE_ROOT,
+    STATUS_ROOT,
+    STUDENTS,
+    USERS_ROOT,
+    SiteSpec,
+    site_spec,
+)
 from minetlab.secrets import passwords
 from minetlab.site import build, server
 from tests.support.fake_host import Run, run_operation
@@ -61,7 +69,7 @@ def serve(
 def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> None:
     options = set(spec().options())
     assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} < options
-    mount = f"source=/var/lib/minet-lab/minet/site/{SITE.revision},target={ROOT},readonly"
+    mount = f"source=/var/lib/minet-lab/minet/site/{SITE.revision},target={SITE_ROOT},readonly"
     status = f"source=/var/lib/minet-lab/minet/site/status,target={STATUS_ROOT},readonly"
     users = f"source=/var/lib/minet-lab/minet/access/minet-site,target={USERS_ROOT},readonly"
     mounts = {f"--mount=type=bind,{each}" for each in (mount, status, users)}

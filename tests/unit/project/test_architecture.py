@@ -33,6 +33,26 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert len(homes) > 100
 
 
+def public_constants(module: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names += [
+                name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            ]
+    return [name for name in names if name.isupper() and not name.startswith("_")]
+
+
+def test_no_two_public_constants_share_a_name() -> None:
+    homes = defaultdict(list)
+    for module in MODULES:
+        for name in public_constants(module):
+            homes[name].append(str(module.relative_to(PROJECT_ROOT)))
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+    assert len(homes) > 200
+
+
 def test_a_unit_test_is_named_after_what_it_tests() -> None:
     """Of the project itself, and of what is beside the package, there are tests without a module."""
     tests = [path for path in UNITS.glob("*/test_*.py") if path.parent.name not in {"project", "benchmarks"}]

@@ -115,7 +115,7 @@ def test_a_program_that_does_not_end_is_not_waited_for_for_ever(tmp_path: Path) 
 def test_an_agent_that_has_no_room_for_us_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(qmp, "LIMIT", 0.2)
+    monkeypatch.setattr(qmp, "QMP_LIMIT", 0.2)
     path = tmp_path / "agent.sock"
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as first:
         server.bind(str(path))

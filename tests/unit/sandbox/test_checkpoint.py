@@ -9,7 +9,7 @@ from minetlab.images import Progress
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.checkpoint import (
-    MANIFEST,
+    CHECKPOINT_MANIFEST,
     Checkpoint,
     CheckpointManifest,
     UnusableCheckpointError,
@@ -53,7 +53,7 @@ def made(parent: Path, *hosts: str) -> Checkpoint:
     for name in hosts:
         host(name, saved.folder / name)
     manifest = CheckpointManifest(saved=datetime.now(UTC), made_of="", disks=dict.fromkeys(hosts, "0"))
-    (saved.folder / MANIFEST).write_text(manifest.model_dump_json())
+    (saved.folder / CHECKPOINT_MANIFEST).write_text(manifest.model_dump_json())
     return saved
 
 
@@ -97,7 +97,7 @@ def test_one_that_does_not_fit_is_refused_and_nothing_is_touched(
 
 def test_one_that_is_not_whole_is_refused(parent: Path) -> None:
     saved = made(parent, "hv1")
-    (saved.folder / MANIFEST).write_text("{")
+    (saved.folder / CHECKPOINT_MANIFEST).write_text("{")
     with pytest.raises(LabError, match="it is not whole"):
         checkpoint.restore(saved, ["hv1"], quiet)
 
@@ -110,12 +110,12 @@ def test_one_whose_record_or_keys_are_damaged_is_refused(parent: Path) -> None:
     manifest = saved.manifest
     assert manifest is not None
     whole = manifest.model_copy(update={"identities": {"hv1": checkpoint._identity(folder)}})
-    (saved.folder / MANIFEST).write_text(whole.model_dump_json())
+    (saved.folder / CHECKPOINT_MANIFEST).write_text(whole.model_dump_json())
     assert "the image under its disk is gone" in str(checkpoint.obstacle(saved, ["hv1"], quiet))
     (folder / "client_key").unlink()
     with pytest.raises(UnusableCheckpointError, match="hv1: its record or its keys are damaged"):
         checkpoint.restore(saved, ["hv1"], quiet)
-    (saved.folder / MANIFEST).write_text(manifest.model_dump_json())
+    (saved.folder / CHECKPOINT_MANIFEST).write_text(manifest.model_dump_json())
     (folder / "machine.json").write_text("{")
     with pytest.raises(UnusableCheckpointError, match="hv1: its record cannot be read"):
         checkpoint.restore(saved, ["hv1"], quiet)

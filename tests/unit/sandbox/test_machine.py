@@ -148,7 +148,7 @@ def test_a_panic_shows_the_console_and_ends_a_machine_that_is_new(
 def test_a_host_that_runs_and_does_not_answer_is_left_running(
     made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "BOOT_LIMIT", 0.0)
+    monkeypatch.setattr(launch, "HOST_BOOT_LIMIT", 0.0)
     ensure_identity(made.folder, "hv1")
     with pytest.raises(
         LabError, match=r"did not answer SSH within 0 s; it is left running(?s:.)*--shutdown hv1"
@@ -185,7 +185,7 @@ def booting(
     booting = Booting()
     monkeypatch.setattr(resume, "agent_answers", booting.agent_answers)
     monkeypatch.setattr(launch, "_ssh_answers", booting.ssh_answers)
-    monkeypatch.setattr(launch, "BOOT_LIMIT", 0.5)
+    monkeypatch.setattr(launch, "HOST_BOOT_LIMIT", 0.5)
     monkeypatch.setattr(launch, "KNOCK_ANYWAY", 0.5)
     return booting
 

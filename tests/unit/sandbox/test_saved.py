@@ -10,7 +10,7 @@ from minetlab.sandbox import qmp, saved
 from minetlab.sandbox.accelerator import Accelerator, processor
 from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.platform import SandboxHardware
-from minetlab.sandbox.saved import MANIFEST, MEMORY, MemoryManifest, SavedMemory, stamp
+from minetlab.sandbox.saved import MEMORY_FILE, STATE_MANIFEST, MemoryManifest, SavedMemory, stamp
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 
@@ -50,7 +50,7 @@ def memory(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> Saved
     monkeypatch.setattr(saved, "checksum", lambda file, toolbox: file.read_text())
     folder = tmp_path / "suspended"
     folder.mkdir()
-    (folder / MEMORY).write_text("memory")
+    (folder / MEMORY_FILE).write_text("memory")
     write(
         folder,
         MemoryManifest(
@@ -65,7 +65,7 @@ def memory(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch) -> Saved
 
 
 def write(folder: Path, manifest: MemoryManifest) -> None:
-    (folder / MANIFEST).write_text(manifest.model_dump_json())
+    (folder / STATE_MANIFEST).write_text(manifest.model_dump_json())
 
 
 def obstacle(memory: SavedMemory, disk: Path, image: str = IMAGE) -> str | None:
@@ -103,15 +103,15 @@ def test_a_disk_that_was_written_to_is_named(memory: SavedMemory, disk: Path) ->
 
 
 def test_a_damaged_memory_is_named(memory: SavedMemory, disk: Path) -> None:
-    (memory.folder / MEMORY).write_text("memorz")
+    (memory.folder / MEMORY_FILE).write_text("memorz")
     assert "damaged" in str(obstacle(memory, disk))
-    (memory.folder / MEMORY).unlink()
+    (memory.folder / MEMORY_FILE).unlink()
     assert "damaged" in str(obstacle(memory, disk))
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"saved": "2026-01-01T00:00:00Z"}'])
 def test_one_without_a_whole_manifest_is_not_used(memory: SavedMemory, disk: Path, content: str) -> None:
-    (memory.folder / MANIFEST).write_text(content)
+    (memory.folder / STATE_MANIFEST).write_text(content)
     assert obstacle(memory, disk) == "it is not whole"
 
 
@@ -142,7 +142,7 @@ def test_a_memory_takes_the_place_of_an_older_one(
     monkeypatch.setattr(qmp, "migrate", write_it)
     memory.save(SandboxHost("hv1", disk.parent), Here(), IMAGE)  # type: ignore[arg-type]
     assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
-    assert (memory.folder / MEMORY).read_text() == "newer"
+    assert (memory.folder / MEMORY_FILE).read_text() == "newer"
     assert obstacle(memory, disk) is None
 
 

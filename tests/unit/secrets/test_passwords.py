@@ -37,7 +37,7 @@ def test_each_is_made_once_and_its_hash_too() -> None:
         passwords.student("minet", "bob"),
         passwords.student("other", "alice"),
         passwords.instructor("minet"),
-        passwords.student("minet", passwords.INSTRUCTOR),
+        passwords.student("minet", passwords.INSTRUCTOR_LOGIN),
     )
     assert len({first.password, *(each.password for each in others)}) == 5
     assert passwords.instructor("minet") == others[2]

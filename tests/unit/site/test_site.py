@@ -11,10 +11,18 @@ import pytest
 from minetlab.cli.up import sites
 from minetlab.lab import ContainerHost, ContainerHostSettings, Lab, Student
 from minetlab.plan import allocate
-from minetlab.resources.site import INSTRUCTOR, PORT, ROOT, STATUS_FILE, STATUS_ROOT, STUDENTS, USERS_ROOT
+from minetlab.resources.site import (
+    INSTRUCTOR,
+    PORT,
+    SITE_ROOT,
+    STATUS_FILE,
+    STATUS_ROOT,
+    STUDENTS,
+    USERS_ROOT,
+)
 from minetlab.site import build, content, server, sheets
 from minetlab.site.lexer import SheetLexer
-from minetlab.tp.tp_images import FOLDER
+from minetlab.tp.tp_images import TP_FOLDER
 from minetlab.util.errors import LabError
 from tests.support.site_lab import LAB, SITE, lab_of, let_in_by
 
@@ -26,7 +34,7 @@ def pages(lab: Lab) -> dict[str, str]:
 
 
 def test_every_sheet_is_a_page_and_the_home_page_leads_to_it() -> None:
-    names = {file.parent.name for file in FOLDER.glob("*/fiche.md")}
+    names = {file.parent.name for file in TP_FOLDER.glob("*/fiche.md")}
     assert {sheet.tp for sheet in SITE.sheets} == names
     for sheet in SITE.sheets:
         assert SITE.pages[f"tp/{sheet.tp}.md"] == sheet.text
@@ -204,11 +212,11 @@ def test_commands_are_told_from_output() -> None:
 def test_server_listens_and_finds_its_pages_where_the_container_has_them() -> None:
     (config,) = server.recipe().files
     assert f"listen {PORT};" in config.content
-    assert f"root {ROOT};" in config.content
+    assert f"root {SITE_ROOT};" in config.content
     assert f"location = /{STATUS_FILE} {{\n            root {STATUS_ROOT};" in config.content
     assert config.content.count(f"auth_basic_user_file {USERS_ROOT}/{STUDENTS};") == 1
     assert config.content.count(f"auth_basic_user_file {USERS_ROOT}/{INSTRUCTOR};") == 2
-    assert f'"{config.path}"' in server.INSTRUCTIONS[1]
+    assert f'"{config.path}"' in server.SITE_IMAGE_INSTRUCTIONS[1]
 
 
 def test_lab_up_says_where_the_site_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

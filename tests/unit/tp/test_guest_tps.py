@@ -11,7 +11,7 @@ from minetlab.images.guest import guest_recipe
 from minetlab.lab import DebianImage
 from minetlab.tp import guest_image, guest_tps
 from minetlab.tp.sheet import steps
-from minetlab.tp.tp_images import FOLDER
+from minetlab.tp.tp_images import TP_FOLDER
 from minetlab.util.errors import LabError
 from minetlab.util.paths import TEMPLATES
 
@@ -27,10 +27,10 @@ def write(folder: Path, toml: str = VM, **home: str) -> Path:
 
 
 def test_every_tp_for_guests_reads_and_has_a_sheet() -> None:
-    names = sorted(path.parent.name for path in FOLDER.glob("*/guest.toml"))
+    names = sorted(path.parent.name for path in TP_FOLDER.glob("*/guest.toml"))
     assert names == ["conteneur", "vm"]
     for tp in guest_tps.read(names):
-        assert steps((FOLDER / tp.name / "fiche.md").read_text())
+        assert steps((TP_FOLDER / tp.name / "fiche.md").read_text())
     assert [tp.name for tp in guest_tps.read(names) if tp.kvm] == ["vm"]
 
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
-from minetlab.tp.tp_images import FOLDER
+from minetlab.tp.tp_images import TP_FOLDER
 
 SHEET = """# TP
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_to_be_read_and_is_not_there_is_named() -> None:
     assert run("`$ cat nothing /etc/passwd`") == {"cat nothing /etc/passwd": "no file nothing\n"}
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.glob("*/fiche.md")), ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("file", sorted(TP_FOLDER.glob("*/fiche.md")), ids=lambda file: file.parent.name)
 def test_what_a_sheet_asks_to_open_in_its_prose_is_marked_as_typed(file) -> None:
     """Such programs wait for keys, so that they stand in no console block."""
     assert re.findall(r"`((?:less|more|man|nano|vi|vim|time) [^`]*)`", file.read_text()) == []

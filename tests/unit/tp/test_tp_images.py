@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.operations import tp_images as operations
-from minetlab.resources.docker import ACCESS, SSH_PORT
+from minetlab.resources.docker import ACCESS, CONTAINER_SSH_PORT
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from tests.support.container_host import STATE, image_line
@@ -26,11 +26,11 @@ def write(folder: Path, toml: str, **files: str) -> Path:
 
 
 def test_every_tp_image_of_the_project_reads() -> None:
-    names = [path.parent.name for path in tp_images.FOLDER.glob("*/image.toml")]
+    names = [path.parent.name for path in tp_images.TP_FOLDER.glob("*/image.toml")]
     assert "processus" in names
     for image in tp_images.read(names):
         assert tp_images.spec("minet", image).reference.startswith(f"minet/{image.name}:")
-        assert (tp_images.FOLDER / image.name / "fiche.md").exists()
+        assert (tp_images.TP_FOLDER / image.name / "fiche.md").exists()
 
 
 def test_same_inputs_same_hash_and_any_other_content_another(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_an_image_is_built_with_packages_that_do_not_stay(tmp_path: Path) -> Non
     (folder / "build.sh").write_text("gcc a.c\n")
     (image,) = tp_images.read(["nix"], tmp_path)
     recipe = tp_images.recipe(image)
-    assert recipe.packages == (*tp_images.PACKAGES, "zsh", "gcc", "cpio")
+    assert recipe.packages == (*tp_images.TP_IMAGE_PACKAGES, "zsh", "gcc", "cpio")
     build, purge, *rest = recipe.hooks
     assert build.endswith("; cd /home/etudiant\ngcc a.c\n")
     assert purge == "apt-get purge --yes --auto-remove gcc cpio"
@@ -128,7 +128,7 @@ def test_sshd_listens_and_finds_its_keys_where_containers_have_them() -> None:
     (image,) = tp_images.read(["processus"])
     config = {file.path: file.content for file in tp_images.recipe(image).files}["/etc/minet-lab/sshd_config"]
     settings = dict(line.split(maxsplit=1) for line in config.splitlines() if not line.startswith("#"))
-    assert settings["Port"] == str(SSH_PORT)
+    assert settings["Port"] == str(CONTAINER_SSH_PORT)
     assert settings["HostKey"] == f"{ACCESS}/host_key"
     assert settings["AuthorizedKeysFile"] == f"{ACCESS}/authorized_keys"
 
