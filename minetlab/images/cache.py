@@ -59,7 +59,7 @@ def make_once(target: Path, make: Callable[[Path, Path], object], label: str, pr
             new_file = scratch / target.name
             started = time.monotonic()
             make(new_file, scratch)
-            checksum_file(target).write_text(f"{sha256(new_file)}  {target.name}\n")
+            record_checksum(target, new_file)
             new_file.replace(target)
             progress(f"{label}: done in {time.monotonic() - started:.0f} s ({_size(target)})")
     return target
@@ -67,13 +67,22 @@ def make_once(target: Path, make: Callable[[Path, Path], object], label: str, pr
 
 def is_intact(target: Path) -> bool:
     """Return whether a file exists and has the checksum of its ``.sha256`` file; takes about 1 s a GiB."""
-    checksum = checksum_file(target)
-    return target.is_file() and checksum.is_file() and checksum.read_text().split(" ")[0] == sha256(target)
+    return target.is_file() and checksum_file(target).is_file() and recorded_sha256(target) == sha256(target)
 
 
 def checksum_file(target: Path) -> Path:
     """Return the file that has the checksum of ``target``, in the format of ``sha256sum``."""
     return target.with_name(f"{target.name}.sha256")
+
+
+def record_checksum(target: Path, content: Path) -> None:
+    """Write the checksum file of ``target``, whose content is still in another file, or in it already."""
+    checksum_file(target).write_text(f"{sha256(content)}  {target.name}\n")
+
+
+def recorded_sha256(target: Path) -> str:
+    """Return the checksum that was recorded for a file of the cache."""
+    return checksum_file(target).read_text().split(" ")[0]
 
 
 def sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ from pyinfra.context import host
 
 from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
-from minetlab.images.cache import checksum_file
+from minetlab.images.cache import recorded_sha256
 from minetlab.operations import background, observe
 from minetlab.operations.commands import Commands, failure
 from minetlab.operations.docker import dockerd_problem, remove_uploads
@@ -123,5 +123,5 @@ def verify_upload(file: Path, uploaded: str) -> StringCommand:
     :param uploaded: path of the uploaded file on the host.
     :return: the command.
     """
-    checksum = checksum_file(file).read_text().split(" ")[0]
+    checksum = recorded_sha256(file)
     return StringCommand("echo", QuoteString(f"{checksum}  {uploaded}"), "| sha256sum --check --quiet")

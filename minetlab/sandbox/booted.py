@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from minetlab.images.cache import checksum_file, is_intact, locked, sha256
+from minetlab.images.cache import is_intact, locked, record_checksum, recorded_sha256
 from minetlab.sandbox import resume
-from minetlab.sandbox.disk import make_overlay, recorded_sha256
+from minetlab.sandbox.disk import make_overlay
 from minetlab.sandbox.in_use import in_use
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import SandboxHost
@@ -103,7 +103,7 @@ def _make(booted: BootedImage, platform: Platform, progress: Progress) -> None:
         new.memory.save(template, platform, recorded_sha256(platform.image))
         template.kill()
         template.disk.rename(new.disk)
-        checksum_file(new.disk).write_text(f"{sha256(new.disk)}  {DISK}\n")
+        record_checksum(new.disk, new.disk)
         new.folder.rename(booted.folder)
         progress(f"saved the booted state for future hosts ({heartbeat.elapsed:.0f} s)")
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from minetlab.images.cache import checksum_file, is_intact
+from minetlab.images.cache import is_intact, recorded_sha256
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox.machine import HostRecord
 from minetlab.util.process import run
@@ -32,8 +32,3 @@ def broken_image(record: HostRecord) -> Path | None:
         if not is_intact(file) or recorded_sha256(file) != checksum:
             return file
     return None
-
-
-def recorded_sha256(file: Path) -> str:
-    """Return the checksum that the cache has recorded for one of its files."""
-    return checksum_file(file).read_text().split(" ")[0]

@@ -5,7 +5,7 @@ import tarfile
 import uuid
 from pathlib import Path
 
-from minetlab.util.process import run
+from minetlab.secrets.keys import key_pair
 
 CLIENT_KEY = "client_key"
 HOST_KEY = "host_key"
@@ -24,7 +24,7 @@ def ensure_identity(folder: Path, name: str) -> dict[str, Path]:
     :raises LabError: ssh-keygen is missing or fails.
     """
     for key in (CLIENT_KEY, HOST_KEY):
-        _ensure_key(folder / key, f"minet-lab sandbox {name}")
+        key_pair(folder / key, f"minet-lab sandbox {name}")
     hostname = folder / HOSTNAME_FILE
     hostname.write_text(name)
     return {
@@ -58,15 +58,3 @@ def pin_host_key(folder: Path, port: int) -> None:
     """Write the known_hosts file with the host's own key, so that the first connection is verified, too."""
     key_type, key = (folder / f"{HOST_KEY}.pub").read_text().split()[:2]
     (folder / KNOWN_HOSTS_FILE).write_text(f"[127.0.0.1]:{port} {key_type} {key}\n")
-
-
-def _ensure_key(path: Path, comment: str) -> None:
-    public = path.with_name(f"{path.name}.pub")
-    if path.exists() and public.exists():
-        return
-    partial = path.with_name(f".{path.name}")
-    for leftover in (path, public, partial):
-        leftover.unlink(missing_ok=True)
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(partial)])
-    partial.with_name(f"{partial.name}.pub").replace(public)
-    partial.replace(path)

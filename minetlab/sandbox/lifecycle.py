@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from minetlab.images import build_disk
-from minetlab.images.cache import require_free_space
+from minetlab.images.cache import recorded_sha256, require_free_space
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.sandbox import in_use, prune, qmp, replace, resume, trial
 from minetlab.sandbox.accelerator import Accelerator, choose_accelerator
 from minetlab.sandbox.booted import BootedImage, ensure_booted
-from minetlab.sandbox.disk import broken_image, make_overlay, recorded_sha256
+from minetlab.sandbox.disk import broken_image, make_overlay
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Connection, HostRecord, SandboxHost, sandbox_dir

@@ -9,9 +9,9 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from minetlab.images.cache import locked, require_free_space
+from minetlab.images.cache import locked, recorded_sha256, require_free_space
 from minetlab.sandbox import agent, resume
-from minetlab.sandbox.disk import make_overlay, recorded_sha256
+from minetlab.sandbox.disk import make_overlay
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import SandboxHost, sandbox_dir
 from minetlab.sandbox.platform import Platform

@@ -93,20 +93,24 @@ def forget_revoked_student_key(lab: str, login: str) -> None:
 def key_pair(private: Path, comment: str) -> KeyPair:
     """Return the key pair in a file, and generate it with ssh-keygen if there is none.
 
+    A public key that is missing is made from the private one.
+
     :param private: the private key's file.
     :param comment: the comment of a new key.
     :return: the key pair.
     :raises LabError: ssh-keygen failed, or another run has locked the folder for too long.
     """
-    if not private.exists():
+    if not (private.exists() and _public_file(private).exists()):
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with lock_folder(private.parent):
-            _generate(private, comment)
+            _complete(private, comment)
     return KeyPair(private, _public_file(private).read_text(encoding="ascii").strip())
 
 
-def _generate(private: Path, comment: str) -> None:
-    if private.exists():  # another run has generated it meanwhile, or this run for another host
+def _complete(private: Path, comment: str) -> None:
+    if private.exists():  # another run may have generated it meanwhile, or this run for another host
+        if not _public_file(private).exists():
+            _public_file(private).write_text(run(["ssh-keygen", "-y", "-f", str(private)], limit=60))
         return
     new = private.with_name(f".{private.name}.{os.getpid()}")
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)], limit=60)

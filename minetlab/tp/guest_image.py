@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from minetlab.images import FetchedImage, Progress, build_disk, fetch
-from minetlab.images.cache import checksum_file
+from minetlab.images.cache import recorded_sha256
 from minetlab.lab import DebianImage, GuestImage, UrlImage
 from minetlab.tp import guest_tps
 from minetlab.util.errors import LabError
@@ -37,7 +37,7 @@ def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[P
     else:
         path = fetch(fetched(image), progress)
         _require_qcow2(path, image.url)
-    return path, checksum_file(path).read_text().split(" ")[0]
+    return path, recorded_sha256(path)
 
 
 def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:

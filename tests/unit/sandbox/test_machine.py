@@ -56,11 +56,12 @@ def test_qemu_is_told_all_and_no_secret_is_among_its_words(tmp_path: Path) -> No
 def test_keys_are_made_once_and_the_hosts_is_pinned(tmp_path: Path) -> None:
     ensure_identity(tmp_path, "hv1")
     key = (tmp_path / "host_key.pub").read_text()
+    client = (tmp_path / "client_key.pub").read_text()
     (tmp_path / "client_key.pub").unlink()
     ensure_identity(tmp_path, "hv1")
     pin_host_key(tmp_path, 2222)
     assert (tmp_path / "host_key.pub").read_text() == key
-    assert (tmp_path / "client_key.pub").exists()
+    assert (tmp_path / "client_key.pub").read_text() == client
     assert (tmp_path / "known_hosts").read_text() == f"[127.0.0.1]:2222 {' '.join(key.split()[:2])}\n"
 
 
