@@ -1,6 +1,6 @@
 """The workload as it runs on a lab's machines: it gets orders over its input, and answers line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from queue import Empty, Queue
 from threading import Thread
@@ -12,7 +12,8 @@ from minetlab.claims.measurements import Workload
 from minetlab.util.process import Process, end
 
 WORKLOAD_READY, WORKLOAD_END = "pret", "fin"
-"""What ``tp/emulation/home/calcul.c`` prints when it is ready, and the order that ends it."""
+ORDERS: Mapping[Workload, str] = {"processor": "processeur", "kernel": "noyau", "memory": "memoire"}
+"""Words of ``tp/emulation/home/calcul.c``, which students read."""
 # Seconds. A machine that is emulated inside an emulated host needs minutes to boot.
 WORKLOAD_BOOT_LIMIT, WORKLOAD_ANSWER_LIMIT = 1800.0, 300.0
 LAST_LINES = 5
@@ -48,8 +49,8 @@ class Program:
         :return: microseconds for one unit of it.
         :raises AssertionError: it does not answer; names its last lines.
         """
-        self._order(load)
-        return float(self._await(load, WORKLOAD_ANSWER_LIMIT))
+        self._order(ORDERS[load])
+        return float(self._await(ORDERS[load], WORKLOAD_ANSWER_LIMIT))
 
     def end(self) -> None:
         """Order the workload to end, and end its process if it does not."""

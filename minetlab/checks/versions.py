@@ -14,7 +14,7 @@ def versions_of(read: Iterable[Read]) -> dict[str, dict[str, str]]:
     """Find the software versions of each host in what the checks have read.
 
     :param read: machine, command and output of everything that was read.
-    :return: the hosts by alias; of each, the versions by name of the software, in French as in the report.
+    :return: the hosts by alias; of each, the versions by name of the software.
     """
     versions: dict[str, dict[str, str]] = {}
     for machine, command, output in read:
@@ -28,12 +28,12 @@ def versions_of(read: Iterable[Read]) -> dict[str, dict[str, str]]:
 def _versions(command: str, output: str) -> dict[str, str]:
     try:
         if command == Kernel.RELEASE:
-            return {"noyau": output.strip()}
+            return {"kernel": output.strip()}
         if command == Libvirt.VERSION:
             return dict(re.findall(r"(?:Using library|Running hypervisor): (libvirt|QEMU) (\S+)", output))
         if command == Docker.INFO:
             info = json.loads(output)
-            fields = {"système": "OperatingSystem", "noyau": "KernelVersion", "Docker": "ServerVersion"}
+            fields = {"system": "OperatingSystem", "kernel": "KernelVersion", "Docker": "ServerVersion"}
             return {name: info[field] for name, field in fields.items()}
     except (ValueError, KeyError):
         pass  # The check that has read this output fails by itself.

@@ -13,7 +13,7 @@ from testinfra.host import Host
 
 from minetlab.checks.machines import ContainerMachine, GuestMachine, KvmMachine
 from minetlab.checks.modules import Confinement, Docker, Libvirt, Qemu, Reader
-from minetlab.checks.programs import running, send
+from minetlab.checks.programs import ORDERS, running, send
 from minetlab.claims.measurements import LOADS, Cost, Costs, Environment, Sample, Series
 
 TP = "emulation"
@@ -86,7 +86,7 @@ class Bench:
     def show(self, series: Series) -> None:
         """Note for the report which commands were run, and the median of each load."""
         for environment, (machine, command) in self.programs.items():
-            medians = [f"{load} : {series.time(environment, load).median:.1f} µs\n" for load in LOADS]
+            medians = [f"{ORDERS[load]} : {series.time(environment, load).median:.1f} µs\n" for load in LOADS]
             machine.backend.note(command, "".join(medians))
 
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from minetlab.lab.base import Frozen
 
-Workload = Literal["processeur", "noyau", "memoire"]
+Workload = Literal["processor", "kernel", "memory"]
 """What ``tp/emulation/home/calcul.c`` measures: computing, system calls, and pages of memory."""
 LOADS: tuple[Workload, ...] = get_args(Workload)
 Environment = Literal["native", "container", "guest", "emulated program", "emulated PC", "emulated ARM64"]

@@ -22,9 +22,9 @@ ENVIRONMENTS: Mapping[Environment, str] = {
 }
 EMULATED_GUEST = "VM (TCG : l'hôte n'a pas de virtualisation matérielle)"
 WORK: Mapping[Workload, str] = {
-    "processeur": "processeur (nombres premiers)",
-    "noyau": "noyau (appels système)",
-    "memoire": "mémoire (nouvelles pages)",
+    "processor": "processeur (nombres premiers)",
+    "kernel": "noyau (appels système)",
+    "memory": "mémoire (nouvelles pages)",
 }
 # From Okabe and Ito's palette, which colour-blind people can tell apart; dark enough on white.
 PLOT_COLOURS = ("#0072b2", "#d55e00", "#00785a")

@@ -46,6 +46,7 @@ NOT_STARTED = "les VM de cet hôte sont définies, mais pas démarrées"
 NOT_AS_PLANNED = "✗ pas comme prévu"
 CONNECTORS = {"sandbox": "bac à sable", "ssh": "SSH"}
 ROLE_WORDS = {"KVM": "hôte de VM (KVM)", "Docker": "hôte de containers (Docker)"}
+SOFTWARE = {"kernel": "noyau", "system": "système"}
 INSIDE = {"KVM": "VM", "Docker": "container"}
 
 

@@ -44,7 +44,7 @@ def emulation_costs(machine: MachineUnderTest, series: Series) -> None:
     measured = [name for name in EMULATED if name in series.environments]
     assert measured, machine.differs("emulated environments", "measured", "none")
     for name in measured:
-        ratio = series.ratio(name, "processeur").median
+        ratio = series.ratio(name, "processor").median
         assert ratio >= COSTLY, machine.differs(
             f"{name}: times as long as natively", f"{COSTLY:.0f} or more", f"{ratio:.2f}"
         )
@@ -66,7 +66,7 @@ def test_emulation_costs_on_container_host(
 def test_guest_computes_at_the_processors_speed(kvm_host: KvmMachine, measuring: Measuring) -> None:
     require_hardware(kvm_host)
     series = with_guest(kvm_host, measuring).series(kvm_host)
-    ratio = series.ratio("guest", "processeur").median
+    ratio = series.ratio("guest", "processor").median
     assert ratio <= NEARLY_NATIVE, kvm_host.differs(
         "guest: times as long as natively", f"{NEARLY_NATIVE} or less", f"{ratio:.2f}"
     )

@@ -16,7 +16,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
 WHEN = datetime(2026, 11, 24, 18, 2, tzinfo=UTC)
-VERSIONS = {"hv1": {"QEMU": "10.0.8", "noyau": "6.12"}}
+VERSIONS = {"hv1": {"QEMU": "10.0.8", "kernel": "6.12"}}
 
 
 def run(*ended: str, versions: dict[str, dict[str, str]] | None = None) -> Run:
@@ -75,7 +75,7 @@ def test_each_difference_is_one_line(now: Run, said: list[str]) -> None:
 
 
 def test_a_version_that_is_another_is_said_and_one_that_is_not_known_is_not() -> None:
-    newer = {"hv1": {"QEMU": "10.0.9", "noyau": "6.12"}, "ct1": {"Docker": "26"}}
+    newer = {"hv1": {"QEMU": "10.0.9", "kernel": "6.12"}, "ct1": {"Docker": "26"}}
     assert differs(GREEN, GREEN.model_copy(update={"versions": newer})) == [
         "version: hv1: QEMU: 10.0.8 then, 10.0.9 now"
     ]

@@ -66,7 +66,7 @@ def test_a_workload_that_does_not_answer_is_an_error_with_its_last_words(
     monkeypatch.setattr(programs, "WORKLOAD_BOOT_LIMIT", 1.0)
     monkeypatch.setattr(programs, "WORKLOAD_ANSWER_LIMIT", 1.0)
     with pytest.raises(AssertionError) as failure, running("it", here, command) as program:
-        program.measure("noyau")
+        program.measure("kernel")
     assert said in str(failure.value)
 
 

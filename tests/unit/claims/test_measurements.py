@@ -9,7 +9,7 @@ from tests.support.measured import series
 
 
 def sample(environment: Environment, turn: int, microseconds: float) -> Sample:
-    return Sample(environment=environment, load="noyau", turn=turn, microseconds=microseconds)
+    return Sample(environment=environment, load="kernel", turn=turn, microseconds=microseconds)
 
 
 def test_ratios_are_taken_turn_by_turn() -> None:
@@ -22,10 +22,10 @@ def test_ratios_are_taken_turn_by_turn() -> None:
         for name, cost in costs.items()
     ]
     measured = Series(host="hv1", boots={}, samples=tuple(samples))
-    ratio = measured.ratio("guest", "noyau")
+    ratio = measured.ratio("guest", "kernel")
     assert (ratio.low, ratio.median, ratio.high) == (1.5, 1.5, 1.5)
     assert measured.environments == ("native", "guest")
-    assert measured.time("guest", "noyau").median == 3.0
+    assert measured.time("guest", "kernel").median == 3.0
 
 
 @given(st.lists(st.floats(0.01, 1e6), min_size=1, max_size=9))
@@ -33,9 +33,9 @@ def test_a_spread_is_in_order_and_within_what_was_measured(times: list[float]) -
     measured = Series(
         host="hv1", boots={}, samples=tuple(sample("native", turn, each) for turn, each in enumerate(times))
     )
-    spread = measured.time("native", "noyau")
+    spread = measured.time("native", "kernel")
     assert min(times) <= spread.low <= spread.median <= spread.high <= max(times)
-    assert measured.ratio("native", "noyau").median == pytest.approx(1)
+    assert measured.ratio("native", "kernel").median == pytest.approx(1)
 
 
 def test_it_survives_the_way_to_the_report() -> None:

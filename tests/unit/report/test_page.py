@@ -199,7 +199,7 @@ def test_plots_and_measurements_have_their_place(mixed: Any) -> None:
 def test_versions_are_those_that_the_checks_read(mixed: Any) -> None:
     said = text_of(at(parsed(evidence_of(RecordedLab())), "versions").getparent())
     assert "révision 0123abc" in said
-    assert "QEMU 10.0.13, libvirt 11.3.0, noyau 6.12.117+deb13-amd64" in said
+    assert "QEMU 10.0.13, noyau 6.12.117+deb13-amd64, libvirt 11.3.0" in said
     assert "1er octobre 2026 à 9 h 05 (UTC)" in text_of(mixed)
 
 
