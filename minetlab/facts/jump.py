@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from pyinfra.api.facts import FactBase
 
+from minetlab.resources.host import values_by_key
 from minetlab.resources.jump import JumpObserved, jump_account, keys_file, keys_folder, settings_file
 
 
@@ -31,10 +32,7 @@ class JumpState(FactBase[JumpObserved]):
 
     def process(self, output: Iterable[str]) -> JumpObserved:
         """Parse the lines; those of a file have the same key."""
-        values: dict[str, list[str]] = {}
-        for line in output:
-            key, _, value = line.partition(" ")
-            values.setdefault(key, []).append(value)
+        values = values_by_key(output)
         content = {key: "".join(f"{line}\n" for line in lines) for key, lines in values.items()}
         account = values.get("account")
         *_, label, home, shell = account[0].split(":") if account else (None, "", "")

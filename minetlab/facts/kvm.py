@@ -2,6 +2,7 @@
 
 from pyinfra.api.facts import FactBase
 
+from minetlab.resources.host import values_by_key
 from minetlab.resources.kvm import MODULES, KvmObserved
 from minetlab.resources.layout import Layout
 
@@ -41,10 +42,7 @@ class KvmModule(FactBase[KvmObserved]):
 
     def process(self, output: list[str]) -> KvmObserved:
         """Parse the lines; those of a file have the same key."""
-        values: dict[str, list[str]] = {}
-        for line in output:
-            key, _, value = line.partition(" ")
-            values.setdefault(key, []).append(value)
+        values = values_by_key(output)
 
         def first(key: str) -> str:
             return values.get(key, [""])[0].strip()

@@ -74,6 +74,15 @@ class HostObserved:
     lock: Holder | None = None
 
 
+def values_by_key(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Return the values of lines ``key value``; a key with several lines has a value for each."""
+    values: dict[str, list[str]] = {}
+    for line in lines:
+        key, _, value = line.partition(" ")
+        values.setdefault(key, []).append(value)
+    return values
+
+
 def parse_system(output: Iterable[str]) -> System:
     """Parse what :class:`minetlab.facts.host.HostState` prints of the host itself.
 
@@ -81,10 +90,7 @@ def parse_system(output: Iterable[str]) -> System:
     :return: the host itself.
     :raises ValueError: a line is missing, or has an unexpected value.
     """
-    values: dict[str, list[str]] = {}
-    for line in output:
-        key, _, value = line.partition(" ")
-        values.setdefault(key, []).append(value.strip())
+    values = values_by_key(output)
 
     def number(key: str) -> int:
         return int(values[key][0])
