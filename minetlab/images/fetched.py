@@ -9,9 +9,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.response import addinfourl
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from minetlab.images.cache import make_once, require_free_space
+from minetlab.lab import UrlImage
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_error
 from minetlab.util.paths import cache_dir
@@ -25,44 +24,7 @@ PROBE_LIMIT = 10.0
 """Seconds for the server to answer."""
 
 
-class FetchedImage(BaseModel):
-    """A disk image at a URL, and the checksum that it must have; exactly one checksum is required.
-
-    :param url: a URL that starts with ``https://``, ``http://`` or ``file://``.
-    :param sha256: the SHA-256, 64 hexadecimal digits.
-    :param sha512: the SHA-512, 128 hexadecimal digits.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str = Field(pattern=r"^(https?|file)://")
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    sha512: str | None = Field(default=None, pattern=r"^[0-9a-f]{128}$")
-
-    @model_validator(mode="after")
-    def _one_checksum(self) -> "FetchedImage":
-        if (self.sha256 is None) == (self.sha512 is None):
-            raise ValueError("give sha256 or sha512, and not both")
-        return self
-
-    @property
-    def algorithm(self) -> str:
-        """The algorithm of the checksum, ``sha256`` or ``sha512``."""
-        return "sha256" if self.sha256 else "sha512"
-
-    @property
-    def checksum(self) -> str:
-        """The checksum, in hexadecimal."""
-        return self.sha256 or self.sha512 or ""
-
-    @property
-    def file_name(self) -> str:
-        """The name of the file in the cache: that of the URL, made unique by the checksum."""
-        name = PurePosixPath(unquote(urlsplit(self.url).path))
-        return f"{name.stem or 'image'}-{self.checksum[:12]}{name.suffix}"
-
-
-def fetch(image: FetchedImage, progress: Progress) -> Path:
+def fetch(image: UrlImage, progress: Progress) -> Path:
     """Return an image's file in the cache; it is fetched first unless the cache has it intact.
 
     :param image: the URL and the checksum.
@@ -84,14 +46,18 @@ def fetch(image: FetchedImage, progress: Progress) -> Path:
     return make_once(fetched_file(image), make, label, progress)
 
 
-def fetched_file(image: FetchedImage) -> Path:
-    """Return the file in the cache that has the image once it is fetched."""
+def fetched_file(image: UrlImage) -> Path:
+    """Return the file in the cache that has the image once it is fetched.
+
+    Its name is that of the URL, made unique by the checksum.
+    """
     folder = cache_dir() / "images"
     folder.mkdir(exist_ok=True)
-    return folder / image.file_name
+    name = PurePosixPath(unquote(urlsplit(image.url).path))
+    return folder / f"{name.stem or 'image'}-{image.checksum[:12]}{name.suffix}"
 
 
-def probe(image: FetchedImage) -> None:
+def probe(image: UrlImage) -> None:
     """Check that the server has the image, without fetching it.
 
     :param image: the image to ask for.
@@ -100,7 +66,7 @@ def probe(image: FetchedImage) -> None:
     _open(image, PROBE_LIMIT).close()
 
 
-def _open(image: FetchedImage, limit: float) -> addinfourl:
+def _open(image: UrlImage, limit: float) -> addinfourl:
     try:
         response: addinfourl = urllib.request.urlopen(image.url, timeout=limit)  # noqa: S310 (the pattern of url)
     except (OSError, HTTPException) as error:
@@ -108,7 +74,7 @@ def _open(image: FetchedImage, limit: float) -> addinfourl:
     return response
 
 
-def _chunks(response: addinfourl, image: FetchedImage) -> Iterator[bytes]:
+def _chunks(response: addinfourl, image: UrlImage) -> Iterator[bytes]:
     try:
         while chunk := response.read(CHUNK):
             yield chunk
@@ -116,14 +82,14 @@ def _chunks(response: addinfourl, image: FetchedImage) -> Iterator[bytes]:
         raise _fetch_error(image, error) from error
 
 
-def _fetch_error(image: FetchedImage, error: OSError | HTTPException) -> LabError:
+def _fetch_error(image: UrlImage, error: OSError | HTTPException) -> LabError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     return LabError(
         f"{image.url} cannot be fetched: {reason}", next_step="check the address and this machine's network"
     )
 
 
-def _download(image: FetchedImage, target: Path, label: str, progress: Progress) -> str:
+def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> str:
     """Download the image to ``target``; return the checksum of what was downloaded."""
     digest = hashlib.new(image.algorithm)
     heartbeat = Heartbeat(f"{label}: fetching", progress)

@@ -111,7 +111,12 @@ class DebianImage(Frozen):
 
 
 class UrlImage(Frozen):
-    """A guest image fetched from a URL, such as an official cloud image, and verified by its checksum."""
+    """A guest image fetched from a URL, such as an official cloud image, and verified by its checksum.
+
+    :param url: starts with ``https://``, ``http://`` or ``file://``.
+    :param sha256: the SHA-256, 64 hexadecimal digits.
+    :param sha512: the SHA-512, 128 hexadecimal digits; exactly one of both is required.
+    """
 
     url: Annotated[str, StringConstraints(pattern=r"^(https?|file)://\S+$")]
     sha256: Sha256 | None = None
@@ -123,6 +128,16 @@ class UrlImage(Frozen):
         if (self.sha256 is None) == (self.sha512 is None):
             raise ValueError("give exactly one of sha256 and sha512")
         return self
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the checksum, ``sha256`` or ``sha512``."""
+        return "sha256" if self.sha256 else "sha512"
+
+    @property
+    def checksum(self) -> str:
+        """The checksum, in hexadecimal."""
+        return self.sha256 or self.sha512 or ""
 
 
 GuestImage = DebianImage | UrlImage

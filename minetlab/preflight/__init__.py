@@ -10,8 +10,8 @@ from minetlab.machines.status import on_each
 from minetlab.plan import Plan
 from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.fitness import verdict
-from minetlab.preflight.here import this_machine
 from minetlab.preflight.hosts import look
+from minetlab.preflight.this_machine import findings_here
 
 __all__ = ["Preflight", "preflight"]
 
@@ -43,7 +43,7 @@ def preflight(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path
     """
     looks = on_each(hosts, lambda host: look(lab, plan, host, config))
     findings = [finding for host_look in looks for finding in host_look.findings]
-    findings += this_machine(lab, looks)
+    findings += findings_here(lab, looks)
     order = list(dict.fromkeys(finding.host for finding in findings))
     findings.sort(key=lambda finding: order.index(finding.host))
     subjects = [host_look.subject for host_look in looks if host_look.subject]

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from babel.dates import format_date
+from babel.lists import format_list
+
 from minetlab.claims.claims import Claim
 from minetlab.claims.evidence import Verdict
 from minetlab.resources.guests_run import SETTING
 
-MONTHS = (
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
-    "novembre", "décembre",
-)  # fmt: skip
+LOCALE = "fr"
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def listed(things: Iterable[str]) -> str:
     >>> listed(["VM", "containers", "hôtes"])
     'VM, containers et hôtes'
     """
-    *most, last = things
-    return f"{', '.join(most)} et {last}" if most else last
+    return format_list(tuple(things), locale=LOCALE)
 
 
 def named(machines: Sequence[str]) -> str:
@@ -102,4 +101,5 @@ def date_and_time(moment: datetime) -> str:
     """
     day = "1er" if moment.day == 1 else str(moment.day)
     zone = f" ({moment.tzname()})" if moment.tzinfo else ""
-    return f"{day} {MONTHS[moment.month - 1]} {moment.year} à {moment.hour} h {moment.minute:02}{zone}"
+    month = format_date(moment, "MMMM y", locale=LOCALE)
+    return f"{day} {month} à {moment.hour} h {moment.minute:02}{zone}"

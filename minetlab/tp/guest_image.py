@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from minetlab.images import FetchedImage, Progress, build_disk, fetch
+from minetlab.images import Progress, build_disk, fetch
 from minetlab.images.cache import recorded_sha256
-from minetlab.lab import DebianImage, GuestImage, UrlImage
+from minetlab.lab import DebianImage, GuestImage
 from minetlab.tp import guest_tps
 from minetlab.util.errors import LabError
 
@@ -35,7 +35,7 @@ def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[P
     if isinstance(image, DebianImage):
         path = build_disk(guest_tps.recipe(image.debian, tps), progress)
     else:
-        path = fetch(fetched(image), progress)
+        path = fetch(image, progress)
         _require_qcow2(path, image.url)
     return path, recorded_sha256(path)
 
@@ -43,12 +43,7 @@ def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[P
 def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:
     if isinstance(image, DebianImage):
         return guest_tps.recipe(image.debian, tps).digest
-    return fetched(image).checksum
-
-
-def fetched(image: UrlImage) -> FetchedImage:
-    """Return the URL and checksum of an image as :func:`minetlab.images.fetch` takes them."""
-    return FetchedImage(url=image.url, sha256=image.sha256, sha512=image.sha512)
+    return image.checksum
 
 
 def _require_qcow2(path: Path, url: str) -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from minetlab import preflight
 from minetlab.cli import check
-from minetlab.images import FetchedImage
 from minetlab.images.fetched import probe
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab, load_lab
+from minetlab.lab import UrlImage
 from minetlab.machines import status
 from minetlab.plan import allocate
-from minetlab.preflight import here
+from minetlab.preflight import this_machine
 from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.hosts import look
 from minetlab.ssh import ssh_config
@@ -104,55 +104,57 @@ def test_a_sandbox_host_that_is_not_booted_is_judged_by_its_settings(machine: Pa
 
 def test_sandbox_hosts_that_have_no_room_beside_each_other_are_a_warning(machine: Path) -> None:
     huge = looked(hosts(machine, "@sandbox/hv1", sandbox_memory=1024 * 1024))
-    assert of(huge, here.HERE, "memory").severity == Severity.WARNING
-    assert of(looked(hosts(machine, "@sandbox/hv1", sandbox_memory=2048)), here.HERE, "memory").message
+    assert of(huge, this_machine.HERE, "memory").severity == Severity.WARNING
+    assert of(
+        looked(hosts(machine, "@sandbox/hv1", sandbox_memory=2048)), this_machine.HERE, "memory"
+    ).message
 
 
 def test_an_image_that_cannot_be_fetched_is_a_problem_and_its_cpu_level_a_warning(machine: Path) -> None:
     image = machine / "cloud.qcow2"
     given = {"url": f"file://{image}", "sha256": 64 * "0"}
     gone = looked(hosts(machine, "hv1", guest_image=given))
-    assert of(gone, here.HERE, "images").severity == Severity.PROBLEM
-    assert "cannot be fetched" in of(gone, here.HERE, "images").message
+    assert of(gone, this_machine.HERE, "images").severity == Severity.PROBLEM
+    assert "cannot be fetched" in of(gone, this_machine.HERE, "images").message
     image.touch()
     there = looked(hosts(machine, "hv1", guest_image=given))
-    assert of(there, here.HERE, "images").severity == Severity.OK
-    assert of(there, here.HERE, "guest CPU").severity == Severity.WARNING
+    assert of(there, this_machine.HERE, "images").severity == Severity.OK
+    assert of(there, this_machine.HERE, "guest CPU").severity == Severity.WARNING
 
 
 def test_images_that_are_cached_need_no_builder(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inventory = hosts(machine, "ct1", group="container_hosts")
-    monkeypatch.setattr(here, "BUILD_GIB", 10**9)
+    monkeypatch.setattr(this_machine, "BUILD_GIB", 10**9)
     lacking = looked(inventory)
-    assert of(lacking, here.HERE, "images").severity == Severity.PROBLEM
-    assert "the TP image processus" in of(lacking, here.HERE, "images").message
-    (needed,) = here._missing_images(load_lab(inventory), [])
+    assert of(lacking, this_machine.HERE, "images").severity == Severity.PROBLEM
+    assert "the TP image processus" in of(lacking, this_machine.HERE, "images").message
+    (needed,) = this_machine._missing_images(load_lab(inventory), [])
     needed.file.write_bytes(b"x")
     assert not needed.cached
     needed.file.with_name(f"{needed.file.name}.sha256").write_text("")
-    assert of(looked(inventory), here.HERE, "images").severity == Severity.OK
+    assert of(looked(inventory), this_machine.HERE, "images").severity == Severity.OK
     assert of(looked(inventory), "ct1", "Docker's disk").severity == Severity.OK
-    monkeypatch.setattr(here, "ROOM_FACTOR", 10**15)
+    monkeypatch.setattr(this_machine, "ROOM_FACTOR", 10**15)
     assert of(looked(inventory), "ct1", "Docker's disk").severity == Severity.PROBLEM
 
 
 def test_without_mmdebstrap_nothing_can_be_built(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "BUILD_GIB", 0)
+    monkeypatch.setattr(this_machine, "BUILD_GIB", 0)
     (machine / "bin" / "ssh-keygen").symlink_to("/usr/bin/ssh-keygen")
     monkeypatch.setenv("PATH", str(machine / "bin"))
-    found = of(looked(hosts(machine, "@sandbox/ct1", group="container_hosts")), here.HERE, "images")
+    found = of(looked(hosts(machine, "@sandbox/ct1", group="container_hosts")), this_machine.HERE, "images")
     assert (found.severity, found.next_step) == (Severity.PROBLEM, "apt-get install mmdebstrap")
 
 
 def test_a_wrong_folder_of_practical_work_is_a_problem(machine: Path) -> None:
     found = looked(hosts(machine, "ct1", group="container_hosts", tp_images=["nothing"]))
-    assert of(found, here.HERE, "images").severity == Severity.PROBLEM
+    assert of(found, this_machine.HERE, "images").severity == Severity.PROBLEM
 
 
 def test_an_address_is_probed_and_not_fetched(machine: Path) -> None:
     file = machine / "image.qcow2"
     file.touch()
-    image = FetchedImage(url=f"file://{file}", sha256=64 * "0")
+    image = UrlImage(url=f"file://{file}", sha256=64 * "0")
     probe(image)
     file.unlink()
     with pytest.raises(LabError, match="cannot be fetched"):
@@ -180,8 +182,8 @@ def test_up_goes_on_where_only_a_host_is_silent_and_check_does_not(
     machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     read(hosts(machine, "@sandbox/hv1", "gone", sandbox_memory=2048), monkeypatch)
-    monkeypatch.setattr(here, "BUILD_GIB", 0)
-    monkeypatch.setattr(here, "mode", lambda: "root")
+    monkeypatch.setattr(this_machine, "BUILD_GIB", 0)
+    monkeypatch.setattr(this_machine, "mode", lambda: "root")
     check.require(Path("lab.py"))
     assert "gone: reachable: does not answer" in capsys.readouterr().err
     assert not check.show(Path("lab.py"))

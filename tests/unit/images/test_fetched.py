@@ -6,7 +6,8 @@ from threading import Thread
 import pytest
 from pydantic import ValidationError
 
-from minetlab.images import FetchedImage, fetch
+from minetlab.images import fetch
+from minetlab.lab import UrlImage
 from minetlab.util.errors import LabError
 
 CONTENT = b"a disk image"
@@ -20,8 +21,8 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def image(source: Path, algorithm: str = "sha256", content: bytes = CONTENT) -> FetchedImage:
-    return FetchedImage.model_validate(
+def image(source: Path, algorithm: str = "sha256", content: bytes = CONTENT) -> UrlImage:
+    return UrlImage.model_validate(
         {"url": source.as_uri(), algorithm: hashlib.new(algorithm, content).hexdigest()}
     )
 
@@ -97,4 +98,4 @@ def test_a_full_disk_is_no_error_of_the_address(source: Path, monkeypatch: pytes
 )
 def test_an_image_needs_an_address_and_one_checksum(data: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        FetchedImage.model_validate(data)
+        UrlImage.model_validate(data)

@@ -11,7 +11,6 @@ from minetlab.images.fetched import fetched_file
 from minetlab.operations import guest_images
 from minetlab.operations import tp_images as operations
 from minetlab.tp import tp_images
-from minetlab.tp.guest_image import fetched
 from minetlab.util.errors import LabError
 from tests.support.container_host import STATE as DOCKER
 from tests.support.container_host import image_line
@@ -76,7 +75,7 @@ def test_a_guest_image_is_in_the_cache_before_it_is_wanted(
     image = image_at(tmp_path, b"QFI\xfb and the rest")
     run = run_operation(guest_images.start_build, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=())
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
-    until(fetched_file(fetched(image)).exists)
+    until(fetched_file(image).exists)
 
 
 def until(done: Callable[[], bool]) -> None:

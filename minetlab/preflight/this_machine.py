@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetlab.images import FetchedImage
 from minetlab.images.cache import checksum_file, require_free_space
 from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
 from minetlab.images.fetched import fetched_file, probe
@@ -40,7 +39,7 @@ class MissingImage:
     host: str
     name: str
     file: Path
-    address: FetchedImage | None = None
+    address: UrlImage | None = None
     in_docker: bool = False
 
     @property
@@ -49,7 +48,7 @@ class MissingImage:
         return self.file.exists() and checksum_file(self.file).exists()
 
 
-def this_machine(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
+def findings_here(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
     """Check this machine, and the images that hosts have to receive from it.
 
     :param lab: the lab.
@@ -108,7 +107,7 @@ def _missing_guest_image(host: KvmHost, observed: HostObserved | None) -> Iterat
         recipe = guest_tps.recipe(settings.guest_image.debian, settings.guest_tps)
         yield MissingImage(alias, "the guest image", disk_file(recipe))
     else:
-        address = guest_image.fetched(settings.guest_image)
+        address = settings.guest_image
         yield MissingImage(alias, "the guest image", fetched_file(address), address)
 
 
