@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from minetlab.claims.changes import Past, Run
+from minetlab.claims.changes import EarlierRuns, Run
 from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder, write_private
 from minetlab.util.paths import state_dir
@@ -26,7 +26,7 @@ def path_of(lab: str, inventory: Path, *, everything: bool) -> Path:
     return state_dir() / "labs" / lab / f"verified-{inventory.stem}-{kind}.json"
 
 
-def read(path: Path) -> Past:
+def read(path: Path) -> EarlierRuns:
     """Read which verifications are remembered.
 
     :param path: the file, as :func:`path_of` names it.
@@ -34,9 +34,9 @@ def read(path: Path) -> Past:
     :raises LabError: the file cannot be read, or is damaged.
     """
     try:
-        return Past.model_validate_json(path.read_bytes())
+        return EarlierRuns.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Past()
+        return EarlierRuns()
     except (OSError, ValidationError):
         raise LabError(
             f"{path} cannot be read as a record of earlier verifications",
@@ -55,6 +55,6 @@ def keep(path: Path, run: Run, *, green: bool) -> None:
     try:
         past = read(path)
     except LabError:
-        past = Past()
+        past = EarlierRuns()
     make_folder(path.parent, private=True)
     write_private(path, past.then(run, green=green).model_dump_json())

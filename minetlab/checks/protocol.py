@@ -55,7 +55,7 @@ class CheckId:
 
 
 @dataclass(frozen=True)
-class Carried:
+class CarriedByReport:
     """What a report carries beside its outcome.
 
     :param claims: ids of the claims that the check proves.
@@ -92,7 +92,7 @@ def attach(
     read: Iterable[Read] | None = None,
     measured: Iterable[Measurement] = (),
 ) -> None:
-    """Have a report carry what a check read and measured; :meth:`Carried.of` reads it again.
+    """Have a report carry what a check read and measured; :meth:`CarriedByReport.of` reads it again.
 
     :param report: pytest's report, which is changed.
     :param claims: ids of the claims that the check proves.

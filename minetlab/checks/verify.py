@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.checks import history
-from minetlab.checks.protocol import Carried, CheckId, Measurement
+from minetlab.checks.protocol import CarriedByReport, CheckId, Measurement
 from minetlab.checks.versions import versions_of
 from minetlab.claims.changes import Check, Outcome, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
@@ -64,7 +64,7 @@ class Verdicts:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the outcome of one phase of a check (pytest's hook)."""
-        check, carried = CheckId.of(report.nodeid), Carried.of(report)
+        check, carried = CheckId.of(report.nodeid), CarriedByReport.of(report)
         if report.failed:
             self.failed[check.machine].append(check.test)
         elif report.passed and report.when == "call":
@@ -79,7 +79,7 @@ class Verdicts:
         self.measured += carried.measured
 
 
-def _evidence(report: pytest.TestReport, check: CheckId, carried: Carried) -> list[Evidence]:
+def _evidence(report: pytest.TestReport, check: CheckId, carried: CarriedByReport) -> list[Evidence]:
     """Return what one report says of each claim of its check; if it has none, only what is wrong."""
     if report.when == "teardown" or (report.when == "setup" and report.passed):
         return []
@@ -103,7 +103,7 @@ def _evidence(report: pytest.TestReport, check: CheckId, carried: Carried) -> li
     ]
 
 
-def _verdict(report: pytest.TestReport, carried: Carried) -> Verdict:
+def _verdict(report: pytest.TestReport, carried: CarriedByReport) -> Verdict:
     # Where the setup of a check fails, the machine does not answer. It may also stop answering later.
     if report.when == "setup" or carried.unreachable:
         return "not checked"

@@ -50,7 +50,7 @@ class Run(Frozen):
         return {(check.machine, check.name): check for check in self.checks if check.outcome == outcome}
 
 
-class Past(Frozen):
+class EarlierRuns(Frozen):
     """The earlier verifications of a lab that are remembered.
 
     :param green: the last one in which nothing failed; None: there was none.
@@ -60,9 +60,9 @@ class Past(Frozen):
     green: Run | None = None
     last: Run | None = None
 
-    def then(self, run: Run, *, green: bool) -> "Past":
+    def then(self, run: Run, *, green: bool) -> "EarlierRuns":
         """Return what is remembered after one more verification."""
-        return Past(green=run if green else self.green, last=run)
+        return EarlierRuns(green=run if green else self.green, last=run)
 
 
 class Change(Frozen):
@@ -78,7 +78,7 @@ class Change(Frozen):
     text: str
 
 
-def changes(past: Past, run: Run) -> tuple[Change, ...]:
+def changes(past: EarlierRuns, run: Run) -> tuple[Change, ...]:
     """List what differs between a verification and earlier ones.
 
     It is compared with the last green run. What failed in the last run of all, and passes now, is listed as

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from minetlab.checks import history, verify
-from minetlab.claims.changes import ChangeKind, Past, changes
+from minetlab.claims.changes import ChangeKind, EarlierRuns, changes
 from minetlab.inventory.load import load
 
 BAD: frozenset[ChangeKind] = frozenset({"new failure", "not shown now", "removed"})
@@ -36,7 +36,7 @@ def compare(inventory: Path, *, everything: bool) -> bool:
     return verdicts.green
 
 
-def _heading(past: Past) -> str:
+def _heading(past: EarlierRuns) -> str:
     if past.green is None:
         return "No green run of this inventory is known here, so there is nothing to compare with."
     return f"Compared with the last run that was green, of {past.green.when.astimezone():{TIME_FORMAT}}:"

@@ -19,7 +19,7 @@ from minetlab.resources.docker import DockerObserved
 from minetlab.resources.libvirt import Domain, LibvirtObserved
 from minetlab.ssh import ssh_config
 from minetlab.ssh.run import run
-from minetlab.util.process import Ended, TooMuchError
+from minetlab.util.process import ProgramResult, TooMuchError
 
 Result = TypeVar("Result")
 
@@ -96,7 +96,7 @@ def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any
         return None
 
 
-def run_on_host(command: str, host: InventoryHost, config: Path) -> Ended:
+def run_on_host(command: str, host: InventoryHost, config: Path) -> ProgramResult:
     """Run a shell command on a host, as root if the inventory says ``_sudo``.
 
     :param command: the command.

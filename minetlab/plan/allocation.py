@@ -12,7 +12,7 @@ from typing import TypeVar
 from uuid import UUID, uuid5
 
 from minetlab.lab import ContainerHost, KvmHost, Lab, Placement, Student
-from minetlab.plan.places import HostPlace, Wish, settle, shortage
+from minetlab.plan.places import HostPlace, PlaceRequest, settle, shortage
 from minetlab.plan.spread import capacity_shortage, hash_of, spread
 from minetlab.util.errors import LabError
 from minetlab.util.names import named, suggestion
@@ -124,7 +124,7 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
     hosts = _hosts_of_students(lab, "kvm_hosts", lab.kvm_hosts, recorded, problems)
     names = {student.login: f"{lab.name}-{student.login}" for student, _ in hosts}
     wishes = [
-        Wish(
+        PlaceRequest(
             names[student.login],
             host.name,
             _addresses(host),
@@ -174,7 +174,7 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
         for tp_image in host.settings.tp_images
     }
     settled = settle(
-        [Wish(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
+        [PlaceRequest(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
         lab.allocation,
         _places(recorded),
         unique=lambda host, port: (host, port),

@@ -14,7 +14,7 @@ HostPlace = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlaceRequest:
     """A machine that needs a place.
 
     :param machine: the name of the machine.
@@ -48,7 +48,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Settled:
+class AssignedPlaces:
     """Which machine got which place.
 
     :param places: the place of each machine, by its name.
@@ -62,11 +62,11 @@ class Settled:
 
 
 def settle(
-    wishes: Sequence[Wish],
+    wishes: Sequence[PlaceRequest],
     allocation: Allocation,
     recorded: Mapping[str, HostPlace],
     unique: Callable[[str, int], Hashable],
-) -> Settled:
+) -> AssignedPlaces:
     """Give every machine a place of its own.
 
     Recorded places are kept, also those of machines that no wish asks for, as these may still exist.
@@ -99,11 +99,11 @@ def settle(
         else:
             places[wish.machine] = new_place
             taken.add(unique(wish.host, new_place))
-    return Settled(places, short, Counter(host for host, _ in held.values()))
+    return AssignedPlaces(places, short, Counter(host for host, _ in held.values()))
 
 
 def shortage(
-    settled: Settled, host: str, places: str, setting: str, allocation: Allocation
+    settled: AssignedPlaces, host: str, places: str, setting: str, allocation: Allocation
 ) -> Iterator[LabError]:
     """Report a host that has fewer places than machines.
 

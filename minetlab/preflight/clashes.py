@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
 from minetlab.lab import NatNetwork
-from minetlab.preflight.findings import GROUP_DATA, Finding, Subject
+from minetlab.preflight.findings import GROUP_DATA, CheckedHost, Finding
 from minetlab.resources.docker import ObservedContainer
 from minetlab.resources.dockerd import REPAIR_CONFIG, SAME_POOLS, foreign_pools, pools_conflict
 from minetlab.resources.host import Route
@@ -20,7 +20,7 @@ DOCKER_BRIDGE = re.compile(r"docker0|br-[0-9a-f]{12}|dbr-.+")
 LAB_BRIDGE = re.compile(r"vbr-(?P<lab>.+)")
 
 
-def clashes(subject: Subject) -> Iterator[Finding]:
+def clashes(subject: CheckedHost) -> Iterator[Finding]:
     """Yield a finding for everything on the host that the lab wants and somebody else may have."""
     yield from _guest_network(subject)
     yield from _address_pools(subject)
@@ -29,7 +29,7 @@ def clashes(subject: Subject) -> Iterator[Finding]:
     yield from _names(subject)
 
 
-def _guest_network(subject: Subject) -> Iterator[Finding]:
+def _guest_network(subject: CheckedHost) -> Iterator[Finding]:
     if not subject.kvm:
         return
     network, system, check = subject.kvm.guest_network, subject.observed.system, "guest network"
@@ -50,7 +50,7 @@ def _guest_network(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _address_pools(subject: Subject) -> Iterator[Finding]:
+def _address_pools(subject: CheckedHost) -> Iterator[Finding]:
     if not subject.container:
         return
     check, setting = "address pools", f"docker_address_pools in {GROUP_DATA}/container_hosts.py"
@@ -66,7 +66,7 @@ def _address_pools(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _daemon(subject: Subject) -> Iterator[Finding]:
+def _daemon(subject: CheckedHost) -> Iterator[Finding]:
     """Check that dockerd's configuration can be read and has no address pools that another lab needs."""
     if not subject.container:
         return
@@ -79,7 +79,9 @@ def _daemon(subject: Subject) -> Iterator[Finding]:
         yield subject.problem("address pools", pools_conflict(other_pools, ours, other_labs), SAME_POOLS)
 
 
-def _overlap(subject: Subject, check: str, ours: IPv4Network, routes: list[Route], setting: str) -> Finding:
+def _overlap(
+    subject: CheckedHost, check: str, ours: IPv4Network, routes: list[Route], setting: str
+) -> Finding:
     next_step = f"choose another {setting}"
     overlapping = [route for route in routes if route.network.overlaps(ours)]
     for route in overlapping:
@@ -99,7 +101,7 @@ def _origin(route: Route) -> str:
     return f"which the host reaches by {route.device}" if route.device else "which the host refuses to reach"
 
 
-def _ports(subject: Subject) -> Iterator[Finding]:
+def _ports(subject: CheckedHost) -> Iterator[Finding]:
     if not subject.container:
         return
     wanted = {container.ssh_port: container.name for container in subject.containers}
@@ -145,7 +147,7 @@ def _ports_of(container: ObservedContainer) -> Iterator[int]:
         yield from (fields[key] for key in ("ssh_port", "port") if isinstance(fields.get(key), int))
 
 
-def _names(subject: Subject) -> Iterator[Finding]:
+def _names(subject: CheckedHost) -> Iterator[Finding]:
     libvirt, docker, lab = subject.observed.libvirt, subject.observed.docker, subject.lab.name
     ours = {domain.name for domain in libvirt.domains_of(lab)} | set(docker.containers_of(lab))
     existing = {guest.name for guest in subject.guests} & libvirt.domains.keys()

@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Subject:
+class CheckedHost:
     """A host, and everything that the lab wants of it.
 
     :param lab: the lab.

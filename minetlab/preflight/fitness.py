@@ -5,7 +5,7 @@ from math import ceil
 
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.preflight.clashes import clashes
-from minetlab.preflight.findings import GROUP_DATA, Finding, Severity, Subject
+from minetlab.preflight.findings import GROUP_DATA, CheckedHost, Finding, Severity
 from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM
 from minetlab.resources.guests_run import SETTING
 from minetlab.resources.layout import overlay
@@ -19,7 +19,7 @@ MAX_OVERCOMMIT = 8
 """Virtual processors for each processor of the host; a class that types commands is idle most of the time."""
 
 
-def findings(subject: Subject, asked_at: float, answered_at: float) -> Iterator[Finding]:
+def findings(subject: CheckedHost, asked_at: float, answered_at: float) -> Iterator[Finding]:
     """Check a host that has answered.
 
     :param subject: the host, and what the lab wants of it.
@@ -36,7 +36,7 @@ def findings(subject: Subject, asked_at: float, answered_at: float) -> Iterator[
     yield from clashes(subject)
 
 
-def room(subject: Subject) -> Iterator[Finding]:
+def room(subject: CheckedHost) -> Iterator[Finding]:
     """Check whether the planned machines have room; before a sandbox host is booted, only this is checked."""
     if subject.kvm or subject.container:
         yield _memory(subject)
@@ -45,7 +45,7 @@ def room(subject: Subject) -> Iterator[Finding]:
         yield _processors(subject)
 
 
-def guests_too_many(subject: Subject) -> int:
+def guests_too_many(subject: CheckedHost) -> int:
     """Return for how many of its guests a host has no memory."""
     if not (subject.kvm and subject.guests):
         return 0
@@ -54,7 +54,7 @@ def guests_too_many(subject: Subject) -> int:
     return max(0, ceil(missing / memory_of_guest))
 
 
-def _system(subject: Subject) -> Iterator[Finding]:
+def _system(subject: CheckedHost) -> Iterator[Finding]:
     system = subject.observed.system
     if not system.root:
         yield subject.problem(
@@ -75,7 +75,7 @@ def _system(subject: Subject) -> Iterator[Finding]:
         yield subject.problem("Debian", current, f"install Debian {supported} on it")
 
 
-def _lock(subject: Subject) -> Iterator[Finding]:
+def _lock(subject: CheckedHost) -> Iterator[Finding]:
     if holder := subject.observed.lock:
         yield subject.warning(
             "lock",
@@ -84,7 +84,7 @@ def _lock(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _clock(subject: Subject, asked_at: float, answered_at: float) -> Iterator[Finding]:
+def _clock(subject: CheckedHost, asked_at: float, answered_at: float) -> Iterator[Finding]:
     time = subject.observed.system.time
     skew = max(asked_at - time, time - answered_at, 0.0)
     if skew > MAX_SKEW:
@@ -98,7 +98,7 @@ def _clock(subject: Subject, asked_at: float, answered_at: float) -> Iterator[Fi
         yield subject.ok("clock", f"differs from this machine's by less than {MAX_SKEW:.0f} s")
 
 
-def _virtualization(subject: Subject) -> Finding:
+def _virtualization(subject: CheckedHost) -> Finding:
     kvm, check = subject.observed.kvm, "virtualization"
     finding = subject.problem if subject.lab.require_kvm else subject.warning
     consequence = "and require_kvm is set" if subject.lab.require_kvm else "so guests are emulated: slow"
@@ -124,7 +124,7 @@ def _virtualization(subject: Subject) -> Finding:
     return subject.ok(check, f"{kvm.feature}, nested {nested}")
 
 
-def _memory(subject: Subject) -> Finding:
+def _memory(subject: CheckedHost) -> Finding:
     available = subject.observed.system.memory
     guests, containers = _to_start(subject), _not_running(subject)
     memory_of_guest = subject.kvm.guest.memory + OVERHEAD if subject.kvm else 0
@@ -154,7 +154,7 @@ def _memory(subject: Subject) -> Finding:
     return subject.ok("memory", f"{' and '.join(to_start)} to start take {at_most} MiB at most, {room}")
 
 
-def _disk(subject: Subject) -> Finding:
+def _disk(subject: CheckedHost) -> Finding:
     assert subject.kvm  # noqa: S101 (for mypy: only KVM hosts are checked)
     volumes, free = subject.observed.libvirt.volumes, subject.observed.system.disk
     disks = [volumes.get(overlay(guest.name)) for guest in subject.guests]
@@ -179,7 +179,7 @@ def _disk(subject: Subject) -> Finding:
     return subject.ok("disk", f"{len(disks)} guests take {at_worst} MiB more at worst, {room}")
 
 
-def _processors(subject: Subject) -> Finding:
+def _processors(subject: CheckedHost) -> Finding:
     assert subject.kvm  # noqa: S101 (for mypy: only KVM hosts are checked)
     libvirt = subject.observed.libvirt
     guests = [guest for guest in subject.guests if guest.to_run or libvirt.runs(guest.name)]
@@ -199,12 +199,12 @@ def _too_many(number: int) -> str:
     return f"{number} guest{'s' if number > 1 else ''} too many"
 
 
-def _to_start(subject: Subject) -> list[str]:
+def _to_start(subject: CheckedHost) -> list[str]:
     libvirt = subject.observed.libvirt
     return [guest.name for guest in subject.guests if guest.to_run and not libvirt.runs(guest.name)]
 
 
-def _not_running(subject: Subject) -> list[str]:
+def _not_running(subject: CheckedHost) -> list[str]:
     observed = subject.observed.docker.containers
     return [
         container.name
@@ -213,7 +213,7 @@ def _not_running(subject: Subject) -> list[str]:
     ]
 
 
-def verdict(subjects: list[Subject], all_findings: list[Finding]) -> str:
+def verdict(subjects: list[CheckedHost], all_findings: list[Finding]) -> str:
     """Say in a few words whether the lab fits, and on which hosts it does not.
 
     :param subjects: the hosts that could be judged.

@@ -11,7 +11,7 @@ from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Plan
-from minetlab.preflight.findings import Finding, Severity, Subject
+from minetlab.preflight.findings import CheckedHost, Finding, Severity
 from minetlab.preflight.fitness import findings, room
 from minetlab.resources.host import HostObserved, System
 from minetlab.sandbox import SandboxSpec, spec_of
@@ -27,7 +27,7 @@ SYSTEM_MEMORY = 512
 
 
 @dataclass(frozen=True)
-class Look:
+class HostLook:
     """The result of checking one host.
 
     :param findings: the findings about it.
@@ -36,11 +36,11 @@ class Look:
     """
 
     findings: tuple[Finding, ...]
-    subject: Subject | None = None
+    subject: CheckedHost | None = None
     to_boot: SandboxSpec | None = None
 
 
-def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
+def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
     """Check a host by one command; a sandbox host that is not booted yet is judged by its settings.
 
     :param lab: the lab.
@@ -67,10 +67,10 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Look:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)
     reached = subject.ok("reachable", f"answered within {answered_at - asked_at:.1f} s")
-    return Look((reached, *findings(subject, asked_at, answered_at)), subject)
+    return HostLook((reached, *findings(subject, asked_at, answered_at)), subject)
 
 
-def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> Look:
+def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> HostLook:
     """Judge a sandbox host by its settings, as the deploy will boot it with those."""
     name = ssh_config.alias_of(host.name)
     try:
@@ -78,7 +78,7 @@ def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> Look:
             name, **{field: host.data.get(f"{DATA_PREFIX}{field}") for field in SandboxSpec.model_fields}
         )
     except LabError as error:
-        return Look((Finding(name, "sandbox", Severity.PROBLEM, error.problem, error.next_step),))
+        return HostLook((Finding(name, "sandbox", Severity.PROBLEM, error.problem, error.next_step),))
     disk = spec.disk * 1024
     system = System(
         debian=spec.debian,
@@ -89,12 +89,12 @@ def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> Look:
     )
     subject = _subject(lab, plan, host, HostObserved(system))
     booted = subject.ok("reachable", "not booted yet: lab up boots it")
-    return Look((booted, *room(subject)), subject, spec)
+    return HostLook((booted, *room(subject)), subject, spec)
 
 
-def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) -> Subject:
+def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) -> CheckedHost:
     name = host.name
-    return Subject(
+    return CheckedHost(
         lab=lab,
         alias=ssh_config.alias_of(name),
         observed=observed,
@@ -105,14 +105,16 @@ def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) 
     )
 
 
-def _silent(alias: str, reason: str) -> Look:
+def _silent(alias: str, reason: str) -> HostLook:
     next_step = (
         "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; "
         "lab up goes on with the other hosts"
     )
-    return Look((Finding(alias, "reachable", Severity.UNREACHABLE, f"does not answer: {reason}", next_step),))
+    return HostLook(
+        (Finding(alias, "reachable", Severity.UNREACHABLE, f"does not answer: {reason}", next_step),)
+    )
 
 
-def _refused(alias: str, reason: str) -> Look:
+def _refused(alias: str, reason: str) -> HostLook:
     next_step = f"log in as root, or let its user sudo without a password: see ./lab ssh {alias}"
-    return Look((Finding(alias, "sudo", Severity.PROBLEM, f"cannot be asked: {reason}", next_step),))
+    return HostLook((Finding(alias, "sudo", Severity.PROBLEM, f"cannot be asked: {reason}", next_step),))

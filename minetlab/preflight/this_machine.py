@@ -11,7 +11,7 @@ from minetlab.images.mmdebstrap import mode
 from minetlab.lab import ContainerHost, DebianImage, KvmHost, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
 from minetlab.preflight.findings import Finding, Severity
-from minetlab.preflight.hosts import Look
+from minetlab.preflight.hosts import HostLook
 from minetlab.resources.host import HostObserved
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
@@ -48,7 +48,7 @@ class MissingImage:
         return self.file.exists() and checksum_file(self.file).exists()
 
 
-def findings_here(lab: Lab, looks: Iterable[Look]) -> Iterator[Finding]:
+def findings_here(lab: Lab, looks: Iterable[HostLook]) -> Iterator[Finding]:
     """Check this machine, and the images that hosts have to receive from it.
 
     :param lab: the lab.
@@ -85,7 +85,7 @@ def _foreign_guest_images(lab: Lab) -> Iterator[Finding]:
         )
 
 
-def _missing_images(lab: Lab, looks: Iterable[Look]) -> Iterator[MissingImage]:
+def _missing_images(lab: Lab, looks: Iterable[HostLook]) -> Iterator[MissingImage]:
     looks = list(looks)
     observed_hosts = {look.subject.alias: look.subject.observed for look in looks if look.subject}
     for kvm_host in lab.kvm_hosts:
@@ -124,7 +124,7 @@ def _missing_container_images(
         yield MissingImage(alias, "the TP site's web server", rootfs_file(server.recipe()), in_docker=True)
 
 
-def _room_in_docker(looks: Iterable[Look], missing_images: Iterable[MissingImage]) -> Iterator[Finding]:
+def _room_in_docker(looks: Iterable[HostLook], missing_images: Iterable[MissingImage]) -> Iterator[Finding]:
     """Check that container hosts have room for the images that they lack, as far as the cache has those."""
     cached = [image for image in missing_images if image.in_docker and image.cached]
     for subject in (look.subject for look in looks if look.subject and look.subject.container):
@@ -158,7 +158,7 @@ def _obstacles(to_make: Iterable[MissingImage]) -> Iterator[Finding]:
                 )
 
 
-def _memory(looks: Iterable[Look]) -> Iterator[Finding]:
+def _memory(looks: Iterable[HostLook]) -> Iterator[Finding]:
     """Check that this machine has memory for all sandbox hosts that are to be booted."""
     needed = [look.to_boot.memory + QEMU_OVERHEAD_MIB for look in looks if look.to_boot]
     if not needed:

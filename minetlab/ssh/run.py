@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import IO
 
 from minetlab.ssh.ssh_config import ssh_command
-from minetlab.util.process import MAX_OUTPUT, Ended, capture
+from minetlab.util.process import MAX_OUTPUT, ProgramResult, capture
 
 
 def run(
@@ -17,7 +17,7 @@ def run(
     output_file: IO[bytes] | None = None,
     merge_errors: bool = False,
     max_bytes: int = MAX_OUTPUT,
-) -> Ended:
+) -> ProgramResult:
     """Have a machine's shell run a line.
 
     :param config: the lab's SSH configuration.

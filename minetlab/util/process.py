@@ -36,7 +36,7 @@ class TooMuchError(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProgramResult:
     """How a program ended.
 
     :param status: its exit status; if a signal ended it, the signal's number, negative.
@@ -131,7 +131,7 @@ def capture(
     output_file: IO[bytes] | None = None,
     merge_errors: bool = False,
     max_bytes: int = MAX_OUTPUT,
-) -> Ended:
+) -> ProgramResult:
     """Run a program and return its exit status and output, whether it succeeds or fails.
 
     :param command: the program and its arguments.
@@ -157,7 +157,7 @@ def capture(
                 )
             finally:
                 process.kill()  # has no effect if the process has ended
-    return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+    return ProgramResult(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
 
 def start(

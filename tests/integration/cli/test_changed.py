@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.checks import history, verify
-from minetlab.claims.changes import Check, Outcome, Past, Run, changes
+from minetlab.claims.changes import Check, EarlierRuns, Outcome, Run, changes
 from minetlab.cli import changed
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
@@ -30,7 +30,7 @@ def run(*ended: str, versions: dict[str, dict[str, str]] | None = None) -> Run:
 
 
 def differs(before: Run, now: Run, last: Run | None = None) -> list[str]:
-    found = changes(Past(green=before, last=last or before), now)
+    found = changes(EarlierRuns(green=before, last=last or before), now)
     return [f"{each.kind}: {each.machine}: {each.text}" for each in found]
 
 
@@ -89,17 +89,17 @@ def test_what_the_last_run_found_wrong_and_is_right_has_recovered() -> None:
 
 
 def test_without_a_green_run_failures_are_all_that_is_known() -> None:
-    found = changes(Past(), run("alice/a/failed/x", "alice/b/passed"))
+    found = changes(EarlierRuns(), run("alice/a/failed/x", "alice/b/passed"))
     assert [each.kind for each in found] == ["new failure"]
 
 
 def test_a_run_that_is_not_green_leaves_the_green_one(tmp_path: Path) -> None:
     path = tmp_path / "labs" / "verified.json"
-    assert history.read(path) == Past()
+    assert history.read(path) == EarlierRuns()
     history.keep(path, GREEN, green=True)
     red = run("alice/a/failed/x")
     history.keep(path, red, green=False)
-    assert history.read(path) == Past(green=GREEN, last=red)
+    assert history.read(path) == EarlierRuns(green=GREEN, last=red)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

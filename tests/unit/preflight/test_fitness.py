@@ -21,7 +21,7 @@ from minetlab.lab import (
 )
 from minetlab.lab.settings import AddressPool, PortRange
 from minetlab.plan import allocate
-from minetlab.preflight.findings import Finding, Severity, Subject
+from minetlab.preflight.findings import CheckedHost, Finding, Severity
 from minetlab.preflight.fitness import findings, verdict
 from minetlab.resources.docker import DockerObserved, ObservedContainer
 from minetlab.resources.dockerd import DaemonState, pools_setting
@@ -53,7 +53,7 @@ WORKS = KvmObserved(vendor="GenuineIntel", feature="vmx", loaded=True, nested=Tr
 
 def subject(
     *, require_kvm: bool = False, settings: Any = KVM, container: Any = CONTAINERS, **seen: Any
-) -> Subject:
+) -> CheckedHost:
     """A host of both groups, on which all is well but for what is given."""
     lab = Lab(
         name="minet",
@@ -65,10 +65,10 @@ def subject(
     plan = allocate(lab)
     system = replace(SYSTEM, **{key: seen.pop(key) for key in list(seen) if hasattr(SYSTEM, key)})
     observed = HostObserved(system, **{"kvm": WORKS, **seen})
-    return Subject(lab, "h", observed, plan.guests, plan.containers, settings, container)
+    return CheckedHost(lab, "h", observed, plan.guests, plan.containers, settings, container)
 
 
-def bad(of: Subject) -> list[Finding]:
+def bad(of: CheckedHost) -> list[Finding]:
     return [each for each in findings(of, NOW - 1, NOW + 1) if each.severity != Severity.OK]
 
 

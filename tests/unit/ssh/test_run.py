@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.ssh.run import run
-from minetlab.util.process import Ended, TooMuchError
+from minetlab.util.process import ProgramResult, TooMuchError
 
 CONFIG = Path("ssh_config")
 
@@ -22,14 +22,16 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_machine_runs_a_line_and_ssh_asks_for_nothing(ssh: Path) -> None:
-    assert run(CONFIG, "hv1", "cat; echo wrong >&2; exit 3", 20, stdin="é") == Ended(3, "é", "wrong\n")
+    assert run(CONFIG, "hv1", "cat; echo wrong >&2; exit 3", 20, stdin="é") == ProgramResult(
+        3, "é", "wrong\n"
+    )
     assert ssh.read_text() == "-F ssh_config -o BatchMode=yes -- hv1 cat; echo wrong >&2; exit 3\n"
 
 
 def test_errors_are_among_the_output_or_the_output_is_in_a_file() -> None:
     line, file = "echo out; echo wrong >&2", BytesIO()
-    assert run(CONFIG, "hv1", line, 20, merge_errors=True) == Ended(0, "out\nwrong\n", "")
-    assert run(CONFIG, "hv1", line, 20, output_file=file) == Ended(0, "", "wrong\n")
+    assert run(CONFIG, "hv1", line, 20, merge_errors=True) == ProgramResult(0, "out\nwrong\n", "")
+    assert run(CONFIG, "hv1", line, 20, output_file=file) == ProgramResult(0, "", "wrong\n")
     assert file.getvalue() == b"out\n"
 
 

@@ -12,7 +12,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.process import (
     MAX_ERRORS,
     PIPE,
-    Ended,
+    ProgramResult,
     TooMuchError,
     become,
     capture,
@@ -51,8 +51,8 @@ def test_a_quick_program_that_prints_without_end_is_named() -> None:
 
 def test_status_output_and_errors_are_apart_or_together() -> None:
     script = shell("echo out; echo wrong >&2; exit 3")
-    assert capture(script, 20) == Ended(3, "out\n", "wrong\n")
-    assert capture(script, 20, merge_errors=True) == Ended(3, "out\nwrong\n", "")
+    assert capture(script, 20) == ProgramResult(3, "out\n", "wrong\n")
+    assert capture(script, 20, merge_errors=True) == ProgramResult(3, "out\nwrong\n", "")
 
 
 def test_a_program_that_a_signal_ends_has_its_number_for_a_status() -> None:
@@ -61,7 +61,7 @@ def test_a_program_that_a_signal_ends_has_its_number_for_a_status() -> None:
 
 def test_what_is_given_arrives_whole_also_where_as_much_comes_back() -> None:
     given = "é" * 300_000
-    assert capture(["cat"], 60, stdin=given) == Ended(0, given, "")
+    assert capture(["cat"], 60, stdin=given) == ProgramResult(0, given, "")
     assert capture(["true"], 20, stdin=given).status == 0
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_text_is_read_all_the_same() -> None:
 def test_what_a_program_prints_goes_into_a_file_and_its_errors_are_returned() -> None:
     file = BytesIO()
     ended = capture(shell(r"printf '\000\377'; echo wrong >&2"), 20, output_file=file)
-    assert (ended, file.getvalue()) == (Ended(0, "", "wrong\n"), b"\x00\xff")
+    assert (ended, file.getvalue()) == (ProgramResult(0, "", "wrong\n"), b"\x00\xff")
 
 
 @pytest.mark.parametrize("script", ["exec sleep 60", "while :; do echo; sleep 0.1; done"])
