@@ -4,8 +4,10 @@ import ast
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import get_args
 
 from docs import architecture
+from minetlab.cli.students import DeployName
 from minetlab.util.paths import PROJECT_ROOT
 
 PACKAGE = PROJECT_ROOT / "minetlab"
@@ -77,6 +79,12 @@ def test_no_test_imports_another_one() -> None:
         if not name.startswith("tests.hosts.")
     }
     assert found == set()
+
+
+def test_each_deploy_for_chosen_students_is_a_file() -> None:
+    assert [
+        name for name in get_args(DeployName) if not (PROJECT_ROOT / "deploys" / f"{name}.py").is_file()
+    ] == []
 
 
 def test_the_walks_lead_to_files_that_there_are() -> None:
