@@ -132,7 +132,9 @@ def test_ctrl_c_leaves_a_program_that_has_our_terminal_time_to_clean_up(tmp_path
     """The terminal interrupts both; so does the signal to the group here."""
     cleaned, begun = tmp_path / "cleaned", tmp_path / "begun"
     script = f"trap 'sleep 0.5; touch {cleaned}; exit' INT; touch {begun}; while :; do sleep 0.1; done"
-    program = f"from minetlab.util.process import run_attached; run_attached(['sh', '-c', {script!r}])"
+    # Whoever starts the tests in the background may have them ignore the signal.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += f"from minetlab.util.process import run_attached; run_attached(['sh', '-c', {script!r}])"
     with running([sys.executable, "-c", program], tmp_path / "log") as process:
         while not begun.exists():
             assert process.poll() is None, (tmp_path / "log").read_text()
