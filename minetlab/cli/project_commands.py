@@ -50,7 +50,7 @@ def test(
         bool, typer.Option("--fast", help="Style, types, imports and units only: about a minute.")
     ] = False,
     long: Annotated[
-        bool, typer.Option("--long", help="Also a class of thirty, several hosts and labs, and mutants: hours.")
+        bool, typer.Option("--long", help="Also a class of thirty, more hosts and labs, and mutants: hours.")
     ] = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for JUnit XML and the course's report.")
