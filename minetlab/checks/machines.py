@@ -1,5 +1,6 @@
 """The machines under test: their names, what the plan wants of them, and the commands that look at them."""
 
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -101,6 +102,10 @@ class MachineUnderTest:
         return hardware if hardware and hardware.flag in cpu.get("Flags", "").split() else None
 
 
+# What switches colours in a terminal, and is not seen there: "SGR" of ECMA-48.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 @dataclass
 class Terminal:
     """A student's shell on a machine, in a home folder of its own: the student's is left alone.
@@ -125,8 +130,7 @@ class Terminal:
         """
         if script not in self._outputs:
             done = self.host.run(self.command(script), limit=SHEET_LIMIT, terminal=True)
-            printed = str(done.stdout)
-            self._outputs[script] = printed.replace("\r\n", "\n")
+            self._outputs[script] = COLOUR.sub("", str(done.stdout).replace("\r\n", "\n"))
         return self._outputs[script]
 
     def command(self, script: str) -> str:

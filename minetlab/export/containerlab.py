@@ -14,7 +14,7 @@ from minetlab.resources.docker import CONTAINER_SSH_PORT, LAB_LABEL, STUDENT_LAB
 LABEL_PREFIX = "org.minet-lab."
 ROLE, HOST = f"{LABEL_PREFIX}role", f"{LABEL_PREFIX}host"
 # How a machine names its only network interface. A guest's name comes from its place on the PCI bus (q35).
-INTERFACES: dict[Role, str] = {"KVM": "enp1s0", "Docker": "eth0"}
+INTERFACES: dict[Role, str] = {"KVM": "enp0s4", "Docker": "eth0"}
 
 
 def topology_json(topology: Topology, plan: Plan) -> str:

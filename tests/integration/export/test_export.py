@@ -127,7 +127,7 @@ def test_the_topology_has_every_machine_once_and_a_link_to_its_network(students:
     for guest in plan.guests:
         assert nodes[guest.name]["mgmt-ipv4"] == str(guest.address.ip)
         assert any(
-            link["endpoints"][0] == f"{guest.name}:enp1s0" and link["endpoints"][1].startswith("hv1.kvm:")
+            link["endpoints"][0] == f"{guest.name}:enp0s4" and link["endpoints"][1].startswith("hv1.kvm:")
             for link in links
         )
     for container in plan.containers:
