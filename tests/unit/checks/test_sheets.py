@@ -48,5 +48,7 @@ def test_a_sheet_that_prints_something_else_violates_the_claim_it_shows_and_no_o
 def test_a_terminal_shows_neither_colours_nor_the_ends_of_lines_as_they_come() -> None:
     lab = RecordedLab()
     terminal = lab.guest.terminal
-    lab.answers[ALICE][terminal.command("ip -brief link")] = "\x1b[36mlo  \x1b[0m\x1b[1;31mDOWN\x1b[m\r\nend\r\n"
+    lab.answers[ALICE][terminal.command("ip -brief link")] = (
+        "\x1b[36mlo  \x1b[0m\x1b[1;31mDOWN\x1b[m\r\nend\r\n"
+    )
     assert terminal.types("ip -brief link") == "lo  DOWN\nend\n"

@@ -49,6 +49,20 @@ def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
     assert (len(run.commands), run.changed, run.failed) == (1, False, False)
 
 
+def test_a_diff_shows_what_of_a_container_is_another_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="pyinfra")
+    limits = LIMITS.model_copy(update={"memory": LIMITS.memory * 2})
+    responses = answer(NETWORK, *container_lines())
+    run = run_operation(
+        docker.containers, responses, diff=True, lab="minet", containers=CONTAINERS[:1], limits=limits
+    )
+    assert run.changed
+    name = CONTAINERS[0].name
+    assert f"{name} is replaced:" in caplog.text
+    assert f"  - memory: {LIMITS.memory}" in caplog.text
+    assert f"  + memory: {LIMITS.memory * 2}" in caplog.text
+
+
 def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, Any]]], dict[str, list[str]]]:
     """What a deploy does to a container host that stands as specified, and what that answers."""
     names = ("processus",)
