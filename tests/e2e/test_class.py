@@ -205,7 +205,7 @@ def test_the_export_leads_to_the_machines(lab: LabUnderTest) -> None:
     folder = lab.folder / "export"
     lab.lab("export", "-i", lab.inventory, "--output", folder)
     reached = lab.run("ssh", "-F", folder / "ssh_config", guest, "hostname").stdout
-    assert reached.strip() == login
+    assert reached.strip() == f"{login}-vm"
     assert len(json.loads((folder / "topology.json").read_text())["topology"]["nodes"]) > 2 * STUDENTS
 
 
