@@ -168,11 +168,13 @@ def _guest(lab: Lab, student: Student, host: KvmHost, name: str, address: IPv4Ad
 def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
     recorded = _recorded_placements(lab, lab.container_hosts, int)
     hosts = _hosts_of_students(lab, "container_hosts", lab.container_hosts, recorded, problems)
-    wanted = {
-        f"{lab.name}-{student.login}-{tp_image}": (student, host, tp_image)
-        for student, host in hosts
-        for tp_image in host.settings.tp_images
-    }
+    wanted: dict[str, tuple[Student, ContainerHost, str]] = {}
+    for student, host in hosts:
+        for tp_image in host.settings.tp_images:
+            name = f"{lab.name}-{student.login}-{tp_image}"
+            owner, *_ = wanted.setdefault(name, (student, host, tp_image))
+            if owner != student:  # a student a-b, and TP images isa and b-isa
+                problems.append(_same_name(owner.login, student.login, name))
     settled = settle(
         [PlaceRequest(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
         lab.allocation,
@@ -272,10 +274,14 @@ def _same_names(plan: Plan) -> Iterator[LabError]:
     for machine in plan.machines:
         owner = owners.setdefault(machine.name, machine.student.login)
         if owner != machine.student.login:
-            yield LabError(
-                f"{owner} and {machine.student.login} would both have a machine called {machine.name}",
-                next_step="give one of them another login",
-            )
+            yield _same_name(owner, machine.student.login, machine.name)
+
+
+def _same_name(login: str, other: str, machine: str) -> LabError:
+    return LabError(
+        f"{login} and {other} would both have a machine called {machine}",
+        next_step="give one of them another login",
+    )
 
 
 def _mac(lab: str, address: IPv4Address) -> str:

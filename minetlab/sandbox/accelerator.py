@@ -141,5 +141,5 @@ def _recorded(record: Path, boot_id: str) -> Accelerator | None:
         if content.pop("boot_id") != boot_id:
             return None
         return Accelerator(**content)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -7,6 +7,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from minetlab.util.errors import LabError
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = PROJECT_ROOT / "templates"
 
@@ -30,5 +32,11 @@ def _folder(own_variable: str, xdg_variable: str, default: str) -> Path:
 # Cached, as a deploy asks for the folder several times for each student.
 @cache
 def _make(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise LabError(
+            f"{folder} cannot be used as a folder: {error.strerror}",
+            next_step="choose another one by MINETLAB_CACHE or MINETLAB_STATE",
+        ) from error
     return folder

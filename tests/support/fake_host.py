@@ -14,6 +14,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.config import Config
 from pyinfra.api.connect import connect_all
 from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.operation import add_op
 from pyinfra.api.operations import run_ops
@@ -33,6 +34,7 @@ class Run:
     :param files: the files that were sent to it, by path, in archives.
     :param changed: whether the operation counts as a change.
     :param failed: whether the host failed.
+    :param noops: why there was nothing to do, as operations say it.
     """
 
     commands: list[str]
@@ -40,6 +42,12 @@ class Run:
     failed: bool
     round_trips: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
+    noops: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the operations had nothing to do, and said so."""
+        return bool(self.noops) and not self.changed and not self.failed
 
     def sent(self, words: str) -> list[str]:
         """The commands that begin with these words."""
@@ -79,7 +87,7 @@ def run_operations(
     connect_all(state)
     host = inventory.get_host(names[0])
     assert isinstance(host.connector, FakeConnector)
-    sent = _record(host.connector)
+    sent, noops = _record(host.connector), _record_noops(host)
     metas = [add_op(state, operation, **arguments)[host] for operation, arguments in operations]
     failed = False
     try:
@@ -92,6 +100,7 @@ def run_operations(
         failed=failed,
         round_trips=len(sent),
         files=dict(file for command, fed in sent if fed and "tar " in command for file in _of_tar(fed)),
+        noops=tuple(noops),
     )
 
 
@@ -107,6 +116,19 @@ def _record(connector: FakeConnector) -> list[tuple[str, bytes]]:
 
     connector.run_shell_command = recorded  # type: ignore[method-assign]
     return sent
+
+
+def _record_noops(host: Host) -> list[str]:
+    """Have kept from now on for what reasons operations do nothing."""
+    noops: list[str] = []
+    say = host.noop
+
+    def recorded(description: str) -> None:
+        noops.append(description)
+        say(description)
+
+    host.noop = recorded  # type: ignore[method-assign]
+    return noops
 
 
 def _run_by(command: str, fed: bytes) -> list[str]:

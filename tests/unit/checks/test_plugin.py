@@ -1,5 +1,7 @@
-"""What the pytest plugin of the verification does before checks run, with a session that only notes."""
+"""What the pytest plugin of the verification does before checks run, while they do, and after."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,6 +9,29 @@ import pytest
 
 from minetlab.checks import plugin
 from minetlab.checks.fixtures import SESSION
+from minetlab.checks.modules import Kernel
+from minetlab.checks.sheets import TypedSheet
+from minetlab.claims.claims import BY_ID
+from tests.support.measured import costs
+from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
+from tests.support.verified import PLUGINS, Machines, ended
+
+CHECKS = """
+import pytest
+@pytest.mark.claim("C04")
+def test_kernel(kvm_host): pass
+@pytest.mark.claim("C05")
+def test_inside(guest): pass
+def test_alone(): pass
+@pytest.mark.sheet
+def test_sheet(kvm_host): pass
+"""
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    """A lab in which all of Alice's machines answer, and none of Bob's."""
+    return Machines(tmp_path, monkeypatch)
 
 
 def collected(numprocesses: int = 0, **option: bool) -> tuple[list[str], list[set[tuple[str, str]]]]:
@@ -44,3 +69,210 @@ def test_machines_are_asked_once_before_their_checks() -> None:
 def test_workers_ask_by_themselves_and_a_list_of_checks_asks_nobody() -> None:
     assert collected(numprocesses=4) == ([], [])
     assert collected(collectonly=True) == ([], [])
+
+
+def test_without_a_machine_to_ask_nothing_is_said(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert machines.verified(CHECKS, "-k", "alone").green
+    assert "asking" not in capsys.readouterr().out
+
+
+def test_a_worker_asks_its_machines_when_it_needs_them() -> None:
+    asked: list[object] = []
+    config = SimpleNamespace(
+        option=SimpleNamespace(collectonly=False),
+        workerinput={},
+        getoption=lambda name, default: default,
+        pluginmanager=SimpleNamespace(getplugin=lambda name: None),
+        stash={SESSION: SimpleNamespace(fetch=asked.append)},
+    )
+    plugin.pytest_collection_finish(cast(pytest.Session, SimpleNamespace(config=config, items=[])))
+    assert asked == []
+
+
+def test_all_checks_run_sheets_first(machines: Machines) -> None:
+    found = list(ended(machines.verified(CHECKS)))
+    assert found[0] == (HV1, "test_sheet")
+    assert set(found) == {
+        *((HV1, f"test_{name}") for name in ("sheet", "kernel")),
+        *((login, "test_inside") for login in (ALICE, "minet-bob")),
+        ("", "test_alone"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "left", "out"),
+    [
+        (["--claim", "C04"], {(HV1, "test_kernel")}, 4),
+        (
+            ["--claim", "C04,C05,"],
+            {(HV1, "test_kernel"), *((f"minet-{x}", "test_inside") for x in ("alice", "bob"))},
+            2,
+        ),
+        (["--student", "alice"], {(ALICE, "test_inside")}, 4),
+        (["--student", "alice,bob"], {(ALICE, "test_inside"), ("minet-bob", "test_inside")}, 3),
+        (["--student", "alice", "--claim", "C04"], set(), 5),
+    ],
+)
+def test_only_what_was_chosen_is_checked(
+    machines: Machines,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    left: set[tuple[str, str]],
+    out: int,
+) -> None:
+    found = machines.verified(CHECKS, *options)
+    assert ended(found).keys() == left
+    assert f"{out} deselected" in capsys.readouterr().out
+
+
+def test_a_check_without_a_machine_in_the_lab_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machines = Machines(tmp_path, monkeypatch, {HV1: "kvm_hosts"})
+    checks = "def test_one(container): pass\ndef test_other(kvm_host): pass\n"
+    assert ended(machines.verified(checks)) == {(HV1, "test_other"): "passed"}
+    assert "1 deselected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--claim", "C04,C99,C98"],
+            f"--claim C98, C99: there is no such claim\n  → choose one of: {min(BY_ID)}",
+        ),
+        (
+            ["--student", "alice,eve"],
+            "--student eve: there is no such student\n  → choose one of: alice, bob",
+        ),
+    ],
+)
+def test_what_there_is_not_cannot_be_chosen(
+    machines: Machines, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    verdicts = machines.verified(CHECKS, *options)
+    assert verdicts.exit_codes == [pytest.ExitCode.USAGE_ERROR]
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "style"),
+    [([], "short"), (["--tb=no"], "no"), (["--tb=long"], "long"), (["--tb=auto"], "short")],
+)
+def test_tracebacks_are_short_unless_others_are_asked_for(
+    machines: Machines, options: list[str], style: str
+) -> None:
+    check = f"def test_it(pytestconfig): assert pytestconfig.option.tbstyle == {style!r}\n"
+    assert machines.verified(check, *options).green
+
+
+def test_checks_run_without_workers_to_hand_them_to(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = machines.verified(CHECKS, "-k", "kernel", plugins=("no:xdist", *PLUGINS))
+    assert ended(found) == {(HV1, "test_kernel"): "passed"}
+    assert "asking 1 machines" in capsys.readouterr().out
+
+
+def test_a_worker_gets_the_lab_as_it_was_read(machines: Machines) -> None:
+    session = machines.session()
+    node = SimpleNamespace(workerinput={}, config=SimpleNamespace(stash={SESSION: session}))
+    plugin.pytest_configure_node(node)
+    config = SimpleNamespace(
+        workerinput=json.loads(json.dumps(node.workerinput)),
+        option=SimpleNamespace(tbstyle="no"),
+        getoption=lambda name, default=None: default,  # the inventory is not read again
+        stash={},
+    )
+    plugin.pytest_configure(cast(pytest.Config, config))
+    assert config.stash[SESSION].lab == session.lab
+    assert [host.name for host in config.stash[SESSION].loaded.hosts] == [HV1, CT1]
+
+
+READING = """
+import pytest
+from minetlab.checks.fixtures import SESSION
+from minetlab.checks.modules import Kernel
+from minetlab.ssh.backend import UnreachableError
+from tests.support.measured import costs
+@pytest.mark.claim("C04")
+@pytest.mark.claim("C05")
+def test_claimed(kvm_host, request):
+    kvm_host.reads("ls /sys/module")
+    request.config.stash[SESSION].measured.append(costs())
+def test_plain(kvm_host):
+    kvm_host.reads("ls /sys/module")
+    Kernel.on(kvm_host.host).release()
+def test_wrong(kvm_host):
+    assert not kvm_host.reads("ls /sys/module"), "it is wrong"
+def test_lost(kvm_host):
+    raise UnreachableError("hv1 is gone")
+@pytest.mark.claim("C06")
+def test_not_here(kvm_host):
+    pytest.skip("hv1: not here")
+"""
+
+
+def test_a_report_carries_what_its_check_read_and_measured_and_nothing_else(machines: Machines) -> None:
+    answers = RecordedLab().answers[HV1]
+    boot_id, modules, release = (
+        (HV1, command, answers[command]) for command in (Kernel.BOOT_ID, Kernel.MODULES, Kernel.RELEASE)
+    )
+    claimed = machines.verified(READING, "-k", "claimed")
+    assert claimed.read == [boot_id, modules]
+    assert claimed.measured == [costs()]
+    assert {each.claim for each in claimed.evidence} == {"C04", "C05"}
+    # Of what passes and proves nothing, the versions alone are of interest.
+    assert machines.verified(READING, "-k", "plain").read == [release]
+    assert machines.verified(READING, "-k", "wrong").read == [boot_id, modules]
+    both = machines.verified(READING, "-k", "claimed or plain")
+    assert (both.read, both.measured) == ([boot_id, modules, release], [costs()])
+
+
+def test_how_a_check_ended_is_the_verdict_on_its_claim(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdicts = machines.verified(READING)
+    assert {(each.check, each.claim, each.verdict) for each in verdicts.evidence} == {
+        ("test_claimed", "C04", "demonstrated"),
+        ("test_claimed", "C05", "demonstrated"),
+        ("test_wrong", None, "violated"),
+        ("test_lost", None, "not checked"),
+        ("test_not_here", "C06", "not demonstrable"),
+    }
+    lines = capsys.readouterr().out.splitlines()
+    assert any("not checked, or not demonstrable here" in line for line in lines)
+    assert "not here (1 check): hv1" in lines
+
+
+@pytest.mark.parametrize(("check", "options"), [("not_here", ["--no-summary"]), ("plain", [])])
+def test_nothing_is_said_of_what_was_skipped_where_it_is_not_wanted_or_nothing_was(
+    machines: Machines, capsys: pytest.CaptureFixture[str], check: str, options: list[str]
+) -> None:
+    machines.verified(READING, "-k", check, *options)
+    assert "not demonstrable here" not in capsys.readouterr().out
+
+
+def test_a_sheet_is_a_check_for_each_machine_where_it_is_done(machines: Machines) -> None:
+    checks = """
+def test_sheet(container, tp): assert container.container.tp_image == tp
+def test_shows(container, tp, claim): assert claim
+"""
+    found = ended(machines.verified(checks, "--student", "alice", "-k", "alice-processus"))
+    claims = TypedSheet("processus").claims
+    assert len(claims) > 1
+    assert found == {
+        (CONTAINER, name): "passed"
+        for name in ("test_sheet[processus]", *(f"test_shows[processus:{claim}]" for claim in claims))
+    }
+    chosen = machines.verified(checks, "--claim", claims[0], "-k", "alice-processus")
+    assert list(ended(chosen)) == [(CONTAINER, f"test_shows[processus:{claims[0]}]")]
+
+
+def test_a_guests_sheets_are_those_of_its_host(machines: Machines) -> None:
+    found = ended(machines.verified("def test_sheet(guest, tp): assert guest.name\n", "--student", "alice"))
+    (host,) = machines.session().lab.kvm_hosts
+    assert host.settings.guest_tps
+    assert list(found) == [(ALICE, f"test_sheet[{tp}]") for tp in host.settings.guest_tps]

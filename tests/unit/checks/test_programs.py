@@ -79,6 +79,47 @@ def test_a_workload_that_does_not_end_is_ended(here: Host) -> None:
     assert process.wait() != 0
 
 
+def test_a_workload_is_ordered_to_end_and_ends_by_itself(here: Host, tmp_path: Path) -> None:
+    script = f"echo pret; read -r order; echo $order >{tmp_path}/order; exit 0"
+    with running("it", here, script) as program:
+        assert program.boot >= 0
+    assert (tmp_path / "order").read_text() == "fin\n"
+
+
+def test_a_workload_that_has_ended_is_ordered_nothing(here: Host) -> None:
+    process = here.backend.start("echo pret; exec true")
+    program = Program("it", process)
+    process.wait(10)
+    program.end()
+    assert process.returncode == 0
+
+
+def test_only_the_last_lines_of_a_workload_are_shown(here: Host) -> None:
+    process = here.backend.start("seq 9")
+    with pytest.raises(AssertionError) as failure:
+        Program("it", process)
+    assert str(failure.value) == "it ended; it said last:\n5\n6\n7\n8\n9"
+    process.wait(10)
+
+
+def test_other_words_and_echoes_are_no_answer(here: Host) -> None:
+    answers = "echo aaa 1; echo zzz 2; echo $order; echo noya 3; echo $order 4.5"
+    with running(
+        "it", here, f"echo boot 9; echo pret; while read -r order && [ $order != fin ]; do {answers}; done"
+    ) as program:
+        assert program.measure("kernel") == 4.5
+        assert program.measure("memory") == 4.5
+
+
+@pytest.mark.parametrize("missing", ["stdin", "stdout"])
+def test_a_workload_needs_an_input_and_an_output(missing: str) -> None:
+    inlet, outlet = (None if name == missing else subprocess.PIPE for name in ("stdin", "stdout"))
+    process = subprocess.Popen(["true"], stdin=inlet, stdout=outlet)
+    with pytest.raises(ValueError, match="have to be pipes"):
+        Program("it", process)
+    process.communicate()
+
+
 def test_a_file_is_sent_as_it_is(here: Host, tmp_path: Path) -> None:
     content = bytes(range(256)) * 1000
     send(here, content, f"{tmp_path}/file")

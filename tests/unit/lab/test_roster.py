@@ -161,6 +161,33 @@ def test_without_a_column_for_names_the_rest_is_still_looked_at():
     ]
 
 
+def test_after_a_row_with_a_mistake_the_others_are_read():
+    assert refused("login,name,email\n,王伟,a@\nbob,B,\nBOB,C,\nbob,D,b@\n") == [
+        "r.csv, line 2, column email: is no e-mail address, such as alice@example.org",
+        "r.csv, line 2, column login: none can be made of this name: write one",
+        *[each for each in refused("login,name\n\n\nBOB,C\n") if "has to be" in each],
+        "r.csv, line 4, column login: the same as that of line 3",
+        "r.csv, line 5, column email: is no e-mail address, such as alice@example.org",
+        "r.csv, line 5, column login: the same as that of line 3",
+    ]
+
+
+def test_a_column_that_is_not_there_is_not_said_to_be_empty_in_each_line():
+    assert refused("email\na@x.org\nb@x.org\n") == ["r.csv, line 1: no column name"]
+
+
+def test_addresses_that_are_not_given_are_not_alike():
+    assert [each.email for each in read("name,email\nA,\nB,\nC,c@x.org\n")] == [None, None, "c@x.org"]
+
+
+@pytest.mark.parametrize(("before", "line"), [("", 2), ("alice,A,\n", 3), ("alice,A,\nbob,B,\n", 4)])
+def test_a_private_key_is_found_in_its_line(before, line):
+    (problem,) = refused(f"login,name,ssh_key\n{before}eve,E,-----BEGIN PRIVATE KEY-----\n")
+    assert problem.startswith(f"r.csv, line {line}: this is a private key")
+    (problem,) = refused(f"\nlogin,name,ssh_key\n{before}eve,E,-----BEGIN PRIVATE KEY-----\n")
+    assert problem.startswith(f"r.csv, line {line + 1}: ")
+
+
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"  # noqa: S105 - made up
 
 

@@ -117,3 +117,49 @@ def test_a_student_who_is_not_there_is_not_removed() -> None:
 
 def test_a_login_that_is_made_of_the_name_removes_its_line() -> None:
     assert remove_student("name\nChloé Lefèvre\nBob".encode(), "r.csv", "chloe-lefevre") == b"name\nBob"
+
+
+@pytest.mark.parametrize(
+    ("roster", "after"),
+    [
+        (b"name\nAlice\nBob\n", b"name\nAlice\n"),
+        (b"name\nAlice\nBob", b"name\nAlice"),
+        (b"name\r\nAlice\r\nBob", b"name\r\nAlice"),
+        (b"name\nBob\nAlice", b"name\nAlice"),
+        (b'name,group\nBob,"a\nb"\nAlice,1\n', b"name,group\nAlice,1\n"),
+        (b"\nname\n\nBob\n\n", b"\nname\n\n\n"),
+        (b"name\rBob\r", b"name\r"),
+    ],
+)
+def test_only_the_lines_of_that_student_go(roster: bytes, after: bytes) -> None:
+    assert remove_student(roster, "r.csv", "bob") == after
+
+
+@pytest.mark.parametrize(
+    ("roster", "after"),
+    [
+        (b"\n\nname;group\nAlice;1\n", b"\n\nname;group\nAlice;1\nBob;\n"),
+        (b'\n"name","group"\nAlice,1\n', b'\n"name","group"\nAlice,1\n"Bob",""\n'),
+        (b'"name",group\n', b'"name",group\nBob,\n'),
+        (b'\xef\xbb\xbf"name","group",\n', b'\xef\xbb\xbf"name","group",\n"Bob","",""\n'),
+        (b"name\r\nAlice\n", b"name\r\nAlice\nBob\n"),
+        (b"name", b"name\nBob"),
+        (b"name\rAlice", b"name\rAlice\rBob"),
+    ],
+)
+def test_a_line_is_added_with_the_quotes_of_the_header_and_the_line_end_of_the_last_line(
+    roster: bytes, after: bytes
+) -> None:
+    assert add_student(roster, "r.csv", {"name": "Bob"})[0] == after
+
+
+def test_a_column_that_is_missing_is_to_be_added_in_the_headers_line() -> None:
+    with pytest.raises(LabError) as error:
+        add_student(b"\n\nname\n", "r.csv", {"name": "Bob", "group": "1"})
+    assert error.value.problem == "r.csv has no column group"
+    assert error.value.next_step == "add it to the first line, line 3, or leave it out"
+
+
+def test_the_new_student_is_returned_whoever_is_there() -> None:
+    _, student = add_student(b"name,group\nAlice,1\nEve,2\n", "r.csv", {"name": "Bob", "group": "1"})
+    assert (student.login, student.group) == ("bob", "1")

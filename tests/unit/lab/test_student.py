@@ -27,13 +27,13 @@ def test_a_key_may_have_no_comment_and_more_spaces():
     assert student(f" ssh-ed25519  {BODY} ").ssh_key == f"ssh-ed25519 {BODY}"
 
 
-def rsa_1000_bits():
+def rsa_of(bits):
     def string(data):
         return len(data).to_bytes(4) + data
 
-    number = (1 << 999) | 1
+    number = (1 << (bits - 1)) | 1
     # A number whose first bit is set would be negative: SSH puts a zero byte before it.
-    blob = string(b"ssh-rsa") + string(b"\x01\x00\x01") + string(b"\0" + number.to_bytes(125))
+    blob = string(b"ssh-rsa") + string(b"\x01\x00\x01") + string(b"\0" + number.to_bytes(bits // 8))
     return base64.b64encode(blob).decode()
 
 
@@ -52,7 +52,7 @@ def rsa_1000_bits():
         (f"ssh-ed25519 {BODY}AAAA", "no ssh-ed25519 key can be read"),
         (f"ssh-ed25519 {BODY[:30]}-{BODY[30:]}", "no ssh-ed25519 key can be read"),
         (f"ssh-ed25519 {BODY[:30]} {BODY[30:]}", "no ssh-ed25519 key can be read"),
-        (f"ssh-rsa {rsa_1000_bits()}", "less than 1024 bits"),
+        (f"ssh-rsa {rsa_of(1000)}", "less than 1024 bits"),
     ],
 )
 def test_what_is_no_public_key_is_refused_without_being_repeated(key, said):
@@ -61,6 +61,62 @@ def test_what_is_no_public_key_is_refused_without_being_repeated(key, said):
     (problem,) = error.value.errors(include_input=False)
     assert said in problem["msg"]
     assert BODY[30:40] not in problem["msg"]
+
+
+def test_the_shortest_rsa_key_that_sshd_takes_is_taken():
+    key = f"ssh-rsa {rsa_of(1024)} alice at home"
+    assert student(key).ssh_key == key
+    with pytest.raises(ValidationError, match="less than 1024 bits"):
+        student(f"ssh-rsa {rsa_of(1016)}")
+
+
+def test_what_is_not_said_of_a_student_is_not_known_and_the_language_is_french():
+    alice = Student(login="alice", name="Alice")
+    assert alice.model_dump(exclude={"login", "name"}) == {
+        "email": None,
+        "ssh_key": None,
+        "group": None,
+        "language": "fr",
+    }
+    nothing = dict.fromkeys(("email", "ssh_key", "group"))
+    assert Student.model_validate({"login": "alice", "name": "Alice", **nothing}) == alice
+
+
+@pytest.mark.parametrize(
+    "email", ["", "alice", "alice@", "alice@b@c", "alice@b c", "alice@b>", "al ice@b", "élise@b"]
+)
+def test_what_is_no_address_is_refused_without_being_repeated(email):
+    with pytest.raises(ValidationError) as error:
+        Student(login="alice", name="Alice", email=email)
+    (problem,) = error.value.errors(include_input=False)
+    assert problem["msg"] == "Value error, is no e-mail address, such as alice@example.org"
+
+
+@pytest.mark.parametrize("login", ["a", "a1", "a-b", "a" * 31, "lab1"])
+def test_logins_that_are_user_and_host_names(login):
+    assert Student(login=login, name="A").login == login
+
+
+@pytest.mark.parametrize("login", ["", "1a", "-a", "a-", "a_b", "A", "a" * 32, "é", "a\n", "lab", "sudo"])
+def test_logins_that_cannot_be(login):
+    with pytest.raises(ValidationError, match="login"):
+        Student(login=login, name="A")
+
+
+@pytest.mark.parametrize("field", ["name", "group"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        (" \u00a0", "is empty"),
+        ("a\u00adb", r"U\+00AD"),
+        ("\x07", r"U\+0007"),
+        ("a:b", "“:”"),
+    ],
+)
+def test_names_that_cannot_be_printed_or_written_to_passwd(field, text, said):
+    with pytest.raises(ValidationError, match=said):
+        Student.model_validate({"login": "alice", "name": "Alice", field: text})
 
 
 @pytest.mark.parametrize(

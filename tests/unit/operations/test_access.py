@@ -39,7 +39,7 @@ def run(responses: dict[str, list[str]]) -> Run:
 
 def test_keys_that_are_there_are_left_alone() -> None:
     result = run(there())
-    assert (len(result.commands), result.changed) == (1, False)
+    assert (len(result.commands), result.idle) == (1, True)
 
 
 def test_missing_keys_travel_in_one_command_that_does_not_show_them() -> None:

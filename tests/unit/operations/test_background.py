@@ -44,7 +44,7 @@ def begun(*there: str) -> Run:
 
 def test_what_the_host_lacks_is_begun_once_in_the_order_it_is_wanted(built: list[str]) -> None:
     run = begun("isa")
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    assert (len(run.commands), run.idle) == (1, True)
     until(lambda: len(built) == 2)
     assert built == ["tp-processus", "tp-emulation"]
 
@@ -56,9 +56,31 @@ def test_nothing_is_begun_where_all_is_there(built: list[str]) -> None:
     assert built == ["tp-processus"]
 
 
-def test_what_cannot_be_built_is_left_to_the_operation_that_needs_it(built: list[str]) -> None:
+def test_hosts_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One build at a time, also where two hosts have begun theirs."""
+    now: list[str] = []
+    most: list[int] = []
+
+    def build(recipe: ImageRecipe, progress: Progress) -> None:
+        now.append(recipe.name)
+        most.append(len(now))
+        gevent.sleep(0.01)
+        now.remove(recipe.name)
+
+    monkeypatch.setattr(operations, "build_rootfs", build)
+    begun("isa", "emulation")
+    begun("processus", "isa")
+    until(lambda: len(most) == 2)
+    assert most == [1, 1]
+
+
+def test_what_cannot_be_built_is_left_to_the_operation_that_needs_it(
+    built: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert not begun().failed
     until(lambda: "tp-isa" in built)
+    gevent.sleep(0)
+    assert "Traceback" not in capfd.readouterr().err
     assert begun("processus", "isa").failed is False, "the next one has its turn"
     until(lambda: built[-1] == "tp-emulation")
 
@@ -74,7 +96,7 @@ def test_a_guest_image_is_in_the_cache_before_it_is_wanted(
     monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
     image = image_at(tmp_path, b"QFI\xfb and the rest")
     run = run_operation(guest_images.start_build, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=())
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    assert (len(run.commands), run.idle) == (1, True)
     until(fetched_file(image).exists)
 
 

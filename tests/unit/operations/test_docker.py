@@ -1,6 +1,8 @@
 """The operations on dockerd, on a host that answers from a script."""
 
+import dataclasses
 import json
+import re
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -46,7 +48,25 @@ def test_containers_are_created() -> None:
 
 def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
     run = run_containers(answer(NETWORK, *container_lines()))
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    assert (len(run.commands), run.idle) == (1, True)
+
+
+def test_a_container_of_a_student_who_left_is_named_and_stays(caplog: pytest.LogCaptureFixture) -> None:
+    responses = answer(NETWORK, *container_lines())
+    arguments: dict[str, Any] = {"lab": "minet", "containers": CONTAINERS[1:], "limits": LIMITS}
+    assert run_operation(docker.containers, responses, **arguments).idle
+    assert "not in the roster, so not touched: minet-s0-processus" in caplog.text
+    caplog.clear()
+    assert run_containers(responses).idle
+    assert "not in the roster" not in caplog.text
+
+
+def test_a_container_of_a_tp_that_there_is_not_fails_the_host(caplog: pytest.LogCaptureFixture) -> None:
+    unknown = (dataclasses.replace(CONTAINERS[0], tp_image="unix"),)
+    responses = answer(NETWORK, *container_lines())
+    run = run_operation(docker.containers, responses, lab="minet", containers=unknown, limits=LIMITS)
+    assert (run.failed, len(run.commands)) == (True, 1)
+    assert "'unix'" in caplog.text
 
 
 def test_a_diff_shows_what_of_a_container_is_another_one(caplog: pytest.LogCaptureFixture) -> None:
@@ -61,6 +81,9 @@ def test_a_diff_shows_what_of_a_container_is_another_one(caplog: pytest.LogCaptu
     assert f"{name} is replaced:" in caplog.text
     assert f"  - memory: {LIMITS.memory}" in caplog.text
     assert f"  + memory: {LIMITS.memory * 2}" in caplog.text
+    caplog.clear()
+    run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS[:1], limits=limits)
+    assert "is replaced" not in caplog.text
 
 
 def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, Any]]], dict[str, list[str]]]:
@@ -102,13 +125,19 @@ def test_dockerd_is_asked_again_after_something_has_changed() -> None:
 
 def test_dockerd_that_runs_and_is_enabled_is_left_alone() -> None:
     run = run_operation(docker.service, answer(SERVICE), lab="minet")
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    assert (len(run.commands), run.idle) == (1, True)
 
 
 def test_stopped_containers_start_in_one_command() -> None:
     run = run_containers(answer(NETWORK, *container_lines("exited")))
     assert len(run.commands) == 2
     assert run.sent("docker container start minet-s0-processus")
+
+
+def test_paused_containers_go_on_in_one_command() -> None:
+    run = run_containers(answer(NETWORK, *container_lines("paused")))
+    (command,) = run.commands[1:]
+    assert command.startswith("docker container unpause minet-s0-processus")
 
 
 def test_changed_limit_recreates() -> None:
@@ -165,7 +194,7 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
 
 def test_absent_of_nothing_is_a_no_op() -> None:
     run = run_operation(docker.teardown, answer(), lab="minet")
-    assert (len(run.commands), run.changed) == (1, False)
+    assert (len(run.commands), run.idle) == (1, True)
 
 
 def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:
@@ -187,12 +216,29 @@ def configured(freshness: str, **changes: object) -> dict[str, list[str]]:
 
 def test_configured_daemon_is_left_alone_with_the_administrators_own_settings() -> None:
     run = run_operation(docker.daemon, configured("read", mtu=1400), lab="minet", address_pools=POOLS)
-    assert (len(run.commands), run.changed) == (1, False)
+    assert (len(run.commands), run.idle) == (1, True)
 
 
 def test_daemon_that_has_not_read_its_configuration_is_restarted() -> None:
     run = run_operation(docker.daemon, configured("stale"), lab="minet", address_pools=POOLS)
-    assert len(run.commands) == 2
+    assert (len(run.commands), run.noops) == (2, ())
+
+
+def test_a_diff_shows_the_settings_of_dockerd_that_change(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="pyinfra")
+    arguments: dict[str, Any] = {"lab": "minet", "address_pools": POOLS}
+    there = configured("read", mtu=1400, **{"live-restore": False})
+    run_operation(docker.daemon, there, diff=True, **arguments)
+    assert "/etc/docker/daemon.json changes:" in caplog.text
+    assert '-   "live-restore": false' in caplog.text
+    assert '+   "live-restore": true' in caplog.text
+    assert not re.search('[-+]   "mtu"', caplog.text)
+    for responses, diff in ((there, False), (configured("read"), True), (configured("stale"), True)):
+        caplog.clear()
+        run_operation(docker.daemon, responses, diff=diff, **arguments)
+        assert "changes:" not in caplog.text
+    run_operation(docker.daemon, {}, diff=True, **arguments)
+    assert '+   "live-restore": true' in caplog.text
 
 
 def test_changed_setting_is_put_in_place() -> None:
@@ -226,7 +272,7 @@ def test_address_pools_of_a_lab_that_is_gone_or_of_this_one_are_replaced() -> No
 def test_another_lab_with_the_same_address_pools_is_not_even_asked_for() -> None:
     other = answer({"kind": "network", "name": "other", "lab": "other"})
     run = run_operation(docker.daemon, {**configured("read"), **other}, lab="minet", address_pools=POOLS)
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    assert (len(run.commands), run.idle) == (1, True)
 
 
 @pytest.mark.parametrize("broken", ["{oops", "[]", ""])

@@ -11,14 +11,13 @@ import pytest
 from pyinfra.api.command import StringCommand
 
 from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
-from minetlab.lab import DebianImage, GuestImage, GuestSize, KvmHostSettings
-from minetlab.operations import guest_images
+from minetlab.lab import GuestSize, KvmHostSettings
 from minetlab.operations import guests as operations
 from minetlab.resources import boots
 from minetlab.resources.layout import Layout
 from tests.support.fake_host import Run, run_by_a_host, run_operation
-from tests.support.guests import IMAGE, LAB, NETWORK, SETTINGS, answer, guests
-from tests.support.kvm_host import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, image_at, steps_of, times
+from tests.support.guests import LAB, NETWORK, SETTINGS, answer, guests
+from tests.support.kvm_host import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, steps_of, times
 
 
 def running(
@@ -42,7 +41,7 @@ def running(
 
 def test_a_no_op_is_two_commands_whatever_the_number_of_students() -> None:
     run = running(answer(30), 30)
-    assert (len(run.commands), run.changed, run.failed) == (2, False, False)
+    assert (len(run.commands), run.idle) == (2, True)
 
 
 def test_a_host_without_guests_keeps_the_image_that_its_first_one_will_need() -> None:
@@ -80,7 +79,7 @@ def test_guests_that_are_not_to_run_are_made_and_not_started() -> None:
     made = [step[0] for step in steps(running(EMPTY, 2, run=False))]
     assert made == 2 * ["vol-create-as", "define"]
     again = running(answer(30, active=False, autostart=False), 30, run=False)
-    assert (len(again.commands), again.changed, again.failed) == (2, False, False)
+    assert (len(again.commands), again.idle) == (2, True)
     assert not running(answer(3, active=False, autostart=False, memory=10), 3, run=False).failed
 
 
@@ -158,8 +157,13 @@ def test_diff_shows_what_changes_in_the_xml(caplog: pytest.LogCaptureFixture) ->
     assert '+   <memory unit="MiB">1024</memory>' in caplog.text
 
 
-def test_guests_without_hardware_virtualization_are_emulated_unless_it_is_required() -> None:
+def test_guests_without_hardware_virtualization_are_emulated_unless_it_is_required(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    running(EMPTY, 1)
+    assert "no hardware virtualization here" not in caplog.text
     assert b'type="qemu"' in running(EMPTY, 1, kvm=["vendor X"]).files["specs/domain-minet-s0.xml"]
+    assert "no hardware virtualization here: guests are emulated" in caplog.text
     refused = running(EMPTY, 1, kvm=["vendor X"], require_kvm=True)
     assert (refused.failed, len(refused.commands)) == (True, 2)
 
@@ -172,13 +176,80 @@ def test_too_little_memory_fails_the_host_before_anything_is_made(caplog: pytest
     assert "lower guest.memory in inventories/group_data/kvm_hosts.py" in caplog.text
 
 
-def test_guests_that_run_already_need_no_more_memory() -> None:
+@pytest.mark.parametrize(("memory", "disk"), [(1920, 1536), (1921, 1537)])
+def test_just_enough_memory_and_disk_will_do(memory: int, disk: int) -> None:
+    assert not running(["@memory", str(memory), "@disk", str(disk), *EMPTY[4:]], 3).failed
+
+
+def test_too_small_a_disk_fails_the_host_before_anything_is_made(caplog: pytest.LogCaptureFixture) -> None:
+    run = running(["@memory", "64000", "@disk", "1535", *EMPTY[4:]], 3)
+    assert (run.failed, len(run.commands)) == (True, 2)
+    assert "the disks of 3 guests need 1536 MiB at first, 1535 MiB are free" in caplog.text
+
+
+def test_guests_that_run_already_need_no_more_memory(caplog: pytest.LogCaptureFixture) -> None:
     assert not running(answer(3, memory=10), 3).failed
+    assert not [each for each in caplog.records if each.levelname == "WARNING"], "there is nothing to say"
 
 
-def test_a_domain_of_somebody_else_fails_the_host_and_is_left_alone() -> None:
+def test_a_domain_of_somebody_else_fails_the_host_and_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     run = running(answer(2, lab="other"), 2)
     assert (run.failed, len(run.commands)) == (True, 2)
+    assert "domains of somebody else have these names: minet-s0, minet-s1" in caplog.text
+
+
+def test_a_guest_whose_address_another_still_has_fails_the_host(caplog: pytest.LogCaptureFixture) -> None:
+    lines = [line.replace("<name>minet-s0</name>", "<name>minet-gone</name>") for line in answer(1)]
+    run = running(lines, 1)
+    assert (run.failed, len(run.commands)) == (True, 2)
+    assert "guests no longer planned still have: minet-s0 (of minet-gone)" in caplog.text
+
+
+def test_a_guest_that_is_no_longer_planned_is_named_and_stays(caplog: pytest.LogCaptureFixture) -> None:
+    assert running(answer(3), 2).idle
+    assert "not in the roster, so not touched\n  → on @fake/ct1, to remove one" in caplog.text
+    assert "(NAME: minet-s2)" in caplog.text
+
+
+def test_a_disk_of_another_image_or_a_larger_one_is_named_and_stays(caplog: pytest.LogCaptureFixture) -> None:
+    lines = [line.replace("base-0123456789ab", "base-fedcba987654") for line in answer(1)]
+    assert not running(lines, 1).failed
+    assert "guests stay on an older guest image" in caplog.text
+    assert "(NAME: minet-s0); then deploy again" in caplog.text
+    assert "larger" not in caplog.text
+    running(answer(1), 1, settings=SETTINGS.model_copy(update={"guest": GuestSize(memory=512, disk=3)}))
+    assert "their disks stay larger than guest.disk: minet-s0" in caplog.text
+
+
+def test_a_disk_that_is_too_small_grows_while_its_guest_is_off() -> None:
+    settings = SETTINGS.model_copy(update={"guest": GuestSize(memory=512, disk=8)})
+    grown = steps(running(answer(1, active=False), 1, settings=settings))[0]
+    assert grown == ["vol-resize", "minet-s0.qcow2", str(8 * 2**30), "--pool", LAB]
+
+
+def test_a_guest_that_cannot_be_defined_fails_the_host_also_where_none_is_to_run() -> None:
+    said = {"success": False, "stderr": ["error: Failed to define domain"]}
+    arguments: dict[str, Any] = {
+        "settings": SETTINGS,
+        "guests": guests(2, run=False),
+        "require_kvm": False,
+    }
+    responses = {STATE: EMPTY, KVM: WORKING, "xargs": said}
+    assert run_operation(operations.run, responses, lab=LAB, **arguments).failed
+
+
+def seeds(lines: list[str], number: int) -> Run:
+    return run_operation(operations.seeds, {STATE: lines}, lab=LAB, network=NETWORK, guests=guests(number))
+
+
+def test_new_keys_reach_the_seeds_that_are_there_and_no_others() -> None:
+    run = seeds(answer(2), 3)
+    assert (run.changed, run.failed, run.noops) == (True, False, ())
+    assert sorted(name.partition("-seed-")[0] for name in run.files) == ["disks/minet-s0", "disks/minet-s1"]
+    for nothing in (EMPTY, ["@memory", "900"]):
+        assert seeds(nothing, 2).idle
+    silent = seeds(["@installed"], 2)
+    assert (silent.failed, len(silent.commands)) == (True, 1)
 
 
 def ready(responses: dict[str, list[str]]) -> Run:
@@ -198,7 +269,7 @@ ADDRESSES = [str(guest.address.ip) for guest in guests(2)]
 
 def test_guests_that_answer_cost_one_command() -> None:
     run = ready({SSH: ADDRESSES})
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
+    assert (len(run.commands), run.idle) == (1, True)
 
 
 def test_waiting_for_a_guest_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,10 +358,6 @@ def test_a_host_that_dies_while_guests_boot_is_named_and_not_its_guests(
     assert "are not running" not in caplog.text
 
 
-def present(lines: list[str], image: GuestImage, *tps: str) -> Run:
-    return run_operation(guest_images.upload, {STATE: lines}, lab=LAB, image=image, tps=tps)
-
-
 def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -303,38 +370,3 @@ def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
     assert (
         "guests are not running: minet-s0; guests cannot boot, as their consoles say: minet-s2" in caplog.text
     )
-
-
-def test_an_image_that_is_there_is_not_even_fetched() -> None:
-    run = present(answer(1), IMAGE)
-    assert (len(run.commands), run.changed, run.failed) == (1, False, False)
-
-
-def test_an_image_is_verified_on_the_host_before_it_is_put_in_place(tmp_path: Path) -> None:
-    image = image_at(tmp_path, b"QFI\xfb and the rest")
-    command = present(EMPTY, image).commands[-1]
-    assert command.index(f"{image.sha256} ") < command.index("sha256sum --check") < command.index("mv -f")
-
-
-def test_a_tp_that_there_is_not_fails_the_host_and_names_those_there_are(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    run = present(EMPTY, DebianImage(), "unix")
-    assert (run.failed, run.changed) == (True, False)
-    settings = KvmHostSettings(guest_network=NETWORK, guest_tps=("unix",))
-    arguments: dict[str, Any] = {"settings": settings, "guests": guests(1), "require_kvm": False}
-    assert run_operation(operations.run, {STATE: EMPTY, KVM: WORKING}, lab=LAB, **arguments).failed
-    assert caplog.text.count("guest_tps: there is no TP for guests 'unix'") == 2
-    assert "use one of these in group_data/kvm_hosts.py: conteneur, vm" in caplog.text
-
-
-def test_no_room_for_the_image_fails_the_host(tmp_path: Path) -> None:
-    image = image_at(tmp_path, b"QFI\xfb" + bytes(2**20))
-    run = present(["0" if line == "64000" else line for line in EMPTY], image)
-    assert (run.failed, len(run.commands)) == (True, 2)
-
-
-def test_a_wrong_checksum_and_another_format_fail_the_host(tmp_path: Path) -> None:
-    image = image_at(tmp_path, b"raw bytes")
-    assert present(EMPTY, image).failed
-    assert present(EMPTY, image.model_copy(update={"sha256": 64 * "0"})).failed

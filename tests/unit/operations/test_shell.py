@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pyinfra.api.command import QuoteString, StringCommand
 
 from minetlab.operations import shell
 from tests.support.fake_host import run_by_a_host
@@ -31,6 +32,24 @@ def test_it_fails_by_what_virsh_says_also_where_its_last_command_succeeds(tmp_pa
     done = run_by_a_host(command, "echo error: no such domain >&2", tmp_path)
     assert done.returncode != 0
     assert done.stderr == "error: no such domain\n"
+
+
+def test_a_text_is_written_as_it_is_with_its_folder_and_mode(tmp_path: Path) -> None:
+    path, text = tmp_path / "a folder" / "it's.conf", "100 % $HOME\n'two'\n"
+    for mode in ("0644", "0600"):
+        command = shell.install_text(text, str(path), mode=mode)
+        subprocess.run(["/bin/sh", "-c", command.get_raw_value()], check=True)
+        assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (text, int(mode, 8))
+    assert list(path.parent.iterdir()) == [path]
+    path = path.with_name("never")
+    failing = shell.all_of(StringCommand("false"), shell.install_text(text, str(path)))
+    assert subprocess.run(["/bin/sh", "-c", failing.get_raw_value()], check=False).returncode != 0
+    assert not path.exists()
+
+
+def test_words_of_virsh_are_quoted_and_its_command_is_not() -> None:
+    command = shell.virsh("net-update", "a b", QuoteString("c d"), "--live")
+    assert command.get_raw_value() == "virsh -q -c qemu:///system net-update 'a b' 'c d' --live"
 
 
 def test_files_are_received_whole_and_only_for_root(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> Non
 
 def test_a_served_site_is_three_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path)
-    assert (len(run.commands), run.changed, run.failed) == (3, False, False)
+    assert (len(run.commands), run.idle) == (3, True)
 
 
 def test_a_changed_sheet_changes_the_site_and_removes_the_old_one(
@@ -124,6 +124,41 @@ def test_the_statuss_folder_is_there_before_what_shows_it(
     assert (first, second) == (made, "docker container restart minet-site")
 
 
+def test_what_else_is_there_does_not_restart_the_web_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An old revision goes, and keys of containers are beside the site's passwords."""
+    there = [SITE.revision, "old", "status"]
+    known = [*users(), f"{64 * '0'}  ./minet-alice-isa/host_key"]
+    run = serve(state(spec()), there, monkeypatch, tmp_path, known)
+    assert run.commands[3:] == ["rm -rf /var/lib/minet-lab/minet/site/old"]
+
+
+@pytest.mark.parametrize("port", range(8081, 8087))
+def test_a_web_server_that_is_made_anew_is_not_restarted(
+    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = serve(state(spec(port=port)), ["status"], monkeypatch, tmp_path)
+    assert run.commands[-1].startswith("docker container rm --force --volumes minet-site && docker run ")
+
+
+@pytest.mark.parametrize("operation", ["serve", "users"])
+def test_passwords_that_cannot_be_read_fail_the_host(
+    operation: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = users()
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    passwords.student("minet", "alice")
+    (tmp_path / "labs/minet/passwords/students/alice").write_text("")
+    if operation == "serve":
+        run = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path, known)
+        assert (run.failed, len(run.commands)) == (True, 3)
+    else:
+        run = run_operation(operations.users, {USERS: known}, lab=LAB)
+        assert (run.failed, len(run.commands)) == (True, 1)
+    assert "→" in caplog.text, "and what to do is said"
+
+
 def test_another_port_is_another_container_with_the_same_site(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -147,7 +182,7 @@ def test_another_password_restarts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_
     assert (run.commands[1:], run.changed) == (ENTER, True)
     for nothing_to_do in (users(), []):
         run = run_operation(operations.users, {USERS: nothing_to_do}, lab=LAB)
-        assert (len(run.commands), run.changed) == (1, False)
+        assert (len(run.commands), run.idle) == (1, True)
     run = run_operation(operations.users, {USERS: users()}, lab=LAB.model_copy(update={"students": ()}))
     assert (run.commands[1:], run.changed) == (ENTER, True)
 
@@ -181,7 +216,7 @@ def test_somebody_elses_container_is_left_alone(monkeypatch: pytest.MonkeyPatch,
 
 def test_image_is_imported_once() -> None:
     run = run_operation(operations.image, {STATE: state(None)}, lab="minet")
-    assert (len(run.commands), run.changed) == (1, False)
+    assert (len(run.commands), run.idle) == (1, True)
 
 
 def test_no_site_leaves_nothing_but_the_image() -> None:
@@ -193,7 +228,7 @@ def test_no_site_leaves_nothing_but_the_image() -> None:
         f"rm -rf {folder}/{SITE.revision} {folder}/status /var/lib/minet-lab/minet/access/minet-site",
     ]
     run = run_operation(operations.remove, {STATE: state(None), SITES: []}, lab="minet")
-    assert (len(run.commands), run.changed) == (2, False)
+    assert (len(run.commands), run.idle) == (2, True)
 
 
 def test_no_site_spares_somebody_elses_container() -> None:

@@ -14,8 +14,8 @@ from pycdlib.dr import DirectoryRecord
 from pycdlib.pycdlib import PyCdlib
 
 from minetlab.lab import BridgedNetwork, GuestSize, NatNetwork
-from minetlab.operations.specs import guest_spec, network_spec, pool_xml, seed
-from minetlab.plan import Guest
+from minetlab.operations.specs import access, guest_spec, network_spec, pool_xml, seed, seed_volume
+from minetlab.plan import Container, Guest
 from minetlab.resources.seed import Seed
 from tests.support.guests import BASE, KEY, LAB, NETWORK, guest_specs, guests, network
 
@@ -97,6 +97,32 @@ def test_the_label_identifies_the_spec() -> None:
     assert len({label(size) for size in (GuestSize(), *changed)}) == 4
     (spec,) = guest_specs(1)
     assert f'spec="{spec.digest}"' in spec.xml
+
+
+def test_a_disk_has_so_many_gibibytes() -> None:
+    (spec,) = guest_specs(1)
+    assert (spec.disk, spec.memory) == (4 * 1024 * 1024 * 1024, 512)
+
+
+def test_a_students_own_key_makes_another_seed() -> None:
+    def volume(key: str | None) -> str:
+        student = GUEST.student.model_copy(update={"ssh_key": key})
+        return seed_volume(LAB, replace(GUEST, student=student), NETWORK)
+
+    other = KEY.replace("AAAAIJh", "AAAAIJi")
+    assert len({volume(KEY), volume(other), volume(None)}) == 3
+
+
+def test_the_files_of_a_container_are_for_its_sshd_only() -> None:
+    student = GUEST.student
+    container = Container("minet-s0-isa", student, "ct1", "isa", 20000)
+    files = access(LAB, [container])
+    assert {path: file.mode for path, file in files.items()} == {
+        "minet-s0-isa/host_key": 0o400,
+        "minet-s0-isa/authorized_keys": 0o444,
+    }
+    assert files["minet-s0-isa/authorized_keys"].content.decode().splitlines()[0] == KEY
+    assert b"OPENSSH PRIVATE KEY" in files["minet-s0-isa/host_key"].content
 
 
 def test_the_networks_digest_ignores_its_reservations() -> None:

@@ -48,12 +48,51 @@ def test_a_guest_is_removed_with_its_disk_seed_and_console_and_no_other() -> Non
 
 def test_removing_what_is_not_there_changes_nothing() -> None:
     result = run(students.remove_guests, {STATE: answer(2)}, guests=ALL[2:])
-    assert (len(result.commands), result.changed) == (1, False)
+    assert (len(result.commands), result.idle) == (1, True)
+
+
+def test_what_a_killed_run_has_left_of_a_guest_is_removed_without_its_domain() -> None:
+    """Two guests: one is whole, and of the other only the disk and the seed are there."""
+    two = answer(2)
+    gone = str(ALL[1].uuid)
+    start = next(number for number, line in enumerate(two) if "<name>minet-s1</name>" in line)
+    first = max(number for number in range(start) if "<domain" in two[number])
+    last = next(number for number in range(start, len(two)) if "</domain>" in two[number])
+    lines = [line for line in (*two[:first], *two[last + 1 :]) if line != gone]
+    result = run(students.remove_guests, {STATE: lines}, guests=ALL[:2])
+    things = [steps_of(each) for each in result.sent("virsh ") if "@installed" not in each]
+    assert [[step[0] for step in steps] for steps in things] == [
+        ["destroy", "undefine", "vol-delete", "vol-delete"],
+        ["vol-delete", "vol-delete"],
+    ]
+    assert "specs/domain-minet-s1.xml" in result.commands[-1]
+
+
+def test_a_guest_that_is_off_is_not_switched_off_again() -> None:
+    result = run(students.remove_guests, {STATE: answer(3, active=False)}, guests=ONE)
+    assert [step[0] for step in steps_of(result.commands[1])] == ["undefine", "vol-delete", "vol-delete"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "silent", "said"),
+    [
+        (students.remove_guests, {STATE: ["@installed", "@xml"]}, "libvirtd does not answer"),
+        (students.remove_containers, {DOCKER: ['{"kind":"silence"}']}, "dockerd does not answer"),
+    ],
+)
+def test_nothing_is_removed_on_a_host_that_is_silent_and_nothing_is_there_on_a_bare_one(
+    operation: Any, silent: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    machines = {"guests": ONE} if operation is students.remove_guests else {"containers": CONTAINERS[:1]}
+    failed = run(operation, silent, **machines)
+    assert (failed.failed, len(failed.commands)) == (True, 1)
+    assert said in caplog.text
+    assert run(operation, {STATE: ["@memory", "900"]}, **machines).idle
 
 
 def test_a_domain_of_somebody_else_is_not_removed() -> None:
     result = run(students.remove_guests, {STATE: answer(3, lab="other")}, guests=ONE)
-    assert (len(result.commands), result.changed) == (1, False)
+    assert (len(result.commands), result.idle) == (1, True)
 
 
 def test_a_guest_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
@@ -70,7 +109,7 @@ def test_a_guest_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
             neighbours=ALL,
         )
         leaves_neighbours_alone(result.commands)
-        assert "left alone" not in caplog.text
+        assert "not in the roster" not in caplog.text
 
 
 def test_a_snapshot_takes_the_place_of_the_last_one() -> None:
@@ -90,6 +129,7 @@ def test_no_snapshot_is_taken_of_a_guest_that_does_not_run(caplog: pytest.LogCap
     result = run(students.snapshot, {STATE: answer(3, active=False), SNAPSHOTS: []}, guests=ONE)
     assert (result.failed, len(result.commands)) == (True, 2)
     assert "not running: minet-s0" in caplog.text
+    assert "bring them up: lab up; or lab reset" in caplog.text
 
 
 @pytest.mark.parametrize("operation", [students.snapshot, students.revert])
@@ -98,9 +138,9 @@ def test_a_guest_that_is_off_on_purpose_is_left_off_and_it_is_said(
 ) -> None:
     off = guests(3, run=False)
     responses = {STATE: answer(3, active=False, autostart=False), SNAPSHOTS: HAS_ONE}
-    result = run(operation, responses, guests=off[:1])
+    result = run(operation, responses, guests=off[:2])
     assert (result.failed, len(result.commands)) == (True, 2)
-    assert "not running, as guests_run is False on @fake/ct1: minet-s0" in caplog.text
+    assert "not running, as guests_run is False on @fake/ct1: minet-s0, minet-s1" in caplog.text
     assert "on @fake/ct1: virsh start minet-s0; or set guests_run = True" in caplog.text
     started = run(operation, {STATE: answer(3), SNAPSHOTS: HAS_ONE}, guests=off[:1])
     assert started.commands[2].split()[4] in {"snapshot-create-as", "snapshot-revert"}
@@ -181,7 +221,7 @@ def test_containers_are_removed_with_their_keys_and_no_other() -> None:
     assert keys == f"rm -rf /var/lib/minet-lab/{LAB}/access/{name}"
     assert not any(other in command.split() for command in result.commands)
     gone = run(students.remove_containers, {DOCKER: docker_answer()[DOCKER]}, containers=CONTAINERS[:1])
-    assert (len(gone.commands), gone.changed) == (1, False)
+    assert (len(gone.commands), gone.idle) == (1, True)
 
 
 def test_a_container_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
@@ -199,4 +239,4 @@ def test_a_container_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
     assert len(started) == 1
     assert f"--name={CONTAINERS[0].name}" in started[0]
     assert not [command for command in result.commands if command.startswith("docker container start")]
-    assert "left alone" not in caplog.text
+    assert "not in the roster" not in caplog.text

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from minetlab.lab import Allocation, KvmHost, KvmHostSettings, NatNetwork, Placement
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.plan.placements import with_plan, without_gone
+from minetlab.plan.places import PlaceRequest, settle, shortage
+from minetlab.plan.spread import hash_of
 from minetlab.util.errors import LabError
 from tests.support.places import TPS, lab_of
 
@@ -224,3 +226,68 @@ def test_who_left_keeps_the_room_until_they_are_forgotten():
 def test_two_machines_of_one_name_are_refused():
     with pytest.raises(LabError, match="a-isa and a would both have a machine called lab-a-isa"):
         deploy(["a", "a-isa"])
+
+
+def test_two_containers_of_one_name_are_refused():
+    lab = lab_of(["a", "a-b"], tps=("isa", "b-isa"))
+    with pytest.raises(LabError, match="a and a-b would both have a machine called lab-a-b-isa"):
+        allocate(lab)
+
+
+def request(places, barred=None):
+    return PlaceRequest("lab-a", "hv0", places, seed="a", barred=barred)
+
+
+def test_a_machine_tries_its_old_place_and_then_all_others_from_its_own_one_on():
+    places = range(100, 110)
+    first = 100 + hash_of("a") % 10
+    turn = [*range(first, 110), *range(100, first)]
+    assert list(request(places).candidates(None)) == turn
+    assert list(request(places, barred=105).candidates(None)) == [each for each in turn if each != 105]
+    assert list(request(places).candidates(103)) == [103, *turn]
+    for outside in (99, 110):
+        assert list(request(places).candidates(outside)) == turn
+    assert next(request(places, barred=105).candidates(105)) != 105
+    assert list(request(range(0)).candidates(None)) == []
+
+
+def wish(machine, host="hv0", places=range(2)):
+    return PlaceRequest(machine, host, places, seed=machine)
+
+
+def settled(wishes, recorded):
+    return settle(wishes, Allocation(), recorded, unique=lambda host, place: (host, place))
+
+
+def test_who_lacks_a_place_and_who_holds_one_is_counted_by_host():
+    wishes = [wish(name) for name in "abcd"] + [wish(name, "hv1") for name in "ef"]
+    recorded = {"a": ("hv0", 1), "x": ("hv0", 0), "y": ("hv1", 7), "z": ("hv1", 8)}
+    result = settled(wishes, recorded)
+    assert result.places == {"a": 1, "e": result.places["e"], "f": 1 - result.places["e"]}
+    assert (result.short, result.held) == ({"hv0": 3}, {"hv0": 1, "hv1": 2})
+
+
+def test_who_moves_to_another_host_or_out_of_bounds_gives_up_the_old_place():
+    assert settled([wish("a"), wish("b", "hv1")], {"a": ("hv1", 0), "b": ("hv1", 0)}).places == {
+        "a": 0,
+        "b": 0,
+    }
+    narrow = settled([wish("a", places=range(1)), wish("b", places=range(1, 2))], {"a": ("hv0", 1)})
+    assert narrow.places == {"a": 0, "b": 1}
+
+
+def test_a_shortage_names_what_to_widen_and_what_to_remove():
+    def said(wishes, recorded):
+        allocation = Allocation(source="r.csv")
+        errors = shortage(settled(wishes, recorded), "hv0", "2 places", "the range", allocation)
+        return [(error.problem, error.next_step) for error in errors]
+
+    full = [wish("a"), wish("b"), wish("c")]
+    assert said(full[:2], {}) == []
+    assert said(full, {}) == [("hv0: all 2 places are taken: 1 too few", "widen the range")]
+    assert said(full, {"x": ("hv0", 1)}) == [
+        (
+            "hv0: all 2 places are taken: 2 too few; 1 are held by machines that the roster does not ask for",
+            "widen the range, or remove those machines, and their lines in r.csv",
+        )
+    ]

@@ -9,7 +9,8 @@ from minetlab.facts.libvirt import SshAnswers
 from minetlab.operations import guest_waits, shell
 from minetlab.operations import guests as operations
 from minetlab.operations.commands import attempt
-from minetlab.resources.boots import Boots
+from minetlab.resources.boots import Boots, boot_limit, boots_at_once
+from minetlab.resources.kvm import KvmObserved
 from tests.support.fake_host import run_operation
 from tests.support.guests import LAB, SETTINGS, guests
 from tests.support.kvm_host import EMPTY, FAILED, IDLE, KVM, SSH, STATE, WORKING, steps_of, times
@@ -96,3 +97,52 @@ def test_the_first_guest_is_made_alone_and_the_others_side_by_side(monkeypatch: 
     responses = {STATE: EMPTY, KVM: WORKING, SSH: ["-"], FAILED: [], IDLE: times(64)}
     assert not run_operation(operations.run, responses, lab=LAB, **arguments).failed
     assert [len(each) for each in made if each] == [1, 3]
+
+
+def test_a_guest_holds_its_place_for_a_third_of_the_limit_and_no_longer() -> None:
+    turns = Boots(dict.fromkeys("abcde", "10.0.0.1"), at_once=2, limit=30)
+    assert turns.due(100) == ("a", "b")
+    turns.done(["a"])
+    assert turns.due(104) == ("c",)
+    assert turns.due(110) == ()  # b has had ten seconds, c six
+    assert turns.due(110.5) == ("d",)
+    assert turns.due(114) == ()
+    assert turns.due(114.5) == ("e",)
+    assert turns.waiting == 0
+    assert turns.due(200) == ()
+
+
+def test_who_waits_and_who_boots_can_be_seen() -> None:
+    turns = Boots({"a": "10.0.0.1", "b": "10.0.0.2", "c": "10.0.0.3"}, at_once=1, limit=30)
+    assert (turns.waiting, turns.booting, str(turns)) == (3, {}, "0 of 3 are started, 1 boot at once")
+    turns.due(0)
+    assert (turns.waiting, turns.booting) == (2, {"a": "10.0.0.1"})
+    assert str(turns) == "1 of 3 are started, 1 boot at once"
+    turns.done(["a", "c"])
+    turns.due(1)
+    assert (turns.booting, str(turns)) == ({"b": "10.0.0.2"}, "2 of 3 are started, 1 boot at once")
+
+
+def test_fewer_places_than_booting_guests_start_nobody() -> None:
+    turns = Boots(dict.fromkeys("abcd", "10.0.0.1"), at_once=3, limit=30)
+    turns.due(0)
+    turns.at_once = 1
+    assert turns.due(1) == ()
+    turns.done("ab")
+    assert turns.due(1) == ()
+    turns.done("c")
+    assert turns.due(1) == ("d",)
+
+
+@pytest.mark.parametrize(("idle", "with_kvm"), [(0, 1), (0.4, 1), (1, 2), (1.6, 4), (3, 6), (7, 14)])
+def test_an_idle_processor_carries_two_boots_with_kvm_and_one_without(idle: float, with_kvm: int) -> None:
+    assert boots_at_once(KvmObserved(loaded=True, device=True), idle) == with_kvm
+    assert boots_at_once(KvmObserved(loaded=True), idle) == max(round(idle), 1)
+
+
+@pytest.mark.parametrize(
+    ("works", "emulated", "limit"),
+    [(True, False, 300), (True, True, 900), (False, False, 900), (False, True, 900)],
+)
+def test_whatever_is_emulated_may_take_three_times_as_long(works: bool, emulated: bool, limit: int) -> None:
+    assert boot_limit(KvmObserved(loaded=works, device=works, emulated=emulated)) == limit

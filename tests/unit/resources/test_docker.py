@@ -1,5 +1,6 @@
 """Desired against observed containers: pure functions."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,10 +13,13 @@ from minetlab.resources.docker import (
     DockerObserved,
     ObservedContainer,
     ObservedImage,
+    Spec,
+    access_folder,
     compare,
     container_specs,
     field_changes,
     unused_images,
+    uploads_folder,
 )
 
 ALICE = ContainerSpec(
@@ -115,3 +119,114 @@ def test_unused_images_are_those_nobody_refers_to() -> None:
         ),
     )
     assert unused_images(state, ["minet/nix:new"]) == ("minet/nix:old", "sha256:4")
+
+
+def test_a_container_is_made_from_all_its_options() -> None:
+    spec = replace(ALICE, capabilities=("NET_RAW", "SYS_PTRACE"))
+    assert [option.partition("=")[0] for option in spec.options()] == [
+        "--init",
+        "--restart",
+        "--name",
+        "--hostname",
+        "--network",
+        "--publish",
+        "--mount",
+        "--memory",
+        "--memory-swap",
+        "--pids-limit",
+        "--security-opt",
+        "--cap-drop",
+        "--cap-add",
+        "--cap-add",
+    ]
+
+
+def test_the_prompt_shows_whose_container_it_is_and_of_which_tp() -> None:
+    assert replace(ALICE, name="minet-alice-nix-flakes").hostname == "alice-nix-flakes"
+
+
+def test_labels_say_whose_container_it_is_and_from_what_it_was_made() -> None:
+    labels = ALICE.labels("minet")
+    assert labels == {
+        "org.minet-lab.lab": "minet",
+        "org.minet-lab.spec": ALICE.digest,
+        "org.minet-lab.spec.fields": ALICE.fields,
+        "org.minet-lab.student": "alice",
+    }
+    assert list(json.loads(ALICE.fields)) == sorted(json.loads(ALICE.fields))
+
+
+def test_a_spec_says_itself_how_its_container_is_started() -> None:
+    with pytest.raises(NotImplementedError):
+        Spec("minet-x", "image", "minet").options()
+
+
+def test_folders_of_two_labs_are_apart() -> None:
+    assert access_folder("minet") == "/var/lib/minet-lab/minet/access"
+    assert uploads_folder("minet") == "/var/lib/minet-lab/minet/tp-images"
+
+
+def test_containers_whose_spec_has_changed_are_neither_started_nor_unpaused_before() -> None:
+    old = [running(replace(spec, memory=1), state) for spec, state in ((ALICE, "exited"), (BOB, "paused"))]
+    changes = compare("minet", [BOB, ALICE], observed(*old))
+    assert changes == ContainerChanges(recreate=((old[0], ALICE), (old[1], BOB)))
+
+
+@pytest.mark.parametrize("state", ["created", "exited"])
+def test_one_that_was_made_or_has_ended_is_started(state: str) -> None:
+    assert compare("minet", [ALICE], observed(running(ALICE, state))).start == (ALICE.name,)
+
+
+@pytest.mark.parametrize("state", ["running", "restarting", "removing", "", "zzz"])
+def test_one_in_another_state_is_left_to_docker(state: str) -> None:
+    assert compare("minet", [ALICE], observed(running(ALICE, state))) == ContainerChanges()
+
+
+def test_planned_neighbours_are_neither_changed_nor_unplanned() -> None:
+    there = observed(running(ALICE), running(BOB, "exited"))
+    assert compare("minet", [ALICE], there, [BOB.name]) == ContainerChanges()
+
+
+def test_containers_of_a_lab_that_are_no_students_are_not_unplanned() -> None:
+    site = ObservedContainer("minet-site", "running", "minet")
+    assert compare("minet", [], observed(site)) == ContainerChanges()
+
+
+def test_foreign_and_unplanned_names_are_sorted() -> None:
+    theirs = [running(BOB, lab="zoo"), running(ALICE, lab="abc")]
+    assert compare("minet", [BOB, ALICE], observed(*theirs)).foreign == (ALICE.name, BOB.name)
+    assert compare("minet", [], observed(running(BOB), running(ALICE))).unplanned == (ALICE.name, BOB.name)
+
+
+def test_a_host_shows_what_each_lab_has_on_it() -> None:
+    containers = observed(running(BOB), running(ALICE), replace(running(ALICE, lab="a"), name="a-x"))
+    state = DockerObserved(containers=containers, networks={"bridge": "", "minet": "minet", "z": "z"})
+    assert state.containers_of("minet") == (ALICE.name, BOB.name)
+    assert state.other_labs("minet") == ("a", "z")
+    assert state.other_labs("b") == ("a", "minet", "z")
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("answers", [True, False])
+def test_docker_is_silent_if_it_is_there_and_does_not_answer(installed: bool, answers: bool) -> None:
+    assert DockerObserved(installed=installed, answers=answers).silent == (installed and not answers)
+
+
+def test_a_host_that_was_not_looked_at_has_nothing() -> None:
+    nothing = DockerObserved()
+    assert not any((nothing.installed, nothing.up, nothing.answers, nothing.folder, nothing.uploads))
+    assert not any((nothing.containers, nothing.networks, nothing.images))
+
+
+def test_a_changed_field_is_shown_with_both_values() -> None:
+    before = running(replace(ALICE, memory=128, image="a"))
+    assert field_changes(before, ALICE) == (("image", '"a"', f'"{ALICE.image}"'), ("memory", "128", "256"))
+    assert field_changes(running(ALICE), ALICE) == ()
+
+
+@pytest.mark.parametrize("fields", ["", "[1]", '"text"', "{"])
+def test_a_label_that_is_no_object_says_nothing(fields: str) -> None:
+    spoilt = replace(running(ALICE), fields=fields)
+    assert {old for _, old, _ in field_changes(spoilt, ALICE)} == {"null"}
+    state = DockerObserved(containers=observed(spoilt), images=(ObservedImage("sha256:1", ALICE.image),))
+    assert unused_images(state, []) == (ALICE.image,)

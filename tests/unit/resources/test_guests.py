@@ -84,7 +84,7 @@ def test_a_new_base_image_leaves_disks_and_the_image_under_them_alone() -> None:
 
 def test_a_disk_grows_when_its_guest_is_off_and_never_shrinks() -> None:
     larger = replace(FIRST, disk=FIRST.disk * 2)
-    assert compare(LAB, [larger], standing(1)).grow == ()
+    assert compare(LAB, [larger], standing(1)) == GuestChanges()
     assert compare(LAB, [larger], standing(1, active=False)).grow == (larger,)
     restarted = replace(larger, digest="other")
     assert compare(LAB, [restarted], standing(1)).grow == (restarted,)
@@ -166,6 +166,55 @@ def test_whatever_was_there_what_is_to_run_does_and_nothing_that_runs_is_stopped
     domain = stand.domains[spec.name]
     assert (domain.active, domain.autostart) == (run or active, run)
     assert compare(LAB, [spec], stand).nothing_to_do
+
+
+@pytest.mark.parametrize(
+    "field", ["seeds", "define", "overlays", "grow", "autostart", "no_autostart", "start", "discard"]
+)
+def test_each_kind_of_work_is_something_to_do(field: str) -> None:
+    work = ("old.iso",) if field == "discard" else (FIRST,)
+    assert not GuestChanges(**{field: work}).nothing_to_do  # type: ignore[arg-type]
+
+
+def test_what_is_only_said_is_nothing_to_do() -> None:
+    for field in ("foreign", "unplanned", "outdated", "larger", "running"):
+        assert GuestChanges(**{field: ("minet-s0",)}).nothing_to_do  # type: ignore[arg-type]
+
+
+def test_memory_is_needed_for_guests_that_do_not_run_yet() -> None:
+    changes = GuestChanges(start=SPECS, shut_down=(FIRST,), overlays=(FIRST, SPECS[1]))
+    assert (changes.memory, changes.room) == (2 * (512 + 128), 2 * 512)
+
+
+def test_planned_neighbours_are_neither_changed_nor_unplanned() -> None:
+    neighbours = [spec.name for spec in SPECS[1:]]
+    assert compare(LAB, SPECS[:1], STANDING, neighbours, base=BASE) == GuestChanges()
+
+
+def test_the_base_image_of_the_hosts_settings_is_kept_though_no_guest_uses_it() -> None:
+    other, third = "base-ffffffffffff.qcow2", "base-eeeeeeeeeeee.qcow2"
+    observed = with_volume(with_volume(STANDING, Volume(other)), Volume(third))
+    assert compare(LAB, SPECS, observed, base=other).discard == (third,)
+    assert compare(LAB, SPECS, observed).discard == (third, other)
+
+
+def test_a_base_image_is_kept_for_guests_that_are_planned_or_have_overlays_of_it() -> None:
+    bare = LibvirtObserved(volumes={BASE: Volume(BASE)})
+    assert compare(LAB, SPECS[:1], bare).discard == ()
+    assert compare(LAB, [], bare).discard == (BASE,)
+    stranger = with_volume(bare, Volume("x.qcow2", backing=f"/disks/{BASE}"))
+    assert compare(LAB, [], stranger).discard == ()
+
+
+def test_a_disk_without_a_base_is_based_on_another_image() -> None:
+    observed = with_volume(STANDING, Volume(overlay(FIRST.name), FIRST.disk))
+    assert compare(LAB, SPECS, observed) == GuestChanges(outdated=(FIRST.name,))
+
+
+def test_left_guests_are_named_in_order_and_clash_only_by_their_address() -> None:
+    assert compare(LAB, [], STANDING).unplanned == tuple(spec.name for spec in SPECS)
+    newcomer = replace(FIRST, name="minet-new", mac="52:54:00:00:00:01")
+    assert compare(LAB, [newcomer], STANDING).clashes == ()
 
 
 SPEC = network(3)

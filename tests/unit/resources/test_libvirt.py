@@ -12,7 +12,16 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from minetlab.facts.libvirt import Files, LibvirtState, SshAnswers
-from minetlab.resources.libvirt import Label, LibvirtObserved, Pool, Reservation, parse
+from minetlab.resources.libvirt import (
+    Domain,
+    Label,
+    LibvirtObserved,
+    ObservedNetwork,
+    Pool,
+    Reservation,
+    Volume,
+    parse,
+)
 
 CAPTURED = (Path(__file__).parent / "data" / "libvirt_state.txt").read_text().splitlines()
 DISKS = "/var/lib/libvirt/images/minet-lab/scratch/disks"
@@ -60,6 +69,75 @@ def test_services_are_up_only_if_enabled_and_active() -> None:
     for state in (("active", "enabled", "a"), ("inactive", "enabled", "b"), ("active", "disabled", "c")):
         lines += [line.format(word) for line, word in zip(unit, state, strict=True)]
     assert parse(lines).services == {"a.service"}
+
+
+def test_each_unit_is_told_from_the_next_by_a_key_that_comes_again() -> None:
+    units = [("a", "active", "enabled"), ("b", "active", "enabled"), ("c", "failed", "enabled")]
+    lines = ["@services"]
+    for name, state, file_state in units:
+        lines += [f"Id={name}", f"ActiveState={state}", f"UnitFileState={file_state}", ""]
+    assert parse(lines).services == {"a", "b"}
+    assert parse(["@services"]).services == frozenset()
+
+
+def test_each_thing_has_its_own_state() -> None:
+    xml = [
+        "<network><name>n1</name><uuid>1</uuid></network>",
+        "<network><name>n2</name><uuid>2</uuid><ip><dhcp>"
+        '<host mac="52:54:00:AA:00:01" name="a" ip="10.0.0.1"/><host mac="52:54:00:aa:00:02"/>'
+        "</dhcp></ip></network>",
+        "<pool><name>p3</name><uuid>3</uuid><target><path>/p</path></target></pool>",
+        "<pool><name>p4</name><uuid>4</uuid></pool>",
+        '<domain type="kvm"><name>d5</name><uuid>5</uuid><devices>'
+        '<interface><mac address="52:54:00:AA:00:05"/></interface></devices></domain>',
+        "<domain><name>d6</name><uuid>6</uuid></domain>",
+    ]
+    states = ["@networks-active", "1", "@networks-autostart", "2", "@pools-active", "3"]
+    states += ["@pools-autostart", "4", "@domains-active", "5", "@domains-autostart", "6"]
+    seen = parse([*states, "@xml", *xml])
+    both = {
+        name: (each.active, each.autostart)
+        for things in (seen.networks, seen.pools, seen.domains)
+        for name, each in things.items()  # type: ignore[attr-defined]
+    }
+    odd, even = (True, False), (False, True)
+    assert both == {"n1": odd, "n2": even, "p3": odd, "p4": even, "d5": odd, "d6": even}
+    assert seen.networks["n2"].reservations == {
+        Reservation("52:54:00:aa:00:01", "a", "10.0.0.1"),
+        Reservation("52:54:00:aa:00:02", "", ""),
+    }
+    assert (seen.pools["p3"].path, seen.pools["p4"].path) == ("/p", "")
+    assert (seen.domains["d5"].type, seen.domains["d6"].type) == ("kvm", "")
+    assert (seen.domains["d5"].macs, seen.domains["d6"].macs) == (("52:54:00:aa:00:05",), ())
+    assert (seen.runs("d5"), seen.runs("d6"), seen.runs("d7")) == (True, False, False)
+    assert seen.domains_of("minet") == ()
+
+
+def test_a_volume_is_known_by_its_listed_name_until_its_xml_says_more() -> None:
+    xml = "<volume><name>a.qcow2</name><capacity>5</capacity><allocation>3</allocation></volume>"
+    volumes = parse(["@volumes", " a.qcow2  /a.qcow2", " b.iso  /b.iso", "@xml", xml]).volumes
+    assert volumes == {"a.qcow2": Volume("a.qcow2", capacity=5, allocation=3), "b.iso": Volume("b.iso")}
+    assert parse(["@xml", "<volume><name>c</name></volume>"]).volumes == {"c": Volume("c", 0, None, 0)}
+
+
+def test_a_section_that_is_missing_or_empty_says_that_there_is_nothing() -> None:
+    nothing = LibvirtObserved()
+    assert parse([]) == parse(["@memory", "@disk", "@owner", "", "@files", "@xml"]) == nothing
+    assert not any((nothing.installed, nothing.answers, nothing.memory, nothing.disk, nothing.owner))
+    for things in (ObservedNetwork("a"), Pool("a"), Domain("a", "0")):
+        assert (things.active, things.autostart) == (False, False)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("answers", [True, False])
+def test_libvirt_is_silent_if_it_is_there_and_does_not_answer(installed: bool, answers: bool) -> None:
+    assert LibvirtObserved(installed=installed, answers=answers).silent == (installed and not answers)
+
+
+def test_a_label_may_lack_what_it_should_say() -> None:
+    label = '<domain><name>a</name><metadata><m:label xmlns:m="urn:minet-lab:1"{}/></metadata></domain>'
+    for attributes, expected in (("", Label("", "")), (' lab="x" spec="y"', Label("x", "y"))):
+        assert parse(["@xml", label.format(attributes)]).domains["a"].label == expected
 
 
 def test_host_without_libvirt_and_with_a_silent_one_differ() -> None:

@@ -1,6 +1,9 @@
-"""What becomes of a damaged booted image, and of a trial of saved states that could not be made."""
+"""How a booted image is made, what becomes of a damaged one, and of a trial that could not be made."""
 
+import os
+import re
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.booted import BootedImage, ensure_booted
 from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import HostRecord, SandboxHost
-from minetlab.sandbox.platform import SandboxHardware
+from minetlab.sandbox.platform import Platform, SandboxHardware
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
+from tests.support.fake_toolbox import SMALL, FakeToolbox
 
 
 class Here:
@@ -112,3 +116,68 @@ def test_what_a_trial_finds_is_kept_and_what_keeps_it_from_being_made_is_not(
     for _ in range(2):
         assert trial.obstacle(here, print) == "the guest says nothing more"
     assert len(tried) == 2
+
+
+@pytest.fixture
+def platform(toolbox: FakeToolbox, image: Path) -> Platform:
+    return Platform(SMALL, ("kvm_hosts",), image, Accelerator("tcg", "tried"), toolbox)
+
+
+def test_one_is_made_once_and_its_use_is_noted(toolbox: FakeToolbox, platform: Platform) -> None:
+    said: list[str] = []
+    image = ensure_booted(platform, said.append)
+    assert image.obstacle(platform) is None
+    assert re.fullmatch(rf"{platform.image.stem}-[0-9a-f]{{12}}", image.folder.name)
+    assert stat.S_IMODE(image.folder.parent.stat().st_mode) == 0o700
+    assert said[0] == "booting with accelerator tcg: tried"
+    assert said[-1].startswith("saved the booted state for future hosts (")
+    assert not Path(f"/proc/{toolbox.log[0]['pid']}/exe").exists()
+    os.utime(image.folder, (0, 0))
+    assert ensure_booted(platform, print) == image
+    assert image.folder.stat().st_mtime > 0
+    assert len(toolbox.did("starts")) == 1
+    assert [path.name for path in image.folder.parent.glob("*") if "lock" not in path.name] == [
+        image.folder.name
+    ]
+
+
+def test_another_kind_of_host_has_another_one(platform: Platform) -> None:
+    others = [
+        Platform(SMALL, (), platform.image, platform.accelerator, platform.toolbox),
+        Platform(SMALL.model_copy(update={"vcpus": 2}), platform.groups, platform.image, *of(platform)),
+        Platform(SMALL, platform.groups, platform.image.with_name("other.qcow2"), *of(platform)),
+    ]
+    assert len({booted._folder(each) for each in [platform, *others]}) == 4
+
+
+def of(platform: Platform) -> tuple[Any, Any]:
+    return platform.accelerator, platform.toolbox
+
+
+def test_a_damaged_disk_is_said_and_made_again(toolbox: FakeToolbox, platform: Platform) -> None:
+    image = ensure_booted(platform, print)
+    image.disk.write_text("?")
+    register()
+    said: list[str] = []
+    assert ensure_booted(platform, said.append).obstacle(platform) is None
+    assert said[0].endswith("is not used: its disk is damaged: the checksum does not match; making it again")
+
+
+def test_a_first_boot_that_fails_leaves_nothing(toolbox: FakeToolbox, platform: Platform) -> None:
+    toolbox.behave(console="Kernel panic")
+    with pytest.raises(LabError, match=r"first boot of a host of this kind failed: .*template panicked"):
+        ensure_booted(platform, print)
+    toolbox.behave(fails={"prepare.sh": "no such module"})
+    with pytest.raises(LabError, match="just booted cannot be saved: sh ended with 1: no such module"):
+        ensure_booted(platform, print)
+    assert list(booted._folder(platform).parent.glob("[!.]*")) == []
+    assert list(booted._folder(platform).parent.glob(".*.partial")) == []
+    assert not any(Path(f"/proc/{entry['pid']}/exe").exists() for entry in toolbox.log)
+
+
+def test_what_a_killed_run_has_left_is_no_obstacle(platform: Platform) -> None:
+    folder = booted._folder(platform)
+    scratch = folder.with_name(f".{folder.name}.partial")
+    (scratch / "state").mkdir(parents=True)
+    assert ensure_booted(platform, print).folder == folder
+    assert not scratch.exists()

@@ -1,12 +1,13 @@
-"""What a checkpoint is refused for; nothing here runs a machine, as nothing may be touched by then."""
+"""What a checkpoint has of its hosts, what it is refused for, and that nothing is touched by then."""
 
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from minetlab.images import Progress
-from minetlab.sandbox import checkpoint
+from minetlab.sandbox import checkpoint, start, stop, trial
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.checkpoint import (
     CHECKPOINT_MANIFEST,
@@ -15,9 +16,11 @@ from minetlab.sandbox.checkpoint import (
     UnusableCheckpointError,
     list_checkpoints,
 )
-from minetlab.sandbox.machine import HostRecord, SandboxHost
+from minetlab.sandbox.machine import HostRecord, SandboxHost, sandbox_dir
+from minetlab.sandbox.saved import suspended
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
+from tests.support.fake_toolbox import SMALL, FakeToolbox
 
 
 def quiet(name: str) -> Progress:
@@ -152,3 +155,150 @@ def test_a_checkpoint_has_a_size(parent: Path) -> None:
     saved = made(parent, "hv1")
     (saved.folder / "hv1" / "memory").write_bytes(b"x" * 2**20)
     assert saved.size >= 2**20
+
+
+@pytest.fixture
+def lab(toolbox: FakeToolbox, image: Path) -> Checkpoint:
+    """A checkpoint, not saved yet, of a host that runs and another one that is suspended."""
+    for name in ("hv1", "ct1"):
+        start(name, SMALL, print)
+    stop("ct1", print)
+    return Checkpoint.named("before", sandbox_dir().parent / "labs" / "minet" / "checkpoints")
+
+
+HOSTS = ("hv1", "ct1")
+
+
+def test_all_hosts_are_saved_and_go_on(lab: Checkpoint, toolbox: FakeToolbox) -> None:
+    before = len(toolbox.log)
+    checkpoint.save(lab, HOSTS, quiet, made_of="hash")
+    assert [entry["did"] for entry in toolbox.log[before:] if entry["did"] in {"stop", "cont"}] == [
+        *("stop", "cont", "cont")
+    ]
+    assert len(toolbox.scripts("freeze.sh")) == 3
+    hv1, ct1 = (SandboxHost(name) for name in HOSTS)
+    assert (hv1.pid is None, ct1.pid is None) == (False, True)
+    assert suspended(ct1).exists
+    assert not hv1.clock_stopped.exists()
+    manifest = lab.manifest
+    assert manifest is not None
+    assert manifest.made_of == "hash"
+    assert set(manifest.disks) == set(manifest.identities) == set(HOSTS)
+    for name in HOSTS:
+        kept = lab.folder / name
+        assert {path.name for path in kept.iterdir()} == {*checkpoint.KEPT, "suspended"}
+        assert (kept / "suspended" / "memory").read_text() == f"memory of {name}"
+        assert (kept / "host_key").read_text() == (SandboxHost(name).folder / "host_key").read_text()
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert stat.S_IMODE(lab.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(lab.folder.parent.stat().st_mode) == 0o700
+    assert list_checkpoints(lab.folder.parent) == [lab]
+    assert (lab.folder / CHECKPOINT_MANIFEST).read_text().startswith('{\n  "saved"')
+    assert checkpoint.obstacle(lab, HOSTS, quiet) is None
+
+
+def test_hosts_are_put_back(lab: Checkpoint, toolbox: FakeToolbox) -> None:
+    checkpoint.save(lab, HOSTS, quiet)
+    keys = [(SandboxHost(name).folder / "host_key").read_text() for name in HOSTS]
+    with pytest.raises(LabError, match="no host may run during a restore, and these do: hv1\n"):
+        checkpoint.restore(lab, HOSTS, quiet)
+    stop("hv1", print)
+    for name in HOSTS:
+        (SandboxHost(name).folder / "host_key").write_text("another")
+        SandboxHost(name).disk.write_text("later")
+    (lab.folder.with_name(".other.partial")).mkdir()
+    before = len(toolbox.log)
+    checkpoint.restore(lab, iter(HOSTS), quiet)
+    assert [(SandboxHost(name).folder / "host_key").read_text() for name in HOSTS] == keys
+    loaded = {entry["did"] for entry in toolbox.log[before:] if entry["did"].startswith("loading")}
+    assert loaded == {"loading memory of hv1", "loading memory of ct1"}
+    assert all(SandboxHost(name).pid for name in HOSTS)
+    assert list_checkpoints(lab.folder.parent) == [lab]
+    assert [path.name for path in lab.folder.parent.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("disk.qcow2", "its disk is damaged: the checksum does not match"),
+        ("suspended/memory", "its memory is damaged"),
+        ("suspended/state.json", "it is not whole"),
+        ("host_key", "its record or its keys are damaged"),
+    ],
+)
+def test_one_that_is_damaged_is_refused_in_words(lab: Checkpoint, file: str, why: str) -> None:
+    checkpoint.save(lab, HOSTS, quiet)
+    (lab.folder / "ct1" / file).write_text("?")
+    assert str(checkpoint.obstacle(lab, HOSTS, quiet)).startswith(f"ct1: {why}")
+
+
+def test_one_without_a_disk_is_not_whole(lab: Checkpoint) -> None:
+    checkpoint.save(lab, HOSTS, quiet)
+    (lab.folder / "ct1" / "disk.qcow2").unlink()
+    assert checkpoint.obstacle(lab, HOSTS, quiet) == "ct1: it is not whole"
+
+
+def test_where_saved_states_cannot_be_tried_a_checkpoint_is_refused(
+    lab: Checkpoint, monkeypatch: pytest.MonkeyPatch, toolbox: FakeToolbox
+) -> None:
+    checkpoint.save(lab, HOSTS, quiet)
+    monkeypatch.setattr(trial, "obstacle", lambda platform, progress: "its kernel is too old")
+    assert checkpoint.obstacle(lab, HOSTS, quiet) == "ct1: its kernel is too old"
+    with pytest.raises(LabError, match="sandbox host hv1 cannot be saved: its kernel is too old"):
+        checkpoint.save(Checkpoint(lab.folder.with_name("next")), HOSTS, quiet)
+    assert len(toolbox.scripts("freeze.sh")) == 3
+
+
+def test_hosts_go_on_where_one_cannot_be_saved(lab: Checkpoint, toolbox: FakeToolbox) -> None:
+    start("ct1", SMALL, print)
+    toolbox.behave(saving="no room")
+    before = len(toolbox.log)
+    with pytest.raises(LabError, match="cannot save the memory of sandbox host ct1: no room"):
+        checkpoint.save(lab, HOSTS, quiet)
+    did = [(entry["host"], entry["did"]) for entry in toolbox.log[before:]]
+    assert did.index(("hv1", "stop")) < did.index(("ct1", "migrate")), "all stop before the first is saved"
+    assert {host for host, what in did if what == "cont"} == set(HOSTS)
+    assert list(lab.folder.parent.iterdir()) == []
+    assert not any(SandboxHost(name).clock_stopped.exists() for name in HOSTS)
+
+
+def test_a_checkpoint_needs_room_for_disks_and_memories(
+    lab: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed: list[float] = []
+    monkeypatch.setattr(
+        checkpoint, "require_free_space", lambda folder, gib, label: needed.append(gib * 2**30)
+    )
+    hv1, ct1 = (SandboxHost(name) for name in HOSTS)
+    ct1.disk.write_bytes(b"x" * 2**20)
+    disks = sum(host.disk.stat().st_blocks * 512 for host in (hv1, ct1))
+    assert disks > 2**20
+    checkpoint.save(lab, HOSTS, quiet)
+    resident = hv1.resident_gib * 2**30
+    assert needed == [pytest.approx(disks + suspended(ct1).size + resident, abs=2**20)]
+    stop("hv1", print)
+    monkeypatch.setattr(checkpoint, "_obstacle_to", lambda *of: None)
+    checkpoint.restore(lab, HOSTS, quiet)
+    assert needed[1:] == [lab.size]
+
+
+def test_a_host_that_does_not_come_up_fails_the_restore(
+    lab: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(machine: SandboxHost, progress: Progress) -> None:
+        raise LabError(f"{machine.name} is not up", next_step="")
+
+    checkpoint.save(lab, HOSTS, quiet)
+    stop("hv1", print)
+    monkeypatch.setattr(checkpoint, "_start", fail)
+    with pytest.raises(LabError, match="is not up"):
+        checkpoint.restore(lab, HOSTS, quiet)
+
+
+def test_hosts_are_locked_and_settled_in_the_order_of_their_names(
+    lab: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(checkpoint, "settle", lambda machine, progress: done.append(machine.name))
+    checkpoint.save(lab, HOSTS, quiet)
+    assert done == ["ct1", "hv1"]

@@ -288,3 +288,66 @@ def test_a_run_that_is_killed_replaces_all_hosts_or_none(
             settle(host, print)
         assert disks(hosts) == (["new", "new"] if last else ["old", "old"]), f"killed at renaming {last}"
         assert in_state_folder() == ["ct1", "hv1"]
+
+
+@pytest.mark.parametrize("state", ["guest-panicked", "internal-error", "prelaunch", "shutdown", "watchdog"])
+@pytest.mark.parametrize("clock_stopped", [True, False])
+def test_a_host_that_stands_for_another_reason_is_left_as_it_is(
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor, state: str, clock_stopped: bool
+) -> None:
+    monitor.state = state
+    if clock_stopped:
+        made.clock_stopped.touch()
+    settle(made, print)
+    assert set(monitor) == {"qmp_capabilities", "query-status"}
+    assert made.pid == qemu.pid
+
+
+@pytest.mark.parametrize("then", ["guest-panicked", "running"])
+@pytest.mark.usefixtures("qemu")
+def test_a_host_that_has_room_again_is_resumed_whatever_it_does_then(
+    made: SandboxHost, monitor: Monitor, resumed: Resumed, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr(lifecycle, "WRITES_AGAIN", 0.0)
+    monitor.state, monitor.after_cont = "io-error", then
+    said: list[str] = []
+    settle(made, said.append)
+    assert said == ["resuming it: its disk has room again"]
+    assert resumed == ["hv1"]
+
+
+@pytest.mark.parametrize(("state", "starts"), [("paused", 1), ("running", 0), ("save-vm", 1)])
+@pytest.mark.usefixtures("qemu")
+def test_whoever_connects_to_a_host_that_stands_still_has_it_started(
+    made: SandboxHost, monitor: Monitor, monkeypatch: pytest.MonkeyPatch, state: str, starts: int
+) -> None:
+    ensure_identity(made.folder, "hv1")
+    started: list[SandboxSpec] = []
+
+    def stand_in(name: str, spec: SandboxSpec, progress: Any) -> Connection:
+        started.append(spec)
+        return made.connection()
+
+    monkeypatch.setattr(lifecycle, "start", stand_in)
+    monitor.state = state
+    connect("hv1", print)
+    assert started == [SandboxSpec()] * starts
+
+
+def test_a_host_that_runs_and_says_nothing_is_not_started_again(
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "start", lambda *of: pytest.fail("is started"))
+    with pytest.raises(LabError, match="its QEMU does not answer"):
+        connect("hv1", print)
+
+
+@pytest.mark.parametrize("spec", [SandboxSpec(debian=12), SandboxSpec(disk=8), SandboxSpec(disk=9)])
+def test_another_disk_is_refused_for_a_host_that_does_not_run(made: SandboxHost, spec: SandboxSpec) -> None:
+    made.disk.write_text("work")
+    with pytest.raises(LabError, match="was made as Debian 13, warm, 64 GiB; the inventory now says"):
+        lifecycle._kept_image(made, spec, print)
+
+
+def test_a_host_without_a_disk_has_no_image_to_keep(machine: SandboxHost, made: SandboxHost) -> None:
+    assert lifecycle._kept_image(made, SandboxSpec(debian=12), print) is None

@@ -1,6 +1,10 @@
+"""One sandbox host: its files, its process, its address, and how it is waited for."""
+
 import os
 import re
+import stat
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from minetlab.sandbox.qemu import qemu_arguments
 from minetlab.sandbox.qmp import execute, forward, forwarded_port
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
-from tests.support.qemu import TCG, Monitor
+from tests.support.qemu import TCG, Monitor, wait_for
 
 
 def test_the_defaults_are_a_spec() -> None:
@@ -272,3 +276,107 @@ def test_a_forwarded_port_is_remembered(
     assert made.forward(22) == 35271
     assert made.record is not None
     assert made.record.forwards == {22: 35271}
+
+
+def test_a_host_is_not_another_ones_folder(made: SandboxHost, tmp_path: Path) -> None:
+    assert made.folder == tmp_path / "sandbox" / "hv1"
+    assert SandboxHost("hv1", tmp_path / "elsewhere").folder == tmp_path / "elsewhere"
+    assert stat.S_IMODE(made.folder.parent.stat().st_mode) == 0o700
+    assert (made.folder / "machine.json").read_text().startswith('{\n  "spec"')
+    assert [path.name for path in made.folder.iterdir()] == ["machine.json"]
+
+
+def test_the_memory_that_a_host_takes_is_that_of_its_process(
+    machine: SandboxHost, qemu: subprocess.Popen[bytes]
+) -> None:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{qemu.pid}/status").read_text())
+    assert found
+    assert machine.resident_gib == pytest.approx(int(found[1]) / 2**20, rel=0.5)
+    machine.kill()
+    assert machine.resident_gib == 0
+
+
+@pytest.mark.parametrize("content", ["", "x", "4194305"])
+def test_a_number_of_no_process_is_no_machine(machine: SandboxHost, content: str) -> None:
+    (machine.folder / "qemu.pid").write_text(content)
+    assert machine.pid is None
+    machine.kill()
+
+
+def test_a_process_that_does_not_end_by_itself_is_ended(
+    machine: SandboxHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid_file = machine.folder / "qemu.pid"
+    words = ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", "sh", str(pid_file)]
+    wait_for_exit = SandboxHost.wait_for_exit
+    limits: list[float] = []
+
+    def briefly(host: SandboxHost, limit: float) -> bool:
+        limits.append(limit)
+        return wait_for_exit(host, limit / 10)
+
+    monkeypatch.setattr(SandboxHost, "wait_for_exit", briefly)
+    with subprocess.Popen(words) as process:
+        pid_file.write_text(str(process.pid))
+        wait_for(lambda: machine.pid == process.pid)
+        time.sleep(0.2)  # until it has heard of the trap
+        machine.kill()
+        assert process.wait(5) == -9
+    assert limits == [5, 5]
+
+
+def test_a_process_that_has_just_ended_need_not_be_ended(
+    machine: SandboxHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SandboxHost, "pid", 2**22 + 1)
+    machine.kill()
+
+
+def test_an_end_is_waited_for_as_long_as_was_said(
+    machine: SandboxHost, qemu: subprocess.Popen[bytes]
+) -> None:
+    began = time.monotonic()
+    assert not machine.wait_for_exit(0.3)
+    assert 0.3 <= time.monotonic() - began < 5
+    qemu.kill()
+    assert machine.wait_for_exit(20)
+    assert time.monotonic() - began < 10
+
+
+def test_the_pinned_address_follows_the_port(
+    machine: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor
+) -> None:
+    ensure_identity(machine.folder, "hv1")
+    pin_host_key(machine.folder, 4711)
+    known = machine.connection().known_hosts
+    assert known.read_text().startswith("[127.0.0.1]:35271 ssh-ed25519 ")
+    known.write_text(f"# {known.read_text()}")
+    assert machine.connection().known_hosts.read_text().startswith("# "), "written only when it changes"
+
+
+def test_a_qemu_that_does_not_answer_is_said(machine: SandboxHost, qemu: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(LabError, match=r"hv1: its QEMU does not answer: (?s:.)*sandbox rm hv1"):
+        machine.connection()
+    with pytest.raises(LabError, match=r"hv1: its QEMU does not forward port 80: (?s:.)*--shutdown hv1"):
+        machine.forward(80)
+
+
+def test_a_port_of_a_host_without_a_record_is_forwarded_and_not_remembered(
+    machine: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor
+) -> None:
+    assert machine.forward(22) == 35271
+    assert machine.record is None
+
+
+def test_a_record_is_written_only_when_a_port_changes(
+    made: SandboxHost, qemu: subprocess.Popen[bytes], monitor: Monitor
+) -> None:
+    made.forward(22)
+    os.utime(made.folder / "machine.json", (1, 1))
+    made.forward(22)
+    assert (made.folder / "machine.json").stat().st_mtime == 1
+    for other in (1, 65535):
+        assert made.record is not None
+        made.record = made.record.model_copy(update={"forwards": {22: other, 80: 4711}})
+        made.forward(22)
+        assert made.record.forwards == {22: 35271, 80: 4711}

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from minetlab.images.toolbox import toolbox_folder
+from minetlab.sandbox import prune as prune_module
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import HostRecord, SandboxHost
-from minetlab.sandbox.prune import cache_entries, keep_within_bounds, limit_gib, prune
+from minetlab.sandbox.prune import CacheEntry, cache_entries, keep_within_bounds, limit_gib, prune
 from minetlab.sandbox.replace import PARTIAL, READY_FOLDER
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
@@ -231,3 +232,80 @@ def test_everything_in_the_cache_is_listed_with_its_size(cache: Path) -> None:
     sizes = {entry.name: entry.size for entry in cache_entries()}
     assert sizes.keys() == {"images/one.qcow2", "booted/two"}
     assert all(size >= 2**20 for size in sizes.values())
+
+
+def test_what_is_freed_is_the_room_that_it_took(cache: Path) -> None:
+    image(cache, "one", 5)
+    booted(cache, "two", 4)
+    (cache / "images" / ".killed.partial").mkdir()
+    (cache / "images" / ".killed.partial" / "disk").write_bytes(MIB)
+    kept = [file for file in cache.glob("*/[!.]*") if file.is_file()]
+    gone = [*kept, *(cache / "booted" / "two").rglob("*"), cache / "images" / ".killed.partial" / "disk"]
+    room = sum(file.lstat().st_blocks * 512 for file in gone)
+    assert room > 3 * 2**20
+    said: list[str] = []
+    assert prune(said.append, limit=0) == room
+    assert said[0] == "removing images/.killed.partial (1 MiB)"
+    assert left(cache) == set()
+
+
+@pytest.mark.parametrize(("limit", "stays"), [(0, False), (-1, True)])
+def test_a_cache_that_is_just_as_large_as_it_may_be_stays(cache: Path, limit: int, stays: bool) -> None:
+    image(cache, "old", 5)
+    size = sum(entry.size for entry in cache_entries())
+    prune(print, limit=(size - 1 - limit) / 2**30)
+    assert bool(left(cache)) == stays
+
+
+def test_the_limit_is_that_of_the_environment_or_twenty_gib(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image(cache, "old", 5)
+    monkeypatch.delenv("MINETLAB_CACHE_GIB", raising=False)
+    assert limit_gib() == 20
+    assert prune(print) == 0
+    monkeypatch.setenv("MINETLAB_CACHE_GIB", "0")
+    assert prune(print) > 2**20
+    assert left(cache) == set()
+
+
+@pytest.mark.parametrize(("hours", "stays"), [(0.9, True), (1.1, False)])
+def test_what_was_used_within_the_hour_stays(cache: Path, hours: float, stays: bool) -> None:
+    image(cache, "old", hours / 24)
+    prune(print, limit=0)
+    assert bool(left(cache)) == stays
+
+
+def test_what_a_run_has_locked_stays(cache: Path) -> None:
+    image(cache, "old", 30)
+    with (cache / "images" / ".old.qcow2.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert prune(print, limit=0) == 0
+    assert len(left(cache)) == 3
+
+
+def test_a_machine_that_a_killed_run_has_left_running_is_ended(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Path] = []
+    monkeypatch.setattr(SandboxHost, "kill", lambda host: ended.append(host.folder))
+    (cache / "booted" / ".warm-1.partial").mkdir()
+    prune(print)
+    assert ended == [cache / "booted" / ".warm-1.partial"]
+
+
+def test_what_another_run_is_removing_was_used_now_and_takes_no_room(cache: Path) -> None:
+    entry = CacheEntry((cache / "gone",), cache / "gone", needed=False)
+    assert entry.last_used == pytest.approx(time.time(), abs=60)
+    assert entry.size == 0
+    assert entry.name == "cache/gone"
+
+
+def test_no_room_for_a_lock_is_only_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*of: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(prune_module, "locked", full)
+    said: list[str] = []
+    keep_within_bounds(said.append)
+    assert said == ["the image cache was not made smaller: No space left on device"]

@@ -1,6 +1,8 @@
 """What a saved memory is refused for, and what stays of it when a run is interrupted."""
 
 import os
+import shutil
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from minetlab.sandbox.platform import SandboxHardware
 from minetlab.sandbox.saved import MEMORY_FILE, STATE_MANIFEST, MemoryManifest, SavedMemory, stamp
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
+from tests.support.fake_toolbox import FakeToolbox
 
 HARDWARE = SandboxHardware(qemu="11.1.3", arguments="a", accelerator="kvm", processor="Ryzen")
 IMAGE = "0" * 64
@@ -94,22 +97,26 @@ def test_other_hardware_is_named(memory: SavedMemory, disk: Path, field: str, va
 
 
 def test_another_image_is_named(memory: SavedMemory, disk: Path) -> None:
-    assert "the image under its disk is another one" in str(obstacle(memory, disk, "1" * 64))
+    for image in ("1" * 64, ""):
+        assert "the image under its disk is another one" in str(obstacle(memory, disk, image))
 
 
 def test_a_disk_that_was_written_to_is_named(memory: SavedMemory, disk: Path) -> None:
-    os.utime(disk, ns=(0, 0))
-    assert "its disk was written to since" in str(obstacle(memory, disk))
+    for when in (0, 2**62):
+        os.utime(disk, ns=(when, when))
+        assert "its disk was written to since" in str(obstacle(memory, disk))
+    assert memory.obstacle(Here(), IMAGE) is None, "where nobody asks for the disk"  # type: ignore[arg-type]
 
 
 def test_a_damaged_memory_is_named(memory: SavedMemory, disk: Path) -> None:
-    (memory.folder / MEMORY_FILE).write_text("memorz")
-    assert "damaged" in str(obstacle(memory, disk))
+    for content in ("memorz", "memo"):
+        (memory.folder / MEMORY_FILE).write_text(content)
+        assert "damaged" in str(obstacle(memory, disk))
     (memory.folder / MEMORY_FILE).unlink()
     assert "damaged" in str(obstacle(memory, disk))
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"saved": "2026-01-01T00:00:00Z"}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"saved": "2026-01-01T00:00:00Z"}'])
 def test_one_without_a_whole_manifest_is_not_used(memory: SavedMemory, disk: Path, content: str) -> None:
     (memory.folder / STATE_MANIFEST).write_text(content)
     assert obstacle(memory, disk) == "it is not whole"
@@ -174,3 +181,56 @@ def test_a_memory_that_cannot_be_written_leaves_nothing_and_the_older_one(
         memory.save(machine, Here(), IMAGE)  # type: ignore[arg-type]
     assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "suspended"]
     assert obstacle(memory, disk) is None
+
+
+def test_a_manifest_that_is_gone_is_no_manifest(memory: SavedMemory, disk: Path) -> None:
+    (memory.folder / STATE_MANIFEST).unlink()
+    assert memory.manifest is None
+    assert obstacle(memory, disk) == "it is not whole"
+
+
+def test_a_memory_has_a_size(memory: SavedMemory) -> None:
+    assert memory.size == len("memory")
+    memory.remove()
+    assert memory.size == 0
+
+
+def test_a_checksum_tells_contents_apart(toolbox: FakeToolbox, tmp_path: Path, disk: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"disc")
+    assert " " not in saved.checksum(disk, toolbox)
+    assert saved.checksum(disk, toolbox) != saved.checksum(other, toolbox)
+    other.write_bytes(b"disk")
+    assert saved.checksum(disk, toolbox) == saved.checksum(other, toolbox)
+
+
+def test_a_memory_is_for_this_user_only(
+    memory: SavedMemory, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+
+    def write_it(path: Path, address: str, limit: float) -> None:
+        file = Path(address.removeprefix("file:"))
+        modes.extend(stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent))
+
+    monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
+    monkeypatch.setattr(qmp, "migrate", write_it)
+    new = SavedMemory(disk.parent / "checkpoint" / "hv1")
+    new.save(SandboxHost("hv1", disk.parent), Here(), IMAGE)  # type: ignore[arg-type]
+    assert modes == [0o600, 0o700]
+    assert (new.folder / STATE_MANIFEST).read_text().startswith('{\n  "hardware"')
+    assert obstacle(new, disk) is None
+
+
+def test_what_killed_runs_have_left_goes_and_a_memory_stays(memory: SavedMemory) -> None:
+    leftovers = [memory.folder.with_name(name) for name in (".suspended.partial", ".suspended.gone")]
+    memory.sweep()
+    for leftover in leftovers:
+        shutil.copytree(memory.folder, leftover)
+    memory.sweep()
+    assert not any(leftover.exists() for leftover in leftovers)
+    assert memory.exists
+    shutil.copytree(memory.folder, leftovers[1])
+    memory.remove()
+    assert not memory.exists
+    assert not leftovers[1].exists()

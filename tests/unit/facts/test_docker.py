@@ -1,0 +1,100 @@
+"""What a container host says of its dockerd, and what is made of it."""
+
+import json
+import os
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from pyinfra.api.exceptions import FactProcessError
+
+from minetlab.facts.docker import AccessFiles, DaemonConfig, DockerRoom, DockerState, SiteFolders
+from minetlab.resources.docker import DockerObserved, ObservedImage, access_folder
+from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
+
+
+def said(command: str, **places: object) -> list[str]:
+    """What this machine says to the command, in which some paths are others."""
+    for path, other in places.items():
+        command = command.replace(path, str(other))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_a_host_without_docker_has_nothing() -> None:
+    assert DockerState().default() == DockerObserved()
+    assert AccessFiles().default() == {}
+    assert SiteFolders().default() == ()
+    assert DockerRoom().default() == 0
+    assert DaemonConfig().default() == DaemonState()
+
+
+def test_a_dockerd_that_is_silent_may_be_enabled_all_the_same() -> None:
+    lines = ['{"kind":"service"}', '{"kind":"silence"}']
+    assert DockerState().process(lines) == DockerObserved(installed=True, up=True)
+    assert DockerState().process(lines[1:]) == DockerObserved(installed=True)
+
+
+def test_a_dockerd_that_has_nothing_answers() -> None:
+    assert DockerState().process([""]) == DockerObserved(installed=True, answers=True)
+
+
+def test_an_image_without_a_name_is_known_by_its_identifier_only() -> None:
+    names = (("minet/processus", "0123"), ("<none>", "<none>"), ("minet/isa", "<none>"))
+    lines = [
+        json.dumps({"kind": "image", "identifier": f"sha256:{number}", "repository": repository, "tag": tag})
+        for number, (repository, tag) in enumerate(names)
+    ]
+    assert DockerState().process(lines).images == (
+        ObservedImage("sha256:0", "minet/processus:0123"),
+        ObservedImage("sha256:1", ""),
+        ObservedImage("sha256:2", ""),
+    )
+
+
+@pytest.mark.parametrize("line", ["oops", '{"kind":"volume"}', "{}", "[]", '{"kind":"container","name":"a"}'])
+def test_an_answer_that_is_not_dockers_is_refused(line: str) -> None:
+    with pytest.raises(FactProcessError, match="docker's answer cannot be read"):
+        DockerState().process([line])
+
+
+def test_files_of_access_are_known_by_their_sums_whatever_their_names(tmp_path: Path) -> None:
+    command = AccessFiles().command("minet")
+    places = {access_folder("minet"): tmp_path / "access"}
+    assert AccessFiles().process(said(command, **places)) == {}
+    files = {"minet-a-isa/host_key": b"secret", "minet-a-isa/two words  more": b""}
+    for path, content in files.items():
+        (tmp_path / "access" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "access" / path).write_bytes(content)
+    assert AccessFiles().process(said(command, **places)) == {
+        path: sha256(content).hexdigest() for path, content in files.items()
+    }
+
+
+def test_the_configuration_is_stale_if_it_is_newer_than_dockerd(tmp_path: Path) -> None:
+    config, pid = tmp_path / "daemon.json", tmp_path / "docker.pid"
+
+    def read() -> DaemonState:
+        places = {DAEMON_CONFIG: config, "/run/docker.pid": pid}
+        return DaemonConfig().process(said(DaemonConfig().command(), **places))
+
+    assert read() == DaemonState()
+    config.write_text('{\n "mtu": 1400\n}\n')
+    pid.write_text("1")
+    for age, stale in ((-60, True), (60, False)):
+        now = config.stat().st_mtime
+        os.utime(pid, (now + age, now + age))
+        assert read() == DaemonState({"mtu": 1400}, stale=stale)
+
+
+@pytest.mark.parametrize(("text", "fault"), [("{oops", "is not JSON: "), ("[]", "is not a JSON object")])
+def test_a_configuration_of_another_form_is_a_fault(text: str, fault: str) -> None:
+    state = DaemonConfig().process(["read", text])
+    assert state.config is None
+    assert state.fault
+    assert f"{DAEMON_CONFIG} {fault}" in state.fault
+
+
+def test_the_room_is_a_number_of_bytes() -> None:
+    assert DockerRoom().process(["  123456789"]) == 123456789

@@ -1,0 +1,54 @@
+"""What operations yield, run by pyinfra on a host that answers from a script."""
+
+from typing import Any
+
+import pytest
+from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.host import Host
+from pyinfra.api.operation import operation
+
+from minetlab.operations.commands import Commands, attempt, connector_arguments, none_failed
+from tests.support.fake_host import Run, run_operation
+
+
+@operation()
+def attempts(words: tuple[str, ...], failures: list[str], seen: list[dict[str, Any]]) -> Commands:
+    """Attempt each of these commands, then fail if one of them has."""
+
+    def look(state: Any, host: Host) -> bool:
+        seen.append(connector_arguments(host))
+        return True
+
+    for word in words:
+        yield FunctionCommand(attempt, (StringCommand(word, _stdin="Zm9y"), failures), {})
+    yield FunctionCommand(look, (), {})
+    yield FunctionCommand(none_failed, (failures,), {})
+
+
+def run(*words: str, **arguments: Any) -> tuple[Run, list[str], list[dict[str, Any]]]:
+    failures: list[str] = []
+    seen: list[dict[str, Any]] = []
+    responses = {
+        "loud": {"success": False, "stdout": ["and more"], "stderr": ["it broke"]},
+        "quiet": {"success": False, "stdout": ["it broke too"]},
+    }
+    more = {"words": words, "failures": failures, "seen": seen, **arguments}
+    return run_operation(attempts, responses, **more), failures, seen
+
+
+def test_every_attempt_is_made_and_then_the_operation_fails(caplog: pytest.LogCaptureFixture) -> None:
+    result, failures, _ = run("loud", "quiet", "well")
+    assert (result.commands, result.failed) == (["loud", "quiet", "well"], True)
+    assert failures == ["it broke", "it broke too"], "what it says of errors, or else what it says at all"
+    assert "it broke too" in caplog.text
+
+
+def test_attempts_that_succeed_are_a_change() -> None:
+    result, failures, _ = run("well")
+    assert (result.changed, result.failed, failures) == (True, False, [])
+
+
+def test_attempts_are_made_as_the_user_as_whom_the_operation_runs() -> None:
+    _, _, (arguments,) = run("well", _sudo=True, _sudo_user="root")
+    assert (arguments["_sudo"], arguments["_sudo_user"]) == (True, "root")
+    assert "name" not in arguments

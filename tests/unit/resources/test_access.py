@@ -1,0 +1,38 @@
+"""Files that let people in: which are sent, and in what archive."""
+
+import io
+import tarfile
+from hashlib import sha256
+
+from minetlab.resources.access import AccessFile, archive, outdated
+
+FILES = {
+    "b/keys/authorized": AccessFile(b"ssh-ed25519 AAAA\n", 0o644),
+    "a/host_key": AccessFile(b"secret\n", 0o600),
+    "a/empty": AccessFile(b"", 0o640),
+}
+
+
+def test_files_that_are_missing_or_differ_are_outdated() -> None:
+    there = {path: sha256(file.content).hexdigest() for path, file in FILES.items()}
+    assert outdated(FILES, there) == {}
+    assert outdated(FILES, {}) == FILES
+    assert outdated(FILES, {**there, "a/host_key": there["a/empty"], "c": "0"}) == {
+        "a/host_key": FILES["a/host_key"]
+    }
+
+
+def test_the_archive_has_each_folder_before_its_files_and_only_files_are_the_owners() -> None:
+    with tarfile.open(fileobj=io.BytesIO(archive(FILES, owner=33))) as tar:
+        members = tar.getmembers()
+        contents = {each.name: tar.extractfile(each) for each in members if each.isfile()}
+        assert {name: file.read() for name, file in contents.items() if file} == {
+            path: file.content for path, file in FILES.items()
+        }
+    assert [(each.name, each.isdir(), oct(each.mode), each.uid, each.gid) for each in members] == [
+        ("a", True, "0o755", 0, 0),
+        ("b/keys", True, "0o755", 0, 0),
+        ("a/empty", False, "0o640", 33, 33),
+        ("a/host_key", False, "0o600", 33, 33),
+        ("b/keys/authorized", False, "0o644", 33, 33),
+    ]

@@ -1,0 +1,39 @@
+"""The TP site's container: what it may read, and on which port it answers."""
+
+from minetlab.resources.docker import DockerObserved, ObservedContainer
+from minetlab.resources.site import site_spec, status_folder, web_servers
+
+FOLDER = "/var/lib/minet-lab/minet"
+
+
+def test_it_reads_one_revision_the_status_and_the_passwords_and_writes_nothing() -> None:
+    options = site_spec("minet", "minet/site:0123", 80, "abc").options()
+    mounts = [option for option in options if option.startswith("--mount")]
+    assert mounts == [
+        f"--mount=type=bind,source={FOLDER}/site/abc,target=/srv/site,readonly",
+        f"--mount=type=bind,source={FOLDER}/site/status,target=/srv/status,readonly",
+        f"--mount=type=bind,source={FOLDER}/access/minet-site,target=/srv/users,readonly",
+    ]
+    assert {"--read-only", "--cap-drop=ALL", "--memory=64m", "--pids-limit=16"} <= set(options)
+    assert {"--publish=80:8080", "--name=minet-site", "--network=minet"} <= set(options)
+
+
+def test_another_revision_or_port_is_another_container_and_the_status_stays() -> None:
+    spec = site_spec("minet", "minet/site:0123", 80, "abc")
+    others = [
+        site_spec("minet", "minet/site:0123", 81, "abc"),
+        site_spec("minet", "minet/site:0123", 80, "abd"),
+    ]
+    assert len({spec.digest, *(other.digest for other in others)}) == 3
+    assert all(status_folder("minet") in " ".join(other.options()) for other in others)
+
+
+def test_only_the_labs_own_web_servers_are_found_under_their_present_and_former_names() -> None:
+    containers = {
+        name: ObservedContainer(name, "running", lab)
+        for name, lab in (("minet-site", "minet"), ("minet-portal", "minet"), ("minet-a-isa", "minet"))
+    }
+    assert web_servers("minet", DockerObserved(containers=containers)) == ["minet-site", "minet-portal"]
+    assert web_servers("other", DockerObserved(containers=containers)) == []
+    theirs = {"minet-site": ObservedContainer("minet-site", "running", "other")}
+    assert web_servers("minet", DockerObserved(containers=theirs)) == []
