@@ -16,8 +16,7 @@ from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
 from minetlab.sandbox import forward, list_hosts
-from minetlab.ssh import ssh_config
-from minetlab.ssh.ssh_config import write_config
+from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
 from minetlab.util.errors import LabError
 
 NO_ACCELERATOR = "—"
@@ -92,7 +91,7 @@ def sites(lab: Lab) -> list[str]:
         address, port = host.address, host.settings.site_port
         if port and host.in_sandbox:
             try:
-                address, port = "127.0.0.1", forward(ssh_config.alias_of(host.name), port)
+                address, port = "127.0.0.1", forward(alias_of(host.name), port)
             except LabError:  # it does not run, which the deploy has reported
                 continue
         urls.append(f"http://{address}:{port}/")
@@ -112,11 +111,11 @@ def _rows(
     rows: list[tuple[str, ...]] = []
     lab, plan = loaded.lab, loaded.plan
     accelerators = {
-        f"{ssh_config.SANDBOX_PREFIX}{host.name}": host.accelerator or NO_ACCELERATOR for host in list_hosts()
+        f"{SANDBOX_PREFIX}{host.name}": host.accelerator or NO_ACCELERATOR for host in list_hosts()
     }
     hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for host in sorted(hosts):
-        alias = ssh_config.alias_of(host)
+        alias = alias_of(host)
         rows.append((alias, alias, "", "", ssh(alias), accelerators.get(host, "")))
         for guest in plan.guests_on(host):
             login, state = ssh(guest.name), machines[guest.name]

@@ -174,7 +174,7 @@ def _containers(lab: Lab, problems: list[LabError]) -> tuple[Container, ...]:
             name = f"{lab.name}-{student.login}-{tp_image}"
             owner, *_ = wanted.setdefault(name, (student, host, tp_image))
             if owner != student:  # a student a-b, and TP images isa and b-isa
-                problems.append(_same_name(owner.login, student.login, name))
+                problems.append(_name_clash(owner.login, student.login, name))
     settled = settle(
         [PlaceRequest(name, host.name, _ports(host), seed=name) for name, (_, host, _) in wanted.items()],
         lab.allocation,
@@ -274,10 +274,10 @@ def _same_names(plan: Plan) -> Iterator[LabError]:
     for machine in plan.machines:
         owner = owners.setdefault(machine.name, machine.student.login)
         if owner != machine.student.login:
-            yield _same_name(owner, machine.student.login, machine.name)
+            yield _name_clash(owner, machine.student.login, machine.name)
 
 
-def _same_name(login: str, other: str, machine: str) -> LabError:
+def _name_clash(login: str, other: str, machine: str) -> LabError:
     return LabError(
         f"{login} and {other} would both have a machine called {machine}",
         next_step="give one of them another login",

@@ -110,7 +110,8 @@ def key_pair(private: Path, comment: str) -> KeyPair:
 def _complete(private: Path, comment: str) -> None:
     if private.exists():  # another run may have generated it meanwhile, or this run for another host
         if not _public_file(private).exists():
-            _public_file(private).write_text(run(["ssh-keygen", "-y", "-f", str(private)], limit=60))
+            public = run(["ssh-keygen", "-y", "-f", str(private)], limit=60)
+            write_private(_public_file(private), public)
         return
     new = private.with_name(f".{private.name}.{os.getpid()}")
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)], limit=60)

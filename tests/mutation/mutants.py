@@ -70,12 +70,12 @@ def all_mutants(tree: Path) -> list[WorkItem]:
         init(modules, database, {})
         mutants = list(database.work_items)
     lines = {module: (tree / module).read_text(encoding="utf-8").splitlines() for module in modules}
-    worth_it = [
-        mutant
-        for mutant in mutants
-        if is_noticeable(mutant.mutations[0], lines[mutant.mutations[0].module_path])
-    ]
-    return sorted(worth_it, key=lambda mutant: _place(mutant.mutations[0]))
+    noticeable = []
+    for mutant in mutants:
+        (mutation,) = mutant.mutations
+        if is_noticeable(mutation, lines[mutation.module_path]):
+            noticeable.append(mutant)
+    return sorted(noticeable, key=lambda mutant: _place(mutant.mutations[0]))
 
 
 def is_noticeable(mutation: MutationSpec, lines: Sequence[str]) -> bool:
@@ -96,9 +96,7 @@ def sample(mutants: Sequence[WorkItem], size: int, seed: int) -> list[WorkItem]:
     return random.Random(seed).sample(mutants, min(size, len(mutants)))  # noqa: S311 (nothing is secret)
 
 
-def run_tests(
-    trees: Sequence[Path], mutants: Sequence[WorkItem], limit: float
-) -> list[tuple[WorkItem, WorkResult]]:
+def run_tests(trees: Sequence[Path], mutants: Sequence[WorkItem], limit: float) -> list[Result]:
     """Have the fast tests run on each mutant; in each tree, one mutant after the other.
 
     :param trees: copies of the project.

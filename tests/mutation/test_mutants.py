@@ -20,9 +20,8 @@ def test_the_fast_tests_notice_mutants(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     trees = [mutants.copy_tree(tmp_path / str(number), LIMIT_EACH) for number in range(2)]
     monkeypatch.chdir(trees[0])
-    subprocess.run(
-        [sys.executable, "tests/mutation/run_units.py"], check=True
-    )  # they pass on what is unchanged
+    # On what is unchanged, they pass.
+    subprocess.run([sys.executable, "tests/mutation/run_units.py"], check=True)
     chosen = mutants.sample(mutants.all_mutants(trees[0]), SIZE, SEED)
     results = mutants.run_tests(trees, chosen, LIMIT)
     survivors = mutants.survivors(results)

@@ -3,8 +3,11 @@
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
+
+import pytest
 
 from docs import architecture
 from minetlab.cli.students import DeployName
@@ -26,15 +29,6 @@ def test_every_module_is_in_a_package() -> None:
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(architecture.packages())
 
 
-def test_no_two_public_classes_share_a_name() -> None:
-    homes = defaultdict(list)
-    for module in MODULES:
-        for name in public_classes(module):
-            homes[name].append(str(module.relative_to(PROJECT_ROOT)))
-    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
-    assert len(homes) > 100
-
-
 def public_constants(module: Path) -> list[str]:
     names: list[str] = []
     for node in ast.parse(module.read_text()).body:
@@ -46,13 +40,14 @@ def public_constants(module: Path) -> list[str]:
     return [name for name in names if name.isupper() and not name.startswith("_")]
 
 
-def test_no_two_public_constants_share_a_name() -> None:
+@pytest.mark.parametrize(("public_names", "at_least"), [(public_classes, 100), (public_constants, 200)])
+def test_no_two_public_things_share_a_name(public_names: Callable[[Path], list[str]], at_least: int) -> None:
     homes = defaultdict(list)
     for module in MODULES:
-        for name in public_constants(module):
+        for name in public_names(module):
             homes[name].append(str(module.relative_to(PROJECT_ROOT)))
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
-    assert len(homes) > 200
+    assert len(homes) > at_least
 
 
 def test_a_unit_test_is_named_after_what_it_tests() -> None:

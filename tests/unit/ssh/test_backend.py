@@ -10,6 +10,7 @@ from testinfra.backend.local import LocalBackend
 from minetlab.checks.modules import Kernel, capabilities
 from minetlab.ssh import backend
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
+from tests.support.fake_program import put_first_in_path
 
 
 class CountingBackend(Utf8, LocalBackend):  # type: ignore[misc]
@@ -70,9 +71,7 @@ def test_commands_can_be_put_together_later() -> None:
 
 
 def test_a_command_gets_a_terminal_only_if_it_is_to_have_one(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "ssh").write_text('#!/bin/sh\necho "$1"\n')
-    (tmp_path / "ssh").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    put_first_in_path(tmp_path, "ssh", 'echo "$1"', monkeypatch)
     host = connect(LabSshBackend("hv1", tmp_path / "config", sudo=False, next_step=""))
     assert host.run("true", terminal=True).stdout == "-tt\n"
     with host.backend.start("true") as process:
@@ -105,10 +104,7 @@ def test_a_machine_that_hangs_is_given_up_after_the_limit_of_the_command(tmp_pat
 def test_a_command_that_goes_on_printing_is_not_given_up_before_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ssh = tmp_path / "ssh"
-    ssh.write_text('#!/bin/sh\nfor last; do :; done; exec sh -c "$last"\n')
-    ssh.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    put_first_in_path(tmp_path, "ssh", 'for last; do :; done; exec sh -c "$last"', monkeypatch)
     host = connect(ssh_to(tmp_path, ""))
     printed = host.run("for i in 1 2 3 4 5 6; do echo $i; echo $i >&2; sleep 1; done; exit 3", limit=5)
     assert (printed.stdout, printed.stderr, printed.rc) == ("1\n2\n3\n4\n5\n6\n",) * 2 + (3,)

@@ -7,6 +7,7 @@ import pytest
 
 from minetlab.ssh.run import run
 from minetlab.util.process import ProgramResult, TooMuchError
+from tests.support.fake_program import put_first_in_path
 
 CONFIG = Path("ssh_config")
 
@@ -14,10 +15,9 @@ CONFIG = Path("ssh_config")
 @pytest.fixture(autouse=True)
 def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An ssh that keeps its words, and has a shell run the last of them."""
-    words, program = tmp_path / "words", tmp_path / "ssh"
-    program.write_text(f'#!/bin/sh\necho "$@" >{words}\nfor line; do :; done\nexec sh -c "$line"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    words = tmp_path / "words"
+    script = f'echo "$@" >{words}\nfor line; do :; done\nexec sh -c "$line"'
+    put_first_in_path(tmp_path, "ssh", script, monkeypatch)
     return words
 
 

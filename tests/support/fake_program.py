@@ -1,0 +1,16 @@
+"""Programs that stand in for those of this machine."""
+
+from pathlib import Path
+
+import pytest
+
+
+def put_first_in_path(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a shell script be the program of that name.
+
+    :param folder: where the script is written.
+    """
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
