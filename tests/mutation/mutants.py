@@ -1,11 +1,13 @@
 """A sample of the code's mutants, made by cosmic-ray: small changes that the fast tests are to notice."""
 
+import ast
 import random
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from cosmic_ray.commands.init import init
@@ -17,7 +19,9 @@ from minetlab.util.paths import PROJECT_ROOT
 PACKAGES = ("checks", "facts", "lab", "operations", "plan", "resources", "sandbox")
 SESSION, CONFIG = "session.sqlite", "cosmic-ray.toml"
 CONSTANT = re.compile(r"[A-Z_]+(, [A-Z_]+)*(: [^=]+)? = ")
+ALIKE_WITHOUT = ("@cache", "@lru_cache", "@staticmethod")
 Result = tuple[WorkItem, WorkResult]
+Span = tuple[tuple[int, int], tuple[int, int]]
 SETTINGS = """\
 [cosmic-ray]
 module-path = "minetlab"
@@ -69,31 +73,47 @@ def all_mutants(tree: Path) -> list[WorkItem]:
     with use_db(str(tree / "all.sqlite")) as database:
         init(modules, database, {})
         mutants = list(database.work_items)
-    lines = {module: (tree / module).read_text(encoding="utf-8").splitlines() for module in modules}
+    sources = {module: (tree / module).read_text(encoding="utf-8") for module in modules}
+    binary = {module: _binary_operators(source) for module, source in sources.items()}
     noticeable = []
     for mutant in mutants:
         (mutation,) = mutant.mutations
-        if is_noticeable(mutation, lines[mutation.module_path]):
+        module, row = mutation.module_path, mutation.start_pos[0] - 1
+        above, line = ["", *sources[module].splitlines()][row : row + 2]
+        if _is_noticeable(mutation, line, above, binary[module]):
             noticeable.append(mutant)
-    return sorted(noticeable, key=lambda mutant: _place(mutant.mutations[0]))
+    return sorted(noticeable, key=_place)
 
 
-def is_noticeable(mutation: MutationSpec, lines: Sequence[str]) -> bool:
-    """Return whether a mutation changes what the code does, rather than a type, a limit or a cache.
+def _is_noticeable(mutation: MutationSpec, line: str, above: str, binary: Sequence[Span]) -> bool:
+    """Return whether a mutation changes what the code does.
 
-    :param lines: of the module.
+    What changes a type, a limit or a cache only does not, nor what the interpreter refuses or treats alike.
+
+    :param line: that the mutation changes.
+    :param above: the line before it.
+    :param binary: the module's binary operators.
     """
-    line = lines[mutation.start_pos[0] - 1]
-    if "_BitOr_" in mutation.operator_name:  # nearly all of them are in types: `str | None`
-        return False
-    if mutation.operator_name == "core/NumberReplacer" and CONSTANT.match(line):
-        return False
-    return line.strip() not in ("@cache", "@lru_cache")
+    name = mutation.operator_name.removeprefix("core/")
+    if name.startswith("ReplaceBinaryOperator_"):  # `*` and `/` in signatures, `**` in calls are none
+        is_binary = any(start <= mutation.start_pos < end for start, end in binary)
+        return is_binary and "_BitOr_" not in name  # nearly all of them are in types: `str | None`
+    if name in ("ReplaceComparisonOperator_Eq_Is", "ReplaceComparisonOperator_NotEq_IsNot"):
+        return False  # numbers and texts of the code are one object each
+    if name.startswith("ReplaceComparisonOperator_") and "monotonic()" in line:
+        return not name.endswith(("_Gt_GtE", "_Lt_LtE", "_GtE_Gt", "_LtE_Lt"))
+    if name == "NumberReplacer":
+        return not CONSTANT.match(line)
+    if name == "RemoveDecorator":
+        return line.strip() not in ALIKE_WITHOUT and "_validator(" not in above
+    return True
 
 
 def sample(mutants: Sequence[WorkItem], size: int, seed: int) -> list[WorkItem]:
-    """Return so many of these mutants, the same ones for the same seed."""
-    return random.Random(seed).sample(mutants, min(size, len(mutants)))  # noqa: S311 (nothing is secret)
+    """Return mutants of so many places, one of each; for one seed, always the same ones."""
+    chance = random.Random(seed)  # noqa: S311 (nothing is secret)
+    places = [list(group) for _, group in groupby(mutants, lambda mutant: _place(mutant)[:2])]
+    return [chance.choice(group) for group in chance.sample(places, min(size, len(places)))]
 
 
 def run_tests(trees: Sequence[Path], mutants: Sequence[WorkItem], limit: float) -> list[Result]:
@@ -128,5 +148,18 @@ def survivors(results: Iterable[Result]) -> list[str]:
     return [str(result.diff) for _, result in results if result.test_outcome == TestOutcome.SURVIVED]
 
 
-def _place(mutation: MutationSpec) -> tuple[str, tuple[int, int], str, int]:
+def _binary_operators(source: str) -> list[Span]:
+    """Return where a module's binary operators are: between which (row, column)."""
+    return [
+        (
+            (node.left.end_lineno or 0, node.left.end_col_offset or 0),
+            (node.right.lineno, node.right.col_offset),
+        )
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.BinOp)
+    ]
+
+
+def _place(mutant: WorkItem) -> tuple[str, tuple[int, int], str, int]:
+    (mutation,) = mutant.mutations
     return str(mutation.module_path), mutation.start_pos, mutation.operator_name, mutation.occurrence
