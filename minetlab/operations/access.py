@@ -1,14 +1,13 @@
 """Operations on the keys that let people into containers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import AccessFiles
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import Commands
+from minetlab.operations.commands import lab_operation
 from minetlab.operations.shell import with_input
 from minetlab.plan import Container
 from minetlab.resources.access import AccessFile, archive, outdated
@@ -16,8 +15,8 @@ from minetlab.resources.docker import access_folder
 from minetlab.tp.tp_images import TP_UID
 
 
-@operation()
-def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
+@lab_operation
+def keys(lab: str, containers: tuple[Container, ...]) -> Iterator[PyinfraCommand]:
     """Have the authorized keys and the host key of each container on the host."""
     # A running container need not restart: its sshd reads authorized keys at the next login.
     changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
@@ -26,7 +25,7 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Commands:
     yield from write_commands(lab, changed, TP_UID)
 
 
-def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Commands:
+def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Iterator[PyinfraCommand]:
     """Write files, if there are any, into the lab's folder of keys.
 
     :param lab: the lab's name.

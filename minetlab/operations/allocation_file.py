@@ -1,45 +1,39 @@
 """Operations on the allocation file, which is on this machine, not on the host."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pyinfra.api.command import FunctionCommand
+from pyinfra.api.command import FunctionCommand, PyinfraCommand
 from pyinfra.api.host import Host
-from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.context import host
 
 from minetlab.inventory import allocation_file
 from minetlab.lab import Allocation, Lab
-from minetlab.operations.commands import Commands, fail, failure
+from minetlab.operations.commands import fail, lab_operation
 from minetlab.plan import Plan
 from minetlab.plan.placements import refuse_if_changed, with_plan, without_gone
 from minetlab.util.errors import LabError
 
 
-@operation()
-def write(lab: Lab, plan: Plan) -> Commands:
+@lab_operation
+def write(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     """Record in the allocation file what the plan gives each machine, before any machine is made."""
     wanted = with_plan(lab.allocation, lab, plan)
     yield from _change(lab, partial(refuse_if_changed, before=lab.allocation, after=wanted))
 
 
-@operation()
-def prune(lab: Lab, plan: Plan) -> Commands:
+@lab_operation
+def prune(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     """Remove machines of this host from the allocation file that are not planned: they are removed now."""
     yield from _change(lab, partial(without_gone, lab=lab, plan=plan, host=host.name))
 
 
-def _change(lab: Lab, changed: Callable[[Allocation], Allocation]) -> Commands:
+def _change(lab: Lab, changed: Callable[[Allocation], Allocation]) -> Iterator[PyinfraCommand]:
     path = Path(lab.allocation.source)
-    try:
-        present = allocation_file.read(path)
-        wanted = changed(present)
-    except LabError as error:
-        yield failure(error)
-        return
-    if present == wanted:
+    present = allocation_file.read(path)
+    if present == changed(present):
         host.noop(f"{path} is up to date")
     else:
         yield FunctionCommand(_write, (path, changed), {})

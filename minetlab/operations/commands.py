@@ -1,29 +1,51 @@
-"""What operations yield: commands, and failures with a message on which the administrator can act."""
+"""What operations are made of: commands, and failures with a message on which the administrator can act."""
 
-from collections.abc import Generator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import wraps
+from typing import Any, ParamSpec
 
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
+from pyinfra.api.arguments_typed import PyinfraOperation
 from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
+from pyinfra.api.operation import operation
 from pyinfra.api.state import State
+from pyinfra.context import host as current_host
 from pyinfra.context import state
 
 from minetlab.util.errors import LabError
 
-Commands: TypeAlias = Generator[PyinfraCommand, None, None]
+Parameters = ParamSpec("Parameters")
 
 
-def failure(error: LabError) -> FunctionCommand:
-    """Return a command that fails the operation on this host, and shows the error."""
-    # An exception raised in an operation would end the run on every host.
-    return FunctionCommand(fail, (error,), {})
+def lab_operation(function: Callable[Parameters, Iterator[PyinfraCommand]]) -> PyinfraOperation[Parameters]:
+    """Make a pyinfra operation; if it raises a LabError, it fails on that host, and shows the error.
+
+    With pyinfra's own decorator, the error would end the run on every host.
+
+    :param function: a generator that yields the operation's commands.
+    :return: the operation.
+    """
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Generator[PyinfraCommand]:
+        try:
+            yield from function(*args, **kwargs)
+        except LabError as error:
+            yield FunctionCommand(fail, (error,), {})
+
+    return operation()(run)
 
 
 def first_pass() -> bool:
     """Tell whether an operation is evaluated for the first time, when it announces what it is about to do."""
     return not (state.is_executing and state.check_for_changes)
+
+
+def warn(message: str) -> None:
+    """Show a warning about the host on which the present operation runs."""
+    current_host.log_styled(message, log_func=logger.warning, fg="yellow")
 
 
 def fail(state: State, host: Host, error: LabError) -> bool:

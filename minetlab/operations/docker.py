@@ -2,12 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import StringIO
 
-from pyinfra import logger
-from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
@@ -15,7 +13,7 @@ from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.lab import ContainerLimits
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, failure, first_pass
+from minetlab.operations.commands import first_pass, lab_operation, warn
 from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
 from minetlab.resources.docker import (
@@ -48,8 +46,8 @@ CONTAINER_START_LIMIT = 300
 """Seconds that dockerd may take to start; on an emulated host it takes some 20."""
 
 
-@operation()
-def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Commands:
+@lab_operation
+def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Iterator[PyinfraCommand]:
     """Have the lab's settings in dockerd's configuration, and a running dockerd that has read them.
 
     Other settings of the administrator stay. The operation fails if another lab on the host has other address
@@ -57,20 +55,17 @@ def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Commands:
 
     :param lab: the lab's name.
     :param address_pools: from which dockerd takes addresses for Docker networks.
+    :yields: the commands.
     """
     observed = host.get_fact(DaemonConfig)
-    if problem := _obstacle_to_configuration(lab, observed, address_pools):
-        yield failure(problem)
-        return
+    _require_configurable(lab, observed, address_pools)
     desired = merged(observed.config, daemon_settings(address_pools))
     if observed.config != desired:
         _show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
-    elif not observed.stale:
-        host.noop("dockerd has its configuration")
-    yield from observe.changing(_configured(desired, observed))
+    yield from observe.changing(_configured(desired, observed), otherwise="dockerd has its configuration")
 
 
-def _configured(desired: dict[str, object], observed: DaemonState) -> Commands:
+def _configured(desired: dict[str, object], observed: DaemonState) -> Iterator[PyinfraCommand]:
     if observed.config != desired:
         new = f"{DAEMON_CONFIG}.new"
         yield StringCommand("install", "--directory", "/etc/docker")
@@ -80,13 +75,11 @@ def _configured(desired: dict[str, object], observed: DaemonState) -> Commands:
         yield _systemctl("restart")
 
 
-@operation()
-def service(lab: str) -> Commands:
+@lab_operation
+def service(lab: str) -> Iterator[PyinfraCommand]:
     """Have dockerd run, now and after a reboot."""
-    if observe.docker(lab).up:
-        host.noop("dockerd runs, and is enabled")
-    else:
-        yield from observe.changing([_systemctl("enable --now")])
+    commands = [] if observe.docker(lab).up else [_systemctl("enable --now")]
+    yield from observe.changing(commands, otherwise="dockerd runs, and is enabled")
 
 
 def _systemctl(verb: str) -> StringCommand:
@@ -97,28 +90,22 @@ def _systemctl(verb: str) -> StringCommand:
     )
 
 
-def _obstacle_to_configuration(
-    lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]
-) -> LabError | None:
+def _require_configurable(lab: str, observed: DaemonState, pools: tuple[AddressPool, ...]) -> None:
     if observed.fault:
-        return LabError(f"{host.name}: {observed.fault}", next_step=REPAIR_CONFIG)
+        raise LabError(f"{host.name}: {observed.fault}", next_step=REPAIR_CONFIG)
+    # A host that is set up is asked for nothing more.
     other_pools = foreign_pools(observed.config, pools)
-    if not other_pools:
-        # A host that is set up is asked for nothing more.
-        return None
-    labs = observe.docker(lab).other_labs(lab)
-    if labs:
-        return LabError(f"{host.name}: {pools_conflict(other_pools, pools, labs)}", next_step=SAME_POOLS)
-    return None
+    if other_pools and (labs := observe.docker(lab).other_labs(lab)):
+        raise LabError(f"{host.name}: {pools_conflict(other_pools, pools, labs)}", next_step=SAME_POOLS)
 
 
-@operation()
+@lab_operation
 def containers(
     lab: str,
     containers: tuple[Container, ...],
     limits: ContainerLimits,
     neighbours: tuple[Container, ...] = (),
-) -> Commands:
+) -> Iterator[PyinfraCommand]:
     """Have students' containers run on the lab's network; replace those whose spec has changed.
 
     Other containers of the lab are named in a warning, and left alone.
@@ -127,49 +114,47 @@ def containers(
     :param containers: the containers to run.
     :param limits: what each of them may use.
     :param neighbours: containers that are planned too, but neither changed nor warned of.
+    :yields: the commands.
     """
     observed = observe.docker(lab)
-    try:
-        images = tp_images.references(lab, {container.tp_image for container in containers})
-    except LabError as error:
-        yield failure(error)
-        return
+    images = tp_images.references(lab, {container.tp_image for container in containers})
     specs = container_specs(lab, containers, limits, images)
     yield from run_commands(lab, observed, specs, (container.name for container in neighbours))
 
 
 def run_commands(
     lab: str, observed: DockerObserved, specs: Iterable[Spec], neighbours: Iterable[str] = ()
-) -> Commands:
+) -> Iterator[PyinfraCommand]:
     """Have containers run on the lab's network, and yield the commands for it.
 
     :param lab: the lab's name.
     :param observed: what the host's dockerd has.
     :param specs: the containers as desired.
     :param neighbours: names of containers that are planned too, but neither changed nor warned of.
+    :yields: the commands.
+    :raises LabError: dockerd does not answer, or somebody else has the name of the network or a container.
     """
-    if problem := dockerd_problem(observed) or _foreign_network(lab, observed):
-        yield failure(problem)
-        return
+    observe.require_answer(observed)
+    if observed.networks.get(lab, lab) != lab:
+        raise LabError(
+            f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
+            next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
+        )
     changes = compare(lab, specs, observed.containers, neighbours)
     if first_pass():
         _announce(changes)
     if lab not in observed.networks:
         yield from observe.changing([_create_network(lab)])
-    yield from observe.changing(_converge(lab, changes))
+    yield from observe.changing(_converge(lab, changes), otherwise="every container runs as specified")
 
 
-@operation()
-def teardown(lab: str) -> Commands:
+@lab_operation
+def teardown(lab: str) -> Iterator[PyinfraCommand]:
     """Remove every container, image, network and file of the lab from the host, and nothing else."""
     observed = observe.docker(lab)
-    if observed.installed and (problem := dockerd_problem(observed)):
-        yield failure(problem)
-        return
-    commands = _removal(lab, observed)
-    if not commands:
-        host.noop("nothing of the lab is there")
-    yield from observe.changing(commands)
+    if observed.installed:
+        observe.require_answer(observed)
+    yield from observe.changing(_removal(lab, observed), otherwise="nothing of the lab is there")
 
 
 def _removal(lab: str, observed: DockerObserved) -> list[StringCommand]:
@@ -189,30 +174,10 @@ def remove_uploads(lab: str) -> StringCommand:
     return _remove(uploads_folder(lab))
 
 
-def dockerd_problem(observed: DockerObserved) -> LabError | None:
-    """Return an error if dockerd does not answer."""
-    # While operations are only prepared, dockerd may not be installed yet.
-    if observed.answers or not state.is_executing:
-        return None
-    return LabError(
-        f"{host.name}: dockerd does not answer",
-        next_step=f"on {host.name}, see journalctl --unit {SERVICE}",
-    )
-
-
 def _remove(folder: str) -> StringCommand:
     """Return a command that removes a folder, and those of its parents that are then empty."""
     remove_parents = ("&& rmdir -p --ignore-fail-on-non-empty", QuoteString(folder.rpartition("/")[0]))
     return StringCommand("rm -rf", QuoteString(folder), *remove_parents)
-
-
-def _foreign_network(lab: str, observed: DockerObserved) -> LabError | None:
-    if observed.networks.get(lab, lab) == lab:
-        return None
-    return LabError(
-        f"{host.name}: a Docker network {lab!r} is there that is not the lab's",
-        next_step=f"remove it (docker network rm {lab}), or give the lab another lab_name",
-    )
 
 
 def _create_network(lab: str) -> StringCommand:
@@ -228,7 +193,7 @@ def _create_network(lab: str) -> StringCommand:
     )
 
 
-def _converge(lab: str, changes: ContainerChanges) -> Commands:
+def _converge(lab: str, changes: ContainerChanges) -> Iterator[PyinfraCommand]:
     scripts = [f"{_remove_container(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
     scripts += [_run(lab, spec) for spec in changes.create]
     if scripts:
@@ -237,14 +202,10 @@ def _converge(lab: str, changes: ContainerChanges) -> Commands:
         if names:
             yield StringCommand("docker", "container", command, *map(QuoteString, names))
     if changes.foreign:
-        yield failure(
-            LabError(
-                f"{host.name}: containers of somebody else have these names: {named(changes.foreign)}",
-                next_step="rename or remove them (docker container rename, docker container rm)",
-            )
+        raise LabError(
+            f"{host.name}: containers of somebody else have these names: {named(changes.foreign)}",
+            next_step="rename or remove them (docker container rename, docker container rm)",
         )
-    if not any((changes.recreate, changes.create, changes.start, changes.unpause, changes.foreign)):
-        host.noop("every container runs as specified")
 
 
 def _remove_container(name: str) -> str:
@@ -264,11 +225,9 @@ def _announce(changes: ContainerChanges) -> None:
                 host.log_styled(f"  - {name}: {old}", fg="red")
                 host.log_styled(f"  + {name}: {new}", fg="green")
     if changes.unplanned:
-        host.log_styled(
+        warn(
             f"not in the roster, so not touched: {named(changes.unplanned)}\n"
-            "  → to remove one with all its content: docker container rm --force NAME",
-            log_func=logger.warning,
-            fg="yellow",
+            "  → to remove one with all its content: docker container rm --force NAME"
         )
 
 

@@ -1,23 +1,23 @@
 """Operations on guest images: built or fetched on this machine, and uploaded to each KVM host once."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.lab import GuestImage
 from minetlab.operations import background, observe
-from minetlab.operations.commands import Commands, failure
+from minetlab.operations.commands import lab_operation
 from minetlab.operations.shell import all_of, virsh
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 
 
-@operation()
-def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
+@lab_operation
+def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Begin to build or fetch the base image with these TPs, unless the host has it; never fail."""
     # The operation upload then waits less, and reports the errors.
     with suppress(LabError):
@@ -27,48 +27,39 @@ def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
     yield from ()
 
 
-@operation()
-def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Commands:
+@lab_operation
+def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Have the base image in the lab's pool.
 
     :param lab: the lab's name.
     :param image: the guest image in the host's settings.
     :param tps: names of the TPs in it.
+    :yields: the commands.
     """
     observed = observe.libvirt(lab)
-    try:
-        volume = guest_image.volume(image, tps)
-    except LabError as error:
-        yield failure(error)
-        return
-    if problem := observe.libvirtd_problem(observed):
-        yield failure(problem)
-    elif volume in observed.volumes:
+    volume = guest_image.volume(image, tps)
+    observe.require_answer(observed)
+    if volume in observed.volumes:
         host.noop("the base image is there")
     else:
         yield from observe.changing(_distribute(Layout(lab), image, tps, observed.disk))
 
 
-def _distribute(layout: Layout, image: GuestImage, tps: tuple[str, ...], free: int) -> Commands:
+def _distribute(
+    layout: Layout, image: GuestImage, tps: tuple[str, ...], free: int
+) -> Iterator[PyinfraCommand]:
     name = guest_image.volume(image, tps)
     uploaded = f"{layout.folder}/{name}.new"
     # An interrupted run may have left the file. And as this command comes first, no image is built for a host
     # that does not answer any more.
     yield StringCommand("rm -f", QuoteString(uploaded))
-    try:
-        path, sha256 = guest_image.file(image, tps, host.log)
-    except LabError as error:
-        yield failure(error)
-        return
+    path, sha256 = guest_image.file(image, tps, host.log)
     size = path.stat().st_size >> 20
     if size > free:
-        yield failure(
-            LabError(
-                f"{host.name}: the guest image needs {size} MiB, {free} MiB are free in {LIBVIRT_IMAGES}",
-                next_step=f"free some disk on {host.name}",
-            )
+        raise LabError(
+            f"{host.name}: the guest image needs {size} MiB, {free} MiB are free in {LIBVIRT_IMAGES}",
+            next_step=f"free some disk on {host.name}",
         )
-        return
     host.log(f"receives {path.name} ({size} MiB)")
     # With sudo, pyinfra uploads to a folder that everybody may write first; /tmp may be in memory.
     yield FileUploadCommand(str(path), uploaded, remote_temp_filename=f"/var/tmp/minet-lab-{name}")  # noqa: S108

@@ -4,14 +4,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from pyinfra import logger
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import state as current_state
 
 from minetlab.facts.libvirt import ActiveDomains, FailedBoots, Files, SshAnswers
 from minetlab.operations import observe
-from minetlab.operations.commands import attempt, fail
+from minetlab.operations.commands import attempt, fail, warn
 from minetlab.operations.shell import virsh_side_by_side
 from minetlab.resources.boots import Boots, boot_limit
 from minetlab.resources.layout import Layout
@@ -42,8 +41,7 @@ def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
     heartbeat = Heartbeat("guests shut down", host.log)
     while late := sorted(host.get_fact(ActiveDomains).intersection(names)):
         if heartbeat.elapsed > GUEST_SHUTDOWN_LIMIT:
-            message = f"not off after {GUEST_SHUTDOWN_LIMIT} s, their power is cut: {named(late)}"
-            host.log_styled(message, log_func=logger.warning, fg="yellow")
+            warn(f"not off after {GUEST_SHUTDOWN_LIMIT} s, their power is cut: {named(late)}")
             break
         heartbeat.beat(_waiting(late, len(names), "are off"))
         time.sleep(GUEST_POLL_INTERVAL)
@@ -76,32 +74,31 @@ def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: li
         boots.done([name for name in booting if name not in silent or name in failed])
 
 
-def wait_for_ssh(host: Host, lab: str, addresses: dict[str, str]) -> LabError | None:
+def wait_for_ssh(host: Host, lab: str, addresses: dict[str, str]) -> None:
     """Wait until guests answer SSH, or until all the others have failed or the time is over.
 
     :param host: their host.
     :param lab: the lab's name.
     :param addresses: guests' names by address.
-    :return: an error that names the guests that do not answer, with the end of some consoles; None if all
-        answer.
+    :raises LabError: some do not answer; it names them, with the end of some consoles.
     """
     heartbeat = Heartbeat("guests boot", host.log)
     late = dict(addresses)
     while True:
         answering = host.get_fact(SshAnswers, addresses=tuple(late), wait=WAIT_ON_HOST)
         if host in current_state.failed_hosts:
-            return _host_lost(host)
+            raise _host_lost(host)
         late = {address: name for address, name in late.items() if address not in answering}
         if not late:
             names = named(addresses.values(), room=ROOM)
             host.log(f"SSH answers at {names} ({heartbeat.elapsed:.0f} s)")
-            return None
+            return
         failed = host.get_fact(FailedBoots, lab=lab, guests=tuple(late.values()))
         if host in current_state.failed_hosts:
-            return _host_lost(host)
+            raise _host_lost(host)
         limit = boot_limit(observe.kvm(lab))
         if len(failed) == len(late) or heartbeat.elapsed > limit:
-            return _not_ready(host, lab, late.values(), failed, limit)
+            raise _not_ready(host, lab, late.values(), failed, limit)
         heartbeat.beat(_waiting(list(late.values()), len(addresses), "answer"))
 
 

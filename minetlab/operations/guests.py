@@ -2,18 +2,16 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from pyinfra import logger
-from pyinfra.api.command import FunctionCommand, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.context import host, state
 
 from minetlab.facts.kvm import IdleProcessors
 from minetlab.facts.libvirt import VIRSH
 from minetlab.lab import GuestNetwork, KvmHostSettings
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import Commands, attempt, failure, first_pass, none_failed
+from minetlab.operations.commands import attempt, first_pass, lab_operation, none_failed, warn
 from minetlab.operations.guest_waits import start_in_turn, wait_for_ssh, wait_until_off
 from minetlab.operations.kvm import unavailable
 from minetlab.operations.libvirt import show_diff
@@ -30,14 +28,14 @@ from minetlab.util.errors import LabError
 from minetlab.util.names import named
 
 
-@operation()
+@lab_operation
 def run(
     lab: str,
     settings: KvmHostSettings,
     guests: tuple[Guest, ...],
     require_kvm: bool,
     neighbours: tuple[Guest, ...] = (),
-) -> Commands:
+) -> Iterator[PyinfraCommand]:
     """Have guests as specified, and start those that shall run.
 
     Only as many guests boot at once as the host can carry: the next one starts when another answers SSH. The
@@ -52,32 +50,28 @@ def run(
     :param guests: the guests.
     :param require_kvm: whether to fail if the host has no hardware virtualization, so that it would emulate.
     :param neighbours: guests that are planned too, but neither changed nor warned of.
+    :yields: the commands.
     """
     observed, kvm = observe.libvirt(lab), observe.kvm(lab)
-    try:
-        base = guest_image.volume(settings.guest_image, settings.guest_tps)
-    except LabError as error:
-        yield failure(error)
-        return
+    base = guest_image.volume(settings.guest_image, settings.guest_tps)
     desired = _specs(lab, settings, guests, base, kvm)
     changes = compare(lab, desired, observed, (guest.name for guest in neighbours), base)
-    if problem := observe.libvirtd_problem(observed) or _obstacle(changes, observed, kvm, require_kvm):
-        yield failure(problem)
-        return
+    observe.require_answer(observed)
+    if observed.answers:  # while operations are only prepared, libvirt may not be installed yet
+        _require_possible(changes, observed, kvm, require_kvm)
     if state.is_executing and not kvm.works:
-        _warn("no hardware virtualization here: guests are emulated (domain type qemu), and cannot nest")
+        warn("no hardware virtualization here: guests are emulated (domain type qemu), and cannot nest")
     if first_pass():
         _announce(changes)
     show_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
-    if changes.nothing_to_do:
-        host.noop("every guest is as specified")
     seed_images = _seed_images(lab, settings.guest_network, guests, changes)
     boots = _boots(settings, guests, changes, kvm)
-    yield from observe.changing(_converge(Layout(lab), changes, seed_images, boots))
+    commands = _converge(Layout(lab), changes, seed_images, boots)
+    yield from observe.changing(commands, otherwise="every guest is as specified")
 
 
-@operation()
-def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Commands:
+@lab_operation
+def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Replace the content of guests' seeds, so that they have the present keys when guests get new disks.
 
     Running guests notice nothing: they have read their seeds.
@@ -87,9 +81,8 @@ def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Command
     :param guests: the guests; those without a seed on the host are skipped.
     """
     observed = observe.libvirt(lab)
-    if observed.installed and (problem := observe.libvirtd_problem(observed)):
-        yield failure(problem)
-        return
+    if observed.installed:
+        observe.require_answer(observed)
     volumes = {guest: specs.seed_volume(lab, guest, network) for guest in guests}
     files = {
         f"disks/{volume}": specs.seed(lab, guest, network).iso()
@@ -102,16 +95,14 @@ def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Command
     yield install_private_files(files, Layout(lab).folder)
 
 
-@operation()
-def wait(lab: str, guests: tuple[Guest, ...]) -> Commands:
+@lab_operation
+def wait(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Wait until all guests that shall run answer SSH; if some do not, fail and show their consoles."""
     addresses = {str(guest.address.ip): guest.name for guest in guests if guest.to_run}
     if addresses and state.is_executing:
-        problem = wait_for_ssh(observe.this_host(), lab, addresses)
-        if problem:
-            yield failure(problem)
-            return
+        wait_for_ssh(observe.this_host(), lab, addresses)
     host.noop("every guest that is to run answers SSH")
+    yield from ()
 
 
 def _specs(
@@ -149,46 +140,44 @@ def _boots_at_once(kvm: KvmObserved, starting: Collection[str]) -> int:
     return boots_at_once(kvm, host.get_fact(IdleProcessors))
 
 
-def _obstacle(
+def _require_possible(
     changes: GuestChanges, observed: LibvirtObserved, kvm: KvmObserved, require_kvm: bool
-) -> LabError | None:
-    """Return why the changes cannot be made; None if they can."""
-    # While operations are only prepared, libvirt may not be installed yet.
-    if not observed.answers:
-        return None
+) -> None:
+    """Raise an error if the changes cannot be made."""
     if require_kvm and not kvm.works:
-        return unavailable(kvm)
+        raise unavailable(kvm)
     if changes.foreign:
-        return LabError(
+        raise LabError(
             f"{host.name}: domains of somebody else have these names: {named(changes.foreign)}",
             next_step="rename or remove them (virsh domrename, virsh undefine)",
         )
     if changes.clashes:
         pairs = named(f"{new} (of {old})" for new, old in changes.clashes)
-        return LabError(
+        raise LabError(
             f"{host.name}: guests would get addresses that guests no longer planned still have: {pairs}",
             next_step=_removal(old for _, old in changes.clashes),
         )
-    return _shortage(changes, observed)
+    _require_room(changes, observed)
 
 
-def _shortage(changes: GuestChanges, observed: LibvirtObserved) -> LabError | None:
+def _require_room(changes: GuestChanges, observed: LibvirtObserved) -> None:
     if changes.memory > observed.memory:
-        return LabError(
+        raise LabError(
             f"{host.name}: {len(changes.start)} guests need {changes.memory} MiB of memory, "
             f"{observed.memory} MiB are available",
             next_step="lower guest.memory in inventories/group_data/kvm_hosts.py, or add a host to kvm_hosts",
         )
     if changes.room > observed.disk:
-        return LabError(
+        raise LabError(
             f"{host.name}: the disks of {len(changes.overlays)} guests need {changes.room} MiB at first, "
             f"{observed.disk} MiB are free in {LIBVIRT_IMAGES}",
             next_step=f"free some disk on {host.name}, or add a host to kvm_hosts",
         )
-    return None
 
 
-def _converge(layout: Layout, changes: GuestChanges, seed_images: dict[str, bytes], boots: Boots) -> Commands:
+def _converge(
+    layout: Layout, changes: GuestChanges, seed_images: dict[str, bytes], boots: Boots
+) -> Iterator[PyinfraCommand]:
     """Make the changes to all guests side by side; if one fails, the others are started all the same."""
     failures: list[str] = []
     files = {f"disks/{spec.seed}": seed_images[spec.name] for spec in changes.seeds}
@@ -241,7 +230,7 @@ def _steps(layout: Layout, changes: GuestChanges) -> dict[str, list[tuple[str, .
     return steps
 
 
-def _shut_down(names: list[str]) -> Commands:
+def _shut_down(names: list[str]) -> Iterator[PyinfraCommand]:
     if not names:
         return
     for name in names:
@@ -257,25 +246,21 @@ def _shut_down(names: list[str]) -> Commands:
 def _announce(changes: GuestChanges) -> None:
     if changes.shut_down:
         names = named(spec.name for spec in changes.shut_down)
-        _warn(f"shut down and started anew, as their spec changed: {names}")
+        warn(f"shut down and started anew, as their spec changed: {names}")
     if changes.unplanned:
-        _warn(f"not in the roster, so not touched\n  → {_removal(changes.unplanned)}")
+        warn(f"not in the roster, so not touched\n  → {_removal(changes.unplanned)}")
     if changes.outdated:
-        _warn(
+        warn(
             "guests stay on an older guest image, as their disks hold work\n"
             f"  → {_removal(changes.outdated)}; then deploy again"
         )
     if changes.running:
-        _warn(
+        warn(
             f"left running, as they may hold work, though {SETTING}: {named(changes.running)}\n"
             f"  → on {host.name}, to stop one: virsh shutdown {changes.running[0]}"
         )
     if changes.larger:
-        _warn(f"their disks stay larger than guest.disk: {named(changes.larger)}")
-
-
-def _warn(message: str) -> None:
-    host.log_styled(message, log_func=logger.warning, fg="yellow")
+        warn(f"their disks stay larger than guest.disk: {named(changes.larger)}")
 
 
 def _removal(names: Iterable[str]) -> str:

@@ -1,15 +1,15 @@
 """Operations on the jump account, through which students reach their machines."""
 
 import shlex
+from collections.abc import Iterator
 
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.jump import JumpState
 from minetlab.lab import Lab
-from minetlab.operations import specs
-from minetlab.operations.commands import Commands, failure
+from minetlab.operations import observe, specs
+from minetlab.operations.commands import lab_operation
 from minetlab.operations.shell import all_of, install_text, with_input
 from minetlab.plan import Plan
 from minetlab.resources.jump import (
@@ -40,22 +40,20 @@ RELOAD = (
 )
 
 
-@operation()
-def account(lab: Lab, plan: Plan) -> Commands:
+@lab_operation
+def account(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     """Have the jump account for the plan's students; remove it if they need none on this host."""
     observed = host.get_fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
-    if keys and (problem := _foreign_account(lab.name, observed)):
-        yield failure(problem)
-        return
+    if keys:
+        _require_no_foreign_account(lab.name, observed)
     commands = _setup(lab.name, keys, observed) if keys else _removal(lab.name, observed)
-    if not commands:
-        host.noop("the jump account is set up" if keys else "no student needs a jump account here")
-    yield from commands
+    nothing = "the jump account is set up" if keys else "no student needs a jump account here"
+    yield from observe.changing(commands, otherwise=nothing)
 
 
-@operation()
-def keys(lab: Lab, plan: Plan) -> Commands:
+@lab_operation
+def keys(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     """Remove the keys of all but the plan's students from the jump account, if there is one."""
     observed = host.get_fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
@@ -67,23 +65,21 @@ def keys(lab: Lab, plan: Plan) -> Commands:
         yield from _removal(lab.name, observed)
 
 
-@operation()
-def remove_account(lab: str) -> Commands:
+@lab_operation
+def remove_account(lab: str) -> Iterator[PyinfraCommand]:
     """Remove the jump account, its keys, and its part of sshd's configuration; connections through it end."""
     commands = _removal(lab, host.get_fact(JumpState, lab=lab))
-    if not commands:
-        host.noop("there is no jump account")
-    yield from commands
+    yield from observe.changing(commands, otherwise="there is no jump account")
 
 
-def _foreign_account(lab: str, observed: JumpObserved) -> LabError | None:
-    if observed.label in {None, label(lab)}:
-        return None
+def _require_no_foreign_account(lab: str, observed: JumpObserved) -> None:
     name = jump_account(lab)
-    return LabError(
-        f"{host.name}: an account {name} is there that is not the lab's",
-        next_step=f"rename or remove it (usermod --login, userdel {name}), or give the lab another lab_name",
-    )
+    if observed.label not in {None, label(lab)}:
+        raise LabError(
+            f"{host.name}: an account {name} is there that is not the lab's",
+            next_step=f"rename or remove it (usermod --login, userdel {name}), or give the lab another "
+            "lab_name",
+        )
 
 
 def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:

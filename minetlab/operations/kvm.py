@@ -1,12 +1,12 @@
 """Operations on a host's hardware virtualization."""
 
-from pyinfra import logger
-from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
+from collections.abc import Iterator
+
+from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.context import host
 
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, failure, first_pass
+from minetlab.operations.commands import first_pass, lab_operation, warn
 from minetlab.operations.shell import install_text
 from minetlab.resources.kvm import KvmObserved
 from minetlab.resources.layout import Layout
@@ -17,8 +17,8 @@ DEVICE_LIMIT = 60
 """Seconds that udev may take to make /dev/kvm once the module is loaded; an emulated host takes some."""
 
 
-@operation()
-def nested(lab: str, require_kvm: bool) -> Commands:
+@lab_operation
+def nested(lab: str, require_kvm: bool) -> Iterator[PyinfraCommand]:
     """Have KVM loaded with nested virtualization turned on, now and after a reboot.
 
     While running machines use the module, it is not reloaded; a warning says when the change takes effect.
@@ -29,14 +29,12 @@ def nested(lab: str, require_kvm: bool) -> Commands:
     observed = observe.kvm(lab)
     if observed.module is None:
         if require_kvm:
-            yield failure(unavailable(observed))
-        else:
-            host.noop("the CPU offers no hardware virtualization")
+            raise unavailable(observed)
+        host.noop("the CPU offers no hardware virtualization")
         return
     commands = [*_persist(lab, observed), *_apply(observed, observed.module)]
-    if not commands:
-        host.noop(f"{observed.module} is loaded with nested=1, also after a reboot")
-    yield from observe.changing(commands)
+    nothing = f"{observed.module} is loaded with nested=1, also after a reboot"
+    yield from observe.changing(commands, otherwise=nothing)
 
 
 def unavailable(observed: KvmObserved) -> LabError:
@@ -77,10 +75,8 @@ def _apply(observed: KvmObserved, module: str) -> list[StringCommand]:
     if observed.users == 0:
         return [StringCommand(f"modprobe -r {module} && modprobe {module} && {wait}")]
     if first_pass():
-        host.log_styled(
+        warn(
             f"{module} is in use with nested=0: running machines hold it\n"
-            f"  → shut them down and run this again, or reboot {host.name}",
-            log_func=logger.warning,
-            fg="yellow",
+            f"  → shut them down and run this again, or reboot {host.name}"
         )
     return []

@@ -1,45 +1,44 @@
 """Operations on a KVM host's libvirt: its services, the lab's pool and network, and their removal."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pyinfra import logger
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
 from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import GuestNetwork
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import Commands, failure, first_pass
+from minetlab.operations.commands import first_pass, lab_operation, warn
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.layout import LABS_FOLDER, Layout
-from minetlab.resources.libvirt import Domain, LibvirtObserved, Pool
+from minetlab.resources.libvirt import Domain, LibvirtObserved
 from minetlab.resources.network import NetworkChanges, NetworkSpec, ReservationUpdate, compare
 from minetlab.util.errors import LabError
 
 
-@operation()
-def services(lab: str) -> Commands:
+@lab_operation
+def services(lab: str) -> Iterator[PyinfraCommand]:
     """Have libvirtd run, now and after a reboot."""
     missing = [unit for unit in SERVICES if unit not in observe.libvirt(lab).services]
-    if missing:
-        yield from observe.changing([StringCommand("systemctl enable --now", *missing)])
-    else:
-        host.noop("libvirtd is enabled and answers")
+    commands = [StringCommand("systemctl enable --now", *missing)] if missing else []
+    yield from observe.changing(commands, otherwise="libvirtd is enabled and answers")
 
 
-@operation()
-def pool(lab: str) -> Commands:
+@lab_operation
+def pool(lab: str) -> Iterator[PyinfraCommand]:
     """Have the lab's pool, active now and after a reboot, in a folder labelled with the lab's name."""
     observed = observe.libvirt(lab)
     layout = Layout(lab)
     present = observed.pools.get(lab)
-    if problem := observe.libvirtd_problem(observed) or _pool_clash(observed, layout):
-        yield failure(problem)
-        return
+    observe.require_answer(observed)
+    if present and present.path != layout.disks:
+        raise LabError(
+            f"{host.name}: a pool {lab!r} is there that is not the lab's: {present.path}",
+            next_step=f"remove it (virsh pool-undefine {lab}), or give the lab another lab_name",
+        )
     commands = []
     if observed.owner != lab:
         commands.append(_make_folders(layout))
@@ -50,13 +49,11 @@ def pool(lab: str) -> Commands:
         commands.append(virsh("pool-start", lab))
     if present is None or not present.autostart:
         commands.append(virsh("pool-autostart", lab))
-    if not commands:
-        host.noop("the pool is there")
-    yield from observe.changing(commands)
+    yield from observe.changing(commands, otherwise="the pool is there")
 
 
-@operation()
-def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Commands:
+@lab_operation
+def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Have the lab's network, with an address reserved for each guest.
 
     Reservations can change while the network is up. For other changes it goes down for a moment: if guests
@@ -65,46 +62,38 @@ def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Comma
     :param lab: the lab's name.
     :param network: settings of the network.
     :param guests: the planned guests of the host.
+    :yields: the commands.
     """
     observed = observe.libvirt(lab)
-    if problem := observe.libvirtd_problem(observed):
-        yield failure(problem)
-        return
+    observe.require_answer(observed)
     spec = specs.network_spec(lab, network, guests)
     used = any(domain.active for domain in observed.domains.values())
     changes = compare(lab, spec, observed.networks.get(lab), used=used)
     if changes.foreign:
-        yield failure(
-            LabError(
-                f"{host.name}: a libvirt network {lab!r} is there that is not the lab's",
-                next_step=f"remove it (virsh net-undefine {lab}), or give the lab another lab_name",
-            )
+        raise LabError(
+            f"{host.name}: a libvirt network {lab!r} is there that is not the lab's",
+            next_step=f"remove it (virsh net-undefine {lab}), or give the lab another lab_name",
         )
-        return
     if changes.define:
         show_diff({Layout(lab).spec("network", lab): spec.xml})
     if changes.restart and used and first_pass():
-        host.log_styled("the network goes down for a moment", log_func=logger.warning, fg="yellow")
-    if changes.nothing_to_do:
-        host.noop("the network is up, with its reservations")
-    yield from observe.changing(_converge_network(spec, changes))
+        warn("the network goes down for a moment")
+    commands = _converge_network(spec, changes)
+    yield from observe.changing(commands, otherwise="the network is up, with its reservations")
 
 
-@operation()
-def teardown(lab: str) -> Commands:
+@lab_operation
+def teardown(lab: str) -> Iterator[PyinfraCommand]:
     """Remove every domain, volume, pool, network and file of the lab from the host, and nothing else."""
     observed = observe.libvirt(lab)
-    if observed.installed and (problem := observe.libvirtd_problem(observed)):
-        yield failure(problem)
-        return
+    if observed.installed:
+        observe.require_answer(observed)
     commands = [
         *remove_domains(lab, observed.domains_of(lab), {}),
         *_remove_network(lab, observed),
         *_remove_files(lab, observed),
     ]
-    if not commands:
-        host.noop("nothing of the lab is there")
-    yield from observe.changing(commands)
+    yield from observe.changing(commands, otherwise="nothing of the lab is there")
 
 
 def show_diff(desired: dict[str, str]) -> None:
@@ -125,16 +114,6 @@ def show_diff(desired: dict[str, str]) -> None:
             host.log(line)
 
 
-def _pool_clash(observed: LibvirtObserved, layout: Layout) -> LabError | None:
-    pool = observed.pools.get(layout.lab, Pool(layout.lab, layout.disks))
-    if pool.path != layout.disks:
-        return LabError(
-            f"{host.name}: a pool {layout.lab!r} is there that is not the lab's: {pool.path}",
-            next_step=f"remove it (virsh pool-undefine {layout.lab}), or give the lab another lab_name",
-        )
-    return None
-
-
 def _make_folders(layout: Layout) -> StringCommand:
     # Mode 0711 lets QEMU's user enter folders, but not list them. The label is last: then all folders exist.
     folders = (LABS_FOLDER, layout.folder, layout.disks, layout.consoles)
@@ -145,7 +124,7 @@ def _make_folders(layout: Layout) -> StringCommand:
     )
 
 
-def _converge_network(spec: NetworkSpec, changes: NetworkChanges) -> Commands:
+def _converge_network(spec: NetworkSpec, changes: NetworkChanges) -> Iterator[PyinfraCommand]:
     name = spec.name
     path = Layout(name).spec("network", name)
     if changes.define:
@@ -179,7 +158,9 @@ def _reconnect_interfaces(network: str) -> StringCommand:
     )
 
 
-def remove_domains(lab: str, domains: Iterable[Domain], volumes: Mapping[str, Sequence[str]]) -> Commands:
+def remove_domains(
+    lab: str, domains: Iterable[Domain], volumes: Mapping[str, Sequence[str]]
+) -> Iterator[PyinfraCommand]:
     """Remove domains with QEMU's logs, and volumes by guest; a guest may have volumes but no domain."""
     steps = {domain.name: _domain_removal(domain) for domain in domains}
     for guest, names in volumes.items():
@@ -197,7 +178,7 @@ def _domain_removal(domain: Domain) -> list[tuple[str, ...]]:
     return [*destroy, ("undefine", *removed_too, domain.uuid)]
 
 
-def _remove_network(lab: str, observed: LibvirtObserved) -> Commands:
+def _remove_network(lab: str, observed: LibvirtObserved) -> Iterator[PyinfraCommand]:
     network = observed.networks.get(lab)
     if not network or not network.label or network.label.lab != lab:
         return
@@ -210,7 +191,7 @@ def _remove_network(lab: str, observed: LibvirtObserved) -> Commands:
     )
 
 
-def _remove_files(lab: str, observed: LibvirtObserved) -> Commands:
+def _remove_files(lab: str, observed: LibvirtObserved) -> Iterator[PyinfraCommand]:
     layout = Layout(lab)
     pool = observed.pools.get(lab)
     if pool and pool.path == layout.disks:

@@ -8,20 +8,20 @@ import getpass
 import platform
 import shlex
 import time
+from collections.abc import Iterator
 from secrets import token_hex
 from weakref import WeakKeyDictionary
 
 from gevent import Greenlet, spawn
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
-from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 from pyinfra.context import ctx_state, host, state
 
 from minetlab.facts.lock import LockHolder
 from minetlab.operations import failed_hosts, observe, ssh_tuning
-from minetlab.operations.commands import Commands, connector_arguments, fail, failure
+from minetlab.operations.commands import connector_arguments, fail, lab_operation
 from minetlab.resources.lock import LOCK, Holder
 from minetlab.util.errors import LabError
 
@@ -38,8 +38,8 @@ while echo held; do sleep {pulse} 9>&-; done
 _holding: WeakKeyDictionary[Host, Greenlet] = WeakKeyDictionary()
 
 
-@operation()
-def take(lab: str, path: str = LOCK) -> Commands:
+@lab_operation
+def take(lab: str, path: str = LOCK) -> Iterator[PyinfraCommand]:
     """Take the host's lock for the rest of this run; fail if another run has it.
 
     This changes nothing on the host. No operation releases the lock: it is free when this run's connection
@@ -47,16 +47,17 @@ def take(lab: str, path: str = LOCK) -> Commands:
 
     :param lab: the lab that is deployed, for other administrators to read.
     :param path: the lock's file on the host.
+    :yields: the commands.
     """
     _begin(observe.this_host())
-    if state.is_executing and (problem := _take(observe.this_host(), lab, path)):
-        yield failure(problem)
-        return
+    if state.is_executing:
+        _take(observe.this_host(), lab, path)
     host.noop("this run holds the host's lock")
+    yield from ()
 
 
-@operation()
-def remove(path: str = LOCK) -> Commands:
+@lab_operation
+def remove(path: str = LOCK) -> Iterator[PyinfraCommand]:
     """Break the host's lock; the run that holds it then does nothing more on this host."""
     _begin(observe.this_host())
     holder = host.get_fact(LockHolder, path=path)
@@ -75,11 +76,10 @@ def _begin(host: Host) -> None:
     ssh_tuning.tune(host.connector)
 
 
-def _take(host: Host, lab: str, path: str) -> LabError | None:
-    """Take the lock; return an error if that fails."""
+def _take(host: Host, lab: str, path: str) -> None:
     if host in _holding:
         # A deploy that includes another one takes the lock twice.
-        return None
+        return
     this_run = Holder(token_hex(8), f"{getpass.getuser()}@{platform.node()}", lab)
     command = _HOLD.format(
         path=shlex.quote(path), patience=PATIENCE, holder=shlex.quote(this_run.line), pulse=PULSE
@@ -89,13 +89,13 @@ def _take(host: Host, lab: str, path: str) -> LabError | None:
     if holder and holder.run == this_run.run:
         _holding[host] = holding
         holding.link(lambda _: _lock_lost(ctx_state.get(), host))  # type: ignore[no-untyped-call]
-        return None
+        return
     if holder:
-        return LabError(
+        raise LabError(
             f"{host.name}: {_described(holder)}",
             next_step="wait until that run is done; if it hangs, or its machine is gone: ./lab unlock",
         )
-    return _cannot_take(host, path, holding)
+    raise _cannot_take(host, path, holding)
 
 
 def _cannot_take(host: Host, path: str, holding: Greenlet) -> LabError:

@@ -1,6 +1,6 @@
 """Read facts that many operations need once, and again only after something has changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -12,7 +12,6 @@ from pyinfra.context import ctx_host, host, state
 from minetlab.facts.docker import DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
-from minetlab.operations.commands import Commands
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.kvm import KvmObserved
 from minetlab.resources.libvirt import LibvirtObserved
@@ -39,22 +38,31 @@ def docker(lab: str) -> DockerObserved:
     return _observe(DockerState, lab)
 
 
-def libvirtd_problem(observed: LibvirtObserved) -> LabError | None:
-    """Return an error if libvirtd does not answer."""
-    # While operations are only prepared, libvirt may not be installed yet.
-    if observed.answers or not state.is_executing:
-        return None
-    return LabError(
-        f"{host.name}: libvirtd does not answer",
-        next_step=f"on {host.name}, see journalctl --unit libvirtd.service",
-    )
+def require_answer(observed: LibvirtObserved | DockerObserved) -> None:
+    """Raise an error if libvirtd or dockerd did not answer."""
+    # While operations are only prepared, the daemon may not be installed yet.
+    if not observed.answers and state.is_executing:
+        daemon, unit = ("libvirtd",) * 2 if isinstance(observed, LibvirtObserved) else ("dockerd", "docker")
+        raise LabError(
+            f"{host.name}: {daemon} does not answer",
+            next_step=f"on {host.name}, see journalctl --unit {unit}.service",
+        )
 
 
-def changing(commands: Iterable[PyinfraCommand]) -> Commands:
-    """Yield the commands; after each of them, forget what was observed, as it may have changed."""
+def changing(commands: Iterable[PyinfraCommand], otherwise: str = "") -> Iterator[PyinfraCommand]:
+    """Yield the commands; after each of them, forget what was observed, as it may have changed.
+
+    :param commands: the commands.
+    :param otherwise: what to say of the host if there are none, so that there is nothing to do.
+    :yields: the commands.
+    """
+    changes = False
     for command in commands:
+        changes = True
         yield command
         _facts.pop(this_host(), None)
+    if otherwise and not changes:
+        host.noop(otherwise)
 
 
 def _observe(fact: type[FactBase[T]], lab: str) -> T:

@@ -1,15 +1,16 @@
 """Operations on the TP site: the web server's image, the pages, and the container that serves them."""
 
-from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from collections.abc import Iterator
+
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import AccessFiles, SiteFolders
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.access import write_commands
-from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import dockerd_problem, run_commands
+from minetlab.operations.commands import lab_operation
+from minetlab.operations.docker import run_commands
 from minetlab.operations.shell import all_of
 from minetlab.operations.tp_images import load_commands, verify_upload
 from minetlab.plan import Plan
@@ -25,41 +26,34 @@ from minetlab.resources.site import (
     web_servers,
 )
 from minetlab.site import build, server
-from minetlab.util.errors import LabError
 
 
-@operation()
-def image(lab: str) -> Commands:
+@lab_operation
+def image(lab: str) -> Iterator[PyinfraCommand]:
     """Have the web server's image on the host."""
     observed = observe.docker(lab)
     spec = server.spec(lab)
     if spec.reference in {tag.reference for tag in observed.images}:
         host.noop("the web server's image is there")
         return
-    if problem := dockerd_problem(observed):
-        yield failure(problem)
-        return
+    observe.require_answer(observed)
     yield from observe.changing(load_commands(lab, {spec: server.recipe()}))
 
 
-@operation()
-def serve(lab: Lab, plan: Plan, port: int) -> Commands:
+@lab_operation
+def serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
     """Serve the lab's site on a port of the host, with its password files; remove older revisions."""
     yield from observe.changing(_serve(lab, plan, port))
 
 
-def _serve(lab: Lab, plan: Plan, port: int) -> Commands:
+def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
     observed = observe.docker(lab.name)
     folders = host.get_fact(SiteFolders, lab=lab.name)
     access_files = host.get_fact(AccessFiles, lab=lab.name)
-    try:
-        new_site = build.site_of(lab, plan)
-        if new_site.revision not in folders:
-            yield from _upload(lab.name, new_site)
-        password_files = specs.site_users(lab)
-    except LabError as error:
-        yield failure(error)
-        return
+    new_site = build.site_of(lab, plan)
+    if new_site.revision not in folders:
+        yield from _upload(lab.name, new_site)
+    password_files = specs.site_users(lab)
     if STATUS not in folders:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
     yield from write_commands(lab.name, outdated(password_files, access_files), WEB_SERVER_UID)
@@ -78,26 +72,22 @@ def _serve(lab: Lab, plan: Plan, port: int) -> Commands:
         yield _remove_folders(*(f"{sites_folder(lab.name)}/{name}" for name in old_folders))
 
 
-@operation()
-def users(lab: Lab) -> Commands:
+@lab_operation
+def users(lab: Lab) -> Iterator[PyinfraCommand]:
     """Write changed password files of the lab's site, if the host serves it."""
     # The web server reads them at each request, so it need not restart.
     access_files = host.get_fact(AccessFiles, lab=lab.name)
     if not any(path.startswith(f"{container_name(lab.name)}/") for path in access_files):
         host.noop("this host serves no site")
         return
-    try:
-        changed = outdated(specs.site_users(lab), access_files)
-    except LabError as error:
-        yield failure(error)
-        return
+    changed = outdated(specs.site_users(lab), access_files)
     if not changed:
         host.noop("the password files are up to date")
     yield from write_commands(lab.name, changed, WEB_SERVER_UID)
 
 
-@operation()
-def remove(lab: str) -> Commands:
+@lab_operation
+def remove(lab: str) -> Iterator[PyinfraCommand]:
     """Remove the lab's site from the host, except the web server's image."""
     servers = web_servers(lab, observe.docker(lab))
     folders = host.get_fact(SiteFolders, lab=lab)
@@ -107,12 +97,10 @@ def remove(lab: str) -> Commands:
     if folders:
         paths = [f"{sites_folder(lab)}/{name}" for name in folders]
         commands.append(_remove_folders(*paths, users_folder(lab)))
-    if not commands:
-        host.noop("this host serves no site")
-    yield from observe.changing(commands)
+    yield from observe.changing(commands, otherwise="this host serves no site")
 
 
-def _upload(lab: str, site: build.Site) -> Commands:
+def _upload(lab: str, site: build.Site) -> Iterator[PyinfraCommand]:
     tar = build.build(site, host.log)
     folder = f"{sites_folder(lab)}/{site.revision}"
     uploaded, partial = f"{folder}.tar.gz", f"{folder}.partial"

@@ -3,16 +3,14 @@
 import re
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from pyinfra.api.command import FunctionCommand, QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
-from minetlab.operations.commands import Commands, attempt, failure
-from minetlab.operations.docker import dockerd_problem
+from minetlab.operations.commands import attempt, lab_operation
 from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
@@ -27,79 +25,69 @@ SNAPSHOT_NAME = re.compile(r"lab(-\d+)?")
 """Names of our snapshots, which contain the time at which each was taken, in seconds since 1970."""
 
 
-@operation()
-def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Commands:
+@lab_operation
+def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Remove guests, with their disks, seeds and console logs; domains outside the lab stay."""
     observed = observe.libvirt(lab)
-    if observed.installed and (problem := observe.libvirtd_problem(observed)):
-        yield failure(problem)
-        return
-    commands = list(_removal_of_guests(lab, guests, observed))
-    if not commands:
-        host.noop("none of these guests is there")
-    yield from observe.changing(commands)
+    if observed.installed:
+        observe.require_answer(observed)
+    commands = _removal_of_guests(lab, guests, observed)
+    yield from observe.changing(commands, otherwise="none of these guests is there")
 
 
-@operation()
-def remove_containers(lab: str, containers: tuple[Container, ...]) -> Commands:
+@lab_operation
+def remove_containers(lab: str, containers: tuple[Container, ...]) -> Iterator[PyinfraCommand]:
     """Remove containers, with everything in them and their keys."""
     observed = observe.docker(lab)
-    if observed.installed and (problem := dockerd_problem(observed)):
-        yield failure(problem)
-        return
+    if observed.installed:
+        observe.require_answer(observed)
     names = sorted({container.name for container in containers}.intersection(observed.containers_of(lab)))
-    if not names:
-        host.noop("none of these containers is there")
-        return
-    yield from observe.changing(
-        [
-            StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),
-            StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names)),
-        ]
-    )
+    commands = [
+        StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),
+        StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names)),
+    ]
+    yield from observe.changing(commands if names else [], otherwise="none of these containers is there")
 
 
-@operation()
-def snapshot(lab: str, guests: tuple[Guest, ...]) -> Commands:
+@lab_operation
+def snapshot(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Take a snapshot of each guest, memory and disk, and delete its former ones.
 
     A former snapshot is deleted after the new one is complete: for a moment, both have to fit on the disk.
 
     :param lab: the lab's name.
     :param guests: the guests, which have to run.
+    :yields: the commands.
     """
     running, snapshots = _running_and_snapshots(lab, guests)
     if missing := [guest for guest in guests if guest.name not in running]:
-        yield failure(_not_running(missing))
-        return
+        raise _not_running(missing)
     for name in sorted(running):
         yield virsh("snapshot-create-as", name, f"lab-{time.time():.0f}")
         for old in snapshots.get(name, ()):
             yield virsh("snapshot-delete", name, old)
 
 
-@operation()
-def revert(lab: str, guests: tuple[Guest, ...]) -> Commands:
+@lab_operation
+def revert(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Bring guests back to their last snapshots, running; fail if one of them is off and shall not run."""
     names = {guest.name for guest in guests}
     running, snapshots = _running_and_snapshots(lab, guests)
     if kept_off := [guest for guest in guests if not guest.to_run and guest.name not in running]:
-        yield failure(_not_running(kept_off))
-        return
+        raise _not_running(kept_off)
     if missing := sorted(names - snapshots.keys()):
-        yield failure(
-            LabError(
-                f"{host.name}: there is no snapshot of {named(missing)}",
-                next_step="lab snapshot takes one; lab reset goes back to the guest image",
-            )
+        raise LabError(
+            f"{host.name}: there is no snapshot of {named(missing)}",
+            next_step="lab snapshot takes one; lab reset goes back to the guest image",
         )
-        return
     for name in sorted(names):
         yield virsh("snapshot-revert", name, snapshots[name][-1], "--running")
         yield FunctionCommand(attempt, (_set_clock(name), []), {})
 
 
-def _removal_of_guests(lab: str, guests: Iterable[Guest], observed: LibvirtObserved) -> Commands:
+def _removal_of_guests(
+    lab: str, guests: Iterable[Guest], observed: LibvirtObserved
+) -> Iterator[PyinfraCommand]:
     layout = Layout(lab)
     ours = {domain.name: domain for domain in observed.domains_of(lab)}
     # If a domain outside the lab has the name, the files are not the lab's either.

@@ -1,20 +1,19 @@
 """Operations on TP images: built on this machine once, and imported by each container host once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.images.cache import recorded_sha256
 from minetlab.operations import background, observe
-from minetlab.operations.commands import Commands, failure
-from minetlab.operations.docker import dockerd_problem, remove_uploads
+from minetlab.operations.commands import lab_operation
+from minetlab.operations.docker import remove_uploads
 from minetlab.resources.docker import DockerObserved, unused_images, uploads_folder
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp import tp_images
@@ -24,8 +23,8 @@ ROOM_FACTOR = 7
 """Disk for an import, in sizes of the compressed file: the file, its content (three), and working space."""
 
 
-@operation()
-def start_builds(lab: str, names: tuple[str, ...]) -> Commands:
+@lab_operation
+def start_builds(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Begin to build TP images, named as their folders in ``tp/``, that the host lacks; never fail."""
     # The operation load then waits less, and reports the errors.
     with suppress(LabError):
@@ -35,42 +34,29 @@ def start_builds(lab: str, names: tuple[str, ...]) -> Commands:
     yield from ()
 
 
-@operation()
-def load(lab: str, names: tuple[str, ...]) -> Commands:
+@lab_operation
+def load(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Have TP images on the host, as their folders describe them.
 
     :param lab: the lab's name.
     :param names: folders in ``tp/``.
     """
     observed = observe.docker(lab)
-    try:
-        missing = _missing(lab, names, observed)
-    except LabError as error:
-        yield failure(error)
-        return
+    missing = _missing(lab, names, observed)
     if not missing and not observed.uploads:
         host.noop("all TP images are there")
         return
-    if problem := dockerd_problem(observed):
-        yield failure(problem)
-        return
+    observe.require_answer(observed)
     yield from observe.changing(load_commands(lab, missing))
 
 
-@operation()
-def prune(lab: str, names: tuple[str, ...]) -> Commands:
+@lab_operation
+def prune(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Remove the lab's images, except TP images of the given names, and images that containers use."""
     observed = observe.docker(lab)
-    try:
-        wanted = tp_images.references(lab, names).values()
-    except LabError as error:
-        yield failure(error)
-        return
-    images = unused_images(observed, wanted)
-    if images:
-        yield from observe.changing([StringCommand("docker", "image", "rm", *map(QuoteString, images))])
-    else:
-        host.noop("no image is out of use")
+    images = unused_images(observed, tp_images.references(lab, names).values())
+    commands = [StringCommand("docker", "image", "rm", *map(QuoteString, images))] if images else []
+    yield from observe.changing(commands, otherwise="no image is out of use")
 
 
 def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict[ImageSpec, ImageRecipe]:
@@ -79,7 +65,7 @@ def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict
     return {spec: tp_images.recipe(image) for spec, image in wanted.items() if spec.reference not in present}
 
 
-def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands:
+def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Iterator[PyinfraCommand]:
     """Build images on this machine, upload them, have dockerd import them, and remove the uploads."""
     folder = uploads_folder(lab)
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
@@ -88,22 +74,15 @@ def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Commands
     yield remove_uploads(lab)
 
 
-def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Commands:
-    try:
-        tar = build_rootfs(recipe, host.log)
-    except LabError as error:
-        yield failure(error)
-        return
+def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Iterator[PyinfraCommand]:
+    tar = build_rootfs(recipe, host.log)
     needed = ROOM_FACTOR * tar.stat().st_size
     free = host.get_fact(DockerRoom)
     if free < needed:
-        yield failure(
-            LabError(
-                f"{host.name}: {spec.reference} needs {needed >> 20} MiB, Docker has {free >> 20} MiB left",
-                next_step=f"free some disk on {host.name}: docker system df shows what Docker holds",
-            )
+        raise LabError(
+            f"{host.name}: {spec.reference} needs {needed >> 20} MiB, Docker has {free >> 20} MiB left",
+            next_step=f"free some disk on {host.name}: docker system df shows what Docker holds",
         )
-        return
     uploaded = f"{folder}/{tar.name}"
     yield FileUploadCommand(str(tar), uploaded)
     yield verify_upload(tar, uploaded)

@@ -78,12 +78,6 @@ class GuestChanges:
     running: tuple[str, ...] = ()
 
     @property
-    def nothing_to_do(self) -> bool:
-        """Whether all guests are as desired, or left alone."""
-        disks = (self.seeds, self.overlays, self.grow, self.discard)
-        return not any((*disks, self.define, self.autostart, self.no_autostart, self.start))
-
-    @property
     def memory(self) -> int:
         """MiB of host memory that the guests to start need, beyond what is in use now."""
         running = set(self.shut_down)

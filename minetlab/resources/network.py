@@ -53,11 +53,6 @@ class NetworkChanges:
     autostart: bool = False
     updates: tuple[ReservationUpdate, ...] = ()
 
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether everything is as desired."""
-        return self == NetworkChanges()
-
 
 def compare(lab: str, spec: NetworkSpec, observed: ObservedNetwork | None, *, used: bool) -> NetworkChanges:
     """Compare the desired and the observed network of a lab.

@@ -1,18 +1,26 @@
 """What operations yield, run by pyinfra on a host that answers from a script."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pyinfra.api.command import FunctionCommand, StringCommand
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
-from pyinfra.api.operation import operation
 
-from minetlab.operations.commands import Commands, attempt, connector_arguments, none_failed
+from minetlab.operations.commands import (
+    attempt,
+    connector_arguments,
+    lab_operation,
+    none_failed,
+)
+from minetlab.util.errors import LabError
 from tests.support.fake_host import Run, run_operation
 
 
-@operation()
-def attempts(words: tuple[str, ...], failures: list[str], seen: list[dict[str, Any]]) -> Commands:
+@lab_operation
+def attempts(
+    words: tuple[str, ...], failures: list[str], seen: list[dict[str, Any]]
+) -> Iterator[PyinfraCommand]:
     """Attempt each of these commands, then fail if one of them has."""
 
     def look(state: Any, host: Host) -> bool:
@@ -52,3 +60,23 @@ def test_attempts_are_made_as_the_user_as_whom_the_operation_runs() -> None:
     _, _, (arguments,) = run("well", _sudo=True, _sudo_user="root")
     assert (arguments["_sudo"], arguments["_sudo_user"]) == (True, "root")
     assert "name" not in arguments
+
+
+@lab_operation
+def has_no_room(needed: int) -> Iterator[PyinfraCommand]:
+    """Begin, and find that there is no room."""
+    yield StringCommand("begin")
+    raise LabError(f"{needed} MiB are missing", next_step="free some disk")
+
+
+def test_an_operation_that_raises_fails_its_host_and_shows_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    result = run_operation(has_no_room, {}, needed=7)
+    assert (result.commands, result.failed) == (["begin"], True)
+    assert "7 MiB are missing\n  → free some disk" in caplog.text
+
+
+def test_an_operation_keeps_its_name_and_its_description() -> None:
+    assert has_no_room.__name__ == "has_no_room"  # type: ignore[attr-defined]
+    assert has_no_room.__doc__ == "Begin, and find that there is no room."

@@ -40,10 +40,3 @@ def test_equal_reservations_that_were_read_anew_are_no_change() -> None:
     wanted, there = ([reserved(each) for each in range(3)] for _ in range(2))
     assert changes(wanted, there) == NetworkChanges()
     assert changes(wanted, there, used=False) == NetworkChanges()
-
-
-def test_whatever_has_to_be_done_is_something_to_do() -> None:
-    assert NetworkChanges().nothing_to_do
-    for field in ("foreign", "define", "restart", "start", "autostart"):
-        assert not NetworkChanges(**{field: True}).nothing_to_do  # type: ignore[arg-type]
-    assert not changes([reserved(1)], []).nothing_to_do
