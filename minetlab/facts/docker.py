@@ -58,10 +58,7 @@ class DockerState(FactBase[DockerObserved]):
             f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi'
         )
 
-    @staticmethod
-    def default() -> DockerObserved:
-        """Return the state of a host without Docker."""
-        return DockerObserved()
+    default = DockerObserved
 
     def process(self, output: Iterable[str]) -> DockerObserved:
         """Parse the lines.
@@ -84,10 +81,7 @@ class AccessFiles(FactBase[Mapping[str, str]]):
         folder = shlex.quote(access_folder(lab))
         return f"cd {folder} 2>/dev/null && find . -type f -exec sha256sum {{}} + || true"
 
-    @staticmethod
-    def default() -> Mapping[str, str]:
-        """Return that there are no files."""
-        return {}
+    default = dict
 
     def process(self, output: Iterable[str]) -> Mapping[str, str]:
         """Parse the output of sha256sum(1)."""
@@ -103,10 +97,7 @@ class SiteFolders(FactBase[tuple[str, ...]]):
         """Return a command that lists the folder."""
         return f"ls -A {shlex.quote(sites_folder(lab))} 2>/dev/null || true"
 
-    @staticmethod
-    def default() -> tuple[str, ...]:
-        """Return that there is nothing."""
-        return ()
+    default = tuple
 
     def process(self, output: Iterable[str]) -> tuple[str, ...]:
         """Parse the output: one name per line."""
@@ -120,10 +111,7 @@ class DockerRoom(FactBase[int]):
         """Return a command that asks dockerd for its folder, and df(1) for the free space there."""
         return "df --output=avail --block-size=1 \"$(docker info --format '{{.DockerRootDir}}')\" | tail -n 1"
 
-    @staticmethod
-    def default() -> int:
-        """Return 0: unknown."""
-        return 0
+    default = int
 
     def process(self, output: Iterable[str]) -> int:
         """Parse the number of bytes."""
@@ -142,10 +130,7 @@ class DaemonConfig(FactBase[DaemonState]):
             f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
         )
 
-    @staticmethod
-    def default() -> DaemonState:
-        """Return that there is no file."""
-        return DaemonState()
+    default = DaemonState
 
     def process(self, output: Iterable[str]) -> DaemonState:
         """Parse the output; ``fault`` of the result says if the file is not a JSON object."""

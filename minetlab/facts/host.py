@@ -1,7 +1,5 @@
 """The fact for the preflight: what a host is and has, in one command whatever the number of students."""
 
-from collections.abc import Mapping
-
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
 
@@ -11,6 +9,7 @@ from minetlab.facts.libvirt import LibvirtState
 from minetlab.facts.lock import LockHolder
 from minetlab.resources.host import HostObserved, parse_system
 from minetlab.resources.layout import LIBVIRT_IMAGES
+from minetlab.resources.printed import sections
 
 MARK = "@@"
 # NR == 2 takes the line of the first folder that exists.
@@ -55,27 +54,17 @@ class HostState(FactBase[HostObserved]):
         :return: what the host is and has.
         :raises FactProcessError: a part is missing, or cannot be parsed.
         """
-        parts: dict[str, list[str]] = {}
-        lines: list[str] = []
-        for line in output:
-            if line.startswith(MARK):
-                lines = parts.setdefault(line.removeprefix(MARK).strip(), [])
-            else:
-                lines.append(line)
-        return _observed(parts)
-
-
-def _observed(parts: Mapping[str, list[str]]) -> HostObserved:
-    try:
-        return HostObserved(
-            system=parse_system(parts["system"]),
-            kvm=KvmModule().process(parts["kvm"]),
-            libvirt=LibvirtState().process(parts["libvirt"]),
-            docker=DockerState().process(parts["docker"]),
-            daemon=DaemonConfig().process(parts["daemon"]),
-            lock=LockHolder().process(parts["lock"]),
-        )
-    except KeyError as error:
-        raise FactProcessError(f"the host's answer has no part {error}") from error
-    except ValueError as error:
-        raise FactProcessError(str(error)) from error
+        parts = sections(output, MARK)
+        try:
+            return HostObserved(
+                system=parse_system(parts["system"]),
+                kvm=KvmModule().process(parts["kvm"]),
+                libvirt=LibvirtState().process(parts["libvirt"]),
+                docker=DockerState().process(parts["docker"]),
+                daemon=DaemonConfig().process(parts["daemon"]),
+                lock=LockHolder().process(parts["lock"]),
+            )
+        except KeyError as error:
+            raise FactProcessError(f"the host's answer has no part {error}") from error
+        except ValueError as error:
+            raise FactProcessError(str(error)) from error

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from pyinfra.api.facts import FactBase
 
-from minetlab.resources.host import values_by_key
 from minetlab.resources.jump import JumpObserved, jump_account, keys_file, keys_folder, settings_file
+from minetlab.resources.printed import text, values_by_key
 
 
 class JumpState(FactBase[JumpObserved]):
@@ -25,15 +25,11 @@ class JumpState(FactBase[JumpObserved]):
             f"test {settings} -nt /run/sshd.pid && test -e /run/sshd.pid && echo 'stale yes'; true"
         )
 
-    @staticmethod
-    def default() -> JumpObserved:
-        """Return that there is no account."""
-        return JumpObserved()
+    default = JumpObserved
 
     def process(self, output: Iterable[str]) -> JumpObserved:
         """Parse the lines; those of a file have the same key."""
         values = values_by_key(output)
-        content = {key: "".join(f"{line}\n" for line in lines) for key, lines in values.items()}
         account = values.get("account")
         *_, label, home, shell = account[0].split(":") if account else (None, "", "")
         return JumpObserved(
@@ -41,7 +37,7 @@ class JumpState(FactBase[JumpObserved]):
             home=home,
             shell=shell,
             folder="folder" in values,
-            keys=content.get("keys", ""),
-            settings=content.get("settings", ""),
+            keys=text(values.get("keys", [])),
+            settings=text(values.get("settings", [])),
             stale="stale" in values,
         )

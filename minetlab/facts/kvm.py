@@ -2,9 +2,9 @@
 
 from pyinfra.api.facts import FactBase
 
-from minetlab.resources.host import values_by_key
 from minetlab.resources.kvm import MODULES, KvmObserved
 from minetlab.resources.layout import Layout
+from minetlab.resources.printed import text, values_by_key
 
 # QEMU runs as libvirt-qemu with the group kvm; until libvirt is installed, root tries /dev/kvm instead.
 _COMMAND = """
@@ -28,10 +28,7 @@ true
 class KvmModule(FactBase[KvmObserved]):
     """The CPU's virtualization feature, KVM's module and its settings, and whether /dev/kvm can be used."""
 
-    @staticmethod
-    def default() -> KvmObserved:
-        """Return that there is no hardware virtualization."""
-        return KvmObserved()
+    default = KvmObserved
 
     def command(self, lab: str) -> str:
         """Return a command that prints lines of the form ``key value``."""
@@ -47,9 +44,6 @@ class KvmModule(FactBase[KvmObserved]):
         def first(key: str) -> str:
             return values.get(key, [""])[0].strip()
 
-        def content(key: str) -> str:
-            return "".join(f"{line}\n" for line in values.get(key, []))
-
         feature = first("feature") or None
         return KvmObserved(
             vendor=first("vendor"),
@@ -59,18 +53,15 @@ class KvmModule(FactBase[KvmObserved]):
             users=int(first("users") or 0),
             device=first("device") == "yes",
             emulated=first("emulated") == "yes",
-            options=content("options"),
-            autoload=content("autoload"),
+            options=text(values.get("options", [])),
+            autoload=text(values.get("autoload", [])),
         )
 
 
 class IdleProcessors(FactBase[float]):
     """How many of the host's processors had nothing to do for a moment, such as 1.7 of 2."""
 
-    @staticmethod
-    def default() -> float:
-        """Return that no processor is idle."""
-        return 0.0
+    default = float
 
     def command(self) -> str:
         """Return a command that prints how many processors there are, and twice their times: proc(5)."""

@@ -8,6 +8,7 @@ from pyinfra.api.facts import FactBase
 
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
 from minetlab.resources.libvirt import LibvirtObserved, parse
+from minetlab.resources.printed import sections, text
 
 SERVICES = ("libvirtd.service", "libvirtd.socket")
 VIRSH = "virsh -q -c qemu:///system"
@@ -93,10 +94,7 @@ true
 class LibvirtState(FactBase[LibvirtObserved]):
     """All networks, pools and domains of a host, the volumes of the lab's pool, and free memory and disk."""
 
-    @staticmethod
-    def default() -> LibvirtObserved:
-        """Return the state of a host without libvirt."""
-        return LibvirtObserved()
+    default = LibvirtObserved
 
     def command(self, lab: str) -> str:
         """Return a command that prints sections for :func:`minetlab.resources.libvirt.parse`."""
@@ -126,13 +124,18 @@ class LibvirtState(FactBase[LibvirtObserved]):
             raise FactProcessError(str(error)) from error
 
 
-class SshAnswers(FactBase[frozenset[str]]):
-    """The addresses at which an SSH server answers; the host asks all of them at once until one answers."""
+class Lines(FactBase[frozenset[str]]):
+    """What a command prints: one name or address per line."""
 
-    @staticmethod
-    def default() -> frozenset[str]:
-        """Return that none answers."""
-        return frozenset()
+    default = frozenset
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        """Parse the lines."""
+        return frozenset(line.strip() for line in output if line.strip())
+
+
+class SshAnswers(Lines):
+    """The addresses at which an SSH server answers; the host asks all of them at once until one answers."""
 
     def command(self, addresses: tuple[IPv4Address, ...], wait: int) -> str:
         """Return a command that prints the addresses that answer.
@@ -144,35 +147,19 @@ class SshAnswers(FactBase[frozenset[str]]):
         script = _ANSWERS.format(addresses=" ".join(map(str, addresses)), wait=wait)
         return f"bash -c {shlex.quote(script)}"
 
-    def process(self, output: list[str]) -> frozenset[str]:
-        """Parse the output: one address per line."""
-        return frozenset(line.strip() for line in output if line.strip())
 
-
-class ActiveDomains(FactBase[frozenset[str]]):
+class ActiveDomains(Lines):
     """The names of all running domains."""
-
-    @staticmethod
-    def default() -> frozenset[str]:
-        """Return that none runs."""
-        return frozenset()
 
     def command(self) -> str:
         """Return the virsh command that lists running domains."""
         return f"{VIRSH} list --name"
 
-    def process(self, output: list[str]) -> frozenset[str]:
-        """Parse the output: one name per line."""
-        return frozenset(line.strip() for line in output if line.strip())
-
 
 class FailedBoots(FactBase[dict[str, str]]):
     """Guests that will not come up, by name: ``off``, or ``broken`` if their console shows a failure."""
 
-    @staticmethod
-    def default() -> dict[str, str]:
-        """Return that no boot has failed."""
-        return {}
+    default = dict
 
     def command(self, lab: str, guests: tuple[str, ...]) -> str:
         """Return a command that prints a reason and a name for each guest that will not come up."""
@@ -193,10 +180,7 @@ class FailedBoots(FactBase[dict[str, str]]):
 class Snapshots(FactBase[dict[str, list[str]]]):
     """The names of domains' snapshots, by domain; a domain without snapshots is left out."""
 
-    @staticmethod
-    def default() -> dict[str, list[str]]:
-        """Return that there are no snapshots."""
-        return {}
+    default = dict
 
     def command(self, domains: tuple[str, ...]) -> str:
         """Return one virsh command that lists each domain's snapshots below a line ``@domain``."""
@@ -206,23 +190,12 @@ class Snapshots(FactBase[dict[str, list[str]]]):
 
     def process(self, output: list[str]) -> dict[str, list[str]]:
         """Parse the lists."""
-        snapshots: dict[str, list[str]] = {}
-        names: list[str] = []
-        for line in filter(None, map(str.strip, output)):
-            if line.startswith("@"):
-                names = snapshots.setdefault(line[1:], [])
-            else:
-                names.append(line)
+        snapshots = sections(line.strip() for line in output if line.strip())
         return {domain: names for domain, names in snapshots.items() if names}
 
 
-class EmptyDisks(FactBase[frozenset[str]]):
+class EmptyDisks(Lines):
     """Guests, of some that are off, that have never written anything to their disk."""
-
-    @staticmethod
-    def default() -> frozenset[str]:
-        """Return that there are none."""
-        return frozenset()
 
     def command(self, lab: str, guests: tuple[str, ...]) -> str:
         """Return a command that asks qemu-img(1) for each disk, and prints guests with an empty one."""
@@ -235,18 +208,11 @@ class EmptyDisks(FactBase[frozenset[str]]):
             + "true"
         )
 
-    def process(self, output: list[str]) -> frozenset[str]:
-        """Parse the output: one name per line."""
-        return frozenset(line.strip() for line in output if line.strip())
-
 
 class Files(FactBase[dict[str, str]]):
     """The text of files, or their last lines, by path; a file that is missing or empty is left out."""
 
-    @staticmethod
-    def default() -> dict[str, str]:
-        """Return that there are no files."""
-        return {}
+    default = dict
 
     def command(self, paths: tuple[str, ...], last: int | None = None) -> str:
         """Return a command that prints each file, with a blank before its lines, below a line ``@path``.
@@ -262,11 +228,5 @@ class Files(FactBase[dict[str, str]]):
 
     def process(self, output: list[str]) -> dict[str, str]:
         """Parse the output into texts by path."""
-        files: dict[str, list[str]] = {}
-        lines: list[str] = []
-        for line in output:
-            if line.startswith("@"):
-                lines = files.setdefault(line[1:], [])
-            else:
-                lines.append(line[1:])
-        return {path: "\n".join(lines) + "\n" for path, lines in files.items() if lines}
+        files = sections(output)
+        return {path: text(line[1:] for line in lines) for path, lines in files.items() if lines}

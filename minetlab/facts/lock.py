@@ -25,11 +25,6 @@ LOCK_TURNS = 140
 class LockHolder(FactBase[Holder | None]):
     """The run that holds the host's lock; None if there is none."""
 
-    @staticmethod
-    def default() -> Holder | None:
-        """Return that no run holds the lock."""
-        return None
-
     def command(self, path: str = LOCK, run: str = "") -> str:
         """Return a command that prints who holds the lock, and for how long; nothing if the lock is free.
 

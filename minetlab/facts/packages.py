@@ -29,10 +29,7 @@ class DebianPackages(FactBase[PackageState]):
             "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
         )
 
-    @staticmethod
-    def default() -> PackageState:
-        """Return that nothing is known."""
-        return PackageState()
+    default = PackageState
 
     def process(self, output: Iterable[str]) -> PackageState:
         """Parse the lines."""

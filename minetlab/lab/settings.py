@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from minetlab.lab.base import Frozen
+from minetlab.lab.base import Address, Frozen, Listed, Network
 
 # The lab's bridge is "vbr-<lab>", and Linux cuts interface names at 15 characters (IFNAMSIZ, if.h).
 LabName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,9}$")]
@@ -15,14 +15,6 @@ Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Capacity = Annotated[int, Field(ge=0)] | None
 MAX_MEMORY = 1024 * 1024
-
-
-def _as_network(value: object) -> object:
-    return IPv4Network(value) if isinstance(value, str) else value
-
-
-def _as_address(value: object) -> object:
-    return IPv4Address(value) if isinstance(value, str) else value
 
 
 class LabSettings(Frozen):
@@ -45,10 +37,8 @@ class _GuestSubnet(Frozen):
     :param reserved: how many of its first addresses are left to gateways and infrastructure.
     """
 
-    subnet: IPv4Network
+    subnet: Network
     reserved: int = Field(default=15, ge=1)
-
-    parse_subnet = field_validator("subnet", mode="before")(_as_network)
 
     @model_validator(mode="after")
     def has_room_for_guests(self) -> "_GuestSubnet":
@@ -62,11 +52,7 @@ class NatNetwork(_GuestSubnet):
     """A libvirt network of the lab behind NAT; its gateway is the first address of the subnet."""
 
     mode: Literal["nat"] = "nat"
-    nameservers: tuple[IPv4Address, ...] = ()
-
-    parse_nameservers = field_validator("nameservers", mode="before")(
-        lambda value: tuple(map(_as_address, value)) if isinstance(value, list | tuple) else value
-    )
+    nameservers: Listed[Address] = ()
 
     @property
     def gateway(self) -> IPv4Address:
@@ -79,13 +65,8 @@ class BridgedNetwork(_GuestSubnet):
 
     mode: Literal["bridge"]
     bridge: InterfaceName
-    gateway: IPv4Address
-    nameservers: tuple[IPv4Address, ...] = Field(min_length=1)
-
-    parse_gateway = field_validator("gateway", mode="before")(_as_address)
-    parse_nameservers = field_validator("nameservers", mode="before")(
-        lambda value: tuple(map(_as_address, value)) if isinstance(value, list | tuple) else value
-    )
+    gateway: Address
+    nameservers: Listed[Address] = Field(min_length=1)
 
 
 GuestNetwork = Annotated[NatNetwork | BridgedNetwork, Field(discriminator="mode")]
@@ -158,7 +139,7 @@ class KvmHostSettings(Frozen):
     guest_network: GuestNetwork = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
     guest: GuestSize = GuestSize()
     guest_image: GuestImage = DebianImage()
-    guest_tps: tuple[Slug, ...] = ()
+    guest_tps: Listed[Slug] = ()
     capacity: Capacity = None
     guests_run: bool = True
     boots_at_once: PositiveInt | None = None
@@ -168,10 +149,6 @@ class KvmHostSettings(Frozen):
     def default_to_nat(cls, value: object) -> object:
         """Add ``mode`` to the network if it is left out; NAT is the default."""
         return {"mode": "nat", **value} if isinstance(value, dict) else value
-
-    tuples_from_lists = field_validator("guest_tps", mode="before")(
-        lambda value: tuple(value) if isinstance(value, list) else value
-    )
 
     @field_validator("guest_tps")
     @classmethod
@@ -192,10 +169,8 @@ class AddressPool(Frozen):
     :param size: the prefix length of each network cut from it.
     """
 
-    base: IPv4Network
+    base: Network
     size: int = Field(ge=8, le=30)
-
-    parse_base = field_validator("base", mode="before")(_as_network)
 
     @model_validator(mode="after")
     def cuts_networks_from_base(self) -> "AddressPool":
@@ -215,11 +190,7 @@ class ContainerLimits(Frozen):
 
     memory: int = Field(default=256, ge=16, le=MAX_MEMORY)
     pids: int = Field(default=128, ge=8, le=32768)
-    capabilities: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]+$")], ...] = ()
-
-    capabilities_from_list = field_validator("capabilities", mode="before")(
-        lambda value: tuple(value) if isinstance(value, list) else value
-    )
+    capabilities: Listed[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]+$")]] = ()
 
 
 class PortRange(Frozen):
@@ -247,16 +218,12 @@ class ContainerHostSettings(Frozen):
     :param site_port: the port on which the host serves the TP site; 0 or None: it does not serve it.
     """
 
-    docker_address_pools: tuple[AddressPool, ...] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
-    tp_images: tuple[Slug, ...] = ("processus",)
+    docker_address_pools: Listed[AddressPool] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
+    tp_images: Listed[Slug] = ("processus",)
     container: ContainerLimits = ContainerLimits()
     ssh_ports: PortRange = PortRange()
     capacity: Capacity = None
     site_port: int | None = Field(default=8080, ge=0, le=65535)
-
-    tuples_from_lists = field_validator("docker_address_pools", "tp_images", mode="before")(
-        lambda value: tuple(value) if isinstance(value, list) else value
-    )
 
     @field_validator("site_port")
     @classmethod

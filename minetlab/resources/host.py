@@ -10,6 +10,7 @@ from minetlab.resources.dockerd import DaemonState
 from minetlab.resources.kvm import KvmObserved
 from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.resources.lock import Holder
+from minetlab.resources.printed import values_by_key
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,6 @@ class HostObserved:
     docker: DockerObserved = field(default_factory=DockerObserved)
     daemon: DaemonState = field(default_factory=DaemonState)
     lock: Holder | None = None
-
-
-def values_by_key(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Return the values of lines ``key value``; a key with several lines has a value for each."""
-    values: dict[str, list[str]] = {}
-    for line in lines:
-        key, _, value = line.partition(" ")
-        values.setdefault(key, []).append(value)
-    return values
 
 
 def parse_system(output: Iterable[str]) -> System:

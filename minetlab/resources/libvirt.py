@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from minetlab.resources import printed
+
 METADATA = "urn:minet-lab:1"
 """The XML namespace of the lab's label in libvirt's ``<metadata>``."""
 
@@ -138,7 +140,7 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
     :return: what the host's libvirt has.
     :raises ValueError: the XML or a number in it cannot be parsed.
     """
-    sections = _sections(output)
+    sections = printed.sections(line.rstrip() for line in output if line.strip())
     try:
         root = ET.fromstring("\n".join(["<all>", *sections.get("xml", []), "</all>"]))  # noqa: S314
     except ET.ParseError as error:
@@ -162,18 +164,6 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         volumes={volume.name: volume for volume in volumes},
         domains={domain.name: domain for domain in domains},
     )
-
-
-def _sections(output: Iterable[str]) -> Sections:
-    """Split lines into sections, each of which a line ``@name`` begins; skip blank lines."""
-    sections: Sections = {}
-    lines: list[str] = []
-    for line in output:
-        if line.startswith("@"):
-            lines = sections.setdefault(line[1:].strip(), [])
-        elif line.strip():
-            lines.append(line.rstrip())
-    return sections
 
 
 def _first(sections: Sections, name: str, default: str) -> str:

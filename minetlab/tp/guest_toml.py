@@ -1,8 +1,6 @@
 """The model of ``guest.toml`` in a folder of ``tp/``: what the TP needs in guests."""
 
-from pydantic import field_validator
-
-from minetlab.lab.base import Frozen
+from minetlab.lab.base import Frozen, Listed
 from minetlab.lab.settings import Slug
 from minetlab.tp.image_toml import HomeFile, PackageName
 
@@ -20,12 +18,8 @@ class GuestTp(Frozen):
     """
 
     name: Slug
-    packages: tuple[PackageName, ...] = ()
-    images: tuple[Slug, ...] = ()
+    packages: Listed[PackageName] = ()
+    images: Listed[Slug] = ()
     kvm: bool = False
     build: str = ""
     home: tuple[HomeFile, ...] = ()
-
-    tuples_from_lists = field_validator("packages", "images", mode="before")(
-        lambda value: tuple(value) if isinstance(value, list) else value
-    )

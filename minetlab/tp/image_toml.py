@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from minetlab.lab.base import Frozen
+from minetlab.lab.base import Frozen, Listed
 from minetlab.lab.settings import Slug
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
@@ -37,14 +37,10 @@ class TpImage(Frozen):
 
     name: Slug
     debian: Literal[12, 13] = 13
-    packages: tuple[PackageName, ...] = Field(min_length=1)
+    packages: Listed[PackageName] = Field(min_length=1)
     build: str = ""
-    build_packages: tuple[PackageName, ...] = ()
+    build_packages: Listed[PackageName] = ()
     home: tuple[HomeFile, ...] = ()
-
-    packages_from_list = field_validator("packages", "build_packages", mode="before")(
-        lambda value: tuple(value) if isinstance(value, list) else value
-    )
 
     @field_validator("build_packages")
     @classmethod

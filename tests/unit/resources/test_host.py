@@ -4,7 +4,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from minetlab.resources.host import Route, System, parse_system, values_by_key
+from minetlab.resources.host import Route, System, parse_system
 
 SAID = [
     "user 0",
@@ -82,10 +82,6 @@ def test_routes_of_an_unexpected_form_are_an_incomplete_answer() -> None:
     for routes in ("[{}]", "[5]"):
         with pytest.raises(ValueError, match="the host's answer is incomplete"):
             parse_system([*SAID, f"routes {routes}"])
-
-
-def test_a_key_has_the_values_of_all_its_lines() -> None:
-    assert values_by_key(["a 1", "b", "a 2  3", "c "]) == {"a": ["1", "2  3"], "b": [""], "c": [""]}
 
 
 def test_a_host_of_which_nothing_is_known_is_not_ready_for_a_lab() -> None:
