@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from minetlab.plan import Container
-from minetlab.ssh import student_machines
-from minetlab.ssh.run import run
+from minetlab.ssh.run import NoAnswerError, first_line, printable, run
 from minetlab.ssh.student_machines import StudentMachine
 from minetlab.tp.tp_images import TP_HOME
 from minetlab.util.files import write_error
@@ -113,16 +112,8 @@ def _tar_command(machine: StudentMachine) -> str:
     # tar(1) itself leaves out sockets. The content of other file systems that are mounted there is left out.
     home = TP_HOME if isinstance(machine, Container) else f"/home/{machine.student.login}"
     # Sparse, as a disk image of a student's own virtual machine consists mostly of holes.
-    tar = [
-        "tar",
-        "--create",
-        "--file=-",
-        "--format=gnu",
-        "--sparse",
-        "--one-file-system",
-        f"--directory={home}",
-        ".",
-    ]
+    options = ("--create", "--file=-", "--format=gnu", "--sparse", "--one-file-system")
+    tar = ["tar", *options, f"--directory={home}", "."]
     return shlex.join(tar if isinstance(machine, Container) else ["sudo", "-n", *tar])
 
 
@@ -144,15 +135,11 @@ def _fetch(machine: StudentMachine, received: IO[bytes], settings: CollectSettin
         )
     except TooMuchError:
         yield f"{machine.name}: more than {limits.bytes // MIB} MiB: the rest did not come"
-        return
-    except TimeoutError:
-        yield f"{machine.name}: not done within {limits.seconds:g} s: the rest did not come"
-        return
-    errors = student_machines.printable(ended.errors)
-    if ended.status == student_machines.SSH_FAILED:
-        yield f"{machine.name}: {student_machines.problem_of(ended.status, errors, limits.seconds)}"
-    elif ended.status:
-        yield f"{machine.name}: {student_machines.first_line(errors) or f'tar ended with {ended.status}'}"
+    except NoAnswerError as error:
+        yield f"{machine.name}: no answer: {error}: the rest did not come"
+    else:
+        if ended.status:
+            yield f"{machine.name}: {first_line(ended.errors) or f'tar ended with {ended.status}'}"
 
 
 class _Packer:
@@ -183,7 +170,7 @@ class _Packer:
                 else:
                     self._add(path, entry, content)
             if problem:
-                yield f"{student_machines.printable(str(path))} is left out: {problem}"
+                yield f"{printable(str(path))} is left out: {problem}"
 
     def _problem(self, path: PurePosixPath, entry: tarfile.TarInfo) -> str:
         """Return why an entry must not go into the archive, or an empty string if it may."""

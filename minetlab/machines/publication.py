@@ -10,7 +10,6 @@ from pathlib import Path
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines.status import (
-    HOST_ANSWER_LIMIT,
     MISSING,
     OFF,
     RUNNING,
@@ -21,7 +20,7 @@ from minetlab.machines.status import (
 )
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
-from minetlab.ssh.student_machines import SSH_FAILED, last_line
+from minetlab.ssh.run import NoAnswerError, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 
@@ -125,14 +124,9 @@ def _failure(line: str, host: InventoryHost, config: Path) -> str:
     """Run a command on a host; return why it failed, or an empty string if it succeeded."""
     try:
         answer = run_on_host(line, host, config)
-    except TimeoutError:
-        return f"no answer within {HOST_ANSWER_LIMIT:.0f} s"
+    except NoAnswerError as error:
+        return f"no answer: {error}"
     except TooMuchError as error:
         return str(error)
-    error_line = last_line(answer.errors) or f"exit status {answer.status}"
-    reasons = {
-        0: "",
-        SSH_FAILED: f"no answer: {error_line}",
-        NO_SITE: "no TP site is there; lab up serves it",
-    }
-    return reasons.get(answer.status, error_line)
+    reasons = {0: "", NO_SITE: "no TP site is there; lab up serves it"}
+    return reasons.get(answer.status, last_line(answer.errors) or f"exit status {answer.status}")

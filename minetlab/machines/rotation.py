@@ -11,7 +11,7 @@ from minetlab.machines import status
 from minetlab.plan import Guest, Plan
 from minetlab.resources.authorized_keys import with_keys_replaced
 from minetlab.resources.guests_run import start_hint
-from minetlab.ssh.run import run
+from minetlab.ssh.run import NoAnswerError, run
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError
 
@@ -97,6 +97,6 @@ def _run_as_student(config: Path, guest: Guest, script: str, stdin: str = "") ->
     line = shlex.join(["sudo", "-n", "-H", "-u", guest.student.login, "--", "sh", "-c", script])
     try:
         ended = run(config, guest.name, line, status.HOST_ANSWER_LIMIT, stdin=stdin, max_bytes=MOST_KEYS)
-    except (TimeoutError, TooMuchError):
+    except (NoAnswerError, TooMuchError):
         return None
     return ended.output if ended.status == 0 else None

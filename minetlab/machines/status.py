@@ -18,7 +18,7 @@ from minetlab.plan import Plan
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.libvirt import Domain, LibvirtObserved
 from minetlab.ssh import ssh_config
-from minetlab.ssh.run import run
+from minetlab.ssh.run import NoAnswerError, run
 from minetlab.util.process import ProgramResult, TooMuchError
 
 Result = TypeVar("Result")
@@ -92,7 +92,7 @@ def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any
     try:
         answer = run_on_host(str(fact.command(**arguments)), host, config)
         return fact.process(answer.output.splitlines()) if answer.status == 0 else None
-    except (TimeoutError, TooMuchError, FactProcessError):
+    except (NoAnswerError, TooMuchError, FactProcessError):
         return None
 
 
@@ -102,8 +102,8 @@ def run_on_host(command: str, host: InventoryHost, config: Path) -> ProgramResul
     :param command: the command.
     :param host: the host.
     :param config: the lab's SSH configuration.
-    :returns: the output and the exit status; 255 means that ssh itself failed.
-    :raises TimeoutError: the host took longer than :data:`HOST_ANSWER_LIMIT`.
+    :returns: the output and the exit status.
+    :raises NoAnswerError: ssh itself failed, or the host took longer than :data:`HOST_ANSWER_LIMIT`.
     :raises TooMuchError: the command printed more than any that this project runs.
     """
     words = ["sh", "-c", command]

@@ -17,11 +17,10 @@ from minetlab.resources.host import HostObserved, System
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config
-from minetlab.ssh.student_machines import SSH_FAILED, last_line
+from minetlab.ssh.run import NoAnswerError, last_line
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
 
-NO_REASON = "it does not say why"
 SYSTEM_MEMORY = 512
 """MiB of memory that the system of a sandbox host is assumed to take before the host can be asked."""
 
@@ -56,13 +55,11 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
     try:
         answer = status.run_on_host(HostState().command(lab.name), host, config)
         answered_at = time.time()
-        if answer.status == SSH_FAILED:
-            return _silent(alias, last_line(answer.errors) or NO_REASON)
         if answer.status != 0:
-            return _refused(alias, last_line(answer.errors) or NO_REASON)
+            return _refused(alias, last_line(answer.errors) or "it does not say why")
         observed = HostState().process(answer.output.splitlines())
-    except TimeoutError:
-        return _silent(alias, f"no answer within {status.HOST_ANSWER_LIMIT:.0f} s")
+    except NoAnswerError as error:
+        return _silent(alias, str(error))
     except (FactProcessError, TooMuchError) as error:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)

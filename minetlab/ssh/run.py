@@ -1,10 +1,28 @@
 """Run a shell command on a machine over SSH, with limits to its time and output."""
 
+import re
 from pathlib import Path
 from typing import IO
 
-from minetlab.ssh.ssh_config import ssh_command
+from minetlab.ssh.ssh_config import CONNECTION_LOST, ssh_command
 from minetlab.util.process import MAX_OUTPUT, ProgramResult, capture
+
+SSH_FAILED = 255
+"""The exit status of ssh(1) if ssh itself fails."""
+# All control characters but line feed and tab, so that a student's machine cannot control this terminal.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class NoAnswerError(Exception):
+    """A machine was not reached, or not until the line had ended; the message says why.
+
+    :param reason: why, for people to read.
+    :param output: what had come until then.
+    """
+
+    def __init__(self, reason: str, output: str = "") -> None:
+        super().__init__(reason)
+        self.output = output
 
 
 def run(
@@ -28,16 +46,37 @@ def run(
     :param output_file: a file to write its standard output to, instead of returning it.
     :param merge_errors: have its standard error go to its standard output.
     :param max_bytes: how much it may print, on standard output and standard error together.
-    :return: how it ended; the exit status is 255 if ssh itself failed (ssh(1)).
+    :return: how it ended.
     :raises LabError: ssh is not installed.
-    :raises TimeoutError: it took longer than ``limit``.
+    :raises NoAnswerError: ssh itself failed, or it took longer than ``limit``.
     :raises TooMuchError: it printed more than ``max_bytes``.
     """
-    return capture(
-        ssh_command(config, alias, line),
-        limit,
-        stdin=stdin,
-        output_file=output_file,
-        merge_errors=merge_errors,
-        max_bytes=max_bytes,
-    )
+    try:
+        ended = capture(
+            ssh_command(config, alias, line),
+            limit,
+            stdin=stdin,
+            output_file=output_file,
+            merge_errors=merge_errors,
+            max_bytes=max_bytes,
+        )
+    except TimeoutError:
+        raise NoAnswerError(f"not done within {limit:g} s") from None
+    if ended.status == SSH_FAILED:
+        raise NoAnswerError(last_line(ended.errors or ended.output) or CONNECTION_LOST, ended.output)
+    return ended
+
+
+def printable(text: str) -> str:
+    """Return a machine's output without characters that control the terminal on which it is shown."""
+    return CONTROL.sub("", text)
+
+
+def first_line(text: str) -> str:
+    """Return the first line that is not blank, printable; or an empty string."""
+    return next((line.strip() for line in printable(text).splitlines() if line.strip()), "")
+
+
+def last_line(text: str) -> str:
+    """Return the last line that is not blank, printable; or an empty string."""
+    return first_line("\n".join(reversed(text.splitlines())))

@@ -1,6 +1,5 @@
 """Run commands on many guests and containers in parallel, over SSH."""
 
-import re
 import shlex
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from minetlab.plan import Container, Guest
+from minetlab.ssh.run import NoAnswerError, printable
 from minetlab.ssh.run import run as run_line
-from minetlab.ssh.ssh_config import CONNECTION_LOST, alias_of
+from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError
 
 StudentMachine = Guest | Container
@@ -25,10 +25,6 @@ MAX_SHOWN = 2**20
 """Bytes that a command on a student's machine may print."""
 TIMED_OUT = 124
 """The exit status of timeout(1) if the command took too long."""
-SSH_FAILED = 255
-"""The exit status of ssh(1) if ssh itself fails."""
-# All control characters but line feed and tab, so that a student's machine cannot control this terminal.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -72,30 +68,17 @@ def run(config: Path, machine: StudentMachine, line: str, limit: float) -> Answe
     :param limit: seconds that the line may take on the machine.
     :return: what it printed, and whether it succeeded.
     """
-    total = limit + ANSWER_LIMIT
     try:
-        ended = run_line(config, machine.name, line, total, merge_errors=True, max_bytes=MAX_SHOWN)
-    except TimeoutError:
-        return Answer(machine, f"no answer within {total:.0f} s", "")
+        ended = run_line(
+            config, machine.name, line, limit + ANSWER_LIMIT, merge_errors=True, max_bytes=MAX_SHOWN
+        )
+    except NoAnswerError as error:
+        return Answer(machine, f"no answer: {error}", printable(error.output))
     except TooMuchError as error:
         return Answer(machine, str(error), "")
-    output = printable(ended.output)
-    return Answer(machine, problem_of(ended.status, output, limit), output)
-
-
-def problem_of(status: int, output: str, limit: float) -> str:
-    """Explain the exit status of a line that :func:`command_line` has made.
-
-    :param status: the exit status of ssh.
-    :param output: what was printed.
-    :param limit: the command's limit in seconds.
-    :return: the problem, to show to a user; empty if the command succeeded.
-    """
-    if status == SSH_FAILED:
-        return f"no answer: {last_line(output) or CONNECTION_LOST}"
-    if status == TIMED_OUT:
-        return f"not done within {limit:g} s"
-    return f"exit status {status}" if status else ""
+    problems = {0: "", TIMED_OUT: f"not done within {limit:g} s"}
+    problem = problems.get(ended.status, f"exit status {ended.status}")
+    return Answer(machine, problem, printable(ended.output))
 
 
 def silent_hosts(config: Path, machines: Collection[StudentMachine]) -> dict[str, str]:
@@ -104,14 +87,10 @@ def silent_hosts(config: Path, machines: Collection[StudentMachine]) -> dict[str
 
     def problem_with(host: str) -> tuple[str, str]:
         try:
-            ended = run_line(config, alias_of(host), "true", ANSWER_LIMIT)
-        except TimeoutError:
-            return host, f"no answer within {ANSWER_LIMIT:.0f} s"
-        except TooMuchError as error:
+            run_line(config, alias_of(host), "true", ANSWER_LIMIT)
+        except (NoAnswerError, TooMuchError) as error:
             return host, str(error)
-        if ended.status == 0:
-            return host, ""
-        return host, last_line(printable(ended.errors)) or f"ssh ended with {ended.status}"
+        return host, ""
 
     return {host: problem for host, problem in in_parallel(problem_with, hosts) if problem}
 
@@ -134,18 +113,3 @@ def in_parallel(
         finally:
             for future in futures:
                 future.cancel()  # after an interruption, do not begin the remaining calls
-
-
-def printable(text: str) -> str:
-    """Return a machine's output without characters that control the terminal on which it is shown."""
-    return CONTROL.sub("", text)
-
-
-def first_line(text: str) -> str:
-    """Return the first line that is not blank, or an empty string."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def last_line(text: str) -> str:
-    """Return the last line that is not blank, or an empty string."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

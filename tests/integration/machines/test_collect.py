@@ -217,7 +217,7 @@ def test_a_machine_that_sends_without_end_is_stopped(folder: Path) -> None:
     assert came.problems[0] == "minet-alice: more than 4 MiB: the rest did not come"
     (folder.parent / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
     came = of_alice(folder, Limits(seconds=0.3, bytes=MIB))
-    assert came.problems[0] == "minet-alice: not done within 0.3 s: the rest did not come"
+    assert came.problems[0] == "minet-alice: no answer: not done within 0.3 s: the rest did not come"
 
 
 def test_everybody_is_collected_and_what_is_missing_is_said(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.ssh.run import run
+from minetlab.ssh.run import NoAnswerError, first_line, last_line, run
+from minetlab.ssh.ssh_config import CONNECTION_LOST
 from minetlab.util.process import ProgramResult, TooMuchError
 from tests.support.fake_program import put_first_in_path
 
@@ -36,7 +37,27 @@ def test_errors_are_among_the_output_or_the_output_is_in_a_file() -> None:
 
 
 def test_a_line_is_bounded_in_time_and_output() -> None:
-    with pytest.raises(TimeoutError, match="within 1 s"):
+    with pytest.raises(NoAnswerError, match=r"^not done within 1 s$"):
         run(CONFIG, "hv1", "exec sleep 60", 1)
     with pytest.raises(TooMuchError, match="it printed more than 100000 bytes"):
         run(CONFIG, "hv1", "exec yes", 60, max_bytes=100_000)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "output"),
+    [
+        ("echo got this far; echo Connection reset >&2; exit 255", "Connection reset", "got this far\n"),
+        ("echo got this far; exit 255", "got this far", "got this far\n"),
+        ("exit 255", CONNECTION_LOST, ""),
+    ],
+)
+def test_an_ssh_that_fails_is_no_answer_and_says_why(line: str, reason: str, output: str) -> None:
+    with pytest.raises(NoAnswerError) as raised:
+        run(CONFIG, "hv1", line, 20)
+    assert (str(raised.value), raised.value.output) == (reason, output)
+
+
+def test_lines_are_shown_without_what_controls_a_terminal() -> None:
+    text = "\n \n\x1b[2J first \n\nlast\x9b1m\x07 \n\n"
+    assert (first_line(text), last_line(text)) == ("[2J first", "last1m")
+    assert (first_line(" \n"), last_line("")) == ("", "")
