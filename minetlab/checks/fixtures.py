@@ -76,7 +76,7 @@ def container_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
 @pytest.fixture
 def site_host(request: pytest.FixtureRequest) -> ContainerHostMachine:
     """Return a container host that answers, and has to serve the TP site."""
-    return _answering(request, _session(request).container_hosts[request.param])
+    return _answering(request, _session(request).site_hosts[request.param])
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """One verification: the lab of an inventory, and connections to its machines, made when first used."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -108,8 +108,13 @@ class Session:
 
     @cached_property
     def container_hosts(self) -> Mapping[str, ContainerHostMachine]:
-        """The container hosts, by alias; those that serve the TP site are among them."""
+        """The container hosts, by alias."""
         return {alias_of(host.name): self._container_host(host) for host in self.lab.container_hosts}
+
+    @property
+    def site_hosts(self) -> Mapping[str, ContainerHostMachine]:
+        """The container hosts that serve the TP site, by alias."""
+        return {name: self.container_hosts[name] for name in self.targets("site_host")}
 
     @cached_property
     def jump_hosts(self) -> Mapping[str, JumpHostMachine]:
@@ -128,15 +133,8 @@ class Session:
 
     def machine(self, kind: str, name: str) -> MachineUnderTest:
         """Return the machine of this kind and alias; a host can be of several kinds."""
-        machines_of_kind: Mapping[str, Callable[[], Mapping[str, MachineUnderTest]]] = {
-            "kvm_host": lambda: self.kvm_hosts,
-            "container_host": lambda: self.container_hosts,
-            "site_host": lambda: self.container_hosts,
-            "jump_host": lambda: self.jump_hosts,
-            "guest": lambda: self.guests,
-            "container": lambda: self.containers,
-        }
-        return machines_of_kind[kind]()[name]
+        machines_of_kind: Mapping[str, MachineUnderTest] = getattr(self, f"{kind}s")
+        return machines_of_kind[name]
 
     def fetch(self, wanted: Iterable[tuple[str, str]]) -> None:
         """Run the commands that checks are known to need, on many machines at the same time.

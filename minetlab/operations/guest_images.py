@@ -10,7 +10,7 @@ from pyinfra.context import host
 from minetlab.lab import GuestImage
 from minetlab.operations import background, observe
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import all_of, virsh
+from minetlab.operations.shell import all_of, verify_upload, virsh
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
@@ -53,7 +53,7 @@ def _distribute(
     # An interrupted run may have left the file. And as this command comes first, no image is built for a host
     # that does not answer any more.
     yield StringCommand("rm -f", QuoteString(uploaded))
-    path, sha256 = guest_image.file(image, tps, host.log)
+    path = guest_image.file(image, tps, host.log)
     size = path.stat().st_size >> 20
     if size > free:
         raise LabError(
@@ -63,9 +63,8 @@ def _distribute(
     host.log(f"receives {path.name} ({size} MiB)")
     # With sudo, pyinfra uploads to a folder that everybody may write first; /tmp may be in memory.
     yield FileUploadCommand(str(path), uploaded, remote_temp_filename=f"/var/tmp/minet-lab-{name}")  # noqa: S108
-    checksum = StringCommand("echo", QuoteString(f"{sha256}  {uploaded}"), "| sha256sum --check --quiet")
     yield all_of(
-        checksum,
+        verify_upload(path, uploaded),
         StringCommand("chmod 0444", QuoteString(uploaded)),
         StringCommand("mv -f", QuoteString(uploaded), QuoteString(layout.disk(name))),
         virsh("pool-refresh", layout.lab),

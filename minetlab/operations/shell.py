@@ -5,11 +5,12 @@ import io
 import shlex
 import tarfile
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pyinfra.api.command import QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
+from minetlab.images.cache import recorded_sha256
 
 # More than processors, as libvirtd and dockerd often wait for disks and other things.
 _AT_ONCE = "$(nproc) * 4"
@@ -73,6 +74,17 @@ def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringComman
     return with_input(
         "\0".join(groups).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh"
     )
+
+
+def verify_upload(file: Path, uploaded: str) -> StringCommand:
+    """Return a command that fails if an uploaded file differs from what is in the cache.
+
+    :param file: the file in the cache; its checksum was recorded when it was made.
+    :param uploaded: path of the uploaded file on the host.
+    :return: the command.
+    """
+    checksum = recorded_sha256(file)
+    return StringCommand("echo", QuoteString(f"{checksum}  {uploaded}"), "| sha256sum --check --quiet")
 
 
 def install_private_files(files: Mapping[str, bytes], folder: str) -> StringCommand:

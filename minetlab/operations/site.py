@@ -11,8 +11,8 @@ from minetlab.operations import observe, specs
 from minetlab.operations.access import write_commands
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.docker import run_commands
-from minetlab.operations.shell import all_of
-from minetlab.operations.tp_images import load_commands, verify_upload
+from minetlab.operations.shell import all_of, verify_upload
+from minetlab.operations.tp_images import load_commands
 from minetlab.plan import Plan
 from minetlab.resources.access import outdated
 from minetlab.resources.site import (

@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
-from minetlab.images.cache import recorded_sha256
 from minetlab.operations import background, observe
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.docker import remove_uploads
+from minetlab.operations.shell import verify_upload
 from minetlab.resources.docker import DockerObserved, unused_images, uploads_folder
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp import tp_images
@@ -93,14 +92,3 @@ def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Iterator[Pyinf
         QuoteString(uploaded),
         QuoteString(spec.reference),
     )
-
-
-def verify_upload(file: Path, uploaded: str) -> StringCommand:
-    """Return a command that fails if an uploaded file differs from what was built.
-
-    :param file: the file on this machine; the checksum is read from the file beside it, made at the build.
-    :param uploaded: path of the uploaded file on the host.
-    :return: the command.
-    """
-    checksum = recorded_sha256(file)
-    return StringCommand("echo", QuoteString(f"{checksum}  {uploaded}"), "| sha256sum --check --quiet")

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Self
 
 from minetlab.resources.docker import LAB_LABEL, TP_IMAGE_LABEL
 
@@ -20,6 +22,12 @@ class ImageSpec:
     name: str
     digest: str
     instructions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, lab: str, name: str, content: str, instructions: tuple[str, ...]) -> Self:
+        """Return the image with this content, of which a hash is given, and these instructions."""
+        digest = sha256(json.dumps([content, instructions]).encode()).hexdigest()
+        return cls(lab, name, digest, instructions)
 
     @property
     def reference(self) -> str:

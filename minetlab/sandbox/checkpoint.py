@@ -295,18 +295,8 @@ def _platform(record: HostRecord, toolbox: Toolbox) -> Platform:
 def _copy(source: Path, target: Path) -> None:
     # Timestamps are preserved because a saved memory recognizes its disk by size and time of change. The file
     # system may share blocks (reflink) instead of copying them.
-    run(
-        [
-            "cp",
-            "--recursive",
-            "--preserve=mode,timestamps",
-            "--sparse=always",
-            "--reflink=auto",
-            str(source),
-            str(target),
-        ],
-        limit=COPY_LIMIT,
-    )
+    options = ("--recursive", "--preserve=mode,timestamps", "--sparse=always", "--reflink=auto")
+    run(["cp", *options, str(source), str(target)], limit=COPY_LIMIT)
 
 
 def _start(machine: SandboxHost, progress: Progress) -> None:

@@ -1,8 +1,5 @@
 """The image of the site's web server: Debian's nginx, built like a TP image; it does not have the pages."""
 
-import json
-from hashlib import sha256
-
 from minetlab.images import SUITES, ImageRecipe
 from minetlab.images.recipe import files_of
 from minetlab.resources.tp_images import ImageSpec
@@ -30,5 +27,4 @@ def recipe() -> ImageRecipe:
 
 def spec(lab: str) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    content = json.dumps([recipe().digest, SITE_IMAGE_INSTRUCTIONS])
-    return ImageSpec(lab, "site", sha256(content.encode()).hexdigest(), SITE_IMAGE_INSTRUCTIONS)
+    return ImageSpec.of(lab, "site", recipe().digest, SITE_IMAGE_INSTRUCTIONS)

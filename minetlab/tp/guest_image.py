@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from minetlab.images import Progress, build_disk, fetch
-from minetlab.images.cache import recorded_sha256
 from minetlab.lab import DebianImage, GuestImage
 from minetlab.tp import guest_tps
 from minetlab.util.errors import LabError
@@ -23,21 +22,20 @@ def volume(image: GuestImage, tps: tuple[str, ...]) -> str:
     return f"base-{_digest(image, tps)[:12]}.qcow2"
 
 
-def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> tuple[Path, str]:
+def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> Path:
     """Return the image's qcow2 file; it is built or fetched first unless the cache has it intact.
 
     :param image: the guest image of the host's settings.
     :param tps: the names of the TPs that are in the image.
     :param progress: told each step of building or fetching it.
-    :return: the file in the cache, and its SHA-256.
+    :return: the file in the cache.
     :raises LabError: the image cannot be built or fetched, or it is not in qcow2 format.
     """
     if isinstance(image, DebianImage):
-        path = build_disk(guest_tps.recipe(image.debian, tps), progress)
-    else:
-        path = fetch(image, progress)
-        _require_qcow2(path, image.url)
-    return path, recorded_sha256(path)
+        return build_disk(guest_tps.recipe(image.debian, tps), progress)
+    path = fetch(image, progress)
+    _require_qcow2(path, image.url)
+    return path
 
 
 def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:

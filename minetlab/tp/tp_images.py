@@ -3,12 +3,10 @@
 A container host only imports the result: it builds nothing, and needs no registry and no package mirror.
 """
 
-import json
 import shlex
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -95,8 +93,7 @@ def recipe(image: TpImage) -> ImageRecipe:
 
 def spec(lab: str, image: TpImage) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    content = json.dumps([recipe(image).digest, TP_IMAGE_INSTRUCTIONS])
-    return ImageSpec(lab, image.name, sha256(content.encode()).hexdigest(), TP_IMAGE_INSTRUCTIONS)
+    return ImageSpec.of(lab, image.name, recipe(image).digest, TP_IMAGE_INSTRUCTIONS)
 
 
 def references(lab: str, names: Iterable[str]) -> dict[str, str]:
