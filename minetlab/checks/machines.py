@@ -14,7 +14,7 @@ from minetlab.checks.site import ServedSite
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS
-from minetlab.resources.guests_run import reason_off
+from minetlab.resources.guests import reason_off
 from minetlab.resources.jump import jump_account, keys_file
 from minetlab.ssh.backend import SHEET_LIMIT, BatchingBackend
 

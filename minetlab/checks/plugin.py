@@ -1,7 +1,7 @@
 """The pytest plugin of ``tests/hosts``: run each check on all machines of its kind, keep what it read."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from minetlab.checks.fixtures import KINDS, REASON_OFF, SESSION, SILENT_MACHINES
 from minetlab.checks.protocol import CheckId, attach
 from minetlab.checks.session import Session
 from minetlab.checks.sheets import TypedSheet
-from minetlab.checks.summary import skipped_lines
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
 from minetlab.inventory.hosts import DEFAULT_INVENTORY, InventoryHost
@@ -213,3 +212,21 @@ def _generate_sheets(metafunc: pytest.Metafunc) -> None:
         for claim in TypedSheet(tp).claims
     ]
     metafunc.parametrize((kind, "tp", "claim"), parameters, indirect=[kind])
+
+
+def skipped_lines(reasons: Iterable[str]) -> Iterator[str]:
+    """Say why checks were skipped, one line for each reason.
+
+    :param reasons: one for each check that was skipped: ``machine: why``.
+    :yields: the reason, the number of checks, and the machines that it holds for.
+
+    >>> list(skipped_lines(["minet-bob: not started", "minet-alice: not started", "minet-bob: not started"]))
+    ['not started (3 checks): minet-alice, minet-bob']
+    """
+    machines_by_reason: dict[str, list[str]] = {}
+    for reason in reasons:
+        machine, _, why = reason.partition(": ")
+        machines_by_reason.setdefault(why, []).append(machine)
+    for why, machines in sorted(machines_by_reason.items()):
+        checks = "1 check" if len(machines) == 1 else f"{len(machines)} checks"
+        yield f"{why} ({checks}): {named(sorted(set(machines)))}"

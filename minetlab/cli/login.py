@@ -13,7 +13,7 @@ from minetlab.machines import reachability
 from minetlab.machines.names import alias_meant, guest_meant
 from minetlab.machines.status import ask
 from minetlab.plan import Guest
-from minetlab.resources.guests_run import reason_off, start_hint
+from minetlab.resources.guests import reason_off, start_hint
 from minetlab.ssh.ssh_config import alias_of, write_config
 from minetlab.util.errors import LabError
 from minetlab.util.process import become

@@ -16,7 +16,7 @@ from minetlab.cli.tables import console_for
 from minetlab.inventory.load import load
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
-from minetlab.resources.guests_run import SETTING
+from minetlab.resources.guests import GUESTS_RUN_OFF
 from minetlab.ssh.ssh_config import write_config
 
 WATCH_INTERVAL = 5.0
@@ -80,7 +80,7 @@ def _table(lab: str, machines: tuple[MachineState, ...]) -> Table:
     for machine in machines:
         state = f"[{STATE_COLOURS.get(machine.state, 'yellow')}]{machine.state}[/]"
         if machine.kept_off:
-            state = f"{machine.state}, as {SETTING}"
+            state = f"{machine.state}, as {GUESTS_RUN_OFF}"
         if not machine.planned:
             state += ", [yellow]not in the roster[/]"
         table.add_row(

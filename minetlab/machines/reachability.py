@@ -7,7 +7,7 @@ from minetlab.facts.libvirt import ActiveDomains
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.machines import status
 from minetlab.plan import Guest
-from minetlab.resources.guests_run import reason_off, start_hint
+from minetlab.resources.guests import reason_off, start_hint
 from minetlab.ssh import student_machines
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.ssh.student_machines import StudentMachine

@@ -9,8 +9,8 @@ from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Guest, Plan
-from minetlab.resources.authorized_keys import with_keys_replaced
-from minetlab.resources.guests_run import start_hint
+from minetlab.resources.access import with_keys_replaced
+from minetlab.resources.guests import start_hint
 from minetlab.ssh.run import NoAnswerError, run
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError

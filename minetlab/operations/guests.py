@@ -18,8 +18,7 @@ from minetlab.operations.libvirt import show_diff
 from minetlab.operations.shell import install_private_files, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.boots import Boots, boot_limit, boots_at_once
-from minetlab.resources.guests import GuestChanges, GuestSpec, compare
-from minetlab.resources.guests_run import SETTING
+from minetlab.resources.guests import GUESTS_RUN_OFF, GuestChanges, GuestSpec, compare
 from minetlab.resources.kvm import KvmObserved
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
 from minetlab.resources.libvirt import LibvirtObserved
@@ -256,7 +255,7 @@ def _announce(changes: GuestChanges) -> None:
         )
     if changes.running:
         warn(
-            f"left running, as they may hold work, though {SETTING}: {named(changes.running)}\n"
+            f"left running, as they may hold work, though {GUESTS_RUN_OFF}: {named(changes.running)}\n"
             f"  → on {host.name}, to stop one: virsh shutdown {changes.running[0]}"
         )
     if changes.larger:

@@ -15,7 +15,7 @@ from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import access_folder
-from minetlab.resources.guests_run import reason_off, start_hint
+from minetlab.resources.guests import reason_off, start_hint
 from minetlab.resources.layout import Layout, is_volume_of
 from minetlab.resources.libvirt import LibvirtObserved
 from minetlab.util.errors import LabError

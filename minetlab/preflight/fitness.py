@@ -6,8 +6,7 @@ from math import ceil
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.preflight.clashes import clashes
 from minetlab.preflight.findings import GROUP_DATA, CheckedHost, Finding, Severity
-from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM
-from minetlab.resources.guests_run import SETTING
+from minetlab.resources.guests import GUESTS_RUN_OFF, OVERHEAD, OVERLAY_ROOM
 from minetlab.resources.layout import overlay
 from minetlab.util.names import named
 
@@ -148,7 +147,7 @@ def _memory(subject: CheckedHost) -> Finding:
             f"{len(containers)} containers to start may take {limit} MiB each, {at_most} MiB in all; {room}",
             f"lower container.memory in {GROUP_DATA}/container_hosts.py, or name another container host",
         )
-    setting = f" ({SETTING})" if subject.kvm and not subject.kvm.guests_run else ""
+    setting = f" ({GUESTS_RUN_OFF})" if subject.kvm and not subject.kvm.guests_run else ""
     to_start = [f"{len(guests)} guests{setting}"] if subject.kvm else []
     to_start += [f"{len(containers)} containers"] if subject.container else []
     return subject.ok("memory", f"{' and '.join(to_start)} to start take {at_most} MiB at most, {room}")

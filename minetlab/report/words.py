@@ -9,7 +9,7 @@ from babel.lists import format_list
 
 from minetlab.claims.claims import Claim
 from minetlab.claims.evidence import Verdict
-from minetlab.resources.guests_run import SETTING
+from minetlab.resources.guests import GUESTS_RUN_OFF
 
 LOCALE = "fr"
 
@@ -57,7 +57,7 @@ def cause(reason: str, claim: Claim) -> str:
     :param claim: the claim.
     :return: the cause; empty if there is nothing to say beside what the check says.
     """
-    return NOT_STARTED if SETTING in reason else claim.not_demonstrable or ""
+    return NOT_STARTED if GUESTS_RUN_OFF in reason else claim.not_demonstrable or ""
 
 
 def counted(number: int, noun: str) -> str:

@@ -12,6 +12,8 @@ OVERHEAD = 128
 """MiB that QEMU takes beside a guest's memory: its code, video and device buffers, page tables."""
 OVERLAY_ROOM = 512
 """MiB that a guest writes to its overlay until it is up for the first time."""
+GUESTS_RUN_OFF = "guests_run is False"
+"""The setting of a host whose guests are off on purpose, as messages name it."""
 
 
 @dataclass(frozen=True)
@@ -210,3 +212,21 @@ def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str
     for name in volumes:
         if name not in used and (BASE_VOLUME.fullmatch(name) or guest_of_seed(name) in names):
             yield name
+
+
+def reason_off(host: str) -> str:
+    """Return why guests of a host are off.
+
+    >>> reason_off("hv2")
+    'guests_run is False on hv2'
+    """
+    return f"{GUESTS_RUN_OFF} on {host}"
+
+
+def start_hint(guest: str, host: str) -> str:
+    """Return how the administrator can start such a guest.
+
+    >>> start_hint("minet-alice", "hv2")
+    'on hv2: virsh start minet-alice; or set guests_run = True for hv2, then lab up'
+    """
+    return f"on {host}: virsh start {guest}; or set guests_run = True for {host}, then lab up"

@@ -7,8 +7,7 @@ from minetlab.images import ImageFile, ImageRecipe, RootfsArchive
 from minetlab.images.guest import guest_recipe
 from minetlab.images.recipe import files_of
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
-from minetlab.tp.guest_toml import GuestTp
-from minetlab.tp.image_toml import TpImage
+from minetlab.tp.definitions import GuestTp, TpImage
 from minetlab.tp.tp_images import (
     READ_AND_EDIT,
     TP_FOLDER,

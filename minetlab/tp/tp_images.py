@@ -16,7 +16,7 @@ from minetlab.images import SUITES, ImageFile, ImageRecipe
 from minetlab.images.recipe import files_of
 from minetlab.lab.base import Frozen
 from minetlab.resources.tp_images import ImageSpec
-from minetlab.tp.image_toml import HomeFile, TpImage
+from minetlab.tp.definitions import HomeFile, TpImage
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 

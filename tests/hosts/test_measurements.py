@@ -10,7 +10,7 @@ from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import ContainerHostMachine, KvmMachine, MachineUnderTest
 from minetlab.checks.measuring import Measuring
 from minetlab.claims.measurements import EMULATED, Series
-from minetlab.resources.guests_run import reason_off
+from minetlab.resources.guests import reason_off
 
 pytestmark = pytest.mark.measurement
 

@@ -11,7 +11,7 @@ from minetlab.machines import rotation, status
 from minetlab.machines.status import MachineState
 from minetlab.operations import access, jump
 from minetlab.plan import allocate
-from minetlab.resources.authorized_keys import with_keys_replaced
+from minetlab.resources.access import with_keys_replaced
 from minetlab.resources.jump import keys_file
 from minetlab.resources.layout import Layout
 from minetlab.secrets import keys, passwords

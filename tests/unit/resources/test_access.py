@@ -4,7 +4,9 @@ import io
 import tarfile
 from hashlib import sha256
 
-from minetlab.resources.access import AccessFile, archive, outdated
+from minetlab.resources.access import AccessFile, archive, outdated, with_keys_replaced
+
+OLD, NEW, OWN = "ssh-ed25519 AAAAold lab", "ssh-ed25519 AAAAnew lab", "ssh-rsa AAAAown me@home"
 
 FILES = {
     "b/keys/authorized": AccessFile(b"ssh-ed25519 AAAA\n", 0o644),
@@ -36,3 +38,24 @@ def test_the_archive_has_each_folder_before_its_files_and_only_files_are_the_own
         ("a/host_key", False, "0o600", 33, 33),
         ("b/keys/authorized", False, "0o644", 33, 33),
     ]
+
+
+def test_a_key_is_replaced_and_the_others_stay_where_they_are() -> None:
+    text = f"# mine\n{OWN}\n\n{OLD}\n"
+    assert with_keys_replaced(text, [NEW], [OLD]) == f"# mine\n{OWN}\n\n{NEW}\n"
+
+
+def test_a_key_is_known_whatever_options_and_comment_it_has() -> None:
+    text = f'restrict,command="a b" ssh-ed25519 AAAAold other words\nno-pty {OWN}'
+    assert with_keys_replaced(text, [], [OLD]) == f"no-pty {OWN}\n"
+    assert with_keys_replaced(NEW, [], [OLD]) == f"{NEW}\n"
+    assert with_keys_replaced(text, ["ssh-rsa AAAAown lab"], []) == f"{text}\n"
+
+
+def test_a_key_in_a_comment_lets_nobody_in_so_it_is_added() -> None:
+    assert with_keys_replaced(f"  # {NEW}\n", [NEW], []) == f"  # {NEW}\n{NEW}\n"
+
+
+def test_keys_are_added_to_an_empty_file_in_their_order() -> None:
+    assert with_keys_replaced("", [NEW, OWN], [OLD]) == f"{NEW}\n{OWN}\n"
+    assert with_keys_replaced("", [], []) == ""
