@@ -20,13 +20,15 @@ from minetlab.util.process import run_attached
 OUTPUT = "MINETLAB_TEST_OUTPUT"
 """The environment variable that names the folder for the files that tests keep."""
 PYTHON = [sys.executable, "-m"]
+# Two for each processor, as many unit tests wait for programs that they have started.
+UNIT_WORKERS = str(2 * len(os.sched_getaffinity(0)))
 FAST_STAGES = {
     "style": [*PYTHON, "ruff", "check", "."],
     "format": [*PYTHON, "ruff", "format", "--check", "."],
     "docstrings": ["pydoclint", "--quiet", "minetlab", "benchmarks"],
     "types": [*PYTHON, "mypy"],
     "imports": ["lint-imports"],
-    "units": [*PYTHON, "pytest", "-q", "-n", "auto", "--doctest-modules"],
+    "units": [*PYTHON, "pytest", "-q", "-n", UNIT_WORKERS, "--doctest-modules"],
 }
 INTEGRATION = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/integration"]
 # loadfile: the tests of a file run in one process, as they share a lab.

@@ -62,7 +62,7 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, limit: 
         ended = capture(command, limit, env=env)
     except TimeoutError as error:
         raise LabError(
-            f"{command[0]} did not end within {limit:.0f} s",
+            f"{command[0]} did not end within {limit:g} s",
             next_step="see whether the machine is overloaded",
         ) from error
     except TooMuchError as error:
@@ -252,9 +252,9 @@ def read_to_end(
         while selector.get_map():
             readable = selector.select(min(silence, max(0.0, deadline - time.monotonic())))
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not done within {total_limit:.0f} s")
+                raise TimeoutError(f"not done within {total_limit:g} s")
             if not readable:
-                raise TimeoutError(f"no answer within {silence:.0f} s")
+                raise TimeoutError(f"no answer within {silence:g} s")
             for key, _ in readable:
                 if block := os.read(key.fd, READ_SIZE):
                     key.data(block)  # the function that keeps what comes from this stream
@@ -266,7 +266,7 @@ def read_to_end(
     try:
         process.wait(silence)
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"no end within {silence:.0f} s") from None
+        raise TimeoutError(f"no end within {silence:g} s") from None
     return bytes(output), bytes(errors)
 
 
@@ -305,7 +305,7 @@ def _wait(process: Process, task: str, progress: Progress, limit: float) -> int:
     while (status := process.poll()) is None:
         if heartbeat.elapsed > limit:
             raise LabError(
-                f"{task} did not end within {limit:.0f} s",
+                f"{task} did not end within {limit:g} s",
                 next_step="see whether the machine is overloaded or its package mirror slow",
             )
         heartbeat.beat()

@@ -186,6 +186,8 @@ def test_a_clock_that_cannot_be_set_is_said_and_the_next_guest_goes_back(
 
 def test_a_guest_is_asked_again_to_set_its_clock(tmp_path: Path) -> None:
     """The agent of one answers at the second question; that of the other, which has none, never."""
+    (tmp_path / "sleep").write_text("#!/bin/sh\n")
+    (tmp_path / "sleep").chmod(0o755)
     unanswered = "echo 'error: Guest agent is not responding' >&2; exit 1"
     late = f"[ -e {tmp_path}/asked ] && exit; touch {tmp_path}/asked; {unanswered}"
     assert run_by_a_host(students._set_clock("minet-s0"), late, tmp_path).returncode == 0

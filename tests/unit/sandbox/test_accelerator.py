@@ -84,8 +84,8 @@ def test_a_machine_that_hangs_is_given_up_and_ended(toolbox: FakeToolbox, tmp_pa
     toolbox.behave(trial_takes=30)
     (tmp_path / "trial-console.log").write_text(UP)  # of an earlier trial
     began = time.monotonic()
-    assert not trial_boot(toolbox, KVM, Path("/i"), tmp_path, limit=1)
-    assert 1 <= time.monotonic() - began < 5
+    assert not trial_boot(toolbox, KVM, Path("/i"), tmp_path, limit=0.5)
+    assert 0.5 <= time.monotonic() - began < 25
     assert not Path(f"/proc/{toolbox.log[0]['pid']}/cmdline").exists()
 
 
