@@ -1,18 +1,12 @@
 """Disk images and root file systems: built, fetched and cached here, without root."""
 
-from minetlab.images.disk import build_disk, build_rootfs
-from minetlab.images.fetched import fetch
-from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, RootfsArchive, Suite
-from minetlab.util.progress import Progress
-
-__all__ = [
-    "SUITES",
-    "ImageFile",
-    "ImageRecipe",
-    "Progress",
-    "RootfsArchive",
-    "Suite",
-    "build_disk",
-    "build_rootfs",
-    "fetch",
-]
+from minetlab.images.disk import build_disk as build_disk, build_rootfs as build_rootfs
+from minetlab.images.fetched import fetch as fetch
+from minetlab.images.recipe import (
+    SUITES as SUITES,
+    ImageFile as ImageFile,
+    ImageRecipe as ImageRecipe,
+    RootfsArchive as RootfsArchive,
+    Suite as Suite,
+)
+from minetlab.util.progress import Progress as Progress

@@ -11,8 +11,7 @@ from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
 from pyinfra.api.state import State
-from pyinfra.context import host as current_host
-from pyinfra.context import state
+from pyinfra.context import host as current_host, state
 
 from minetlab.util.errors import LabError
 

@@ -47,6 +47,11 @@ class Guest:
     address: IPv4Interface
     to_run: bool = True
 
+    @property
+    def place(self) -> IPv4Address:
+        """Its address, as the allocation file records it."""
+        return self.address.ip
+
 
 @dataclass(frozen=True)
 class Container:
@@ -64,6 +69,11 @@ class Container:
     host: str
     tp_image: str
     ssh_port: int
+
+    @property
+    def place(self) -> int:
+        """Its port, as the allocation file records it."""
+        return self.ssh_port
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,10 @@ from minetlab.util.errors import LabError
 
 def placements(plan: Plan) -> tuple[Placement, ...]:
     """Return the placement of every machine of a plan."""
-    guests = (
-        Placement(login=guest.student.login, machine=guest.name, host=guest.host, place=guest.address.ip)
-        for guest in plan.guests
+    return tuple(
+        Placement(login=machine.student.login, machine=machine.name, host=machine.host, place=machine.place)
+        for machine in plan.machines
     )
-    containers = (
-        Placement(
-            login=container.student.login,
-            machine=container.name,
-            host=container.host,
-            place=container.ssh_port,
-        )
-        for container in plan.containers
-    )
-    return (*guests, *containers)
 
 
 def with_plan(allocation: Allocation, lab: Lab, plan: Plan) -> Allocation:

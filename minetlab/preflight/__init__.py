@@ -13,8 +13,6 @@ from minetlab.preflight.fitness import verdict
 from minetlab.preflight.hosts import look
 from minetlab.preflight.this_machine import findings_here
 
-__all__ = ["Preflight", "preflight"]
-
 
 @dataclass(frozen=True)
 class Preflight:

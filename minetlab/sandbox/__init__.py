@@ -4,26 +4,11 @@ import sys
 from dataclasses import dataclass
 
 from minetlab.sandbox import replace
-from minetlab.sandbox.lifecycle import connect, remove, start, stop
-from minetlab.sandbox.machine import Connection, SandboxHost, sandbox_dir
+from minetlab.sandbox.lifecycle import connect, remove as remove, start as start, stop as stop
+from minetlab.sandbox.machine import Connection as Connection, SandboxHost, sandbox_dir
 from minetlab.sandbox.saved import suspended
-from minetlab.sandbox.spec import SandboxSpec, spec_of
+from minetlab.sandbox.spec import SandboxSpec as SandboxSpec, spec_of as spec_of
 from minetlab.util.errors import LabError
-
-__all__ = [
-    "Connection",
-    "SandboxHostState",
-    "SandboxSpec",
-    "connection",
-    "forward",
-    "list_hosts",
-    "remove",
-    "spec_of",
-    "ssh_argv",
-    "start",
-    "stop",
-]
-
 
 CONNECT_LIMIT = 60
 """Seconds to wait for the SSH connection; an emulated host that is busy can be slow to answer."""

@@ -21,9 +21,9 @@ from minetlab.util.render import render
 KEY_PATH = "~/.ssh/tp"
 """Where students keep their private key, according to the site."""
 SANDBOX_CONNECTOR = "sandbox"
+"""The pyinfra connector of sandbox hosts."""
 ORPHAN = "---\norphan: true\n---\n\n"
 """What a page begins with that stands in no table of contents."""
-"""The pyinfra connector of sandbox hosts."""
 
 
 def project(lab: Lab) -> str:

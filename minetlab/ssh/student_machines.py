@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from minetlab.plan import Container, Guest
-from minetlab.ssh.run import NoAnswerError, printable
-from minetlab.ssh.run import run as run_line
+from minetlab.ssh.run import NoAnswerError, printable, run as run_line
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError
 

@@ -14,10 +14,10 @@ from minetlab.tp.tp_images import (
     TP_IMAGE_INSTRUCTIONS,
     Setting,
     home_files,
+    read as read_images,
     read_folder,
+    recipe as image_recipe,
 )
-from minetlab.tp.tp_images import read as read_images
-from minetlab.tp.tp_images import recipe as image_recipe
 from minetlab.util.paths import TEMPLATES
 
 IN_GUESTS = Setting("guest_tps", "group_data/kvm_hosts.py", "guest.toml", "TP for guests")

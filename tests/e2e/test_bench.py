@@ -6,8 +6,7 @@ import subprocess
 
 from benchmarks.compare.contestants import FLOOR, LAB
 from minetlab.util.paths import PROJECT_ROOT
-from tests.e2e.lab_under_test import LAB as LAB_COMMAND
-from tests.e2e.lab_under_test import MOST_COMMANDS, NEEDS_NATIVE_HOSTS
+from tests.e2e.lab_under_test import LAB as LAB_COMMAND, MOST_COMMANDS, NEEDS_NATIVE_HOSTS
 
 pytestmark = NEEDS_NATIVE_HOSTS
 

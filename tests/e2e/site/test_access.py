@@ -7,8 +7,7 @@ from urllib.error import HTTPError
 from urllib.request import Request
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize
-from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Browser, Error as PlaywrightError, ViewportSize
 
 from minetlab.plan import allocate
 from minetlab.resources.site import SITE_ROOT, STATUS_FILE, STUDENTS, USERS_ROOT

@@ -14,8 +14,10 @@ from minetlab.checks.site import ServedSite
 from minetlab.resources.site import SITE_ROOT, STATUS_FILE, USERS_ROOT
 from minetlab.site.build import Site
 from tests.e2e.site.served import SHEET, ask
-from tests.hosts.test_site import test_every_sheet_is_there as every_sheet_is_there
-from tests.hosts.test_site import test_students_see_their_own_machines_only as students_see_their_own
+from tests.hosts.test_site import (
+    test_every_sheet_is_there as every_sheet_is_there,
+    test_students_see_their_own_machines_only as students_see_their_own,
+)
 from tests.support.recorded import RecordedLab
 
 

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minetlab.inventory import allocation_file
 from minetlab.lab import Allocation, Placement, parse_allocation

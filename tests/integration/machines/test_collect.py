@@ -9,8 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from minetlab.cli import collect as cli
 from minetlab.machines.collect import Collected, CollectSettings, _Packer, collect

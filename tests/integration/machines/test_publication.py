@@ -8,14 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from minetlab.cli import status
 from minetlab.inventory.load import load
 from minetlab.machines import publication
-from minetlab.machines.status import MISSING, SILENT, MachineState
-from minetlab.machines.status import states as states_of
+from minetlab.machines.status import MISSING, SILENT, MachineState, states as states_of
 from minetlab.resources.site import status_folder
 from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError

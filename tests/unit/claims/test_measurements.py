@@ -1,8 +1,7 @@
 """Ratios and spreads, from samples that were taken by turns."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minetlab.claims.measurements import Environment, Sample, Series
 from tests.support.measured import series

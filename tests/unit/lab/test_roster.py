@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minetlab.lab import decode, parse_roster
 from minetlab.util.errors import LabError

@@ -3,8 +3,7 @@
 from itertools import takewhile
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from minetlab.lab import decode, parse_roster
 from minetlab.lab.roster_edit import add_student, remove_student

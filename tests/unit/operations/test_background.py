@@ -8,16 +8,13 @@ import pytest
 
 from minetlab.images import ImageRecipe, Progress
 from minetlab.images.fetched import fetched_file
-from minetlab.operations import guest_images
-from minetlab.operations import tp_images as operations
+from minetlab.operations import guest_images, tp_images as operations
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
-from tests.support.container_host import STATE as DOCKER
-from tests.support.container_host import image_line
+from tests.support.container_host import STATE as DOCKER, image_line
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB
-from tests.support.kvm_host import EMPTY, image_at
-from tests.support.kvm_host import STATE as LIBVIRT
+from tests.support.kvm_host import EMPTY, STATE as LIBVIRT, image_at
 
 NAMES = ("processus", "isa", "emulation")
 LIMIT = 60.0

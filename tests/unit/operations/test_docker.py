@@ -12,8 +12,7 @@ from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.lab import ContainerLimits
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.lab.settings import AddressPool
-from minetlab.operations import docker, packages, site
-from minetlab.operations import tp_images as tp_image_operations
+from minetlab.operations import docker, packages, site, tp_images as tp_image_operations
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
 from tests.support.container_host import (

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from minetlab.lab import DebianImage, GuestImage, KvmHostSettings
-from minetlab.operations import background, guest_images
-from minetlab.operations import guests as operations
+from minetlab.operations import background, guest_images, guests as operations
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 from tests.support.fake_host import Run, run_operation

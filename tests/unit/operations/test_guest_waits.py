@@ -8,8 +8,7 @@ import pytest
 
 from minetlab.facts.libvirt import ActiveDomains, FailedBoots, SshAnswers
 from minetlab.lab import GuestSize
-from minetlab.operations import guest_waits
-from minetlab.operations import guests as operations
+from minetlab.operations import guest_waits, guests as operations
 from minetlab.resources import boots
 from minetlab.util import progress
 from tests.support.fake_host import Run, run_operation

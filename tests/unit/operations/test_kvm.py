@@ -5,13 +5,11 @@ from typing import Any
 import pytest
 
 from minetlab.facts.kvm import KvmModule
-from minetlab.operations import guests as guest_operations
-from minetlab.operations import kvm
+from minetlab.operations import guests as guest_operations, kvm
 from minetlab.resources.kvm import KvmObserved
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB, SETTINGS, guests
-from tests.support.kvm_host import EMPTY
-from tests.support.kvm_host import STATE as LIBVIRT
+from tests.support.kvm_host import EMPTY, STATE as LIBVIRT
 
 STATE = "/proc/cpuinfo"
 AMD = ["vendor AuthenticAMD", "feature svm"]

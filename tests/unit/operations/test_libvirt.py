@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from minetlab.lab import GuestSize, NatNetwork
-from minetlab.operations import guests as operations
-from minetlab.operations import libvirt
+from minetlab.operations import guests as operations, libvirt
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB, NETWORK, SETTINGS, answer, guests
 from tests.support.kvm_host import IDLE, KVM, WORKING, times

@@ -8,8 +8,7 @@ import pytest
 
 from minetlab.facts.docker import DockerState
 from minetlab.lab import Lab, Student
-from minetlab.operations import site as operations
-from minetlab.operations import specs
+from minetlab.operations import site as operations, specs
 from minetlab.plan import allocate
 from minetlab.resources.docker import compare
 from minetlab.resources.site import (

@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from minetlab.lab import ContainerLimits
-from minetlab.operations import docker, students
-from minetlab.operations import guests as guest_operations
-from tests.support.container_host import CONTAINERS, container_lines
-from tests.support.container_host import STATE as DOCKER
-from tests.support.container_host import answer as docker_answer
+from minetlab.operations import docker, guests as guest_operations, students
+from tests.support.container_host import CONTAINERS, STATE as DOCKER, answer as docker_answer, container_lines
 from tests.support.fake_host import Run, run_by_a_host, run_operation
 from tests.support.guests import LAB, SETTINGS, answer, guests
 from tests.support.kvm_host import KVM, STATE, WORKING, steps_of

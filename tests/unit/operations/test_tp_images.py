@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.images import ImageRecipe, Progress
-from minetlab.operations import site
-from minetlab.operations import tp_images as operations
+from minetlab.operations import site, tp_images as operations
 from minetlab.site import server
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError

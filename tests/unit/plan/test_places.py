@@ -4,8 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minetlab.lab import Allocation, KvmHost, KvmHostSettings, NatNetwork, Placement
 from minetlab.plan import Container, Guest, Plan, allocate

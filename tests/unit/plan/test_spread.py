@@ -4,8 +4,7 @@ from hashlib import sha256
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minetlab.plan.spread import Capacities, capacity_shortage, hash_of, spread
 from minetlab.util.errors import LabError

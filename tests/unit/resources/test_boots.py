@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from minetlab.facts.libvirt import SshAnswers
-from minetlab.operations import guest_waits, shell
-from minetlab.operations import guests as operations
+from minetlab.operations import guest_waits, guests as operations, shell
 from minetlab.operations.commands import attempt
 from minetlab.resources.boots import Boots, boot_limit, boots_at_once
 from minetlab.resources.kvm import KvmObserved

@@ -8,8 +8,7 @@ import pytest
 from minetlab.resources.guests import OVERHEAD, OVERLAY_ROOM, GuestChanges, compare
 from minetlab.resources.layout import guest_of_seed, is_volume_of, overlay
 from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, ObservedNetwork, Volume
-from minetlab.resources.network import NetworkChanges, ReservationUpdate
-from minetlab.resources.network import compare as compare_network
+from minetlab.resources.network import NetworkChanges, ReservationUpdate, compare as compare_network
 from tests.support.guests import BASE, LAB, guest_specs, network, standing
 
 SPECS = guest_specs(3)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.sandbox import launch as module
-from minetlab.sandbox import qmp
+from minetlab.sandbox import launch as module, qmp
 from minetlab.sandbox.launch import launch, wait_for_ssh
 from minetlab.sandbox.machine import Connection, HostRecord, SandboxHost
 from minetlab.sandbox.platform import Platform
