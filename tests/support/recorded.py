@@ -5,6 +5,7 @@ What sshd says of the account that leads to guests is from a host as in ``privat
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from minetlab.tp.tp_images import TP_SHELL
 TPS = ("vm", "conteneur")
 TP_IMAGES = ("processus", "isa", "emulation")
 OBSERVED = Path(__file__).parent / "observed"
+RECORDED_SHEETS, RECORDED_SITE = OBSERVED / "sheets.json", OBSERVED / "site.txt"
 STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
 IN_CONTAINER, IN_GUEST = (TP_SHELL, "-c"), ("runuser", "--login", "alice", "--command")
 SHEETS = {tp: Terminal(None, IN_CONTAINER).command(TypedSheet(tp).script) for tp in TP_IMAGES}
@@ -47,25 +49,31 @@ GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(TypedSheet(tp).script) for 
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
 
-def _as_the_sheet_says(tp: str) -> str:
-    """What the sheet's script prints, by the sheet itself: to be recorded, sheets change too often."""
-    outputs = (
-        "".join(f"{line.replace('…', '42')}\n" for line in step.output) for step in TypedSheet(tp).commands
-    )
-    return "".join(f"\x1e{output}" for output in outputs) + "\x1e"
+def _typed(tp: str) -> str:
+    """What the script of a sheet printed on a real machine; nothing is missing of what its prose names."""
+    printed = ""
+    recorded = iter(json.loads(RECORDED_SHEETS.read_text(encoding="utf-8"))[tp])
+    for step in TypedSheet(tp).commands:
+        command, lines = ("", []) if step.in_prose else next(recorded)
+        assert step.in_prose or command == step.command, (
+            f"{tp}: what {step.command!r} prints is not recorded\n"
+            f"  → python -m tests.support.record REPORT.json, or write into {RECORDED_SHEETS} what it did"
+        )
+        printed += "\x1e" + "".join(f"{line}\n" for line in lines)
+    return f"{printed}\x1e"
 
 
-def _as_the_site_answers(site: ServedSite) -> str:
-    """What nginx answered, word for word, but for the site's own words: they change as sheets do."""
-    named = f'HTTP/1.1 200 OK\n<meta name="revision" content="{site.site.revision}">\n'
-    sheets = site.site.sheets
-    links = (f'<li><p><a class="reference internal" href="{sheet.page}"><span>' for sheet in sheets)
-    home = "".join(f"{line}\n" for line in ("<h1>Travaux pratiques</h1>", *links))
-    titles = (f'<span id="tp--{sheet.tp}"></span><h1>TP — {sheet.title}</h1>\n' for sheet in sheets)
-    pages = zip(site.paths, (home, *titles), strict=True)
-    reasons = {401: "Unauthorized", 404: "Not Found"}
-    refused = (f"GET {each}\nHTTP/1.1 {code} {reasons[code]}\n" for each, code in site.refused.items())
-    return "".join((*(f"GET {path}\n{named}{page}" for path, page in pages), *refused))
+def _answered(site: ServedSite) -> str:
+    """What a real web server answered; the revision, which each word of the site changes, is today's."""
+    text = RECORDED_SITE.read_text(encoding="utf-8")
+    (revision, *_) = re.findall(r'name="revision" content="(\w+)"', text)
+    text = text.replace(revision, site.site.revision)
+    _, *parts = re.split(r"^GET (.+)\n", text, flags=re.MULTILINE)
+    answers = dict(zip(parts[::2], parts[1::2], strict=True))
+    # It was of a lab of alice alone.
+    requests = (*site.paths, *site.refused)
+    recorded = {request: answers[request.replace("moi-bob", "moi-alice")] for request in requests}
+    return "".join(f"GET {request}\n{answer}" for request, answer in recorded.items())
 
 
 class RecordedBackend(BaseBackend):  # type: ignore[misc]
@@ -96,8 +104,8 @@ class RecordedLab:
             for name in (HV1, CT1, ALICE, CONTAINER)
         }
         # One container stands for those of every TP image.
-        self.answers[CONTAINER] |= {command: _as_the_sheet_says(tp) for tp, command in SHEETS.items()}
-        self.answers[ALICE] |= {command: _as_the_sheet_says(tp) for tp, command in GUEST_SHEETS.items()}
+        self.answers[CONTAINER] |= {command: _typed(tp) for tp, command in SHEETS.items()}
+        self.answers[ALICE] |= {command: _typed(tp) for tp, command in GUEST_SHEETS.items()}
         self.answers[HV1][Libvirt.OFF] = ""
         settings = KvmHostSettings(guest_tps=TPS, guests_run=guests_run, guest=GuestSize(cores=cores))
         self.lab = Lab(
@@ -112,7 +120,7 @@ class RecordedLab:
         self.plan = allocate(self.lab)
         self.transcript: list[Read] = []
         self._site = ServedSite(8080, site_of(self.lab, self.plan))
-        self.answers[CT1][self._site.command] = _as_the_site_answers(self._site)
+        self.answers[CT1][self._site.command] = _answered(self._site)
 
     def spoil(self, machine: str, command: str, old: str, new: str | None) -> None:
         """Have a machine answer a command with ``new`` where it answered ``old``; None: the command fails."""

@@ -9,15 +9,21 @@ from tests.support.recorded import ALICE, CONTAINER, GUEST_SHEETS, SHEETS, Recor
 # A sheet, a claim that it then violates, what it prints, and instead; and another that it still shows.
 CLAIMED = [
     # binfmt_misc has been told how to run it.
-    ("isa", "C01", "\x1e42xec format error42\n", "\x1eBonjour ! 20 + 22 = 42\n", "C02"),
+    (
+        "isa",
+        "C01",
+        "\x1e(eval):1: exec format error: ./bonjour-arm64\n",
+        "\x1eBonjour ! 20 + 22 = 42\n",
+        "C02",
+    ),
     ("isa", "C01", "x86_64\n\x1eBonjour", "aarch64\n\x1eBonjour", "C02"),
     ("isa", "C02", "e0800001", "8d 04 37", "C01"),
     ("emulation", "C10", "aarch64", "x86_64", None),
     ("emulation", "C10", "ppc64le", "x86_64", None),
-    ("processus", "C04", "───test.sh(42)───pstree", "───pstree", "C05"),
+    ("processus", "C04", "───test.sh(74)───pstree", "───pstree", "C05"),
     ("processus", "C04", "docker-init(1)───sshd", "sshd", "C05"),
     ("processus", "C05", "valeur 2", "valeur 1", "C04"),
-    ("vm", "C13", "sorties : 42\nsorties", "sorties", "C15"),
+    ("vm", "C13", "Le compteur augmente.\n", "", "C15"),
     ("vm", "C15", "Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir", "C17"),
     ("vm", "C17", "\x1e2\n", "\x1e0\n", "C15"),
     ("conteneur", "C08", "le même noyau", "", "C09"),

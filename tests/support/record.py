@@ -1,0 +1,39 @@
+"""Record what sheets print on real machines, and what the TP site answers there, from a course's report.
+
+Usage: python -m tests.support.record test-results/report/report.json
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from minetlab.checks.sheets import TypedSheet
+from tests.support.recorded import RECORDED_SHEETS, RECORDED_SITE, TP_IMAGES, TPS
+
+
+def main(report: Path) -> None:
+    """Write both recordings anew."""
+    findings = json.loads(report.read_text(encoding="utf-8"))["findings"]
+    transcripts = [item["observations"] for finding in findings for item in finding["evidence"]]
+    sheets = {tp: _printed(tp, transcripts) for tp in (*TP_IMAGES, *TPS)}
+    text = json.dumps(sheets, indent=1, ensure_ascii=False)
+    RECORDED_SHEETS.write_text(f"{text}\n", encoding="utf-8")
+    (answers, *_) = (
+        read["output"] for transcript in transcripts for read in transcript if "IO::Socket" in read["command"]
+    )
+    RECORDED_SITE.write_text(answers, encoding="utf-8")
+
+
+def _printed(tp: str, transcripts: list[list[dict[str, Any]]]) -> list[list[Any]]:
+    """Each command of a sheet with the lines that it printed, of the first machine where all were typed."""
+    commands = [step.command for step in TypedSheet(tp).commands if not step.in_prose]
+    for transcript in transcripts:
+        typed = transcript[-len(commands) :]  # before it, the machine was asked whether it answers
+        if [read["command"] for read in typed] == commands:
+            return [[read["command"], read["output"].splitlines()] for read in typed]
+    raise ValueError(f"the report is not of this revision: its machines typed no such sheet of {tp}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
