@@ -37,6 +37,7 @@ class DockerState(FactBase[DockerObserved]):
         container = _line(
             "container",
             name=".Names",
+            image=".Image",
             state=".State",
             lab=_label(LAB_LABEL),
             student=_label(STUDENT_LABEL),
@@ -47,15 +48,15 @@ class DockerState(FactBase[DockerObserved]):
         image = _line("image", identifier=".ID", repository=".Repository", tag=".Tag")
         of_lab = shlex.quote(f"label={LAB_LABEL}={lab}")
         return (
+            f'if test -d {shlex.quote(lab_folder(lab))}; then echo \'{{"kind":"folder"}}\'; fi; '
+            f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi; '
             "command -v docker >/dev/null || exit 0; "
             f"systemctl --quiet is-active {SERVICE} && systemctl --quiet is-enabled {SERVICE}"
             """ && echo '{"kind":"service"}'; """
             f"docker container ls --all --no-trunc --format {shlex.quote(container)} 2>/dev/null"
             ' || { echo \'{"kind":"silence"}\'; exit 0; }; '
             f"docker network ls --no-trunc --format {shlex.quote(network)} && "
-            f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)} && "
-            f'if test -d {shlex.quote(lab_folder(lab))}; then echo \'{{"kind":"folder"}}\'; fi && '
-            f'if test -d {shlex.quote(uploads_folder(lab))}; then echo \'{{"kind":"uploads"}}\'; fi'
+            f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)}"
         )
 
     default = DockerObserved
@@ -161,12 +162,12 @@ def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for line in lines:
         by_kind[line.pop("kind")].append(line)
-    if by_kind["silence"]:
-        return DockerObserved(installed=True, up=bool(by_kind["service"]))
+    # A dockerd that answers has networks at least, such as "host".
+    installed = any(some for kind, some in by_kind.items() if kind not in ("folder", "uploads"))
     return DockerObserved(
-        installed=True,
+        installed=installed,
         up=bool(by_kind["service"]),
-        answers=True,
+        answers=installed and not by_kind["silence"],
         containers={line["name"]: ObservedContainer(**line) for line in by_kind["container"]},
         networks={line["name"]: line["lab"] for line in by_kind["network"]},
         images=tuple(

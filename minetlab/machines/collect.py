@@ -13,12 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from minetlab.plan import Container
-from minetlab.ssh.run import NoAnswerError, first_line, printable, run
+from minetlab.ssh.run import NoAnswerError, run
 from minetlab.ssh.student_machines import StudentMachine
 from minetlab.tp.tp_images import TP_HOME
 from minetlab.util.files import write_error
 from minetlab.util.limits import MIB, Limits
 from minetlab.util.process import TooMuchError
+from minetlab.util.text import first_line, printable
 
 # What tarfile raises for a broken archive; the last two, for impossible positions in its headers.
 UNREADABLE = (tarfile.TarError, ValueError, EOFError, OverflowError, OSError)

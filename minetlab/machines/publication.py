@@ -20,9 +20,10 @@ from minetlab.machines.status import (
 )
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
-from minetlab.ssh.run import NoAnswerError, last_line
+from minetlab.ssh.run import NoAnswerError
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
+from minetlab.util.text import last_line
 
 STATE_WORDS: Mapping[str, tuple[str, str]] = {
     RUNNING: ("good", "en marche"),

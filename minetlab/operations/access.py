@@ -19,7 +19,7 @@ from minetlab.tp.tp_images import TP_UID
 def keys(lab: str, containers: tuple[Container, ...]) -> Iterator[PyinfraCommand]:
     """Have the authorized keys and the host key of each container on the host."""
     # A running container need not restart: its sshd reads authorized keys at the next login.
-    changed = outdated(specs.access(lab, containers), host.get_fact(AccessFiles, lab=lab))
+    changed = outdated(specs.access(lab, containers), observe.fact(AccessFiles, lab=lab))
     if not changed:
         host.noop("every container has its keys")
     yield from write_commands(lab, changed, TP_UID)

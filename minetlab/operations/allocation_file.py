@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pyinfra.api.command import FunctionCommand, PyinfraCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 from pyinfra.context import host
 
 from minetlab.inventory import allocation_file
 from minetlab.lab import Allocation, Lab
-from minetlab.operations.commands import fail, lab_operation
+from minetlab.operations.commands import call, lab_operation
 from minetlab.plan import Plan
 from minetlab.plan.placements import refuse_if_changed, with_plan, without_gone
-from minetlab.util.errors import LabError
 
 
 @lab_operation
@@ -36,13 +35,10 @@ def _change(lab: Lab, changed: Callable[[Allocation], Allocation]) -> Iterator[P
     if present == changed(present):
         host.noop(f"{path} is up to date")
     else:
-        yield FunctionCommand(_write, (path, changed), {})
+        yield call(_write, path, changed)
 
 
 def _write(state: State, host: Host, path: Path, changed: Callable[[Allocation], Allocation]) -> bool:
-    try:
-        allocation_file.change(path, changed)
-    except LabError as error:
-        return fail(state, host, error)
+    allocation_file.change(path, changed)
     host.log(f"{path} has changed: commit it with the roster")
     return True

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import wraps
 from typing import Any, ParamSpec
 
+from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 from pyinfra.api.arguments_typed import PyinfraOperation
@@ -12,6 +13,7 @@ from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.context import host as current_host, state
+from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab.util.errors import LabError
 
@@ -35,6 +37,23 @@ def lab_operation(function: Callable[Parameters, Iterator[PyinfraCommand]]) -> P
             yield FunctionCommand(fail, (error,), {})
 
     return operation()(run)
+
+
+def call(function: Callable[..., bool], *arguments: Any) -> FunctionCommand:
+    """Return a command that calls a function; the operation fails if that returns False or raises a LabError.
+
+    :param function: it gets pyinfra's state, the host, and these arguments.
+    :param *arguments: further arguments.
+    :return: the command.
+    """
+
+    def run(state: State, host: Host) -> bool:
+        try:
+            return function(state, host, *arguments)
+        except LabError as error:
+            return fail(state, host, error)
+
+    return FunctionCommand(run, (), {})
 
 
 def first_pass() -> bool:
@@ -69,12 +88,22 @@ def attempt(state: State, host: Host, command: StringCommand, failures: list[str
     :return: always True, so that pyinfra does not fail the operation yet: see :func:`none_failed`.
     """
     arguments = {**connector_arguments(host), **command.connector_arguments}
-    success, output = host.run_shell_command(command, **arguments)
+    try:
+        success, output = host.run_shell_command(command, **arguments)
+        message = output.stderr or output.stdout or "the command failed, and printed nothing"
+    except (OSError, SSHException) as error:
+        success, message = False, f"the connection was lost: {error}"
     if not success:
-        message = output.stderr or output.stdout
         failures.append(message)
         host.log_styled(message, log_func=logger.error, fg="red")
     return True
+
+
+def show_diff(name: str, old: str, new: str) -> None:
+    """Show line by line what changes in a text."""
+    current_host.log(f"{name} changes:")
+    for line in generate_color_diff(old.splitlines(), new.splitlines()):
+        current_host.log(line)
 
 
 def none_failed(state: State, host: Host, failures: list[str]) -> bool:

@@ -7,13 +7,12 @@ from io import StringIO
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
-from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.lab import ContainerLimits
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import observe
-from minetlab.operations.commands import first_pass, lab_operation, warn
+from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
 from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
 from minetlab.resources.docker import (
@@ -42,7 +41,7 @@ from minetlab.util.errors import LabError
 from minetlab.util.names import named
 from minetlab.util.render import render
 
-CONTAINER_START_LIMIT = 300
+DOCKERD_START_LIMIT = 300
 """Seconds that dockerd may take to start; on an emulated host it takes some 20."""
 
 
@@ -51,17 +50,17 @@ def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Iterator[Pyinfra
     """Have the lab's settings in dockerd's configuration, and a running dockerd that has read them.
 
     Other settings of the administrator stay. The operation fails if another lab on the host has other address
-    pools. If dockerd refuses the new configuration, the present one stays.
+    pools. If dockerd refuses the new configuration, the present one stays; that of Debian 12 cannot check it.
 
     :param lab: the lab's name.
     :param address_pools: from which dockerd takes addresses for Docker networks.
     :yields: the commands.
     """
-    observed = host.get_fact(DaemonConfig)
+    observed = observe.fact(DaemonConfig)
     _require_configurable(lab, observed, address_pools)
     desired = merged(observed.config, daemon_settings(address_pools))
-    if observed.config != desired:
-        _show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
+    if observed.config != desired and state.config.DIFF and first_pass():
+        show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
     yield from observe.changing(_configured(desired, observed), otherwise="dockerd has its configuration")
 
 
@@ -85,7 +84,7 @@ def service(lab: str) -> Iterator[PyinfraCommand]:
 def _systemctl(verb: str) -> StringCommand:
     """Return a command that lets systemd start dockerd, and shows its status if that fails."""
     return StringCommand(
-        f"timeout {CONTAINER_START_LIMIT} systemctl {verb} {SERVICE}"
+        f"timeout {DOCKERD_START_LIMIT} systemctl {verb} {SERVICE}"
         f" || {{ systemctl --no-pager --full status {SERVICE} >&2; exit 1; }}"
     )
 
@@ -224,18 +223,13 @@ def _announce(changes: ContainerChanges) -> None:
             for name, old, new in field_changes(observed, spec):
                 host.log_styled(f"  - {name}: {old}", fg="red")
                 host.log_styled(f"  + {name}: {new}", fg="green")
+    if changes.recreate:
+        warn(f"made anew, with nothing in them: {named(spec.name for _, spec in changes.recreate)}")
     if changes.unplanned:
         warn(
             f"not in the roster, so not touched: {named(changes.unplanned)}\n"
             "  → to remove one with all its content: docker container rm --force NAME"
         )
-
-
-def _show_diff(path: str, old: str, new: str) -> None:
-    if state.config.DIFF and first_pass():
-        host.log(f"{path} changes:")
-        for line in generate_color_diff(old.splitlines(), new.splitlines()):
-            host.log(line)
 
 
 def _validated(config: str) -> str:

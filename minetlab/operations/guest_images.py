@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.lab import GuestImage
 from minetlab.operations import background, observe
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import all_of, verify_upload, virsh
+from minetlab.operations.shell import all_of, upload as upload_file, verify_upload, virsh
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
@@ -61,8 +61,7 @@ def _distribute(
             next_step=f"free some disk on {host.name}",
         )
     host.log(f"receives {path.name} ({size} MiB)")
-    # With sudo, pyinfra uploads to a folder that everybody may write first; /tmp may be in memory.
-    yield FileUploadCommand(str(path), uploaded, remote_temp_filename=f"/var/tmp/minet-lab-{name}")  # noqa: S108
+    yield upload_file(path, uploaded)
     yield all_of(
         verify_upload(path, uploaded),
         StringCommand("chmod 0444", QuoteString(uploaded)),

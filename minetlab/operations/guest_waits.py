@@ -6,17 +6,17 @@ from itertools import chain
 
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
-from pyinfra.context import state as current_state
 
 from minetlab.facts.libvirt import ActiveDomains, FailedBoots, Files, SshAnswers
 from minetlab.operations import observe
-from minetlab.operations.commands import attempt, fail, warn
+from minetlab.operations.commands import attempt, warn
 from minetlab.operations.shell import virsh_side_by_side
 from minetlab.resources.boots import Boots, boot_limit
 from minetlab.resources.layout import Layout
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
 from minetlab.util.progress import Heartbeat
+from minetlab.util.text import printable
 
 GUEST_POLL_INTERVAL = 2.0
 """Seconds between two requests to a host, where it cannot wait itself."""
@@ -30,18 +30,23 @@ ROOM = 30
 """Characters for names in a progress line."""
 
 
-def wait_until_off(state: State, host: Host, names: list[str]) -> bool:
-    """Wait until domains are off, or warn of those that are not off in time.
+def shut_down(state: State, host: Host, names: list[str], failures: list[str]) -> bool:
+    """Shut domains down side by side, and cut the power of those that are not off in time.
 
     :param state: pyinfra's state.
     :param host: their host.
     :param names: names of the domains.
+    :param failures: where the output for domains whose power cannot be cut is added.
     :return: always True, so that the operation goes on.
+    :raises LabError: the host does not answer any more.
     """
+    # A domain that is off by now refuses to be shut down, which is no failure.
+    attempt(state, host, virsh_side_by_side([("shutdown", name)] for name in names), [])
     heartbeat = Heartbeat("guests shut down", host.log)
-    while late := sorted(host.get_fact(ActiveDomains).intersection(names)):
+    while late := sorted(observe.fact(ActiveDomains).intersection(names)):
         if heartbeat.elapsed > GUEST_SHUTDOWN_LIMIT:
             warn(f"not off after {GUEST_SHUTDOWN_LIMIT} s, their power is cut: {named(late)}")
+            attempt(state, host, virsh_side_by_side([("destroy", name)] for name in late), failures)
             break
         heartbeat.beat(_waiting(late, len(names), "are off"))
         time.sleep(GUEST_POLL_INTERVAL)
@@ -56,7 +61,8 @@ def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: li
     :param lab: the lab's name.
     :param boots: the guests to start.
     :param failures: where the output for guests that cannot be started is added.
-    :return: False if the host does not answer any more.
+    :return: always True, so that the operation goes on.
+    :raises LabError: the host does not answer any more.
     """
     heartbeat = Heartbeat("guests start", host.log)
     while True:
@@ -66,11 +72,9 @@ def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: li
             return True
         heartbeat.beat(f": {boots}")
         booting = boots.booting
-        answering = host.get_fact(SshAnswers, addresses=tuple(booting.values()), wait=WAIT_ON_HOST)
+        answering = observe.fact(SshAnswers, addresses=tuple(booting.values()), wait=WAIT_ON_HOST)
         silent = tuple(name for name in booting if booting[name] not in answering)
-        failed = host.get_fact(FailedBoots, lab=lab, guests=silent) if silent else {}
-        if host in current_state.failed_hosts:
-            return fail(state, host, _host_lost(host))
+        failed = observe.fact(FailedBoots, lab=lab, guests=silent) if silent else {}
         boots.done([name for name in booting if name not in silent or name in failed])
 
 
@@ -85,17 +89,13 @@ def wait_for_ssh(host: Host, lab: str, addresses: dict[str, str]) -> None:
     heartbeat = Heartbeat("guests boot", host.log)
     late = dict(addresses)
     while True:
-        answering = host.get_fact(SshAnswers, addresses=tuple(late), wait=WAIT_ON_HOST)
-        if host in current_state.failed_hosts:
-            raise _host_lost(host)
+        answering = observe.fact(SshAnswers, addresses=tuple(late), wait=WAIT_ON_HOST)
         late = {address: name for address, name in late.items() if address not in answering}
         if not late:
             names = named(addresses.values(), room=ROOM)
             host.log(f"SSH answers at {names} ({heartbeat.elapsed:.0f} s)")
             return
-        failed = host.get_fact(FailedBoots, lab=lab, guests=tuple(late.values()))
-        if host in current_state.failed_hosts:
-            raise _host_lost(host)
+        failed = observe.fact(FailedBoots, lab=lab, guests=tuple(late.values()))
         limit = boot_limit(observe.kvm(lab))
         if len(failed) == len(late) or heartbeat.elapsed > limit:
             raise _not_ready(host, lab, late.values(), failed, limit)
@@ -115,13 +115,6 @@ def _waiting(late: Sequence[str], number: int, done: str) -> str:
     return f": {number - len(late)} of {number} {done}; slowest: {named(late, room=ROOM)}"
 
 
-def _host_lost(host: Host) -> LabError:
-    return LabError(
-        f"{host.name}: the host itself does not answer any more",
-        next_step="look at its console; of a host in the sandbox: ./lab sandbox ls, then ./lab up again",
-    )
-
-
 def _not_ready(host: Host, lab: str, late: Iterable[str], failed: Mapping[str, str], limit: int) -> LabError:
     names_by_problem = {
         "are not running": [name for name in late if failed.get(name) == "off"],
@@ -131,8 +124,8 @@ def _not_ready(host: Host, lab: str, late: Iterable[str], failed: Mapping[str, s
     problems = [f"guests {problem}: {named(names)}" for problem, names in names_by_problem.items() if names]
     names = list(chain.from_iterable(names_by_problem.values()))
     paths = tuple(map(Layout(lab).console, names[:CONSOLES]))
-    consoles = host.get_fact(Files, paths=paths, last=CONSOLE_LINES)
-    ends = "".join(f"\n  the end of {path}:\n{text.rstrip()}" for path, text in consoles.items())
+    consoles = observe.fact(Files, paths=paths, last=CONSOLE_LINES)
+    ends = "".join(f"\n  the end of {path}:\n{printable(text.rstrip())}" for path, text in consoles.items())
     return LabError(
         f"{host.name}: {'; '.join(problems)}{ends}",
         next_step=f"on {host.name}, look at one by: virsh console {names[0]}",

@@ -4,17 +4,16 @@ import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
-from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.context import host, state
 
 from minetlab.facts.kvm import IdleProcessors
-from minetlab.facts.libvirt import VIRSH
 from minetlab.lab import GuestNetwork, KvmHostSettings
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import attempt, first_pass, lab_operation, none_failed, warn
-from minetlab.operations.guest_waits import start_in_turn, wait_for_ssh, wait_until_off
+from minetlab.operations.commands import attempt, call, first_pass, lab_operation, none_failed, warn
+from minetlab.operations.guest_waits import shut_down, start_in_turn, wait_for_ssh
 from minetlab.operations.kvm import unavailable
-from minetlab.operations.libvirt import show_diff
+from minetlab.operations.libvirt import show_xml_diff
 from minetlab.operations.shell import install_private_files, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.boots import Boots, boot_limit, boots_at_once
@@ -62,7 +61,7 @@ def run(
         warn("no hardware virtualization here: guests are emulated (domain type qemu), and cannot nest")
     if first_pass():
         _announce(changes)
-    show_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
+    show_xml_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
     seed_images = _seed_images(lab, settings.guest_network, guests, changes)
     boots = _boots(settings, guests, changes, kvm)
     commands = _converge(Layout(lab), changes, seed_images, boots)
@@ -96,7 +95,7 @@ def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Iterato
 
 @lab_operation
 def wait(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
-    """Wait until all guests that shall run answer SSH; if some do not, fail and show their consoles."""
+    """Wait until all guests that shall run answer SSH; if some do not, fail and show the end of consoles."""
     addresses = {str(guest.address.ip): guest.name for guest in guests if guest.to_run}
     if addresses and state.is_executing:
         wait_for_ssh(observe.this_host(), lab, addresses)
@@ -136,7 +135,7 @@ def _boots_at_once(kvm: KvmObserved, starting: Collection[str]) -> int:
     # The fact takes a moment, so it is read only if several guests start.
     if kvm.emulated or len(starting) < 2 or not state.is_executing:  # noqa: PLR2004 (nobody waits for one)
         return 1
-    return boots_at_once(kvm, host.get_fact(IdleProcessors))
+    return boots_at_once(kvm, observe.fact(IdleProcessors))
 
 
 def _require_possible(
@@ -185,20 +184,21 @@ def _converge(
         yield install_private_files(files, layout.folder)
     if changes.seeds:
         yield virsh("pool-refresh", layout.lab)
-    yield from _shut_down([spec.name for spec in changes.shut_down])
+    if changes.shut_down:
+        yield call(shut_down, [spec.name for spec in changes.shut_down], failures)
     steps = _steps(layout, changes)
     commands_by_guest = list(steps.values())
     # The first guest alone: libxml2 initializes its validation during the first definition, and fails if two
     # definitions come at once ("Error type 'string' is not exported by type library").
     for group in (commands_by_guest[:1], commands_by_guest[1:]):
         if group:
-            yield FunctionCommand(attempt, (virsh_side_by_side(group), failures), {})
+            yield call(attempt, virsh_side_by_side(group), failures)
     if changes.start:
         yield _set_consoles_aside(layout, boots.addresses)
-        yield FunctionCommand(start_in_turn, (layout.lab, boots, failures), {})
+        yield call(start_in_turn, layout.lab, boots, failures)
     if steps or changes.start:
         # Fail before volumes are deleted: a guest whose new definition failed still uses its old volumes.
-        yield FunctionCommand(none_failed, (failures,), {})
+        yield call(none_failed, failures)
     for volume in changes.discard:
         yield virsh("vol-delete", volume, "--pool", layout.lab)
 
@@ -229,19 +229,6 @@ def _steps(layout: Layout, changes: GuestChanges) -> dict[str, list[tuple[str, .
     return steps
 
 
-def _shut_down(names: list[str]) -> Iterator[PyinfraCommand]:
-    if not names:
-        return
-    for name in names:
-        yield virsh("shutdown", name)
-    yield FunctionCommand(wait_until_off, (names,), {})
-    for name in names:
-        # Cut the power of a guest that still runs. That is read from the list of names, as messages of virsh
-        # are in the language of the host.
-        runs = f"{VIRSH} list --name | grep -Fqx {shlex.quote(name)}"
-        yield StringCommand(f"! {{ {runs}; }} ||", virsh("destroy", name))
-
-
 def _announce(changes: GuestChanges) -> None:
     if changes.shut_down:
         names = named(spec.name for spec in changes.shut_down)
@@ -264,4 +251,5 @@ def _announce(changes: GuestChanges) -> None:
 
 def _removal(names: Iterable[str]) -> str:
     prefix = f"on {host.name}, to remove one with its disk: virsh destroy NAME;"
-    return f"{prefix} virsh undefine --nvram --remove-all-storage NAME (NAME: {named(names)})"
+    options = "--nvram --managed-save --snapshots-metadata --remove-all-storage"
+    return f"{prefix} virsh undefine {options} NAME (NAME: {named(names)})"

@@ -43,7 +43,7 @@ RELOAD = (
 @lab_operation
 def account(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     """Have the jump account for the plan's students; remove it if they need none on this host."""
-    observed = host.get_fact(JumpState, lab=lab.name)
+    observed = observe.fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
     if keys:
         _require_no_foreign_account(lab.name, observed)
@@ -55,7 +55,7 @@ def account(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
 @lab_operation
 def keys(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     """Remove the keys of all but the plan's students from the jump account, if there is one."""
-    observed = host.get_fact(JumpState, lab=lab.name)
+    observed = observe.fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
     if not observed.keys or observed.keys == keys:
         host.noop("the jump account has no other keys")
@@ -68,7 +68,7 @@ def keys(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
 @lab_operation
 def remove_account(lab: str) -> Iterator[PyinfraCommand]:
     """Remove the jump account, its keys, and its part of sshd's configuration; connections through it end."""
-    commands = _removal(lab, host.get_fact(JumpState, lab=lab))
+    commands = _removal(lab, observe.fact(JumpState, lab=lab))
     yield from observe.changing(commands, otherwise="there is no jump account")
 
 

@@ -33,8 +33,10 @@ def nested(lab: str, require_kvm: bool) -> Iterator[PyinfraCommand]:
         host.noop("the CPU offers no hardware virtualization")
         return
     commands = [*_persist(lab, observed), *_apply(observed, observed.module)]
-    nothing = f"{observed.module} is loaded with nested=1, also after a reboot"
-    yield from observe.changing(commands, otherwise=nothing)
+    when = "now" if observed.nested else "once nothing uses it any more"
+    yield from observe.changing(
+        commands, otherwise=f"{observed.module} has nested=1 {when}, and after a reboot"
+    )
 
 
 def unavailable(observed: KvmObserved) -> LabError:

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
-from pyinfra.operations.util.files import generate_color_diff
 
 from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import GuestNetwork
 from minetlab.operations import observe, specs
-from minetlab.operations.commands import first_pass, lab_operation, warn
+from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
 from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.layout import LABS_FOLDER, Layout
@@ -24,7 +23,7 @@ def services(lab: str) -> Iterator[PyinfraCommand]:
     """Have libvirtd run, now and after a reboot."""
     missing = [unit for unit in SERVICES if unit not in observe.libvirt(lab).services]
     commands = [StringCommand("systemctl enable --now", *missing)] if missing else []
-    yield from observe.changing(commands, otherwise="libvirtd is enabled and answers")
+    yield from observe.changing(commands, otherwise="libvirtd runs, and is enabled")
 
 
 @lab_operation
@@ -75,7 +74,7 @@ def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Itera
             next_step=f"remove it (virsh net-undefine {lab}), or give the lab another lab_name",
         )
     if changes.define:
-        show_diff({Layout(lab).spec("network", lab): spec.xml})
+        show_xml_diff({Layout(lab).spec("network", lab): spec.xml})
     if changes.restart and used and first_pass():
         warn("the network goes down for a moment")
     commands = _converge_network(spec, changes)
@@ -96,22 +95,20 @@ def teardown(lab: str) -> Iterator[PyinfraCommand]:
     yield from observe.changing(commands, otherwise="nothing of the lab is there")
 
 
-def show_diff(desired: dict[str, str]) -> None:
+def show_xml_diff(desired: dict[str, str]) -> None:
     """Show, with ``--diff``, how XML differs from what was defined last.
 
     :param desired: XML to define, by the path on the host where it is kept.
     """
     if not (state.config.DIFF and first_pass() and desired):
         return
-    kept = host.get_fact(Files, paths=tuple(desired))
+    kept = observe.fact(Files, paths=tuple(desired))
     for path, xml in desired.items():
         name = path.rpartition("/")[2]
-        if path not in kept:
+        if path in kept:
+            show_diff(name, kept[path], xml)
+        else:
             host.log(f"{name} is new")
-            continue
-        host.log(f"{name} changes:")
-        for line in generate_color_diff(kept[path].splitlines(), xml.splitlines()):
-            host.log(line)
 
 
 def _make_folders(layout: Layout) -> StringCommand:

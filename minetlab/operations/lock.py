@@ -60,7 +60,7 @@ def take(lab: str, path: str = LOCK) -> Iterator[PyinfraCommand]:
 def remove(path: str = LOCK) -> Iterator[PyinfraCommand]:
     """Break the host's lock; the run that holds it then does nothing more on this host."""
     _begin(observe.this_host())
-    holder = host.get_fact(LockHolder, path=path)
+    holder = observe.fact(LockHolder, path=path)
     if holder is None:
         host.noop("no run holds the lock")
         return
@@ -85,7 +85,7 @@ def _take(host: Host, lab: str, path: str) -> None:
         path=shlex.quote(path), patience=PATIENCE, holder=shlex.quote(this_run.line), pulse=PULSE
     )
     holding = spawn(host.run_shell_command, StringCommand(command), **connector_arguments(host))
-    holder = host.get_fact(LockHolder, path=path, run=this_run.run)
+    holder = observe.fact(LockHolder, path=path, run=this_run.run)
     if holder and holder.run == this_run.run:
         _holding[host] = holding
         holding.link(lambda _: _lock_lost(ctx_state.get(), host))  # type: ignore[no-untyped-call]

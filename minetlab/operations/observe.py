@@ -1,10 +1,11 @@
 """Read facts that many operations need once, and again only after something has changed."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 from pyinfra.context import ctx_host, host, state
@@ -38,11 +39,35 @@ def docker(lab: str) -> DockerObserved:
     return _observe(DockerState, lab)
 
 
+def fact(kind: type[FactBase[T]], **arguments: Any) -> T:
+    """Read a fact of the host on which the present operation runs.
+
+    :param kind: the fact.
+    :param **arguments: its arguments.
+    :return: its value.
+    :raises LabError: it cannot be read. pyinfra's own ``get_fact`` would return the fact's default then: that
+        the host has nothing of the kind, which is no ground to change anything.
+    """
+    here = this_host()
+    try:
+        value = here.get_fact(kind, **arguments)
+    except PyinfraError:  # no host is left
+        if not state.is_executing:
+            raise
+    if here not in state.failed_hosts:
+        return value
+    raise LabError(
+        f"{here.name}: the host itself does not answer any more, or not as expected ({kind.__name__})",
+        next_step="look at its console; of a host in the sandbox: ./lab sandbox ls, then ./lab up again",
+    )
+
+
 def require_answer(observed: LibvirtObserved | DockerObserved) -> None:
     """Raise an error if libvirtd or dockerd did not answer."""
     # While operations are only prepared, the daemon may not be installed yet.
     if not observed.answers and state.is_executing:
-        daemon, unit = ("libvirtd",) * 2 if isinstance(observed, LibvirtObserved) else ("dockerd", "docker")
+        daemon = "libvirtd" if isinstance(observed, LibvirtObserved) else "dockerd"
+        unit = "libvirtd" if isinstance(observed, LibvirtObserved) else "docker"
         raise LabError(
             f"{host.name}: {daemon} does not answer",
             next_step=f"on {host.name}, see journalctl --unit {unit}.service",
@@ -65,12 +90,12 @@ def changing(commands: Iterable[PyinfraCommand], otherwise: str = "") -> Iterato
         host.noop(otherwise)
 
 
-def _observe(fact: type[FactBase[T]], lab: str) -> T:
+def _observe(kind: type[FactBase[T]], lab: str) -> T:
     values = _facts.setdefault(this_host(), {})
     # What was read while operations were prepared may have changed when they are executed.
-    key = (state.is_executing, fact, lab)
+    key = (state.is_executing, kind, lab)
     if key not in values:
-        values[key] = host.get_fact(fact, lab=lab)
+        values[key] = fact(kind, lab=lab)
     return values[key]  # type: ignore[return-value]
 
 

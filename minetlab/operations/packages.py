@@ -20,7 +20,7 @@ def install(packages: Mapping[int, tuple[str, ...]]) -> Iterator[PyinfraCommand]
     :param packages: names of the packages to have, by Debian release.
     :yields: the commands.
     """
-    state = host.get_fact(DebianPackages)
+    state = observe.fact(DebianPackages)
     if state.debian is None or state.debian not in packages:
         releases = " or ".join(map(str, packages))
         raise LabError(f"{host.name} is not Debian {releases}", next_step=f"install Debian {releases} on it")

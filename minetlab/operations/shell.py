@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
 from minetlab.images.cache import recorded_sha256
@@ -15,28 +15,27 @@ from minetlab.images.cache import recorded_sha256
 # More than processors, as libvirtd and dockerd often wait for disks and other things.
 _AT_ONCE = "$(nproc) * 4"
 _SIDE_BY_SIDE = f'--null --no-run-if-empty --max-procs="$(({_AT_ONCE}))"'
-# The exit status of virsh is that of its last command. That another command failed shows in its error output.
+# The exit status of virsh is that of its last command. That another command failed shows in its error output
+# only; that virsh was killed, in its status only.
 _VIRSH_FOR_EACH = f"""
 IFS=';'
-errors=$({VIRSH} "$*" 2>&1 >/dev/null)
+errors=$({VIRSH} "$*" 2>&1 >/dev/null) || errors="${{errors:-virsh ended with $?}}"
 [ -z "$errors" ] || {{ echo "$errors" >&2; exit 1; }}
 """
 
 
-def virsh(command: str, *words: str | QuoteString) -> StringCommand:
+def virsh(command: str, *words: str) -> StringCommand:
     """Return a virsh command; each word is quoted, the command itself is not."""
-    return StringCommand(
-        VIRSH, command, *(QuoteString(word) if isinstance(word, str) else word for word in words)
-    )
+    return StringCommand(VIRSH, command, *map(QuoteString, words))
 
 
-def install_text(content: str, path: str, *, mode: str = "0644") -> StringCommand:
+def install_text(content: str, path: str) -> StringCommand:
     """Return a command that writes a small file, and makes its folder; if killed, it leaves the old file."""
     new = f"{path}.new"
     return all_of(
         StringCommand("mkdir -p", QuoteString(path.rpartition("/")[0])),
         StringCommand("printf %s", QuoteString(content), ">", QuoteString(new)),
-        StringCommand("chmod", mode, QuoteString(new)),
+        StringCommand("chmod 0644", QuoteString(new)),
         StringCommand("mv -f", QuoteString(new), QuoteString(path)),
     )
 
@@ -74,6 +73,16 @@ def virsh_side_by_side(steps: Iterable[Iterable[Iterable[str]]]) -> StringComman
     return with_input(
         "\0".join(groups).encode(), f"xargs {_SIDE_BY_SIDE} --max-args={share} sh -c {script} sh"
     )
+
+
+def upload(file: Path, uploaded: str) -> FileUploadCommand:
+    """Return a command that uploads a large file; with sudo, it is first in a folder that is not in memory.
+
+    :param file: the file on this machine.
+    :param uploaded: its path on the host.
+    :return: the command.
+    """
+    return FileUploadCommand(str(file), uploaded, remote_temp_filename=f"/var/tmp/minet-lab-{file.name}")  # noqa: S108
 
 
 def verify_upload(file: Path, uploaded: str) -> StringCommand:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import AccessFiles, SiteFolders
@@ -11,7 +11,7 @@ from minetlab.operations import observe, specs
 from minetlab.operations.access import write_commands
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.docker import run_commands
-from minetlab.operations.shell import all_of, verify_upload
+from minetlab.operations.shell import all_of, upload, verify_upload
 from minetlab.operations.tp_images import load_commands
 from minetlab.plan import Plan
 from minetlab.resources.access import outdated
@@ -48,8 +48,8 @@ def serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
 
 def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
     observed = observe.docker(lab.name)
-    folders = host.get_fact(SiteFolders, lab=lab.name)
-    access_files = host.get_fact(AccessFiles, lab=lab.name)
+    folders = observe.fact(SiteFolders, lab=lab.name)
+    access_files = observe.fact(AccessFiles, lab=lab.name)
     new_site = build.site_of(lab, plan)
     if new_site.revision not in folders:
         yield from _upload(lab.name, new_site)
@@ -76,7 +76,7 @@ def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
 def users(lab: Lab) -> Iterator[PyinfraCommand]:
     """Write changed password files of the lab's site, if the host serves it."""
     # The web server reads them at each request, so it need not restart.
-    access_files = host.get_fact(AccessFiles, lab=lab.name)
+    access_files = observe.fact(AccessFiles, lab=lab.name)
     if not any(path.startswith(f"{container_name(lab.name)}/") for path in access_files):
         host.noop("this host serves no site")
         return
@@ -89,8 +89,11 @@ def users(lab: Lab) -> Iterator[PyinfraCommand]:
 @lab_operation
 def remove(lab: str) -> Iterator[PyinfraCommand]:
     """Remove the lab's site from the host, except the web server's image."""
-    servers = web_servers(lab, observe.docker(lab))
-    folders = host.get_fact(SiteFolders, lab=lab)
+    observed = observe.docker(lab)
+    if observed.installed:
+        observe.require_answer(observed)
+    servers = web_servers(lab, observed)
+    folders = observe.fact(SiteFolders, lab=lab)
     commands = []
     if servers:
         commands.append(StringCommand("docker container rm --force --volumes", *map(QuoteString, servers)))
@@ -101,11 +104,11 @@ def remove(lab: str) -> Iterator[PyinfraCommand]:
 
 
 def _upload(lab: str, site: build.Site) -> Iterator[PyinfraCommand]:
-    tar = build.build(site, host.log)
     folder = f"{sites_folder(lab)}/{site.revision}"
     uploaded, partial = f"{folder}.tar.gz", f"{folder}.partial"
     yield StringCommand("rm -rf", QuoteString(partial), "&& mkdir -p", QuoteString(partial))
-    yield FileUploadCommand(str(tar), uploaded)
+    tar = build.build(site, host.log)
+    yield upload(tar, uploaded)
     yield all_of(
         verify_upload(tar, uploaded),
         StringCommand(

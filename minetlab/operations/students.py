@@ -5,12 +5,12 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator
 
-from pyinfra.api.command import FunctionCommand, PyinfraCommand, QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.libvirt import Snapshots
 from minetlab.operations import observe
-from minetlab.operations.commands import attempt, lab_operation
+from minetlab.operations.commands import attempt, call, lab_operation
 from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
 from minetlab.plan import Container, Guest
@@ -82,7 +82,7 @@ def revert(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
         )
     for name in sorted(names):
         yield virsh("snapshot-revert", name, snapshots[name][-1], "--running")
-        yield FunctionCommand(attempt, (_set_clock(name), []), {})
+        yield call(attempt, _set_clock(name), [])
 
 
 def _removal_of_guests(
@@ -108,10 +108,12 @@ def _removal_of_guests(
 def _running_and_snapshots(lab: str, guests: Iterable[Guest]) -> tuple[set[str], dict[str, list[str]]]:
     """Return the names of guests that run, and the names of our snapshots by guest, the newest last."""
     guest_names = {guest.name for guest in guests}
-    domains = [domain for domain in observe.libvirt(lab).domains_of(lab) if domain.name in guest_names]
+    observed = observe.libvirt(lab)
+    observe.require_answer(observed)
+    domains = [domain for domain in observed.domains_of(lab) if domain.name in guest_names]
     running = {domain.name for domain in domains if domain.active}
     domain_names = tuple(sorted(domain.name for domain in domains))
-    all_snapshots = host.get_fact(Snapshots, domains=domain_names) if domain_names else {}
+    all_snapshots = observe.fact(Snapshots, domains=domain_names) if domain_names else {}
     snapshots = {}
     for guest, names in all_snapshots.items():
         ours = sorted(filter(SNAPSHOT_NAME.fullmatch, names), key=_time_taken)

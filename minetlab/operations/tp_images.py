@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
-from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
+from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import DockerRoom
@@ -12,7 +12,7 @@ from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.operations import background, observe
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.docker import remove_uploads
-from minetlab.operations.shell import verify_upload
+from minetlab.operations.shell import upload, verify_upload
 from minetlab.resources.docker import DockerObserved, unused_images, uploads_folder
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp import tp_images
@@ -53,6 +53,8 @@ def load(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
 def prune(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Remove the lab's images, except TP images of the given names, and images that containers use."""
     observed = observe.docker(lab)
+    if observed.installed:
+        observe.require_answer(observed)
     images = unused_images(observed, tp_images.references(lab, names).values())
     commands = [StringCommand("docker", "image", "rm", *map(QuoteString, images))] if images else []
     yield from observe.changing(commands, otherwise="no image is out of use")
@@ -76,14 +78,14 @@ def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Iterator
 def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Iterator[PyinfraCommand]:
     tar = build_rootfs(recipe, host.log)
     needed = ROOM_FACTOR * tar.stat().st_size
-    free = host.get_fact(DockerRoom)
+    free = observe.fact(DockerRoom)
     if free < needed:
         raise LabError(
             f"{host.name}: {spec.reference} needs {needed >> 20} MiB, Docker has {free >> 20} MiB left",
             next_step=f"free some disk on {host.name}: docker system df shows what Docker holds",
         )
     uploaded = f"{folder}/{tar.name}"
-    yield FileUploadCommand(str(tar), uploaded)
+    yield upload(tar, uploaded)
     yield verify_upload(tar, uploaded)
     yield StringCommand(
         "docker",

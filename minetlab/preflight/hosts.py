@@ -17,9 +17,10 @@ from minetlab.resources.host import HostObserved, System
 from minetlab.sandbox import SandboxSpec, spec_of
 from minetlab.sandbox.spec import DATA_PREFIX
 from minetlab.ssh import ssh_config
-from minetlab.ssh.run import NoAnswerError, last_line
+from minetlab.ssh.run import NoAnswerError
 from minetlab.util.errors import LabError
 from minetlab.util.process import TooMuchError
+from minetlab.util.text import last_line
 
 SYSTEM_MEMORY = 512
 """MiB of memory that the system of a sandbox host is assumed to take before the host can be asked."""

@@ -132,6 +132,7 @@ class ObservedContainer:
     """A container as ``docker ps`` shows it; ``lab`` and the fields after it are empty if no lab made it.
 
     :param name: the container's name.
+    :param image: what it was made from: the image's reference, or its ID.
     :param state: Docker's word: created, running, paused, restarting, removing, exited or dead.
     :param lab: the lab that it belongs to.
     :param student: the student's login; empty if it is no student's container.
@@ -145,6 +146,7 @@ class ObservedContainer:
     student: str = ""
     spec: str = ""
     fields: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -296,9 +298,11 @@ def unused_images(observed: DockerObserved, wanted: Iterable[str]) -> tuple[str,
     :param wanted: references of the images that the plan needs.
     :return: references of the unused images, or IDs where they have no tag.
     """
-    used = {*wanted, *(_parsed(container.fields).get("image") for container in observed.containers.values())}
+    used = {*wanted, *(container.image for container in observed.containers.values())}
     return tuple(
-        image.reference or image.identifier for image in observed.images if image.reference not in used
+        image.reference or image.identifier
+        for image in observed.images
+        if used.isdisjoint((image.reference, image.identifier))
     )
 
 

@@ -1,23 +1,21 @@
 """Run a shell command on a machine over SSH, with limits to its time and output."""
 
-import re
 from pathlib import Path
 from typing import IO
 
 from minetlab.ssh.ssh_config import CONNECTION_LOST, ssh_command
 from minetlab.util.process import MAX_OUTPUT, ProgramResult, capture
+from minetlab.util.text import last_line
 
 SSH_FAILED = 255
 """The exit status of ssh(1) if ssh itself fails."""
-# All control characters but line feed and tab, so that a student's machine cannot control this terminal.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class NoAnswerError(Exception):
     """A machine was not reached, or not until the line had ended; the message says why.
 
     :param reason: why, for people to read.
-    :param output: what had come until then.
+    :param output: what had come until then; empty if it took too long.
     """
 
     def __init__(self, reason: str, output: str = "") -> None:
@@ -65,18 +63,3 @@ def run(
     if ended.status == SSH_FAILED:
         raise NoAnswerError(last_line(ended.errors or ended.output) or CONNECTION_LOST, ended.output)
     return ended
-
-
-def printable(text: str) -> str:
-    """Return a machine's output without characters that control the terminal on which it is shown."""
-    return CONTROL.sub("", text)
-
-
-def first_line(text: str) -> str:
-    """Return the first line that is not blank, printable; or an empty string."""
-    return next((line.strip() for line in printable(text).splitlines() if line.strip()), "")
-
-
-def last_line(text: str) -> str:
-    """Return the last line that is not blank, printable; or an empty string."""
-    return first_line("\n".join(reversed(text.splitlines())))

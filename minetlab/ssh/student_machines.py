@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from minetlab.plan import Container, Guest
-from minetlab.ssh.run import NoAnswerError, printable, run as run_line
+from minetlab.ssh.run import NoAnswerError, run as run_line
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.util.process import TooMuchError
+from minetlab.util.text import printable
 
 StudentMachine = Guest | Container
 Item = TypeVar("Item")

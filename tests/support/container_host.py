@@ -33,6 +33,7 @@ def container_lines(state: str = "running") -> list[dict[str, object]]:
             "student": spec.student,
             "spec": spec.digest,
             "fields": spec.fields,
+            "image": spec.image,
         }
         for spec in SPECS
     ]

@@ -36,8 +36,15 @@ def test_a_dockerd_that_is_silent_may_be_enabled_all_the_same() -> None:
     assert DockerState().process(lines[1:]) == DockerObserved(installed=True)
 
 
-def test_a_dockerd_that_has_nothing_answers() -> None:
-    assert DockerState().process([""]) == DockerObserved(installed=True, answers=True)
+def test_a_dockerd_that_has_only_its_own_network_answers() -> None:
+    line = '{"kind":"network","name":"host","lab":""}'
+    there = DockerObserved(installed=True, answers=True, networks={"host": ""})
+    assert DockerState().process([line, ""]) == there
+
+
+def test_what_a_lab_has_on_a_host_is_seen_also_once_docker_is_gone() -> None:
+    lines = ['{"kind":"folder"}', '{"kind":"uploads"}']
+    assert DockerState().process(lines) == DockerObserved(folder=True, uploads=True)
 
 
 def test_an_image_without_a_name_is_known_by_its_identifier_only() -> None:

@@ -80,3 +80,15 @@ def test_an_operation_that_raises_fails_its_host_and_shows_what_to_do(
 def test_an_operation_keeps_its_name_and_its_description() -> None:
     assert has_no_room.__name__ == "has_no_room"  # type: ignore[attr-defined]
     assert has_no_room.__doc__ == "Begin, and find that there is no room."
+
+
+def test_an_attempt_over_a_connection_that_is_lost_is_a_failed_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lost(*_: Any, **__: Any) -> Any:
+        raise OSError("Socket is closed")
+
+    monkeypatch.setattr(Host, "run_shell_command", lost)
+    result, failures, _ = run("well")
+    assert (result.failed, failures) == (True, ["the connection was lost: Socket is closed"])
+    assert failures[0] in caplog.text

@@ -315,3 +315,13 @@ def test_other_systems_are_refused() -> None:
     assert run_operation(
         packages.install, {PACKAGES: ["ubuntu 24.04"]}, packages=CONTAINER_HOST_PACKAGES
     ).failed
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_a_configuration_that_cannot_be_read_is_not_taken_for_none(
+    hosts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    responses = {CONFIG: {"success": False, "stderr": ["Connection reset"]}}
+    run = run_operation(docker.daemon, responses, hosts=hosts, lab="minet", address_pools=POOLS)
+    assert (run.failed, len(run.commands)) == (True, 1)
+    assert "does not answer any more, or not as expected (DaemonConfig)" in caplog.text

@@ -99,6 +99,23 @@ def test_the_power_of_guests_that_do_not_shut_down_in_time_is_cut(
     run = started(2, answer(2), settings={"guest": size}, answers={RUNNING: NAMES[:2]})
     assert (run.changed, run.failed) == (True, False)
     assert f"not off after -1 s, their power is cut: {NAMES[0]}, {NAMES[1]}" in said.text
+    ended = [
+        command for command in run.commands if " destroy " in command or command.startswith("virsh destroy")
+    ]
+    assert len(ended) == 2
+
+
+def test_guests_that_are_off_in_time_keep_their_power(said: pytest.LogCaptureFixture) -> None:
+    run = started(2, answer(2), settings={"guest": GuestSize(memory=1024, disk=4)}, answers={RUNNING: []})
+    assert (run.changed, run.failed) == (True, False)
+    assert not [command for command in run.commands if "destroy" in command]
+
+
+def test_a_console_cannot_control_the_terminal(said: pytest.LogCaptureFixture) -> None:
+    console = {"tail -n": ["@/console", " \x1b[2Jhello\x07"]}
+    responses = {SSH: ["-"], FAILED: [f"off {NAMES[0]}"], KVM: WORKING, **console}
+    assert run_operation(operations.wait, responses, lab=LAB, guests=CLASS[:1]).failed
+    assert "the end of /console:\n[2Jhello\n" in said.text
 
 
 def started(
@@ -159,8 +176,9 @@ def test_for_one_guest_no_processor_is_looked_at_but_for_two() -> None:
         assert sum(command.startswith("nproc") for command in run.commands) == looks
 
 
-def test_a_host_that_is_lost_while_guests_start_fails(said: pytest.LogCaptureFixture) -> None:
-    run = started(3, EMPTY, settings={"boots_at_once": 1}, hosts=2, answers={SSH: {"success": False}})
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_a_host_that_is_lost_while_guests_start_fails(hosts: int, said: pytest.LogCaptureFixture) -> None:
+    run = started(3, EMPTY, settings={"boots_at_once": 1}, hosts=hosts, answers={SSH: {"success": False}})
     assert run.failed
     assert len(boots_of(run)) == 1
     assert "the host itself does not answer any more" in said.text

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.command import StringCommand
 
 from minetlab.operations import shell
 from tests.support.fake_host import run_by_a_host
@@ -34,12 +34,19 @@ def test_it_fails_by_what_virsh_says_also_where_its_last_command_succeeds(tmp_pa
     assert done.stderr == "error: no such domain\n"
 
 
+def test_it_fails_where_virsh_was_ended_without_a_word(tmp_path: Path) -> None:
+    done = run_by_a_host(shell.virsh_side_by_side([[["start", "a"]]]), "kill -KILL $$", tmp_path)
+    assert done.returncode != 0
+    assert "virsh ended with 137" in done.stderr
+
+
 def test_a_text_is_written_as_it_is_with_its_folder_and_mode(tmp_path: Path) -> None:
     path, text = tmp_path / "a folder" / "it's.conf", "100 % $HOME\n'two'\n"
-    for mode in ("0644", "0600"):
-        command = shell.install_text(text, str(path), mode=mode)
+    command = shell.install_text(text, str(path))
+    for _ in range(2):
         subprocess.run(["/bin/sh", "-c", command.get_raw_value()], check=True)
-        assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (text, int(mode, 8))
+        assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (text, 0o644)
+        path.chmod(0o600)
     assert list(path.parent.iterdir()) == [path]
     path = path.with_name("never")
     failing = shell.all_of(StringCommand("false"), shell.install_text(text, str(path)))
@@ -48,7 +55,7 @@ def test_a_text_is_written_as_it_is_with_its_folder_and_mode(tmp_path: Path) -> 
 
 
 def test_words_of_virsh_are_quoted_and_its_command_is_not() -> None:
-    command = shell.virsh("net-update", "a b", QuoteString("c d"), "--live")
+    command = shell.virsh("net-update", "a b", "c d", "--live")
     assert command.get_raw_value() == "virsh -q -c qemu:///system net-update 'a b' 'c d' --live"
 
 
@@ -69,3 +76,9 @@ def test_files_are_received_whole_and_only_for_root(tmp_path: Path) -> None:
         path.unlink()
     assert subprocess.run(["/bin/sh", "-c", script], input=sent[:400], check=False).returncode != 0
     assert not [path for path in tmp_path.glob("[ds]*/*") if path.is_file()]
+
+
+def test_a_large_file_passes_through_no_folder_in_memory(tmp_path: Path) -> None:
+    command = shell.upload(tmp_path / "image.tar.gz", "/srv/image.tar.gz")
+    assert (command.src, command.dest) == (str(tmp_path / "image.tar.gz"), "/srv/image.tar.gz")
+    assert command.remote_temp_filename == "/var/tmp/minet-lab-image.tar.gz"  # noqa: S108

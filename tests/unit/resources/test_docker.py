@@ -29,7 +29,7 @@ BOB = replace(ALICE, name="minet-bob-nix", student="bob")
 
 
 def running(spec: ContainerSpec, state: str = "running", lab: str = "minet") -> ObservedContainer:
-    return ObservedContainer(spec.name, state, lab, spec.student, spec.digest, spec.fields)
+    return ObservedContainer(spec.name, state, lab, spec.student, spec.digest, spec.fields, spec.image)
 
 
 def observed(*containers: ObservedContainer) -> dict[str, ObservedContainer]:
@@ -110,12 +110,19 @@ def test_a_spoilt_label_still_gives_a_diff() -> None:
 
 def test_unused_images_are_those_nobody_refers_to() -> None:
     state = DockerObserved(
-        containers=observed(running(BOB), ObservedContainer("web", "running", lab="")),
+        containers=observed(
+            running(BOB),
+            ObservedContainer("web", "running", lab="", image="debian"),
+            ObservedContainer("tried", "exited", lab="", image="minet/nix:tried"),
+            ObservedContainer("tried-too", "exited", lab="", image="sha256:6"),
+        ),
         images=(
             ObservedImage("sha256:1", "minet/nix:new"),
             ObservedImage("sha256:2", BOB.image),
             ObservedImage("sha256:3", "minet/nix:old"),
             ObservedImage("sha256:4", ""),
+            ObservedImage("sha256:5", "minet/nix:tried"),
+            ObservedImage("sha256:6", ""),
         ),
     )
     assert unused_images(state, ["minet/nix:new"]) == ("minet/nix:old", "sha256:4")
@@ -229,4 +236,4 @@ def test_a_label_that_is_no_object_says_nothing(fields: str) -> None:
     spoilt = replace(running(ALICE), fields=fields)
     assert {old for _, old, _ in field_changes(spoilt, ALICE)} == {"null"}
     state = DockerObserved(containers=observed(spoilt), images=(ObservedImage("sha256:1", ALICE.image),))
-    assert unused_images(state, []) == (ALICE.image,)
+    assert unused_images(state, []) == ()

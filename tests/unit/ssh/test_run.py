@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.ssh.run import NoAnswerError, first_line, last_line, run
+from minetlab.ssh.run import NoAnswerError, run
 from minetlab.ssh.ssh_config import CONNECTION_LOST
 from minetlab.util.process import ProgramResult, TooMuchError
 from tests.support.fake_program import put_first_in_path
@@ -55,9 +55,3 @@ def test_an_ssh_that_fails_is_no_answer_and_says_why(line: str, reason: str, out
     with pytest.raises(NoAnswerError) as raised:
         run(CONFIG, "hv1", line, 20)
     assert (str(raised.value), raised.value.output) == (reason, output)
-
-
-def test_lines_are_shown_without_what_controls_a_terminal() -> None:
-    text = "\n \n\x1b[2J first \n\nlast\x9b1m\x07 \n\n"
-    assert (first_line(text), last_line(text)) == ("[2J first", "last1m")
-    assert (first_line(" \n"), last_line("")) == ("", "")
