@@ -13,7 +13,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, PICTURE = ROOT / "docs" / "architecture.md", ROOT / "docs" / "architecture.svg"
-BEGIN, END = "<!-- packages: made by docs/architecture.py -->", "<!-- end of packages -->"
+TABLES = ("packages", "resources")
 LINE, NAMES, WIDTH = 26, 110, 420
 """Pixels: between two packages, for their names, and of the picture."""
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"
@@ -60,10 +60,34 @@ def steps(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
     }
 
 
-def table() -> str:
+def package_table() -> str:
     """Return the packages as a table in Markdown."""
     rows = [f"| `{package}` | {sentence(package)} |" for package in packages()]
     return "\n".join(["| package | what it is |", "|---|---|", *rows])
+
+
+def resource_table() -> str:
+    """Return what has the name of a resource, and its operations, as a table in Markdown."""
+    rows = []
+    for module in sorted((ROOT / "minetlab" / "operations").glob("*.py")):
+        if names := operations(module):
+            word = module.stem
+            fact, pure = (
+                f"`{package}/{word}.py`" if (ROOT / "minetlab" / package / module.name).exists() else ""
+                for package in ("facts", "resources")
+            )
+            rows.append(f"| {word} | {fact} | {pure} | {', '.join(f'`{name}`' for name in names)} |")
+    return "\n".join(["| word | fact | pure part | operations |", "|---|---|---|---|", *rows])
+
+
+def operations(module: Path) -> list[str]:
+    """Return the names of the operations in a module."""
+    functions = [node for node in ast.parse(module.read_text()).body if isinstance(node, ast.FunctionDef)]
+    return [
+        function.name
+        for function in functions
+        if any(ast.unparse(decorator) == "lab_operation" for decorator in function.decorator_list)
+    ]
 
 
 def picture() -> str:
@@ -81,10 +105,13 @@ def picture() -> str:
 
 
 def page() -> str:
-    """Return the architecture page with the table of today."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    """Return the architecture page with the tables of today."""
+    text = PAGE.read_text()
+    for name, table in zip(TABLES, (package_table(), resource_table()), strict=True):
+        begin, end = f"<!-- {name}: made by docs/architecture.py -->", f"<!-- end of {name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+    return text
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
@@ -16,12 +16,10 @@ from minetlab.resources.docker import (
     DockerObserved,
     ObservedContainer,
     ObservedImage,
-    access_folder,
     lab_folder,
     uploads_folder,
 )
 from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
-from minetlab.resources.site import sites_folder
 
 SERVICE = "docker.service"
 
@@ -31,6 +29,8 @@ class DockerState(FactBase[DockerObserved]):
 
     If the host has no Docker, or dockerd does not answer, the state says so and is otherwise empty.
     """
+
+    default = DockerObserved
 
     def command(self, lab: str) -> str:
         """Return a command that prints everything as lines of JSON, each with its ``kind``."""
@@ -59,8 +59,6 @@ class DockerState(FactBase[DockerObserved]):
             f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)}"
         )
 
-    default = DockerObserved
-
     def process(self, output: Iterable[str]) -> DockerObserved:
         """Parse the lines.
 
@@ -74,45 +72,14 @@ class DockerState(FactBase[DockerObserved]):
             raise FactProcessError(f"docker's answer cannot be read: {error!r}") from error
 
 
-class AccessFiles(FactBase[Mapping[str, str]]):
-    """SHA-256 of the files that let people into a lab's containers and site, by path below their folder."""
-
-    def command(self, lab: str) -> str:
-        """Return a command that prints the SHA-256 and path of each file."""
-        folder = shlex.quote(access_folder(lab))
-        return f"cd {folder} 2>/dev/null && find . -type f -exec sha256sum {{}} + || true"
-
-    default = dict
-
-    def process(self, output: Iterable[str]) -> Mapping[str, str]:
-        """Parse the output of sha256sum(1)."""
-        return {
-            path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in output)
-        }
-
-
-class SiteFolders(FactBase[tuple[str, ...]]):
-    """Names of what is in the folder of a lab's TP site: revisions, the status, and leftovers."""
-
-    def command(self, lab: str) -> str:
-        """Return a command that lists the folder."""
-        return f"ls -A {shlex.quote(sites_folder(lab))} 2>/dev/null || true"
-
-    default = tuple
-
-    def process(self, output: Iterable[str]) -> tuple[str, ...]:
-        """Parse the output: one name per line."""
-        return tuple(line for line in output if line)
-
-
 class DockerRoom(FactBase[int]):
     """Bytes free where dockerd keeps its images; 0 if unknown."""
+
+    default = int
 
     def command(self) -> str:
         """Return a command that asks dockerd for its folder, and df(1) for the free space there."""
         return "df --output=avail --block-size=1 \"$(docker info --format '{{.DockerRootDir}}')\" | tail -n 1"
-
-    default = int
 
     def process(self, output: Iterable[str]) -> int:
         """Parse the number of bytes."""
@@ -122,6 +89,8 @@ class DockerRoom(FactBase[int]):
 class DaemonConfig(FactBase[DaemonState]):
     """The configuration in /etc/docker/daemon.json, and whether the running dockerd has read it."""
 
+    default = DaemonState
+
     def command(self) -> str:
         """Return a command that prints ``stale`` or ``read``, then the file; nothing if there is no file."""
         # dockerd writes its PID file when it starts. It has not read a newer configuration, such as where a
@@ -130,8 +99,6 @@ class DaemonConfig(FactBase[DaemonState]):
             f"test -e {DAEMON_CONFIG} || exit 0; "
             f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
         )
-
-    default = DaemonState
 
     def process(self, output: Iterable[str]) -> DaemonState:
         """Parse the output; ``fault`` of the result says if the file is not a JSON object."""

@@ -12,6 +12,8 @@ from minetlab.resources.printed import text, values_by_key
 class JumpState(FactBase[JumpObserved]):
     """The jump account, its keys, and our file in sshd's configuration."""
 
+    default = JumpObserved
+
     def command(self, lab: str) -> str:
         """Return a command that prints lines of the form ``key value``."""
         settings = shlex.quote(settings_file(lab))
@@ -24,8 +26,6 @@ class JumpState(FactBase[JumpObserved]):
             f"sed 's/^/settings /' {settings} 2>/dev/null; "
             f"test {settings} -nt /run/sshd.pid && test -e /run/sshd.pid && echo 'stale yes'; true"
         )
-
-    default = JumpObserved
 
     def process(self, output: Iterable[str]) -> JumpObserved:
         """Parse the lines; those of a file have the same key."""

@@ -22,14 +22,14 @@ class PackageState:
 class DebianPackages(FactBase[PackageState]):
     """The host's Debian release and its installed packages."""
 
+    default = PackageState
+
     def command(self) -> str:
         """Return a command that prints the release, then a line per package."""
         return (
             '(. /etc/os-release; echo "$ID $VERSION_ID"); '
             "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
         )
-
-    default = PackageState
 
     def process(self, output: Iterable[str]) -> PackageState:
         """Parse the lines."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
-from minetlab.facts.docker import AccessFiles
+from minetlab.facts.access import AccessFiles
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.shell import with_input

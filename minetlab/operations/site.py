@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
-from minetlab.facts.docker import AccessFiles, SiteFolders
+from minetlab.facts.access import AccessFiles
+from minetlab.facts.site import SiteFolders
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.access import write_commands

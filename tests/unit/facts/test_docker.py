@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from minetlab.facts.docker import AccessFiles, DaemonConfig, DockerRoom, DockerState, SiteFolders
-from minetlab.resources.docker import DockerObserved, ObservedImage, access_folder
+from minetlab.facts.docker import DaemonConfig, DockerRoom, DockerState
+from minetlab.resources.docker import DockerObserved, ObservedImage
 from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
 
 
@@ -24,8 +23,6 @@ def said(command: str, **places: object) -> list[str]:
 
 def test_a_host_without_docker_has_nothing() -> None:
     assert DockerState().default() == DockerObserved()
-    assert AccessFiles().default() == {}
-    assert SiteFolders().default() == ()
     assert DockerRoom().default() == 0
     assert DaemonConfig().default() == DaemonState()
 
@@ -64,19 +61,6 @@ def test_an_image_without_a_name_is_known_by_its_identifier_only() -> None:
 def test_an_answer_that_is_not_dockers_is_refused(line: str) -> None:
     with pytest.raises(FactProcessError, match="docker's answer cannot be read"):
         DockerState().process([line])
-
-
-def test_files_of_access_are_known_by_their_sums_whatever_their_names(tmp_path: Path) -> None:
-    command = AccessFiles().command("minet")
-    places = {access_folder("minet"): tmp_path / "access"}
-    assert AccessFiles().process(said(command, **places)) == {}
-    files = {"minet-a-isa/host_key": b"secret", "minet-a-isa/two words  more": b""}
-    for path, content in files.items():
-        (tmp_path / "access" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "access" / path).write_bytes(content)
-    assert AccessFiles().process(said(command, **places)) == {
-        path: sha256(content).hexdigest() for path, content in files.items()
-    }
 
 
 def test_the_configuration_is_stale_if_it_is_newer_than_dockerd(tmp_path: Path) -> None:
