@@ -24,7 +24,7 @@ def bench(names: Sequence[str], output: Path, options: Options, progress: Progre
     :param output: the folder of the page; plots and measurements are in a folder beside it.
     :param options: how to measure.
     :param progress: called with each line that says what is done.
-    :returns: whether nothing failed.
+    :return: whether nothing failed.
     :raises LabError: there is no such part, or one could not be measured.
     """
     chosen = _chosen(names)

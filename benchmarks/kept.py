@@ -43,7 +43,7 @@ class Kept:
 
         :param value: the name of the value to return.
         :param **conditions: the other values that a row has to have, by name.
-        :returns: the values, in the order of the rows.
+        :return: the values, in the order of the rows.
         """
         return [row[value] for row in self.rows if value in row and conditions.items() <= row.items()]
 
@@ -62,7 +62,7 @@ def load(file: Path) -> Kept:
     """Read the measurements of a part.
 
     :param file: the JSON file.
-    :returns: the measurements.
+    :return: the measurements.
     :raises LabError: there is no such file, or it holds something else.
     """
     try:
@@ -79,7 +79,7 @@ def keep(rows: Iterable[KeptRow], file: Path, *, resume: bool) -> Kept:
     :param rows: yields each row after measuring it.
     :param file: the JSON file.
     :param resume: measure nothing if the file already holds all measurements.
-    :returns: the measurements.
+    :return: the measurements.
     :raises LabError: a measurement failed, or ``resume`` is set and the file holds something else.
     """
     if resume and file.exists() and (earlier := load(file)).whole:

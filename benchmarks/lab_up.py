@@ -76,7 +76,7 @@ def _up(inventory: Path, environment: dict[str, str]) -> tuple[float, list[Span]
 
     :param inventory: the inventory of the lab.
     :param environment: the environment of the command.
-    :returns: the seconds that it took, and its timeline.
+    :return: the seconds that it took, and its timeline.
     :raises LabError: the lab did not come up; with the end of the output.
     """
     start = time.perf_counter()

@@ -13,7 +13,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     :param headings: the headings of the columns.
     :param rows: the cells of each row.
-    :returns: the table, ended by a line end.
+    :return: the table, ended by a line end.
     """
     header, *lines = [f"| {' | '.join(map(str, cells))} |\n" for cells in (headings, *rows)]
     return "".join([header, "|---" * len(headings), "|\n", *lines])
@@ -23,7 +23,7 @@ def where(machine: Mapping[str, str]) -> str:
     """Return a line that says where and when something was measured.
 
     :param machine: the machine, as :func:`benchmarks.kept.machine` returns it.
-    :returns: the line, without a line end.
+    :return: the line, without a line end.
     """
     return (
         f"<small>{machine['processors']}, {machine['memory']} of memory, Linux {machine['kernel']}; "

@@ -40,7 +40,7 @@ def spread(times: Iterable[float]) -> Spread | None:
     (Spread(median=2.0, low=2.0, high=2.0, count=1), None)
 
     :param times: the times, in any order.
-    :returns: their spread, in which one or two times are also the quartiles; None if there are no times.
+    :return: their spread, in which one or two times are also the quartiles; None if there are no times.
     """
     ordered = sorted(times)
     if not ordered:
@@ -59,6 +59,6 @@ def number(value: float) -> str:
     ('0.023', '0.90', '1.50', '123', '1234')
 
     :param value: the number.
-    :returns: its digits; numbers from 1000 on keep all digits before the point.
+    :return: its digits; numbers from 1000 on keep all digits before the point.
     """
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}" if value >= 1 else f"{value:#.2g}"  # noqa: PLR2004

@@ -47,7 +47,7 @@ class Part(Protocol):
         :param folder: the folder of plots and measurements.
         :param options: how to measure.
         :param progress: called with each line that says what is done.
-        :returns: whether nothing failed.
+        :return: whether nothing failed.
         :raises LabError: not everything could be measured; what was measured before is kept.
         """
 

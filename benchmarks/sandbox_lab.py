@@ -23,7 +23,7 @@ def write_sandbox_lab(folder: Path, hosts: Mapping[str, Any] | None = None, stud
     :param folder: the folder to make and write to.
     :param hosts: the host data of both hosts.
     :param students: how many students the roster has, two at most.
-    :returns: the inventory file.
+    :return: the inventory file.
     """
     shutil.copytree(PROJECT_ROOT / "inventories" / "group_data", folder / "group_data")
     (folder / "students.csv").write_text(_COLUMNS + "".join(_STUDENTS[:students]))

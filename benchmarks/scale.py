@@ -226,7 +226,7 @@ def slopes(medians: Sequence[tuple[int, int, float]]) -> tuple[float, float, flo
     [1.0, 0.5, 0.01, 0.0]
 
     :param medians: numbers of hosts, numbers of students, and the measured median for them.
-    :returns: the base value, the value for each host, the value for each student, and the largest relative
+    :return: the base value, the value for each host, the value for each student, and the largest relative
         error of the fit.
     """
     factors = numpy.array([(1, hosts, students) for hosts, students, _ in medians], dtype=float)

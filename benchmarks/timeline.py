@@ -51,7 +51,7 @@ def spans(lines: Iterable[tuple[float, str]], end: float, shortest: float = 0.5)
     :param lines: the lines of its output, each with the seconds after its start.
     :param end: when the run ended, in seconds after its start.
     :param shortest: the seconds below which a span is left out.
-    :returns: the spans, in the order in which they began.
+    :return: the spans, in the order in which they began.
     """
     long_spans = [span for span in _spans(list(lines), end) if span.seconds >= shortest]
     return sorted(long_spans, key=lambda span: (span.begin, span.row))

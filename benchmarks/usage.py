@@ -44,7 +44,7 @@ def used(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Usage,
 
     :param command: the words of the command.
     :param environment: variables to add to the environment of this process.
-    :returns: what it took, and its output.
+    :return: what it took, and its output.
     :raises LabError: it failed; with the end of its output.
     """
     with tempfile.TemporaryFile() as output:
@@ -98,7 +98,7 @@ def deployed(hosts: NativeHosts, inventory: Path, *words: str) -> tuple[Usage, s
     :param hosts: the hosts.
     :param inventory: the inventory of the lab.
     :param *words: the words after the inventory on pyinfra's command line.
-    :returns: what it took, and its output.
+    :return: what it took, and its output.
     :raises LabError: it failed.
     """
     environment = {"LC_ALL": "C.UTF-8", "MINETLAB_STATE": str(hosts.folder / "state")}

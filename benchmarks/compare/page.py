@@ -35,7 +35,7 @@ def section(results: Results, introduction: str, names: Sequence[str], floor: st
     :param introduction: the beginning of the section.
     :param names: the names of the contestants, in the order of the tables.
     :param floor: the name of the contestant that the others are compared with.
-    :returns: the section, in Markdown.
+    :return: the section, in Markdown.
     """
     parts = [introduction]
     for verb, heading in HEADINGS.items():

@@ -25,7 +25,7 @@ def peers_environment(progress: Progress) -> Path:
     """Return the folder of the environment; if the cache lacks it, make it first, which takes two minutes.
 
     :param progress: called with each line that says what is done.
-    :returns: the folder, of 700 MB.
+    :return: the folder, of 700 MB.
     :raises LabError: one of the tools cannot be installed.
     """
     content = f"{sys.version_info[:2]}\n{_LOCK.read_text()}"

@@ -113,7 +113,7 @@ def load(file: Path) -> Results:
     """Read the results of a run.
 
     :param file: the JSON file.
-    :returns: the results.
+    :return: the results.
     :raises LabError: there is no such file, or it holds something else.
     """
     try:

@@ -67,7 +67,7 @@ def plan(*, quick: bool, rounds: int | None, seed: int) -> RunPlan:
     :param quick: plan small loads, only to see whether everything works.
     :param rounds: the number of rounds; None: as many as such a run has by default.
     :param seed: the seed of the order in which contestants take their turns.
-    :returns: the plan.
+    :return: the plan.
     """
     if quick:
         return RunPlan(QUICK_CYCLES, QUICK_STANDING, rounds or 2, seed)

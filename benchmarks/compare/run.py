@@ -53,7 +53,7 @@ def compare(plan: RunPlan, kept: Path, progress: Progress, *, resume: bool, only
     :param progress: called with each line that says what is done.
     :param resume: go on from the results in the file.
     :param only: the names of the contestants that take part; empty: all.
-    :returns: the results.
+    :return: the results.
     :raises LabError: the hosts cannot be booted, a contestant is unknown, or the file is of another plan.
     """
     chosen = _chosen(only)

@@ -24,7 +24,7 @@ def timed(command: Command, limit: float) -> float:
 
     :param command: the command.
     :param limit: the seconds that it may take.
-    :returns: the seconds that it took.
+    :return: the seconds that it took.
     :raises LabError: it failed, or took longer; with the end of its output.
     """
     with tempfile.TemporaryFile() as output:

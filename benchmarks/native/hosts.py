@@ -65,7 +65,7 @@ class NativeHost:
         :param command: the command.
         :param limit: the seconds that it may take.
         :param stdin: its standard input; None: that of this process.
-        :returns: its standard output.
+        :return: its standard output.
         :raises LabError: it failed, or took too long.
         """
         try:
@@ -172,7 +172,7 @@ def _folder() -> Path:
 def _claim_network() -> tuple[socket.socket, int]:
     """Claim a free number for a network, an interface and a control group of this machine.
 
-    :returns: a socket and the number. The claim lasts as long as the socket, or a copy that a child process
+    :return: a socket and the number. The claim lasts as long as the socket, or a copy that a child process
         has inherited, is open.
     :raises LabError: all numbers are in use.
     """

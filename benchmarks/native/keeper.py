@@ -32,7 +32,7 @@ END_LIMIT = 30.0
 def control_groups() -> Path:
     """Find the root of this machine's control groups of version 2.
 
-    :returns: the folder on which they are mounted.
+    :return: the folder on which they are mounted.
     :raises StopIteration: they are not mounted.
     """
     return next(_mounts("cgroup2"))
@@ -43,7 +43,7 @@ def boot(group: Path, machines: list[NativeMachine]) -> list["subprocess.Popen[b
 
     :param group: the control group of all these machines.
     :param machines: the machines.
-    :returns: the process of each machine, in the same order.
+    :return: the process of each machine, in the same order.
     """
     processes = []
     for parent in (group.parent, group):

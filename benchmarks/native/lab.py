@@ -33,7 +33,7 @@ def firmware_image(progress: Progress) -> Path:
     """Make a qcow2 image from which a guest's firmware boots, but no operating system starts.
 
     :param progress: called with each line that says what is done.
-    :returns: the image in the cache.
+    :return: the image in the cache.
     :raises LabError: the tools that make it cannot be installed.
     """
 
@@ -73,7 +73,7 @@ def write_lab(
     :param kvm: settings of the KVM hosts that differ from the default.
     :param containers: settings of the container hosts that differ from the default.
     :param groups: the inventory groups of the hosts.
-    :returns: the inventory file, for pyinfra and for ``lab``.
+    :return: the inventory file, for pyinfra and for ``lab``.
     :raises LabError: the image cannot be made.
     """
     image = firmware_image(progress)

@@ -81,7 +81,7 @@ class NativeMachine:
         """Return the command that boots the machine, which ends with the process that starts the command.
 
         :param control_group: the machine's own control group of version 2.
-        :returns: the words of the command.
+        :return: the words of the command.
         """
         folder = Path(self.folder)
         overlay = f"lowerdir={self.root},upperdir={folder}/upper,workdir={folder}/work"
@@ -120,6 +120,6 @@ def without_virtualization(cpuinfo: str) -> str:
     'flags\t\t: fpu sse\n'
 
     :param cpuinfo: the content of /proc/cpuinfo.
-    :returns: the content without the flags.
+    :return: the content without the flags.
     """
     return re.sub(r" (svm|vmx)\b", "", cpuinfo)

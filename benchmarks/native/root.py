@@ -50,7 +50,7 @@ def native_root(packages: Iterable[str], progress: Progress) -> Path:
 
     :param packages: Debian packages to install beside those of KVM hosts and container hosts.
     :param progress: called with each line that says what is done.
-    :returns: the folder, of 700 MB.
+    :return: the folder, of 700 MB.
     :raises LabError: mmdebstrap cannot run here or failed, or the disk is full.
     """
     recipe = ImageRecipe(

@@ -56,7 +56,7 @@ def parse_allocation(text: str, source: str) -> Allocation:
 
     :param text: the content of the file.
     :param source: the name of the file, for messages.
-    :returns: the placements, in the order of the file.
+    :return: the placements, in the order of the file.
     :raises LabError: the file has mistakes; the message lists all of them, with line and column.
     """
     table = read_table(text, ALLOCATION_COLUMNS, required=ALLOCATION_COLUMNS)

@@ -20,7 +20,7 @@ def parse_roster(text: str, source: str) -> tuple[Student, ...]:
     :param text: CSV with a header line; the column ``name`` is required, the other fields of
         :class:`~minetlab.lab.student.Student` are optional.
     :param source: the name of the file, for messages.
-    :returns: the students, in the order of the file.
+    :return: the students, in the order of the file.
     :raises LabError: the file has mistakes; the message lists all of them, with line and column. If it holds
         a private key, the message says only in which line.
     """
@@ -77,7 +77,7 @@ def _duplicates(row: Row, fields: dict[str, str], first_lines: dict[tuple[str, s
     :param row: the row to check.
     :param fields: the student's fields in it.
     :param first_lines: the first line of each login and address so far; those of this row are added.
-    :returns: the problems of this row.
+    :return: the problems of this row.
     """
     problems = []
     for column in ("login", "email"):

@@ -18,7 +18,7 @@ def add_student(data: bytes, source: str, fields: Mapping[str, str]) -> tuple[by
     :param data: the content of the roster.
     :param source: the name of the file, for messages.
     :param fields: the student's fields, by column.
-    :returns: the new content of the roster, and the new student.
+    :return: the new content of the roster, and the new student.
     :raises LabError: the roster has mistakes, has no column for a field, or would have mistakes with the new
         student; see :func:`minetlab.lab.roster.parse_roster`.
     """
@@ -47,7 +47,7 @@ def remove_student(data: bytes, source: str, login: str) -> bytes:
     :param data: the content of the roster.
     :param source: the name of the file, for messages.
     :param login: the login of the student, written in the roster or derived from the name.
-    :returns: the new content of the roster.
+    :return: the new content of the roster.
     :raises LabError: the roster has mistakes, or has no such student.
     """
     text, table, _ = _read(data, source)
@@ -70,7 +70,7 @@ def _read(data: bytes, source: str) -> tuple[str, Table, tuple[Student, ...]]:
 
     :param data: the content of the roster.
     :param source: the name of the file, for messages.
-    :returns: the text with its byte order mark, if it has one; the table in it; the students.
+    :return: the text with its byte order mark, if it has one; the table in it; the students.
     :raises LabError: the roster has mistakes.
     """
     text = decode(data, source)

@@ -132,7 +132,7 @@ def derive_login(name: str) -> str | None:
     decomposition of existing letters.
 
     :param name: the name, as in the roster.
-    :returns: the login; None if none can be derived from this name, so that the roster has to give one.
+    :return: the login; None if none can be derived from this name, so that the roster has to give one.
     """
     letters = unicodedata.normalize("NFKD", name.casefold().translate(LATIN))
     letters = "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -67,7 +67,7 @@ def decode(data: bytes, source: str) -> str:
 
     :param data: the content of the file.
     :param source: the name of the file, for messages.
-    :returns: the text, without the byte order mark.
+    :return: the text, without the byte order mark.
     :raises LabError: the file has another encoding, or is not a text file.
     """
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
@@ -94,7 +94,7 @@ def read_table(text: str, allowed: Iterable[str], required: Iterable[str]) -> Ta
     :param text: the content of the file.
     :param allowed: the columns that the table may have.
     :param required: the columns that it must have.
-    :returns: the table, with the mistakes in it.
+    :return: the table, with the mistakes in it.
     """
     text = text.removeprefix("\ufeff")
     header_line = next((line for line in text.splitlines() if line.strip(f" {SEPARATORS}")), "")

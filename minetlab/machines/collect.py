@@ -68,7 +68,7 @@ def collect(login: str, machines: Sequence[StudentMachine], settings: CollectSet
     :param login: the login of the student.
     :param machines: the student's machines; each has a folder in the archive.
     :param settings: what is the same for all students.
-    :returns: the archive, and what is missing in it.
+    :return: the archive, and what is missing in it.
     :raises LabError: the archive cannot be written.
     """
     folder, unfinished = settings.folder, None
@@ -220,7 +220,7 @@ def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo, temporary_folder:
     :param archive: the archive.
     :param entry: the entry of the archive.
     :param temporary_folder: the folder for a temporary file.
-    :returns: the open content; None for an entry that is not a regular file.
+    :return: the open content; None for an entry that is not a regular file.
     :raises tarfile.TarError: a part of the content is missing; the other errors of :data:`UNREADABLE`, too.
     """
     content = archive.extractfile(entry) if entry.isreg() else None

@@ -24,7 +24,7 @@ def leftovers(
     :param hosts: the hosts to ask, all at once.
     :param config: the lab's SSH configuration.
     :param logins: list only the machines of these students; empty: everything of the lab.
-    :returns: the alias of each host, with a few words for each thing left there, or for a host or daemon that
+    :return: the alias of each host, with a few words for each thing left there, or for a host or daemon that
         does not answer.
     """
     hosts = tuple(hosts)

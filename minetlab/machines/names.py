@@ -16,7 +16,7 @@ def alias_meant(word: str, plan: Plan, hosts: Collection[str]) -> str:
     :param word: the name of a machine, or the login of a student.
     :param plan: the plan of the lab.
     :param hosts: the aliases of the lab's hosts.
-    :returns: the alias in the lab's SSH configuration.
+    :return: the alias in the lab's SSH configuration.
     :raises LabError: there is no such machine or student, or the student has no machine.
     """
     names = {*hosts, *(machine.name for machine in plan.machines)}
@@ -38,7 +38,7 @@ def guest_meant(word: str, plan: Plan) -> Guest:
 
     :param word: the name of a guest, or the login of its student.
     :param plan: the plan of the lab.
-    :returns: the guest.
+    :return: the guest.
     :raises LabError: there is no such guest.
     """
     guests = [guest for guest in plan.guests if word in {guest.name, guest.student.login}]

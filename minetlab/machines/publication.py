@@ -47,7 +47,7 @@ def hosts_serving_site(lab: Lab, hosts: Iterable[InventoryHost]) -> tuple[Invent
 
     :param lab: the lab.
     :param hosts: the hosts of the inventory.
-    :returns: one host or more.
+    :return: one host or more.
     :raises LabError: no host serves the site.
     """
     names = {host.name for host in lab.site_hosts}
@@ -76,7 +76,7 @@ def publish(
     :param hosts: the hosts that serve the site.
     :param config: the lab's SSH configuration.
     :param asked_at: when the hosts were asked for these states, by ``time.monotonic()``.
-    :returns: a line for each host on which it failed.
+    :return: a line for each host on which it failed.
     """
     machines = tuple(machines)
     answering = {machine.host for machine in machines if machine.state != SILENT}
@@ -99,7 +99,7 @@ def command(lab: str, machines: Iterable[MachineState], age: float) -> str:
     :param lab: the name of the lab.
     :param machines: the states to publish.
     :param age: seconds since the hosts were asked for these states.
-    :returns: the command; it ends with :data:`NO_SITE` if there is no site.
+    :return: the command; it ends with :data:`NO_SITE` if there is no site.
     """
     content = shlex.quote(json.dumps([_entry(machine) for machine in machines]))
     new = f"{STATUS_FILE}.$$"

@@ -21,7 +21,7 @@ def out_of_reach(
     :param config: the lab's SSH configuration.
     :param hosts: the hosts of the inventory.
     :param machines: the machines to look for.
-    :returns: the names of the machines out of reach, with the reason.
+    :return: the names of the machines out of reach, with the reason.
     """
     silent_hosts = student_machines.silent_hosts(config, machines)
     problems = {
@@ -45,7 +45,7 @@ def kept_off(config: Path, hosts: Iterable[InventoryHost], guests: Collection[Gu
     :param config: the lab's SSH configuration.
     :param hosts: the hosts of the inventory.
     :param guests: the guests to look for.
-    :returns: those of the guests that are off on purpose.
+    :return: those of the guests that are off on purpose.
     """
     not_to_run = [guest for guest in guests if not guest.to_run]
     names = {guest.host for guest in not_to_run}

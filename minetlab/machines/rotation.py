@@ -40,7 +40,7 @@ def change_keys(
     :param config: the lab's SSH configuration, in which a guest's name opens the lab's own account there.
     :param add: the public keys to add, as lines of ``authorized_keys``.
     :param drop: the public keys to remove.
-    :returns: a line for each guest that was not changed, with the reason.
+    :return: a line for each guest that was not changed, with the reason.
     """
     guests = {guest.name: guest for guest in plan.guests}
     hosts = list(hosts)

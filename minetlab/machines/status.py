@@ -74,7 +74,7 @@ def states(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path) -
     :param plan: its plan.
     :param hosts: the hosts to ask.
     :param config: the lab's SSH configuration.
-    :returns: the state of every machine that is planned or exists, sorted by host and name.
+    :return: the state of every machine that is planned or exists, sorted by host and name.
     """
     states_by_host = on_each(hosts, lambda host: list(_on(lab, plan, host, config)))
     machines = [machine for host_states in states_by_host for machine in host_states]
@@ -102,7 +102,7 @@ def run_on_host(command: str, host: InventoryHost, config: Path) -> ProgramResul
     :param command: the command.
     :param host: the host.
     :param config: the lab's SSH configuration.
-    :returns: the output and the exit status.
+    :return: the output and the exit status.
     :raises NoAnswerError: ssh itself failed, or the host took longer than :data:`HOST_ANSWER_LIMIT`.
     :raises TooMuchError: the command printed more than any that this project runs.
     """

@@ -31,6 +31,7 @@ def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Ite
     :param lab: the lab's name.
     :param files: the files by path below that folder.
     :param owner: numeric user and group of the files.
+    :yields: the commands.
     """
     if not files:
         return

@@ -77,6 +77,7 @@ def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Iterato
     :param lab: the lab's name.
     :param network: the network of the host's guests.
     :param guests: the guests; those without a seed on the host are skipped.
+    :yields: the command.
     """
     observed = observe.libvirt(lab)
     if observed.installed:

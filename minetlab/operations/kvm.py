@@ -25,6 +25,7 @@ def nested(lab: str, require_kvm: bool) -> Iterator[PyinfraCommand]:
 
     :param lab: the lab's name.
     :param require_kvm: whether to fail if the CPU offers no hardware virtualization.
+    :yields: the commands.
     """
     observed = observe.kvm(lab)
     if observed.module is None:

@@ -101,8 +101,13 @@ def _take(host: Host, lab: str, path: str) -> None:
 def _cannot_take(host: Host, path: str, holding: Greenlet) -> LabError:
     holding.join(timeout=PATIENCE)
     output: CommandOutput | None = holding.value[1] if holding.successful() else None
+    if output is None:
+        return LabError(
+            f"{host.name}: the host does not answer any more, so its lock {path} cannot be taken",
+            next_step=f"see whether you can log in to {host.name}, then run this again",
+        )
     return LabError(
-        f"{host.name}: its lock {path} cannot be taken: {output.stderr if output else 'no answer'}",
+        f"{host.name}: its lock {path} cannot be taken: {output.stderr}",
         next_step="log in as root, or as a user with passwordless sudo, with _sudo in the inventory",
     )
 

@@ -39,6 +39,7 @@ def load(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
 
     :param lab: the lab's name.
     :param names: folders in ``tp/``.
+    :yields: the commands.
     """
     observed = observe.docker(lab)
     missing = _missing(lab, names, observed)

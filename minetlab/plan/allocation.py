@@ -110,7 +110,7 @@ def allocate(lab: Lab) -> Plan:
     A lab without hosts of one kind has no machines of that kind.
 
     :param lab: the lab, with the places that its allocation file records.
-    :returns: the plan.
+    :return: the plan.
     :raises LabError: the allocation file gives two machines the same place. Or, with all such problems at
         once: students exceed the hosts' capacity, guests a subnet, or containers a range of ports or a
         network; or two machines would have the same name.
@@ -133,7 +133,7 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
     recorded = _recorded_placements(lab, lab.kvm_hosts, IPv4Address)
     hosts = _hosts_of_students(lab, "kvm_hosts", lab.kvm_hosts, recorded, problems)
     names = {student.login: f"{lab.name}-{student.login}" for student, _ in hosts}
-    wishes = [
+    requests = [
         PlaceRequest(
             names[student.login],
             host.name,
@@ -145,7 +145,7 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
     ]
     # An address is unique in the lab, and not only on its host, as a bridge may join the hosts. Its last two
     # octets alone have to be unique, as the MAC address is made of them.
-    settled = settle(wishes, lab.allocation, _places(recorded), unique=lambda _, address: address % 2**16)
+    settled = settle(requests, lab.allocation, _places(recorded), unique=lambda _, address: address % 2**16)
     for host in lab.kvm_hosts:
         subnet = host.settings.guest_network.subnet
         problems += shortage(
@@ -306,7 +306,7 @@ def plan_of_students(lab: Lab, plan: Plan, logins: Collection[str]) -> Plan:
     :param lab: the lab with its roster.
     :param plan: the plan of the whole lab.
     :param logins: the logins of the students.
-    :returns: the plan with their machines only.
+    :return: the plan with their machines only.
     :raises LabError: no login is given, or one is not in the roster.
     """
     roster = sorted(student.login for student in lab.students)

@@ -25,7 +25,7 @@ def with_plan(allocation: Allocation, lab: Lab, plan: Plan) -> Allocation:
     :param allocation: the allocation file.
     :param lab: the lab; its hosts are those of the inventory.
     :param plan: the plan of the lab.
-    :returns: the new allocation file; a machine's newest line comes last.
+    :return: the new allocation file; a machine's newest line comes last.
     """
     # Sets, as this runs for each host, each time with the hundreds of placements of all hosts.
     planned = set(placements(plan))
@@ -79,7 +79,7 @@ def refuse_if_changed(current: Allocation, before: Allocation, after: Allocation
     :param current: what the file holds now.
     :param before: what it held when this run read it.
     :param after: what this run wants it to hold.
-    :returns: ``after``.
+    :return: ``after``.
     :raises LabError: the file holds neither ``before`` nor ``after``.
     """
     if current.placements not in (before.placements, after.placements):

@@ -53,7 +53,7 @@ class AssignedPlaces:
 
     :param places: the place of each machine, by its name.
     :param short: how many machines got no place, by host.
-    :param held: how many places are recorded for machines that no wish asks for, by host.
+    :param held: how many places are recorded for machines that nobody requests, by host.
     """
 
     places: Mapping[str, int]
@@ -62,43 +62,43 @@ class AssignedPlaces:
 
 
 def settle(
-    wishes: Sequence[PlaceRequest],
+    requests: Sequence[PlaceRequest],
     allocation: Allocation,
     recorded: Mapping[str, HostPlace],
     unique: Callable[[str, int], Hashable],
 ) -> AssignedPlaces:
     """Give every machine a place of its own.
 
-    Recorded places are kept, also those of machines that no wish asks for, as these may still exist.
+    Recorded places are kept, also those of machines that nobody requests, as these may still exist.
 
-    :param wishes: the machines that need a place, in the order in which they choose.
+    :param requests: the machines that need a place, in the order in which they choose.
     :param allocation: the allocation file, named in the error.
     :param recorded: the place of each machine in the allocation file, by the machine's name.
     :param unique: computes, from host and place, the value that no two machines may share.
-    :returns: the places, and how many are lacking and held on each host.
+    :return: the places, and how many are lacking and held on each host.
     :raises LabError: the allocation file gives two machines the same place.
     """
-    wish_of = {wish.machine: wish for wish in wishes}
+    request_of = {request.machine: request for request in requests}
     kept: dict[str, HostPlace] = {}
     held: dict[str, HostPlace] = {}
     for machine, (host, place) in recorded.items():
-        wish = wish_of.get(machine)
-        if wish is None:
+        request = request_of.get(machine)
+        if request is None:
             held[machine] = host, place
-        elif wish.host == host and wish.allows(place):
+        elif request.host == host and request.allows(place):
             kept[machine] = host, place
     taken = _taken({**held, **kept}, allocation, unique)
     places = {machine: place for machine, (_, place) in kept.items()}
     short: Counter[str] = Counter()
-    for wish in (wish for wish in wishes if wish.machine not in kept):
-        _, recorded_place = recorded.get(wish.machine, (None, None))
-        candidates = wish.candidates(recorded_place)
-        new_place = next((place for place in candidates if unique(wish.host, place) not in taken), None)
+    for request in (request for request in requests if request.machine not in kept):
+        _, recorded_place = recorded.get(request.machine, (None, None))
+        candidates = request.candidates(recorded_place)
+        new_place = next((place for place in candidates if unique(request.host, place) not in taken), None)
         if new_place is None:
-            short[wish.host] += 1
+            short[request.host] += 1
         else:
-            places[wish.machine] = new_place
-            taken.add(unique(wish.host, new_place))
+            places[request.machine] = new_place
+            taken.add(unique(request.host, new_place))
     return AssignedPlaces(places, short, Counter(host for host, _ in held.values()))
 
 

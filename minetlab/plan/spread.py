@@ -34,7 +34,7 @@ class _Rooms:
 
         :param login: the login of the student.
         :param host: the name of the host.
-        :returns: a positive number; the student belongs on the host with the highest.
+        :return: a positive number; the student belongs on the host with the highest.
         """
         return -self._weights[host] / log(((hash_of(host, login) >> 12) + 0.5) / 2**52)
 
@@ -62,7 +62,7 @@ def spread(
     :param capacities: the hosts and their capacities.
     :param recorded_hosts: the host of each student in the allocation file, by login. Students who have left
         the roster still take room, as their machines may exist and they may come back.
-    :returns: the host of each student, by login, without students for whom there is no room.
+    :return: the host of each student, by login, without students for whom there is no room.
     """
     rooms = _Rooms(capacities)
     hosts: dict[str, str] = {}

@@ -37,7 +37,7 @@ def preflight(lab: Lab, plan: Plan, hosts: Iterable[InventoryHost], config: Path
     :param plan: its plan.
     :param hosts: the hosts of the inventory.
     :param config: the lab's SSH configuration.
-    :returns: the findings and the verdict.
+    :return: the findings and the verdict.
     """
     looks = on_each(hosts, lambda host: look(lab, plan, host, config))
     findings = [finding for host_look in looks for finding in host_look.findings]

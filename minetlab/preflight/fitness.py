@@ -217,7 +217,7 @@ def verdict(subjects: list[CheckedHost], all_findings: list[Finding]) -> str:
 
     :param subjects: the hosts that could be judged.
     :param all_findings: the findings about all hosts and this machine.
-    :returns: the end of a sentence that begins with "the lab".
+    :return: the end of a sentence that begins with "the lab".
     """
     shortages = [
         f"{_too_many(too_many)} on {subject.alias}"

@@ -47,7 +47,7 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
     :param plan: its plan.
     :param host: the host to check.
     :param config: the lab's SSH configuration.
-    :returns: the findings, and what they are about.
+    :return: the findings, and what they are about.
     """
     alias = ssh_config.alias_of(host.name)
     if ssh_config.host_block(host) is None:

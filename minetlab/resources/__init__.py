@@ -1,1 +1,1 @@
-"""What a lab has on a host, one module per resource: desired and observed state, compared. No I/O."""
+"""What a lab has on a host: how each resource should be, how it is, and what differs. No I/O."""

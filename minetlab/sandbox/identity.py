@@ -20,7 +20,7 @@ def ensure_identity(folder: Path, name: str) -> dict[str, Path]:
 
     :param folder: the host's state folder.
     :param name: the host's name, which becomes its host name.
-    :returns: the systemd credentials that give the machine its identity: credential name to file.
+    :return: the systemd credentials that give the machine its identity: credential name to file.
     :raises LabError: ssh-keygen is missing or fails.
     """
     for key in (CLIENT_KEY, HOST_KEY):

@@ -78,7 +78,7 @@ def prune(progress: Progress, limit: float | None = None) -> int:
 
     :param progress: told what is removed.
     :param limit: how large the cache may be, in GiB; None: as :func:`limit_gib` says.
-    :returns: the bytes that were freed.
+    :return: the bytes that were freed.
     :raises LabError: another run prunes for too long, or the limit is not a number.
     """
     limit_bytes = (limit_gib() if limit is None else limit) * 2**30

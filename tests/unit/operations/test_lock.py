@@ -2,8 +2,10 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import pytest
+from paramiko import SSHException
 
 from minetlab.operations import lock
 from minetlab.resources.lock import Holder
@@ -48,6 +50,18 @@ def test_why_a_lock_cannot_be_taken_is_said(caplog: pytest.LogCaptureFixture) ->
     denied = {"success": False, "stdout": ["so"], "stderr": ["flock: Permission denied"]}
     assert run_operation(lock.take, {HELD: denied}, lab="minet").failed
     assert "its lock /run/minet-lab.lock cannot be taken: flock: Permission denied" in caplog.text
+
+
+def test_a_connection_that_is_lost_while_the_lock_is_taken_is_not_taken_for_a_lack_of_rights(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Lost(list[str]):
+        def __iter__(self) -> NoReturn:
+            raise SSHException
+
+    assert run_operation(lock.take, {HELD: Lost([""])}, lab="minet").failed
+    assert "does not answer any more, so its lock /run/minet-lab.lock cannot be taken" in caplog.text
+    assert "log in as root" not in caplog.text
 
 
 def test_a_lock_that_nobody_holds_is_not_broken() -> None:

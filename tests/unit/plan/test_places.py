@@ -250,38 +250,40 @@ def test_a_machine_tries_its_old_place_and_then_all_others_from_its_own_one_on()
     assert list(request(range(0)).candidates(None)) == []
 
 
-def wish(machine, host="hv0", places=range(2)):
+def request_of(machine, host="hv0", places=range(2)):
     return PlaceRequest(machine, host, places, seed=machine)
 
 
-def settled(wishes, recorded):
-    return settle(wishes, Allocation(), recorded, unique=lambda host, place: (host, place))
+def settled(requests, recorded):
+    return settle(requests, Allocation(), recorded, unique=lambda host, place: (host, place))
 
 
 def test_who_lacks_a_place_and_who_holds_one_is_counted_by_host():
-    wishes = [wish(name) for name in "abcd"] + [wish(name, "hv1") for name in "ef"]
+    requests = [request_of(name) for name in "abcd"] + [request_of(name, "hv1") for name in "ef"]
     recorded = {"a": ("hv0", 1), "x": ("hv0", 0), "y": ("hv1", 7), "z": ("hv1", 8)}
-    result = settled(wishes, recorded)
+    result = settled(requests, recorded)
     assert result.places == {"a": 1, "e": result.places["e"], "f": 1 - result.places["e"]}
     assert (result.short, result.held) == ({"hv0": 3}, {"hv0": 1, "hv1": 2})
 
 
 def test_who_moves_to_another_host_or_out_of_bounds_gives_up_the_old_place():
-    assert settled([wish("a"), wish("b", "hv1")], {"a": ("hv1", 0), "b": ("hv1", 0)}).places == {
+    assert settled([request_of("a"), request_of("b", "hv1")], {"a": ("hv1", 0), "b": ("hv1", 0)}).places == {
         "a": 0,
         "b": 0,
     }
-    narrow = settled([wish("a", places=range(1)), wish("b", places=range(1, 2))], {"a": ("hv0", 1)})
+    narrow = settled(
+        [request_of("a", places=range(1)), request_of("b", places=range(1, 2))], {"a": ("hv0", 1)}
+    )
     assert narrow.places == {"a": 0, "b": 1}
 
 
 def test_a_shortage_names_what_to_widen_and_what_to_remove():
-    def said(wishes, recorded):
+    def said(requests, recorded):
         allocation = Allocation(source="r.csv")
-        errors = shortage(settled(wishes, recorded), "hv0", "2 places", "the range", allocation)
+        errors = shortage(settled(requests, recorded), "hv0", "2 places", "the range", allocation)
         return [(error.problem, error.next_step) for error in errors]
 
-    full = [wish("a"), wish("b"), wish("c")]
+    full = [request_of("a"), request_of("b"), request_of("c")]
     assert said(full[:2], {}) == []
     assert said(full, {}) == [("hv0: all 2 places are taken: 1 too few", "widen the range")]
     assert said(full, {"x": ("hv0", 1)}) == [
