@@ -46,15 +46,7 @@ def write(
     site_url = site_url or next(_site_urls(lab), None)
     student_cards = _make_cards(loaded, _chosen(lab, login), site_url, language)
     for card in student_cards:
-        write_folder(
-            folder / card.folder,
-            lab.name,
-            card.student,
-            card.logins,
-            card.language,
-            site_url=site_url,
-            password=card.password,
-        )
+        write_folder(folder / card.student.login, card)
     page = cards.html(lab.name, student_cards, language or "fr")
     name = f"cards-{login}" if login else "cards"
     write_private(folder / f"{name}.html", page)
@@ -83,7 +75,6 @@ def _make_cards(
             lab=lab.name,
             student=student,
             logins=logins_of(lab, plan, student, hosts),
-            folder=student.login,
             site_url=site_url,
             password=passwords.student(lab.name, student.login).password if lab.site_hosts else None,
             language=language or student.language,

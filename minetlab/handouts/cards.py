@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import segno
 from markupsafe import Markup, escape
 
-from minetlab.handouts.folder import home_of, login_command
 from minetlab.handouts.logins import Login
 from minetlab.handouts.words import CARD_WORDS, Language, Words
 from minetlab.lab import Student
@@ -15,6 +14,8 @@ from minetlab.util.render import render
 
 # With level M, a QR code can be read although 15 % of it is damaged (ISO/IEC 18004): by a fold, or by coffee.
 ERROR_CORRECTION = "m"
+CONFIG = "ssh_config"
+"""The name of the SSH configuration in a student's folder."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,6 @@ class Card:
     :param lab: name of the lab.
     :param student: the student.
     :param logins: the student's logins, in the order in which they are shown.
-    :param folder: name of the folder that the student is given with the card.
     :param site_url: address of the TP site; None: students cannot reach one.
     :param password: the student's password for the TP site; None: the lab serves none.
     :param language: language of the card.
@@ -33,7 +33,6 @@ class Card:
     lab: str
     student: Student
     logins: tuple[Login, ...]
-    folder: str
     site_url: str | None = None
     password: str | None = field(default=None, repr=False)
     language: Language = "fr"
@@ -42,6 +41,11 @@ class Card:
     def words(self) -> Words:
         """The card's fixed texts, in its language."""
         return CARD_WORDS[self.language]
+
+    @property
+    def home(self) -> str:
+        """The path at which the student is told to put their folder on their own computer."""
+        return f"~/{self.lab}"
 
     @property
     def scanned(self) -> str | None:
@@ -59,7 +63,7 @@ class Card:
     @property
     def once(self) -> Markup:
         """The text that says what to do before the first login."""
-        return _filled(self.words.once, folder=self.folder, home=home_of(self.lab))
+        return _filled(self.words.once, folder=self.student.login, home=self.home)
 
     @property
     def site(self) -> Markup:
@@ -68,7 +72,7 @@ class Card:
 
     def command(self, login: Login) -> str:
         """Return the command that the student types to log into a machine."""
-        return login_command(self.lab, login.machine)
+        return f"ssh -F {self.home}/{CONFIG} {login.machine}"
 
 
 def _filled(text: str, **values: str) -> Markup:

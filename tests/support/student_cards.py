@@ -34,7 +34,7 @@ def card_of(login: str, name: str, images: tuple[str, ...] = ("isa", "processus"
         for number, image in enumerate(images)
     ]
     site = {"site_url": "http://ct1.example.org:8080/", "password": PASSWORD}
-    return Card("minet", Student(login=login, name=name), (guest, *containers), login, **{**site, **changes})
+    return Card("minet", Student(login=login, name=name), (guest, *containers), **{**site, **changes})
 
 
 def class_of(students: int, images: tuple[str, ...] = ("isa", "processus")) -> list[Card]:

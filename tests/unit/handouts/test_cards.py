@@ -123,7 +123,7 @@ def test_a_password_is_on_the_card_where_there_is_a_site_and_in_no_qr_code() -> 
 
 
 def test_a_student_without_machines_has_a_card_without_a_code() -> None:
-    card = Card("minet", Student(login="alice", name="Alice"), (), "alice")
+    card = Card("minet", Student(login="alice", name="Alice"), ())
     assert card.scanned is None
     assert scanned(card) == []
 
@@ -139,7 +139,7 @@ def test_no_key_is_on_a_card() -> None:
 def test_each_card_is_in_its_students_language_and_says_whose_key_it_is(tmp_path: Path) -> None:
     key = key_pair(tmp_path / "carol", comment="carol").public
     english = card_of("bob", "Bob", language="en")
-    own = Card("minet", Student(login="carol", name="Carol", ssh_key=key), english.logins, "carol")
+    own = Card("minet", Student(login="carol", name="Carol", ssh_key=key), english.logins)
     tree = parsed(cards.html("minet", [card_of("alice", "Alice"), english, own]))
     articles = tree.xpath("//article")
     assert [card.get("lang") for card in articles] == ["fr", "en", "fr"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from minetlab.handouts.cards import Card
 from minetlab.handouts.folder import write_folder
 from minetlab.handouts.logins import Login, ReachedHost, logins_of, reached_hosts
 from minetlab.handouts.words import Language
@@ -76,7 +77,7 @@ def logins(lab: Lab, student: Student = ALICE, **data: object) -> tuple[Login, .
 
 
 def written(folder: Path, lab: Lab, student: Student = ALICE, **data: object) -> Path:
-    write_folder(folder, lab.name, student, logins(lab, student, **data), "fr")
+    write_folder(folder, Card(lab.name, student, logins(lab, student, **data)))
     return folder
 
 
@@ -181,14 +182,12 @@ def test_it_holds_the_students_key_and_no_other(tmp_path: Path) -> None:
 def test_the_sites_password_is_in_it_where_the_lab_serves_one(tmp_path: Path, language: Language) -> None:
     lab = lab_of()
     for site_url in ("http://ct1:8080/", None):
-        known = logins(lab)
-        write_folder(
-            tmp_path / "alice", "minet", ALICE, known, language, site_url=site_url, password=PASSWORD
-        )
+        card = Card("minet", ALICE, logins(lab), site_url, PASSWORD, language)
+        write_folder(tmp_path / "alice", card)
         text = (tmp_path / "alice" / "README.txt").read_text()
         assert re.search(rf"login +alice\n.*{PASSWORD}", text)
         assert ("(http://ct1:8080/)" in text) == bool(site_url)
-    write_folder(tmp_path / "alice", "minet", ALICE, logins(lab), language)
+    write_folder(tmp_path / "alice", Card("minet", ALICE, logins(lab), language=language))
     assert "Mes machines" not in (tmp_path / "alice" / "README.txt").read_text()
 
 
