@@ -1,7 +1,6 @@
 """``lab cards``: make what students get before a session."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -43,7 +42,10 @@ def write(
         )
     loaded = load(inventory_file)
     lab = loaded.lab
-    site_url = site_url or next(_site_urls(lab), None)
+    # The site of a sandbox host can be reached only from this machine.
+    reachable = [host for host in lab.site_hosts if not host.in_sandbox]
+    if not site_url and reachable:
+        site_url = f"http://{reachable[0].address}:{reachable[0].settings.site_port}/"
     student_cards = _make_cards(loaded, _chosen(lab, login), site_url, language)
     for card in student_cards:
         write_folder(folder / card.student.login, card)
@@ -89,12 +91,6 @@ def _write_instructor_password(folder: Path, lab: str, site_url: str | None) -> 
     account = passwords.instructor(lab)
     write_private(file, render("cards/formateur.txt.j2", lab=lab, site_url=site_url, account=account))
     return file
-
-
-def _site_urls(lab: Lab) -> Iterator[str]:
-    for host in lab.site_hosts:
-        if not host.in_sandbox:  # the site of a sandbox host can be reached only from this machine
-            yield f"http://{host.address}:{host.settings.site_port}/"
 
 
 def _chosen(lab: Lab, login: str | None) -> list[Student]:
