@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from minetlab.cli.options import lab_command
+from minetlab.cli.tables import table_of
 from minetlab.inventory.load import load
 from minetlab.preflight import Preflight, preflight
 from minetlab.preflight.findings import Finding, Severity
@@ -49,7 +49,9 @@ def require(inventory_file: Path) -> None:
     """
     result = _preflight(inventory_file)
     for finding in result.with_severity(Severity.WARNING, Severity.UNREACHABLE):
-        Console(stderr=True).print(_line(finding), soft_wrap=True)
+        line = f"{_coloured(finding)} {finding.host}: {finding.check}: "
+        line += escape(f"{finding.message}\n  → {finding.next_step}")
+        Console(stderr=True).print(line, soft_wrap=True)
     problems = result.with_severity(Severity.PROBLEM)
     if problems:
         lines = "".join(
@@ -69,22 +71,17 @@ def _preflight(inventory_file: Path) -> Preflight:
 
 
 def _table(findings: Iterable[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("host", "check", "", "found"):
-        table.add_column(column, no_wrap=column != "found")
+    table = table_of("host", "check", "")
+    table.add_column("found")
     for host, of_host in groupby(findings, key=lambda finding: finding.host):
         table.add_section()
         name = host  # only in the first row of the host
         for finding in of_host:
-            severity = f"[{SEVERITY_COLOURS[finding.severity]}]{finding.severity}[/]"
             next_step = f"\n→ {finding.next_step}" if finding.next_step else ""
-            table.add_row(name, finding.check, severity, escape(finding.message + next_step))
+            table.add_row(name, finding.check, _coloured(finding), escape(finding.message + next_step))
             name = ""
     return table
 
 
-def _line(finding: Finding) -> str:
-    return (
-        f"[{SEVERITY_COLOURS[finding.severity]}]{finding.severity}[/] {finding.host}: {finding.check}: "
-        f"{escape(finding.message)}\n  → {escape(finding.next_step)}"
-    )
+def _coloured(finding: Finding) -> str:
+    return f"[{SEVERITY_COLOURS[finding.severity]}]{finding.severity}[/]"

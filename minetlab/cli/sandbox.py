@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, command_of, lab_command
+from minetlab.cli.tables import table_of
 from minetlab.inventory.hosts import DEFAULT_INVENTORY, read_inventory
 from minetlab.inventory.load import load
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
@@ -181,10 +181,7 @@ def progress_of(name: str) -> Callable[[str], None]:
 
 def _table(*columns: str) -> Table:
     """Return a table with little space between its columns, for narrow terminals."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
+    return table_of(*columns, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _row(host: SandboxHostState) -> list[str]:
@@ -195,15 +192,8 @@ def _row(host: SandboxHostState) -> list[str]:
         state, port = "running", _port(host.name)
     else:
         state, port = "suspended" if host.suspended else "stopped", ""
-    return [
-        host.name,
-        state,
-        image,
-        *hardware,
-        f"{host.disk_bytes / 2**20:.0f} MiB",
-        port,
-        host.accelerator or "",
-    ]
+    disk = f"{host.disk_bytes / 2**20:.0f} MiB"
+    return [host.name, state, image, *hardware, disk, port, host.accelerator or ""]
 
 
 def _port(name: str) -> str:

@@ -6,13 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from minetlab.cli.tables import console_for
+from minetlab.cli.tables import console_for, table_of
 from minetlab.inventory.load import load
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
@@ -74,9 +73,8 @@ def _table(lab: str, machines: tuple[MachineState, ...]) -> Table:
     off = sum(machine.kept_off for machine in machines)
     rest = f", {off} intentionally off" if off else ""
     title = f"lab {lab}: {running} of {planned} machines running{rest}, {time.strftime('%H:%M:%S')}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("host", "machine", "student", "address", "accelerator", "state"):
-        table.add_column(column, no_wrap=True)
+    columns = ("host", "machine", "student", "address", "accelerator", "state")
+    table = table_of(*columns, title=title, title_justify="left")
     for machine in machines:
         state = f"[{STATE_COLOURS.get(machine.state, 'yellow')}]{machine.state}[/]"
         if machine.kept_off:

@@ -1,10 +1,18 @@
 """Show tables on the terminal."""
 
+from typing import Any
+
+from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 MAX_WIDTH = 1000
 """Columns up to which a table is measured."""
+
+
+def table_of(*columns: str, **options: Any) -> Table:
+    """Return a table without rows, whose cells stay on one line; the options are those of rich's tables."""
+    return Table(*(Column(name, no_wrap=True) for name in columns), box=box.SIMPLE_HEAD, **options)
 
 
 def console_for(table: Table) -> Console:

@@ -4,14 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
-
 from minetlab.checks import verify
 from minetlab.checks.verify import Verdicts
 from minetlab.cli import check, deploy, up_checkpoint
 from minetlab.cli.options import lab_command
-from minetlab.cli.tables import console_for
+from minetlab.cli.tables import console_for, table_of
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
@@ -48,9 +45,8 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     """Print a table with a line for each host, guest and container, and what to do next."""
     loaded = load(inventory_file)
     lab = loaded.lab
-    table = Table(title=f"lab {lab.name}", title_justify="left", box=box.SIMPLE_HEAD)
-    for column in ("host", "machine", "student", "address", "log in", "accelerator", "verdict"):
-        table.add_column(column, no_wrap=True)
+    columns = ("host", "machine", "student", "address", "log in", "accelerator", "verdict")
+    table = table_of(*columns, title=f"lab {lab.name}", title_justify="left")
     machines = states(lab, loaded.plan, loaded.hosts, write_config(loaded))
     planned = {machine.name: machine for machine in machines if machine.planned}
     kept_off = {name for name, machine in planned.items() if machine.kept_off}
