@@ -10,7 +10,6 @@ from minetlab.cli import deploy
 from minetlab.cli.options import lab_command
 from minetlab.inventory.hosts import KVM_HOSTS
 from minetlab.inventory.load import CHOSEN_STUDENTS, LoadedLab, load
-from minetlab.lab import Lab
 from minetlab.machines import rotation
 from minetlab.plan import Plan, allocation
 from minetlab.secrets import keys, passwords
@@ -29,10 +28,19 @@ def rotate(inventory_file: Path, login: str) -> None:
     :raises LabError: nobody has that login, the lab has made nothing for the student, or a host or guest
         could not be changed.
     """
-    target = _Target.of(inventory_file, login)
-    lab = target.lab.name
+    loaded = load(inventory_file)
+    plan = allocation.plan_of_students(loaded.lab, loaded.plan, [login])
+    target = _Target(inventory_file, login, loaded, plan)
+    lab = loaded.lab.name
+    (student,) = (student for student in loaded.lab.students if student.login == login)
     cards = lab_command(inventory_file, "cards", "--student", login)
-    if target.own_key:
+    if student.ssh_key:
+        if not target.site_hosts:
+            raise LabError(
+                f"{login} uses their own SSH key, so the lab has none to replace",
+                next_step="have them make a new pair, write its public key into the roster, and run "
+                + lab_command(inventory_file, "up"),
+            )
         passwords.replace_student(lab, login)
         problems = target.change_hosts(target.site_hosts)
         target.raise_if_unfinished(f"{login}'s old password still opens the TP site", problems)
@@ -61,38 +69,17 @@ class _Target:
     :param login: the student.
     :param loaded: the lab.
     :param plan: the plan of this student.
-    :param own_key: whether the student brought a key, so that the lab has made only a password.
     """
 
     file: Path
     login: str
     loaded: LoadedLab
     plan: Plan
-    own_key: bool
-
-    @classmethod
-    def of(cls, file: Path, login: str) -> "_Target":
-        loaded = load(file)
-        lab = loaded.lab
-        plan = allocation.plan_of_students(lab, loaded.plan, [login])
-        (student,) = (student for student in lab.students if student.login == login)
-        if student.ssh_key and not lab.site_hosts:
-            raise LabError(
-                f"{login} uses their own SSH key, so the lab has none to replace",
-                next_step="have them make a new pair, write its public key into the roster, and run "
-                + lab_command(file, "up"),
-            )
-        return cls(file, login, loaded, plan, own_key=bool(student.ssh_key))
-
-    @property
-    def lab(self) -> Lab:
-        """The lab of the student."""
-        return self.loaded.lab
 
     @property
     def site_hosts(self) -> set[str]:
         """The names of the hosts that know the student's password."""
-        return {host.name for host in self.lab.site_hosts}
+        return {host.name for host in self.loaded.lab.site_hosts}
 
     def change_everywhere(self, unfinished: str, add: Collection[str], drop: Collection[str] = ()) -> None:
         """Bring the student's present keys and password to every host, and change the keys in their guests.
@@ -108,7 +95,7 @@ class _Target:
         kvm_hosts = [
             host for host in self.loaded.hosts if host.name in used_hosts and KVM_HOSTS in host.groups
         ]
-        problems += rotation.change_keys(self.lab, self.plan, kvm_hosts, config, add=add, drop=drop)
+        problems += rotation.change_keys(self.loaded.lab, self.plan, kvm_hosts, config, add=add, drop=drop)
         self.raise_if_unfinished(unfinished, problems)
 
     def change_hosts(self, names: Collection[str]) -> list[str]:
