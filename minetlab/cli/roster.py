@@ -74,7 +74,9 @@ def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
         names = ", ".join(machine.name for machine in machines) or "no machines"
         typer.echo(f"{login} has {names}. What is in them is lost.")
         typer.echo(f"This saves it first: {lab_command(inventory_file, 'collect', '--student', login)}")
-        _ask("Remove them?")
+        if not sys.stdin.isatty():
+            raise LabError("nothing was removed, as there is nobody to ask", next_step="confirm with -y")
+        typer.confirm("Remove them?", abort=True)
     if not change(inventory_file, "remove", [login]):
         again = lab_command(inventory_file, "remove", login)
         typer.echo(f"{login} stays in the roster, as not all of it could be removed: {again} goes on")
@@ -83,12 +85,6 @@ def remove(inventory_file: Path, login: str, *, yes: bool) -> bool:
     roster_file.change(path, partial(roster_edit.remove_student, source=str(path), login=login))
     typer.echo(f"removed {login} from {path} and {lab.allocation.source}: commit both")
     return True
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise LabError("nothing was removed, as there is nobody to ask", next_step="confirm with -y")
-    typer.confirm(question, abort=True)
 
 
 def _public_key(key: str) -> str:
