@@ -7,12 +7,12 @@ stays the same, and only if none of the lab's hosts exists.
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
 from minetlab.cli.sandbox import checkpoints_of, hosts_of, progress_of
-from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import load
 from minetlab.sandbox import checkpoint, list_hosts
 from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
@@ -41,7 +41,7 @@ def come_back(inventory_file: Path) -> bool:
     :param inventory_file: the inventory of the lab.
     :return: whether the hosts were restored.
     """
-    saved = _checkpoint(inventory_file)
+    saved = Checkpoint(checkpoints_of(inventory_file) / NAME)
     if (manifest := saved.manifest) is None or manifest.made_of != made_of(inventory_file):
         return False
     try:
@@ -56,7 +56,7 @@ def come_back(inventory_file: Path) -> bool:
 
 def keep(inventory_file: Path) -> None:
     """Replace the checkpoint by the lab as it runs now; if that fails, only show why."""
-    saved = _checkpoint(inventory_file)
+    saved = Checkpoint(checkpoints_of(inventory_file) / NAME)
     try:
         if saved.folder.exists():
             checkpoint.remove(saved)
@@ -71,15 +71,12 @@ def made_of(inventory_file: Path) -> str:
     digest = hashlib.sha256()
     # Without the allocation file, from which lab down removes former students: the plan has what counts.
     settings = loaded.lab.model_dump_json(exclude={"allocation"})
-    for part in (settings, repr(loaded.plan), *map(_data, loaded.hosts)):
+    hosts = json.dumps([asdict(host) for host in loaded.hosts], sort_keys=True, default=str)
+    for part in (settings, repr(loaded.plan), hosts):
         digest.update(part.encode() + b"\0")
     for file in _files(loaded.lab.name):
         digest.update(f"{file}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def _data(host: InventoryHost) -> str:
-    return json.dumps([host.name, host.groups, host.data], sort_keys=True, default=str)
 
 
 def _files(lab: str) -> Iterator[Path]:
@@ -90,7 +87,3 @@ def _files(lab: str) -> Iterator[Path]:
         yield from sorted(
             file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts
         )
-
-
-def _checkpoint(inventory_file: Path) -> Checkpoint:
-    return Checkpoint(checkpoints_of(inventory_file) / NAME)
