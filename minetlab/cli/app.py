@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from minetlab.cli import completion, project_commands, student_commands
-from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, command_of
+from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, OutputFolder, command_of
 from minetlab.handouts.words import Language
 from minetlab.inventory.hosts import DEFAULT_INVENTORY
 from minetlab.util.errors import LabError
@@ -107,7 +107,7 @@ def verify_command(
 @app.command("report")
 def report_command(
     inventory: Inventory = DEFAULT_INVENTORY,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("report"),
+    output: OutputFolder = Path("report"),
 ) -> None:
     """Verify the lab, and write a report on each claim of the course: HTML, JSON and JUnit XML."""
     from minetlab.cli import report
@@ -118,7 +118,7 @@ def report_command(
 @app.command("cards")
 def cards_command(
     inventory: Inventory = DEFAULT_INVENTORY,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("cards"),
+    output: OutputFolder = Path("cards"),
     student: Annotated[
         str | None, typer.Option(help="Only this student's, by login.", autocompletion=completion.logins)
     ] = None,
@@ -136,7 +136,7 @@ def cards_command(
 @app.command("export")
 def export_command(
     inventory: Inventory = DEFAULT_INVENTORY,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path("export"),
+    output: OutputFolder = Path("export"),
 ) -> None:
     """Write the lab for other tools: SSH configuration, Ansible inventory, topology as JSON and SVG."""
     from minetlab.cli import export

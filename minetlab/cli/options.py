@@ -20,6 +20,7 @@ def _start_reading(context: typer.Context, inventory: Path) -> Path:
 Inventory = Annotated[
     Path, typer.Option("--inventory", "-i", help="The lab's inventory.", callback=_start_reading)
 ]
+OutputFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")]
 COMMAND_AT_THE_END = {"allow_interspersed_args": False}
 """Settings of commands whose last arguments are a command for a machine, as in ssh(1), with its options."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from minetlab.cli import completion
-from minetlab.cli.options import Inventory
+from minetlab.cli.options import Inventory, OutputFolder
 from minetlab.handouts.words import Language
 from minetlab.inventory.hosts import DEFAULT_INVENTORY
 from minetlab.util.limits import MIB, Limits
@@ -71,9 +71,7 @@ def collect_command(
         list[str] | None,
         typer.Option(help="Only this student's, by login.", autocompletion=completion.logins),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.")] = Path(
-        "collected"
-    ),
+    output: OutputFolder = Path("collected"),
     timeout: Annotated[float, typer.Option(min=1, help="Seconds for each machine.")] = Limits.seconds,
     max_mib: Annotated[
         int, typer.Option("--max", min=1, help="MiB from each machine, at most.")
