@@ -1,6 +1,6 @@
 """``lab up``: deploy the lab, verify it, and show a table of its machines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -96,15 +96,14 @@ def sites(lab: Lab) -> list[str]:
 
 def _rows(
     loaded: LoadedLab, machines: Mapping[str, MachineState], ssh: Callable[[str], str]
-) -> list[tuple[str, ...]]:
-    """Return the table's rows without the last column, each host before its guests and containers.
+) -> Iterator[tuple[str, ...]]:
+    """Yield the table's rows without the last column, each host before its guests and containers.
 
     :param loaded: the lab.
     :param machines: the states of all guests and containers of the plan, by name.
     :param ssh: makes the command that logs into a machine.
-    :return: the rows.
+    :yields: the rows.
     """
-    rows: list[tuple[str, ...]] = []
     lab, plan = loaded.lab, loaded.plan
     accelerators = {
         f"{SANDBOX_PREFIX}{host.name}": host.accelerator or NO_ACCELERATOR for host in list_hosts()
@@ -112,12 +111,10 @@ def _rows(
     hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for host in sorted(hosts):
         alias = alias_of(host)
-        rows.append((alias, alias, "", "", ssh(alias), accelerators.get(host, "")))
+        yield alias, alias, "", "", ssh(alias), accelerators.get(host, "")
         for guest in plan.guests_on(host):
             login, state = ssh(guest.name), machines[guest.name]
             accelerator = state.accelerator if state.state == RUNNING else NO_ACCELERATOR
-            rows.append((alias, guest.name, guest.student.name, str(guest.address.ip), login, accelerator))
+            yield alias, guest.name, guest.student.name, str(guest.address.ip), login, accelerator
         for container in plan.containers_on(host):
-            login = ssh(container.name)
-            rows.append((alias, container.name, container.student.name, "", login, ""))
-    return rows
+            yield alias, container.name, container.student.name, "", ssh(container.name), ""
