@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from minetlab.lab import NatNetwork
@@ -109,13 +109,15 @@ def _ports(subject: CheckedHost) -> Iterator[Finding]:
         wanted[subject.container.site_port] = container_name(subject.lab.name)
     if not wanted:
         return
-    containers = subject.observed.docker.containers
     ours: set[int] = set()
-    for container in containers.values():
+    of_other_labs: dict[int, str] = {}  # of containers that run, and of those that do not
+    for name, container in subject.observed.docker.containers.items():
         if container.lab == subject.lab.name:
             ours.update(_ports_of(container))
+        elif container.lab:
+            of_other_labs.update(dict.fromkeys(_ports_of(container), name))
     listening = dict.fromkeys(subject.observed.system.ports - ours, "a program that is not the lab's")
-    taken = {**listening, **_ports_of_other_labs(subject.lab.name, containers)}
+    taken = listening | of_other_labs
     clashing = [f"{port} ({wanted[port]}) by {taken[port]}" for port in sorted(wanted) if port in taken]
     if clashing:
         yield subject.problem(
@@ -126,15 +128,6 @@ def _ports(subject: CheckedHost) -> Iterator[Finding]:
         )
     else:
         yield subject.ok("ports", f"{len(wanted)} are free or the lab's")
-
-
-def _ports_of_other_labs(lab: str, containers: Mapping[str, ObservedContainer]) -> dict[int, str]:
-    """Return the ports of other labs' containers, running or not, with the names of the containers."""
-    ports: dict[int, str] = {}
-    for name, container in containers.items():
-        if container.lab and container.lab != lab:
-            ports.update(dict.fromkeys(_ports_of(container), name))
-    return ports
 
 
 def _ports_of(container: ObservedContainer) -> Iterator[int]:
