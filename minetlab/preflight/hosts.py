@@ -60,7 +60,12 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
             return _refused(alias, last_line(answer.errors) or "it does not say why")
         observed = HostState().process(answer.output.splitlines())
     except NoAnswerError as error:
-        return _silent(alias, str(error))
+        next_step = (
+            "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; "
+            "lab up goes on with the other hosts"
+        )
+        problem = f"does not answer: {error}"
+        return HostLook((Finding(alias, "reachable", Severity.UNREACHABLE, problem, next_step),))
     except (FactProcessError, TooMuchError) as error:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)
@@ -100,16 +105,6 @@ def _subject(lab: Lab, plan: Plan, host: InventoryHost, observed: HostObserved) 
         containers=plan.containers_on(name),
         kvm=lab.kvm_host(name).settings if KVM_HOSTS in host.groups else None,
         container=lab.container_host(name).settings if CONTAINER_HOSTS in host.groups else None,
-    )
-
-
-def _silent(alias: str, reason: str) -> HostLook:
-    next_step = (
-        "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; "
-        "lab up goes on with the other hosts"
-    )
-    return HostLook(
-        (Finding(alias, "reachable", Severity.UNREACHABLE, f"does not answer: {reason}", next_step),)
     )
 
 

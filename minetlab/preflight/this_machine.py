@@ -1,6 +1,6 @@
 """Check this machine: images that hosts lack and that are built or fetched here, and the sandbox's memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,14 +48,13 @@ class MissingImage:
         return self.file.exists() and checksum_file(self.file).exists()
 
 
-def findings_here(lab: Lab, looks: Iterable[HostLook]) -> Iterator[Finding]:
+def findings_here(lab: Lab, looks: Sequence[HostLook]) -> Iterator[Finding]:
     """Check this machine, and the images that hosts have to receive from it.
 
     :param lab: the lab.
     :param looks: what was seen of its hosts. A host that does not answer counts as lacking every image.
     :yields: a finding for each check.
     """
-    looks = list(looks)
     yield from _foreign_guest_images(lab)
     try:
         missing_images = list(_missing_images(lab, looks))
@@ -85,8 +84,7 @@ def _foreign_guest_images(lab: Lab) -> Iterator[Finding]:
         )
 
 
-def _missing_images(lab: Lab, looks: Iterable[HostLook]) -> Iterator[MissingImage]:
-    looks = list(looks)
+def _missing_images(lab: Lab, looks: Sequence[HostLook]) -> Iterator[MissingImage]:
     observed_hosts = {look.subject.alias: look.subject.observed for look in looks if look.subject}
     for kvm_host in lab.kvm_hosts:
         yield from _missing_guest_image(kvm_host, observed_hosts.get(alias_of(kvm_host.name)))
@@ -139,9 +137,8 @@ def _room_in_docker(looks: Iterable[HostLook], missing_images: Iterable[MissingI
             yield subject.ok("Docker's disk", message)
 
 
-def _obstacles(to_make: Iterable[MissingImage]) -> Iterator[Finding]:
+def _obstacles(to_make: Sequence[MissingImage]) -> Iterator[Finding]:
     """Yield a problem for everything that keeps these images from being fetched or built."""
-    to_make = list(to_make)
     for address in [image.address for image in to_make if image.address]:
         try:
             probe(address)
