@@ -9,14 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from minetlab.claims.claims import Claim
-from minetlab.claims.evidence import (
-    ClaimEvidence,
-    Evidence,
-    Verdict,
-    evidence_by_claim,
-    verdict_by_machine,
-    worst,
-)
+from minetlab.claims.evidence import ClaimEvidence, Evidence, evidence_by_claim, verdict_by_machine, worst
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.picture import svg
@@ -201,22 +194,18 @@ def _proofs(claim: ClaimEvidence, machine: str) -> Proofs:
 
 def _cell(claim: ClaimEvidence, host: PlacedHost) -> Cell:
     verdicts = [verdict for name in _names(host) if (verdict := claim.verdict_on(name))]
-    return Cell(_word(worst(verdicts)), verdicts.count("demonstrated"), len(verdicts))
+    return Cell(words.word_of(worst(verdicts)), verdicts.count("demonstrated"), len(verdicts))
 
 
 def _matrix(host: PlacedHost, claims: Sequence[ClaimEvidence]) -> Matrix:
     names = _names(host)
     checked = [claim for claim in claims if any(claim.verdict_on(name) for name in names)]
-    rows = [(name, [_word(claim.verdict_on(name)) for claim in checked]) for name in names]
+    rows = [(name, [words.word_of(claim.verdict_on(name)) for claim in checked]) for name in names]
     return Matrix(host, [claim.claim for claim in checked], rows)
 
 
 def _names(host: PlacedHost) -> list[str]:
     return [host.name, *(machine.name for machine in host.machines)]
-
-
-def _word(verdict: Verdict | None) -> words.Word | None:
-    return words.VERDICT_WORDS[verdict] if verdict else None
 
 
 def _unreachable(evidence: Sequence[Evidence]) -> dict[str, list[str]]:

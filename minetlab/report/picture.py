@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from minetlab.claims.evidence import Verdict
 from minetlab.report.topology import PlacedHost, PlacedMachine, PlacedNetwork, Topology
-from minetlab.report.words import CONNECTORS, INSIDE, ROLE_WORDS, VERDICT_WORDS, Word, counted
+from minetlab.report.words import CONNECTORS, INSIDE, ROLE_WORDS, VERDICT_WORDS, Word, counted, word_of
 from minetlab.util.render import render
 
 # Sizes in pixels. The picture is up to WIDTH wide. If no network of the lab has more than SMALL machines, two
@@ -153,30 +153,25 @@ def _boxes(topology: Topology, verdicts: Mapping[str, Verdict]) -> list[Box]:
     for host in topology.hosts:
         if x + width > WIDTH:
             x, y = 0.0, max(box.y + box.height for box in boxes) + PAD
-        boxes.append(_box(host, (x, y), (width, columns), verdicts))
+        boxes.append(_box(host, x, y, width, columns, verdicts=verdicts))
         x += width + WIDTH - 2 * HALF
     return boxes
 
 
 def _box(
-    host: PlacedHost, corner: tuple[float, float], size: tuple[float, int], verdicts: Mapping[str, Verdict]
+    host: PlacedHost, x: float, y: float, width: float, columns: int, *, verdicts: Mapping[str, Verdict]
 ) -> Box:
-    (x, y), (width, columns) = corner, size
     bars: list[Bar] = []
     top = y + TITLE
     for network in host.networks:
-        bars.append(_bar(network, (x, top), (width, columns), verdicts))
+        bars.append(_bar(network, x, top, width, columns, verdicts=verdicts))
         top = bars[-1].bottom + PAD
-    return Box(host, x, y, width, tuple(bars), _word(verdicts, host.name))
+    return Box(host, x, y, width, tuple(bars), word_of(verdicts.get(host.name)))
 
 
 def _bar(
-    network: PlacedNetwork,
-    corner: tuple[float, float],
-    size: tuple[float, int],
-    verdicts: Mapping[str, Verdict],
+    network: PlacedNetwork, x: float, y: float, width: float, columns: int, *, verdicts: Mapping[str, Verdict]
 ) -> Bar:
-    (x, y), (width, columns) = corner, size
     left = x + PAD + TRUNK
     card_width = (width - 2 * PAD - TRUNK - (columns - 1) * GAP) / columns
     rows = []
@@ -184,18 +179,16 @@ def _bar(
         line = y + BAR + (first // columns) * (DROP + CARD + GAP)
         cards = []
         for column, machine in enumerate(network.machines[first : first + columns]):
-            card_corner = (left + column * (card_width + GAP), line + DROP)
-            cards.append(_card(machine, card_corner, card_width, verdicts))
+            card_left = left + column * (card_width + GAP)
+            cards.append(_card(machine, card_left, line + DROP, card_width, verdicts.get(machine.name)))
         rows.append(BoxRow(line, tuple(cards)))
     bridge = f" · pont {network.bridge}" if network.bridge else ""
     inside = counted(len(network.machines), INSIDE[network.role])
     return Bar(f"réseau {network.name}{bridge} · {network.subnet} · {inside}", y, tuple(rows))
 
 
-def _card(
-    machine: PlacedMachine, corner: tuple[float, float], width: float, verdicts: Mapping[str, Verdict]
-) -> MachineBox:
-    word = _word(verdicts, machine.name)
+def _card(machine: PlacedMachine, x: float, y: float, width: float, verdict: Verdict | None) -> MachineBox:
+    word = word_of(verdict)
     where = f"{machine.tp_image} · {machine.where}" if machine.tp_image else f"VM · {machine.where}"
     title = f"{machine.name} · {machine.student} · {where}"
     if word:
@@ -206,11 +199,7 @@ def _card(
         _cut(machine.name, room / (SMALLER * MONO)),
         _cut(where, room / (SMALLER * SANS)),
     )
-    return MachineBox(machine, *corner, width, title, lines, word)
-
-
-def _word(verdicts: Mapping[str, Verdict], machine: str) -> Word | None:
-    return VERDICT_WORDS[verdicts[machine]] if machine in verdicts else None
+    return MachineBox(machine, x, y, width, title, lines, word)
 
 
 def _cut(text: str, letters: float) -> str:

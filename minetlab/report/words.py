@@ -50,6 +50,11 @@ SOFTWARE = {"kernel": "noyau", "system": "système"}
 INSIDE = {"KVM": "VM", "Docker": "container"}
 
 
+def word_of(verdict: Verdict | None) -> Word | None:
+    """Return how a verdict is shown; None if there is none."""
+    return VERDICT_WORDS[verdict] if verdict else None
+
+
 def cause(reason: str, claim: Claim) -> str:
     """Return in French why a claim is not demonstrable on a machine.
 
