@@ -44,29 +44,23 @@ def with_plan(allocation: Allocation, lab: Lab, plan: Plan) -> Allocation:
 def without_gone(allocation: Allocation, lab: Lab, plan: Plan, host: str) -> Allocation:
     """Return the allocation file without the lab's machines that the plan no longer has on this host."""
     planned = set(placements(plan))
-    return _with_placements(
-        allocation,
-        (
-            placement
-            for placement in allocation.placements
-            if placement.host != host or placement in planned or not belongs_to_lab(placement, lab.name)
-        ),
+    kept = (
+        placement
+        for placement in allocation.placements
+        if placement.host != host or placement in planned or not belongs_to_lab(placement, lab.name)
     )
+    return _with_placements(allocation, kept)
 
 
 def without_student(allocation: Allocation, lab: Lab, login: str) -> Allocation:
     """Return the allocation file without this student's machines of the lab on the hosts of the inventory."""
     hosts = {host.name for host in (*lab.kvm_hosts, *lab.container_hosts)}
-    return _with_placements(
-        allocation,
-        (
-            placement
-            for placement in allocation.placements
-            if placement.login != login
-            or placement.host not in hosts
-            or not belongs_to_lab(placement, lab.name)
-        ),
+    kept = (
+        placement
+        for placement in allocation.placements
+        if placement.login != login or placement.host not in hosts or not belongs_to_lab(placement, lab.name)
     )
+    return _with_placements(allocation, kept)
 
 
 def _with_placements(allocation: Allocation, kept: Iterable[Placement]) -> Allocation:
