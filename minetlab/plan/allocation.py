@@ -132,16 +132,16 @@ def belongs_to_lab(placement: Placement, lab_name: str) -> bool:
 def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
     recorded = _recorded_placements(lab, lab.kvm_hosts, IPv4Address)
     hosts = _hosts_of_students(lab, "kvm_hosts", lab.kvm_hosts, recorded, problems)
-    names = {student.login: f"{lab.name}-{student.login}" for student, _ in hosts}
+    wanted = {f"{lab.name}-{student.login}": (student, host) for student, host in hosts}
     requests = [
         PlaceRequest(
-            names[student.login],
+            name,
             host.name,
             _addresses(host),
             seed=student.login,
             barred=int(host.settings.guest_network.gateway),
         )
-        for student, host in hosts
+        for name, (student, host) in wanted.items()
     ]
     # An address is unique in the lab, and not only on its host, as a bridge may join the hosts. Its last two
     # octets alone have to be unique, as the MAC address is made of them.
@@ -156,9 +156,9 @@ def _guests(lab: Lab, problems: list[LabError]) -> tuple[Guest, ...]:
             lab.allocation,
         )
     return tuple(
-        _guest(lab, student, host, names[student.login], IPv4Address(settled.places[names[student.login]]))
-        for student, host in hosts
-        if names[student.login] in settled.places
+        _guest(lab, student, host, name, IPv4Address(settled.places[name]))
+        for name, (student, host) in wanted.items()
+        if name in settled.places
     )
 
 
