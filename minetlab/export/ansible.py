@@ -1,7 +1,7 @@
 """The lab as an Ansible inventory, for one-off commands on all machines of a kind."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from minetlab.ssh.ssh_config import alias_of
 HEADER = "# Written by `lab export`: changes are lost. Names are those of the SSH configuration beside it.\n"
 
 
-def inventory(plan: Plan, hosts: Iterable[InventoryHost], ssh_config: Path) -> str:
+def inventory(plan: Plan, hosts: Sequence[InventoryHost], ssh_config: Path) -> str:
     """Write the lab's machines as YAML for Ansible's inventory plugin ``ansible.builtin.yaml``.
 
     Ansible reaches the machines by the lab's SSH configuration, which has their addresses, jumps, accounts
@@ -26,7 +26,6 @@ def inventory(plan: Plan, hosts: Iterable[InventoryHost], ssh_config: Path) -> s
     :param ssh_config: absolute path of the lab's SSH configuration.
     :return: the file's text.
     """
-    hosts = tuple(hosts)
     groups = {
         KVM_HOSTS: _hosts_in_group(hosts, KVM_HOSTS),
         CONTAINER_HOSTS: _hosts_in_group(hosts, CONTAINER_HOSTS),
@@ -42,7 +41,7 @@ def inventory(plan: Plan, hosts: Iterable[InventoryHost], ssh_config: Path) -> s
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def _hosts_in_group(hosts: Iterable[InventoryHost], group: str) -> Mapping[str, Mapping[str, Any]]:
+def _hosts_in_group(hosts: Sequence[InventoryHost], group: str) -> Mapping[str, Mapping[str, Any]]:
     return {alias_of(host.name): _host_variables(host) for host in hosts if group in host.groups}
 
 

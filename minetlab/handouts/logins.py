@@ -1,7 +1,7 @@
 """How students log into their machines from their own computers, without an admin's key or account."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ class Login:
         return f"ssh://{self.user}@{_bracketed(self.hostname)}{port}"
 
 
-def reached_hosts(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, ReachedHost]:
+def reached_hosts(config: Path, hosts: Sequence[InventoryHost]) -> dict[str, ReachedHost]:
     """Find out how hosts are reached over SSH, and which keys they have.
 
     OpenSSH itself is asked, as it also reads the administrator's own configuration.
@@ -91,7 +91,6 @@ def reached_hosts(config: Path, hosts: Iterable[InventoryHost]) -> dict[str, Rea
     :raises LabError: a sandbox host does not run, so that it has no address; or ssh cannot read its
         configuration.
     """
-    hosts = tuple(hosts)
     stopped = [ssh_config.alias_of(host.name) for host in hosts if ssh_config.host_block(host) is None]
     if stopped:
         raise LabError(

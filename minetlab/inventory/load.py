@@ -1,7 +1,7 @@
 """Make a lab of an inventory's data: all of it is validated, and errors name the file and the field."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,7 +98,7 @@ def _load(inventory_file: Path, files: frozenset[Version]) -> LoadedLab:
     return LoadedLab.of(read_inventory(inventory_file))
 
 
-def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
+def load_lab(hosts: Sequence[InventoryHost]) -> Lab:
     """Make a lab from the inventory's data, the roster that it names, and the allocation file beside that.
 
     :param hosts: all hosts of an inventory.
@@ -106,7 +106,6 @@ def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
     :raises LabError: host data is unknown or wrong, with the file and line that sets it; or the roster or the
         allocation file cannot be read or is wrong.
     """
-    hosts = list(hosts)
     for host in hosts:
         _refuse_unknown(host)
     settings = _lab_settings(hosts)
@@ -131,7 +130,7 @@ def load_lab(hosts: Iterable[InventoryHost]) -> Lab:
     )
 
 
-def roster_of(hosts: Iterable[InventoryHost]) -> Path:
+def roster_of(hosts: Sequence[InventoryHost]) -> Path:
     """Return the file that an inventory names as its roster.
 
     :param hosts: all hosts of the inventory.
@@ -141,10 +140,10 @@ def roster_of(hosts: Iterable[InventoryHost]) -> Path:
     return Path(_lab_settings(hosts).roster)
 
 
-def _lab_settings(hosts: Iterable[InventoryHost]) -> LabSettings:
-    for host in hosts:  # the first: these settings are the same for all hosts
-        return _settings(host, LabSettings)
-    raise LabError("the inventory has no hosts", next_step="name at least one host in it")
+def _lab_settings(hosts: Sequence[InventoryHost]) -> LabSettings:
+    if not hosts:
+        raise LabError("the inventory has no hosts", next_step="name at least one host in it")
+    return _settings(hosts[0], LabSettings)  # these settings are the same for all hosts
 
 
 def _students(roster: Path) -> tuple[Student, ...]:
