@@ -24,7 +24,6 @@ from minetlab.resources.docker import (
     container_specs,
     field_changes,
     lab_folder,
-    uploads_folder,
 )
 from minetlab.resources.dockerd import (
     DAEMON_CONFIG,
@@ -32,7 +31,6 @@ from minetlab.resources.dockerd import (
     SAME_POOLS,
     DaemonState,
     foreign_pools,
-    merged,
     pools_conflict,
     pools_setting,
 )
@@ -58,7 +56,7 @@ def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Iterator[Pyinfra
     """
     observed = observe.fact(DaemonConfig)
     _require_configurable(lab, observed, address_pools)
-    desired = merged(observed.config, daemon_settings(address_pools))
+    desired = {**(observed.config or {}), **daemon_settings(address_pools)}
     if observed.config != desired and state.config.DIFF and first_pass():
         show_diff(DAEMON_CONFIG, _pretty(observed.config or {}), _pretty(desired))
     yield from observe.changing(_configured(desired, observed), otherwise="dockerd has its configuration")
@@ -165,15 +163,10 @@ def _removal(lab: str, observed: DockerObserved) -> list[StringCommand]:
     commands = [
         StringCommand("docker", command, *map(QuoteString, names)) for command, names in removals if names
     ]
-    return [*commands, _remove(lab_folder(lab))] if observed.folder else commands
+    return [*commands, remove_folder(lab_folder(lab))] if observed.folder else commands
 
 
-def remove_uploads(lab: str) -> StringCommand:
-    """Return a command that removes the folder of received TP images."""
-    return _remove(uploads_folder(lab))
-
-
-def _remove(folder: str) -> StringCommand:
+def remove_folder(folder: str) -> StringCommand:
     """Return a command that removes a folder, and those of its parents that are then empty."""
     remove_parents = ("&& rmdir -p --ignore-fail-on-non-empty", QuoteString(folder.rpartition("/")[0]))
     return StringCommand("rm -rf", QuoteString(folder), *remove_parents)
@@ -181,19 +174,14 @@ def _remove(folder: str) -> StringCommand:
 
 def _create_network(lab: str) -> StringCommand:
     # Students' containers reach the outside, but not each other.
-    options = (f"name=dbr-{lab}", "enable_icc=false")
-    return StringCommand(
-        "docker",
-        "network",
-        "create",
-        *(QuoteString(f"--opt=com.docker.network.bridge.{option}") for option in options),
-        QuoteString(f"--label={LAB_LABEL}={lab}"),
-        QuoteString(lab),
-    )
+    bridge = "--opt=com.docker.network.bridge"
+    words = (f"{bridge}.name=dbr-{lab}", f"{bridge}.enable_icc=false", f"--label={LAB_LABEL}={lab}", lab)
+    return StringCommand("docker network create", *map(QuoteString, words))
 
 
 def _converge(lab: str, changes: ContainerChanges) -> Iterator[PyinfraCommand]:
-    scripts = [f"{_remove_container(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
+    remove = "docker container rm --force --volumes"
+    scripts = [f"{remove} {shlex.quote(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
     scripts += [_run(lab, spec) for spec in changes.create]
     if scripts:
         yield side_by_side(scripts)
@@ -205,10 +193,6 @@ def _converge(lab: str, changes: ContainerChanges) -> Iterator[PyinfraCommand]:
             f"{host.name}: containers of somebody else have these names: {named(changes.foreign)}",
             next_step="rename or remove them (docker container rename, docker container rm)",
         )
-
-
-def _remove_container(name: str) -> str:
-    return shlex.join(("docker", "container", "rm", "--force", "--volumes", name))
 
 
 def _run(lab: str, spec: Spec) -> str:

@@ -11,7 +11,7 @@ from minetlab.facts.docker import DockerRoom
 from minetlab.images import ImageRecipe, build_rootfs
 from minetlab.operations import background, observe
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.docker import remove_uploads
+from minetlab.operations.docker import remove_folder
 from minetlab.operations.shell import upload, verify_upload
 from minetlab.resources.docker import DockerObserved, unused_images, uploads_folder
 from minetlab.resources.tp_images import ImageSpec
@@ -73,7 +73,7 @@ def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Iterator
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
     for spec, recipe in images.items():
         yield from _import(spec, recipe, folder)
-    yield remove_uploads(lab)
+    yield remove_folder(folder)
 
 
 def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Iterator[PyinfraCommand]:
@@ -88,10 +88,4 @@ def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Iterator[Pyinf
     uploaded = f"{folder}/{tar.name}"
     yield upload(tar, uploaded)
     yield verify_upload(tar, uploaded)
-    yield StringCommand(
-        "docker",
-        "import",
-        *map(QuoteString, spec.changes()),
-        QuoteString(uploaded),
-        QuoteString(spec.reference),
-    )
+    yield StringCommand("docker import", *map(QuoteString, (*spec.changes(), uploaded, spec.reference)))
