@@ -84,23 +84,18 @@ class ContainerSpec(Spec):
     capabilities: tuple[str, ...]
     ssh_port: int
 
-    @property
-    def hostname(self) -> str:
-        """The host name inside the container: whose it is, and of which TP, as the prompt shows it."""
-        # The lab and its network have the same name.
-        tp_image = self.name.removeprefix(f"{self.network}-{self.student}-")
-        return f"{self.student}-{tp_image}"
-
     def options(self) -> tuple[str, ...]:
         """Return the options of ``docker run``: see docker-run(1)."""
+        # The lab and its network have the same name.
+        tp_image = self.name.removeprefix(f"{self.network}-{self.student}-")
         return (
             "--init",
             "--restart=unless-stopped",
             f"--name={self.name}",
-            f"--hostname={self.hostname}",
+            # The prompt shows it: whose container it is, and of which TP.
+            f"--hostname={self.student}-{tp_image}",
             f"--network={self.network}",
             f"--publish={self.ssh_port}:{CONTAINER_SSH_PORT}",
-            # The lab and its network have the same name.
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             *confinement(self.memory, self.pids),
             *(f"--cap-add={capability}" for capability in self.capabilities),

@@ -29,16 +29,6 @@ class DaemonState:
     fault: str = ""
 
 
-def merged(current: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the present configuration with our settings in it; other settings stay.
-
-    :param current: the content of /etc/docker/daemon.json; None if there is no such file.
-    :param ours: the lab's settings.
-    :return: the desired content.
-    """
-    return {**(current or {}), **ours}
-
-
 def pools_setting(pools: Collection[AddressPool]) -> list[dict[str, Any]]:
     """Return address pools as dockerd's configuration writes them."""
     return [{"base": str(pool.base), "size": pool.size} for pool in pools]

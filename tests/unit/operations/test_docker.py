@@ -248,6 +248,23 @@ def test_changed_setting_is_put_in_place() -> None:
 THEIRS = [{"base": "10.202.0.0/16", "size": 24}]
 
 
+def test_our_settings_replace_those_of_their_name_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="pyinfra")
+    arguments: dict[str, Any] = {"lab": "minet", "address_pools": POOLS, "diff": True}
+    run_operation(
+        docker.daemon, configured("read", debug=True, **{"default-address-pools": THEIRS}), **arguments
+    )
+    assert '-       "base": "10.202.0.0/16"' in caplog.text
+    assert f'+       "base": "{POOLS[0].base}"' in caplog.text
+    assert not re.search('[-+]   "debug"', caplog.text)
+    caplog.clear()
+    run_operation(docker.daemon, {}, **arguments)
+    without_file = caplog.messages
+    caplog.clear()
+    run_operation(docker.daemon, {CONFIG: ["read", "{}"]}, **arguments)
+    assert caplog.messages == without_file
+
+
 @pytest.mark.parametrize(
     "theirs",
     [

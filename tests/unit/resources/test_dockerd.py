@@ -7,7 +7,6 @@ from minetlab.resources.dockerd import (
     POOLS,
     DaemonState,
     foreign_pools,
-    merged,
     pools_conflict,
     pools_setting,
 )
@@ -15,11 +14,6 @@ from minetlab.resources.dockerd import (
 OURS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
 WRITTEN = [{"base": "10.201.0.0/16", "size": 24}]
 OTHERS = [{"base": "10.9.0.0/16", "size": 28}]
-
-
-def test_our_settings_replace_those_of_their_name_and_no_other() -> None:
-    assert merged({"debug": True, POOLS: OTHERS}, {POOLS: WRITTEN}) == {"debug": True, POOLS: WRITTEN}
-    assert merged(None, {POOLS: WRITTEN}) == merged({}, {POOLS: WRITTEN}) == {POOLS: WRITTEN}
 
 
 def test_pools_are_foreign_if_there_are_any_and_not_ours() -> None:
