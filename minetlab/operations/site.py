@@ -19,8 +19,8 @@ from minetlab.resources.access import outdated
 from minetlab.resources.site import (
     STATUS,
     WEB_SERVER_UID,
+    SiteSpec,
     container_name,
-    site_spec,
     sites_folder,
     status_folder,
     users_folder,
@@ -58,7 +58,8 @@ def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
     if STATUS not in folders:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
     yield from write_commands(lab.name, outdated(password_files, access_files), WEB_SERVER_UID)
-    spec = site_spec(lab.name, server.spec(lab.name).reference, port, new_site.revision)
+    server_image = server.spec(lab.name).reference
+    spec = SiteSpec(container_name(lab.name), server_image, lab.name, port, new_site.revision)
     if old_servers := [name for name in web_servers(lab.name, observed) if name != spec.name]:
         # The web server of an earlier revision of this project uses the port.
         yield StringCommand("docker container rm --force --volumes", *map(QuoteString, old_servers))
@@ -70,7 +71,8 @@ def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
         # Somebody has removed files that the container has mounted: it sees the new ones after a restart.
         yield StringCommand("docker container restart", QuoteString(spec.name))
     if old_folders := [name for name in folders if name not in current_folders]:
-        yield _remove_folders(*(f"{sites_folder(lab.name)}/{name}" for name in old_folders))
+        paths = (f"{sites_folder(lab.name)}/{name}" for name in old_folders)
+        yield StringCommand("rm -rf", *map(QuoteString, paths))
 
 
 @lab_operation
@@ -99,8 +101,8 @@ def remove(lab: str) -> Iterator[PyinfraCommand]:
     if servers:
         commands.append(StringCommand("docker container rm --force --volumes", *map(QuoteString, servers)))
     if folders:
-        paths = [f"{sites_folder(lab)}/{name}" for name in folders]
-        commands.append(_remove_folders(*paths, users_folder(lab)))
+        paths = [*(f"{sites_folder(lab)}/{name}" for name in folders), users_folder(lab)]
+        commands.append(StringCommand("rm -rf", *map(QuoteString, paths)))
     yield from observe.changing(commands, otherwise="this host serves no site")
 
 
@@ -118,7 +120,3 @@ def _upload(lab: str, site: build.Site) -> Iterator[PyinfraCommand]:
         StringCommand("rm", QuoteString(uploaded)),
         StringCommand("mv -T", QuoteString(partial), QuoteString(folder)),
     )
-
-
-def _remove_folders(*folders: str) -> StringCommand:
-    return StringCommand("rm -rf", *map(QuoteString, folders))

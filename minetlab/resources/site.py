@@ -77,8 +77,3 @@ class SiteSpec(Spec):
             "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
             *confinement(SITE_MEMORY, PIDS),
         )
-
-
-def site_spec(lab: str, image: str, port: int, revision: str) -> SiteSpec:
-    """Return the spec of the container of a lab's site; ``image`` is a reference, ``port`` the host's."""
-    return SiteSpec(container_name(lab), image, lab, port, revision)

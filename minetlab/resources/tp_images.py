@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Self
 
 from minetlab.resources.docker import LAB_LABEL, TP_IMAGE_LABEL
 
@@ -14,26 +13,21 @@ class ImageSpec:
 
     :param lab: the lab's name.
     :param name: the TP image's folder in ``tp/``.
-    :param digest: hash of everything that it is made from, in hexadecimal.
+    :param content: hash of its root file system's recipe, in hexadecimal.
     :param instructions: Dockerfile instructions that ``docker import`` applies, such as ``USER``.
     """
 
     lab: str
     name: str
-    digest: str
+    content: str
     instructions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, lab: str, name: str, content: str, instructions: tuple[str, ...]) -> Self:
-        """Return the image with this content, of which a hash is given, and these instructions."""
-        digest = sha256(json.dumps([content, instructions]).encode()).hexdigest()
-        return cls(lab, name, digest, instructions)
 
     @property
     def reference(self) -> str:
-        """Docker's name for it: the repository, and a tag made from the digest."""
+        """Docker's name for it: the repository, and a tag that is a hash of content and instructions."""
+        digest = sha256(json.dumps([self.content, self.instructions]).encode()).hexdigest()
         # The lab's name is in it, so that two labs on one host can be torn down separately.
-        return f"{self.lab}/{self.name}:{self.digest[:12]}"
+        return f"{self.lab}/{self.name}:{digest[:12]}"
 
     def changes(self) -> tuple[str, ...]:
         """Return the ``--change`` options of ``docker import``, which set instructions and labels."""

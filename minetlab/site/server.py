@@ -27,4 +27,4 @@ def recipe() -> ImageRecipe:
 
 def spec(lab: str) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    return ImageSpec.of(lab, "site", recipe().digest, SITE_IMAGE_INSTRUCTIONS)
+    return ImageSpec(lab, "site", recipe().digest, SITE_IMAGE_INSTRUCTIONS)

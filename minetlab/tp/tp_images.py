@@ -93,7 +93,7 @@ def recipe(image: TpImage) -> ImageRecipe:
 
 def spec(lab: str, image: TpImage) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    return ImageSpec.of(lab, image.name, recipe(image).digest, TP_IMAGE_INSTRUCTIONS)
+    return ImageSpec(lab, image.name, recipe(image).digest, TP_IMAGE_INSTRUCTIONS)
 
 
 def references(lab: str, names: Iterable[str]) -> dict[str, str]:

@@ -18,7 +18,6 @@ from minetlab.resources.site import (
     STUDENTS,
     USERS_ROOT,
     SiteSpec,
-    site_spec,
 )
 from minetlab.secrets import passwords
 from minetlab.site import build, server
@@ -31,7 +30,7 @@ NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
 
 
 def spec(port: int = 8080, revision: str = SITE.revision) -> SiteSpec:
-    return site_spec("minet", server.spec("minet").reference, port, revision)
+    return SiteSpec("minet-site", server.spec("minet").reference, "minet", port, revision)
 
 
 def state(running: SiteSpec | None, **changed: str) -> list[str]:

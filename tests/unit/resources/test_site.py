@@ -1,13 +1,13 @@
 """The TP site's container: what it may read, and on which port it answers."""
 
 from minetlab.resources.docker import DockerObserved, ObservedContainer
-from minetlab.resources.site import site_spec, status_folder, web_servers
+from minetlab.resources.site import SiteSpec, status_folder, web_servers
 
 FOLDER = "/var/lib/minet-lab/minet"
 
 
 def test_it_reads_one_revision_the_status_and_the_passwords_and_writes_nothing() -> None:
-    options = site_spec("minet", "minet/site:0123", 80, "abc").options()
+    options = SiteSpec("minet-site", "minet/site:0123", "minet", 80, "abc").options()
     mounts = [option for option in options if option.startswith("--mount")]
     assert mounts == [
         f"--mount=type=bind,source={FOLDER}/site/abc,target=/srv/site,readonly",
@@ -19,10 +19,10 @@ def test_it_reads_one_revision_the_status_and_the_passwords_and_writes_nothing()
 
 
 def test_another_revision_or_port_is_another_container_and_the_status_stays() -> None:
-    spec = site_spec("minet", "minet/site:0123", 80, "abc")
+    spec = SiteSpec("minet-site", "minet/site:0123", "minet", 80, "abc")
     others = [
-        site_spec("minet", "minet/site:0123", 81, "abc"),
-        site_spec("minet", "minet/site:0123", 80, "abd"),
+        SiteSpec("minet-site", "minet/site:0123", "minet", 81, "abc"),
+        SiteSpec("minet-site", "minet/site:0123", "minet", 80, "abd"),
     ]
     assert len({spec.digest, *(other.digest for other in others)}) == 3
     assert all(status_folder("minet") in " ".join(other.options()) for other in others)

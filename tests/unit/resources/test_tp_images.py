@@ -5,8 +5,8 @@ from minetlab.resources.tp_images import ImageSpec
 SPEC = ImageSpec("minet", "isa", "0123456789abcdef" * 4, ("USER student", 'CMD ["sh"]'))
 
 
-def test_an_image_is_named_after_lab_tp_and_the_first_digits_of_its_digest() -> None:
-    assert SPEC.reference == "minet/isa:0123456789ab"
+def test_an_image_is_named_after_lab_tp_and_the_first_digits_of_a_hash_of_content_and_instructions() -> None:
+    assert SPEC.reference == "minet/isa:8a47c7141e7e"
 
 
 def test_instructions_come_first_and_labels_say_whose_image_it_is() -> None:

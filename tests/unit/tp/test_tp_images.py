@@ -52,7 +52,7 @@ def test_same_inputs_same_hash_and_any_other_content_another(tmp_path: Path) -> 
 
     def digest(folder: Path) -> str:
         (image,) = tp_images.read([folder.name], folder.parent)
-        return tp_images.spec("minet", image).digest
+        return tp_images.spec("minet", image).reference
 
     assert digest(first) == digest(same)
     assert len({digest(first), *map(digest, others)}) == 1 + len(others)
