@@ -34,7 +34,12 @@ def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> Path:
     if isinstance(image, DebianImage):
         return build_disk(guest_tps.recipe(image.debian, tps), progress)
     path = fetch(image, progress)
-    _require_qcow2(path, image.url)
+    with path.open("rb") as content:
+        if content.read(len(QCOW2_MAGIC)) != QCOW2_MAGIC:
+            raise LabError(
+                f"{image.url} is no qcow2 image",
+                next_step="set guest_image in inventories/group_data/kvm_hosts.py to a .qcow2 cloud image",
+            )
     return path
 
 
@@ -42,12 +47,3 @@ def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:
     if isinstance(image, DebianImage):
         return guest_tps.recipe(image.debian, tps).digest
     return image.checksum
-
-
-def _require_qcow2(path: Path, url: str) -> None:
-    with path.open("rb") as content:
-        if content.read(len(QCOW2_MAGIC)) != QCOW2_MAGIC:
-            raise LabError(
-                f"{url} is no qcow2 image",
-                next_step="set guest_image in inventories/group_data/kvm_hosts.py to a .qcow2 cloud image",
-            )
