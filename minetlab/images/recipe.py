@@ -97,7 +97,7 @@ def files_of(folder: Path) -> tuple[ImageFile, ...]:
     return tuple(
         ImageFile(
             path=f"/{path.relative_to(folder)}",
-            content=path.read_text(),
+            content=path.read_text(encoding="utf-8"),
             mode=0o755 if os.access(path, os.X_OK) else 0o644,
         )
         for path in sorted(folder.rglob("*"))

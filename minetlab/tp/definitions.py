@@ -4,23 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
+from minetlab.images import ImageFile
 from minetlab.lab.base import Frozen, Listed
 from minetlab.lab.settings import Slug
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
-
-
-class HomeFile(Frozen):
-    """A file of a TP in the student's home folder.
-
-    :param path: its path, relative to the home folder.
-    :param content: its text.
-    :param executable: whether it is a program.
-    """
-
-    path: Annotated[str, StringConstraints(pattern=r"^[^/].*$")]
-    content: str
-    executable: bool = False
 
 
 class TpImage(Frozen):
@@ -32,7 +20,7 @@ class TpImage(Frozen):
     :param build: the content of ``build.sh`` beside ``image.toml``, or empty; it runs inside the image as
         root, in the student's home folder, with the files of ``home/`` in place.
     :param build_packages: further packages that ``build.sh`` needs; they are removed after the build.
-    :param home: the files of the folder ``home/`` beside ``image.toml``.
+    :param home: the files of the folder ``home/`` beside ``image.toml``, as if that were an image's root.
     """
 
     name: Slug
@@ -40,7 +28,7 @@ class TpImage(Frozen):
     packages: Listed[PackageName] = Field(min_length=1)
     build: str = ""
     build_packages: Listed[PackageName] = ()
-    home: tuple[HomeFile, ...] = ()
+    home: tuple[ImageFile, ...] = ()
 
     @field_validator("build_packages")
     @classmethod
@@ -62,7 +50,7 @@ class GuestTp(Frozen):
     :param kvm: whether it needs hardware virtualization in the guest.
     :param build: the content of ``build.sh`` beside ``guest.toml``, or empty; it runs inside the guest image
         as root, in the folder of the TP's files.
-    :param home: the files of the folder ``home/`` beside ``guest.toml``.
+    :param home: the files of the folder ``home/`` beside ``guest.toml``, as if that were an image's root.
     """
 
     name: Slug
@@ -70,4 +58,4 @@ class GuestTp(Frozen):
     images: Listed[Slug] = ()
     kvm: bool = False
     build: str = ""
-    home: tuple[HomeFile, ...] = ()
+    home: tuple[ImageFile, ...] = ()

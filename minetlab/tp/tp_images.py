@@ -16,7 +16,7 @@ from minetlab.images import SUITES, ImageFile, ImageRecipe
 from minetlab.images.recipe import files_of
 from minetlab.lab.base import Frozen
 from minetlab.resources.tp_images import ImageSpec
-from minetlab.tp.definitions import HomeFile, TpImage
+from minetlab.tp.definitions import TpImage
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 
@@ -130,7 +130,7 @@ def read_folder(folder: Path, model: type[Tp], setting: Setting) -> Tp:
             {
                 "name": folder.name,
                 "build": _text_or_empty(folder / "build.sh"),
-                "home": tuple(_home_files(folder / "home")),
+                "home": files_of(folder / "home"),
                 **fields,
             }
         )
@@ -152,25 +152,10 @@ def read_folder(folder: Path, model: type[Tp], setting: Setting) -> Tp:
         ) from error
 
 
-def home_files(home: tuple[HomeFile, ...], folder: str) -> tuple[ImageFile, ...]:
-    """Return a TP's files as files of an image, in ``folder`` of the image."""
-    return tuple(
-        ImageFile(
-            path=f"{folder}/{file.path}", content=file.content, mode=0o755 if file.executable else 0o644
-        )
-        for file in home
-    )
+def home_files(home: tuple[ImageFile, ...], folder: str) -> tuple[ImageFile, ...]:
+    """Return a TP's files in ``folder`` of an image, instead of its root."""
+    return tuple(file.model_copy(update={"path": f"{folder}{file.path}"}) for file in home)
 
 
 def _text_or_empty(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
-
-
-def _home_files(home: Path) -> Iterable[dict[str, object]]:
-    for path in sorted(home.rglob("*")):
-        if path.is_file():
-            yield {
-                "path": str(path.relative_to(home)),
-                "content": path.read_text(encoding="utf-8"),
-                "executable": bool(path.stat().st_mode & 0o100),
-            }
