@@ -38,7 +38,7 @@ def of_libvirt(lab: str, observed: LibvirtObserved) -> Iterator[str]:
     yield from _silence("libvirtd", observed)
     yield from (f"guest {domain.name}" for domain in observed.domains_of(lab))
     network = observed.networks.get(lab)
-    if network and network.label and network.label.lab == lab:
+    if network and network.label.lab == lab:
         yield f"network {lab}"
     if lab in observed.pools and observed.owner == lab:
         yield f"pool {lab}"

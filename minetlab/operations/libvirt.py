@@ -177,7 +177,7 @@ def _domain_removal(domain: Domain) -> list[tuple[str, ...]]:
 
 def _remove_network(lab: str, observed: LibvirtObserved) -> Iterator[PyinfraCommand]:
     network = observed.networks.get(lab)
-    if not network or not network.label or network.label.lab != lab:
+    if not network or network.label.lab != lab:
         return
     if network.active:
         yield virsh("net-destroy", lab)

@@ -96,44 +96,35 @@ class _Guest:
     """A guest as desired, and what its host has of it.
 
     :param spec: the guest as desired.
-    :param domain: the domain of its name; None if there is none.
+    :param domain: the domain of its name; if there is none, one that is off and has no label.
     :param disk: its own disk; None if there is none.
     :param has_seed: whether the desired seed is on the host.
     """
 
     spec: GuestSpec
-    domain: Domain | None
+    domain: Domain
     disk: Volume | None
     has_seed: bool
 
     @property
-    def runs(self) -> bool:
-        return self.domain is not None and self.domain.active
-
-    @property
     def defined(self) -> bool:
         """Whether its domain was defined from the desired XML."""
-        label = self.domain.label if self.domain else None
-        return label is not None and label.spec == self.spec.digest
+        return self.domain.label.spec == self.spec.digest
 
     @property
     def restarts(self) -> bool:
         """Whether it runs, and has to be shut down and started with the desired XML."""
-        return self.runs and not self.defined
-
-    @property
-    def autostarts(self) -> bool:
-        return self.domain is not None and self.domain.autostart
+        return self.domain.active and not self.defined
 
     @property
     def grows(self) -> bool:
         """Whether its disk is too small, and it is off or will be shut down."""
         too_small = self.disk is not None and self.disk.capacity < self.spec.disk
-        return too_small and (self.restarts or not self.runs)
+        return too_small and (self.restarts or not self.domain.active)
 
     @property
     def keeps_another_base(self) -> bool:
-        return self.disk is not None and not _backing_path(self.disk).endswith(f"/{self.spec.base}")
+        return self.disk is not None and not self.disk.backing.endswith(f"/{self.spec.base}")
 
 
 def compare(
@@ -157,7 +148,7 @@ def compare(
     guests = [
         _Guest(
             spec,
-            observed.domains.get(spec.name),
+            observed.domains.get(spec.name, Domain(spec.name, uuid="")),
             observed.volumes.get(overlay(spec.name)),
             spec.seed in observed.volumes,
         )
@@ -180,27 +171,25 @@ def compare(
         overlays=specs_where(lambda guest: guest.disk is None),
         grow=specs_where(lambda guest: guest.grows),
         # A domain that is defined again has lost its autostart.
-        autostart=specs_where(lambda guest: guest.spec.to_run and not (guest.defined and guest.autostarts)),
-        no_autostart=specs_where(lambda guest: not guest.spec.to_run and guest.autostarts),
-        start=specs_where(lambda guest: guest.restarts or (guest.spec.to_run and not guest.runs)),
+        autostart=specs_where(
+            lambda guest: guest.spec.to_run and not (guest.defined and guest.domain.autostart)
+        ),
+        no_autostart=specs_where(lambda guest: not guest.spec.to_run and guest.domain.autostart),
+        start=specs_where(lambda guest: guest.restarts or (guest.spec.to_run and not guest.domain.active)),
         discard=tuple(sorted(_unused(specs, observed.volumes, base))),
-        foreign=names_where(lambda guest: guest.domain is not None and not _owned(guest.domain, lab)),
+        foreign=names_where(
+            lambda guest: guest.spec.name in observed.domains and guest.domain.label.lab != lab
+        ),
         clashes=tuple(
             (spec.name, unplanned_by_mac[spec.mac]) for spec in specs if spec.mac in unplanned_by_mac
         ),
         unplanned=tuple(sorted(domain.name for domain in unplanned)),
         outdated=names_where(lambda guest: guest.keeps_another_base),
         larger=names_where(lambda guest: guest.disk is not None and guest.disk.capacity > guest.spec.disk),
-        running=names_where(lambda guest: not guest.spec.to_run and guest.runs and not guest.restarts),
+        running=names_where(
+            lambda guest: not guest.spec.to_run and guest.domain.active and not guest.restarts
+        ),
     )
-
-
-def _owned(domain: Domain, lab: str) -> bool:
-    return domain.label is not None and domain.label.lab == lab
-
-
-def _backing_path(volume: Volume) -> str:
-    return volume.backing or ""
 
 
 def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
@@ -208,7 +197,7 @@ def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str
     specs = tuple(specs)
     names = {spec.name for spec in specs}
     used = {base} | {spec.seed for spec in specs} | {spec.base for spec in specs}
-    used |= {_backing_path(volume).rpartition("/")[2] for volume in volumes.values()}
+    used |= {volume.backing.rpartition("/")[2] for volume in volumes.values()}
     for name in volumes:
         if name not in used and (BASE_VOLUME.fullmatch(name) or guest_of_seed(name) in names):
             yield name

@@ -16,10 +16,13 @@ Sections: TypeAlias = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Label:
-    """The lab's label on a domain or network: ``spec`` is a hash of the XML from which it was defined."""
+    """The lab's label on a domain or network: ``spec`` is a hash of the XML from which it was defined.
 
-    lab: str
-    spec: str
+    Both are empty if no lab defined it.
+    """
+
+    lab: str = ""
+    spec: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class ObservedNetwork:
     """A libvirt network."""
 
     name: str
-    label: Label | None = None
+    label: Label = Label()
     active: bool = False
     autostart: bool = False
     reservations: frozenset[Reservation] = frozenset()
@@ -58,13 +61,13 @@ class Volume:
 
     :param name: the volume's name.
     :param capacity: size in bytes, as a guest sees it.
-    :param backing: path of the file that it is an overlay of; None if it is no overlay.
+    :param backing: path of the file that it is an overlay of; empty if it is no overlay.
     :param allocation: bytes that it takes of the host's disk.
     """
 
     name: str
     capacity: int = 0
-    backing: str | None = None
+    backing: str = ""
     allocation: int = 0
 
 
@@ -75,7 +78,7 @@ class Domain:
     :param name: the domain's name.
     :param uuid: the domain's UUID.
     :param type: ``kvm``, or ``qemu`` if it is emulated.
-    :param label: the label by which a lab recognizes it; None if no lab defined it.
+    :param label: the label by which a lab recognizes it.
     :param active: whether it runs.
     :param autostart: whether it starts with the host.
     :param macs: MAC addresses of its interfaces, in lower case.
@@ -84,7 +87,7 @@ class Domain:
     name: str
     uuid: str
     type: str = "kvm"
-    label: Label | None = None
+    label: Label = Label()
     active: bool = False
     autostart: bool = False
     macs: tuple[str, ...] = ()
@@ -126,7 +129,7 @@ class LibvirtObserved:
 
     def domains_of(self, lab: str) -> tuple[Domain, ...]:
         """Return the domains that have the lab's label."""
-        return tuple(domain for domain in self.domains.values() if domain.label and domain.label.lab == lab)
+        return tuple(domain for domain in self.domains.values() if domain.label.lab == lab)
 
     def runs(self, name: str) -> bool:
         """Tell whether a domain of that name exists and runs."""
@@ -183,9 +186,9 @@ def _services(lines: list[str]) -> frozenset[str]:
     return frozenset(unit["Id"] for unit in units if up.items() <= unit.items())
 
 
-def _label(element: ET.Element) -> Label | None:
+def _label(element: ET.Element) -> Label:
     label = element.find(f"metadata/{{{METADATA}}}label")
-    return None if label is None else Label(label.get("lab", ""), label.get("spec", ""))
+    return Label() if label is None else Label(label.get("lab", ""), label.get("spec", ""))
 
 
 def _network(element: ET.Element, sections: Sections) -> ObservedNetwork:
@@ -216,7 +219,7 @@ def _volume(element: ET.Element) -> Volume:
     return Volume(
         name=element.findtext("name", ""),
         capacity=int(element.findtext("capacity", "0")),
-        backing=element.findtext("backingStore/path"),
+        backing=element.findtext("backingStore/path", ""),
         allocation=int(element.findtext("allocation", "0")),
     )
 

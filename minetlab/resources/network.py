@@ -67,7 +67,7 @@ def compare(lab: str, spec: NetworkSpec, observed: ObservedNetwork | None, *, us
     """
     if observed is None:
         return NetworkChanges(define=True, start=True, autostart=True)
-    if observed.label is None or observed.label.lab != lab:
+    if observed.label.lab != lab:
         return NetworkChanges(foreign=True)
     updates = tuple(_updates(spec.reservations, observed.reservations))
     define = observed.label.spec != spec.digest or bool(updates and not used)

@@ -94,7 +94,7 @@ def test_a_guest_whose_student_left_is_named_and_left_alone() -> None:
 
 def test_domains_of_somebody_else_are_no_guests_of_ours() -> None:
     for lab in ("other", None):
-        label = Label(lab, "spec") if lab else None
+        label = Label(lab, "spec") if lab else Label()
         changes = compare(LAB, SPECS, with_domain(STANDING, FIRST.name, label=label))
         assert changes.foreign == (FIRST.name,)
         assert changes.unplanned == ()
@@ -241,8 +241,8 @@ def test_a_reservation_that_differs_is_modified() -> None:
     assert compare_network(LAB, SPEC, there, used=True).updates == (ReservationUpdate("modify", wanted),)
 
 
-@pytest.mark.parametrize("label", [None, Label("other", "")])
-def test_a_network_of_somebody_else_is_refused(label: Label | None) -> None:
+@pytest.mark.parametrize("label", [Label(), Label("other", "")])
+def test_a_network_of_somebody_else_is_refused(label: Label) -> None:
     theirs = replace(UP, label=label)
     assert compare_network(LAB, SPEC, theirs, used=True) == NetworkChanges(foreign=True)
 

@@ -31,7 +31,6 @@ MAC = "52:54:00:52:00:b2"
 def test_domains_are_read_with_their_label_and_state() -> None:
     domain = parse(CAPTURED).domains["scratch-alice"]
     assert (domain.type, domain.active, domain.autostart, domain.macs) == ("qemu", True, True, (MAC,))
-    assert domain.label is not None
     assert domain.label.lab == "scratch"
     assert re.fullmatch("[0-9a-f]{64}", domain.label.spec)
     assert parse(CAPTURED).domains_of("scratch") == (domain,)
@@ -40,10 +39,10 @@ def test_domains_are_read_with_their_label_and_state() -> None:
 
 def test_networks_are_read_ours_and_others() -> None:
     networks = parse(CAPTURED).networks
-    assert isinstance(networks["scratch"].label, Label)
+    assert networks["scratch"].label.lab == "scratch"
     assert networks["scratch"].reservations == {Reservation(MAC, "alice", "10.78.0.178")}
     assert (networks["scratch"].active, networks["scratch"].autostart) == (True, True)
-    assert (networks["default"].label, networks["default"].active) == (None, False)
+    assert (networks["default"].label, networks["default"].active) == (Label(), False)
 
 
 def test_pool_and_volumes_are_read() -> None:
@@ -117,7 +116,7 @@ def test_a_volume_is_known_by_its_listed_name_until_its_xml_says_more() -> None:
     xml = "<volume><name>a.qcow2</name><capacity>5</capacity><allocation>3</allocation></volume>"
     volumes = parse(["@volumes", " a.qcow2  /a.qcow2", " b.iso  /b.iso", "@xml", xml]).volumes
     assert volumes == {"a.qcow2": Volume("a.qcow2", capacity=5, allocation=3), "b.iso": Volume("b.iso")}
-    assert parse(["@xml", "<volume><name>c</name></volume>"]).volumes == {"c": Volume("c", 0, None, 0)}
+    assert parse(["@xml", "<volume><name>c</name></volume>"]).volumes == {"c": Volume("c", 0, "", 0)}
 
 
 def test_a_section_that_is_missing_or_empty_says_that_there_is_nothing() -> None:
