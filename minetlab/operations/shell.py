@@ -1,9 +1,8 @@
 """Shell commands that several operations share."""
 
 import base64
-import io
+import gzip
 import shlex
-import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +10,7 @@ from pyinfra.api.command import FileUploadCommand, QuoteString, StringCommand
 
 from minetlab.facts.libvirt import VIRSH
 from minetlab.images.cache import recorded_sha256
+from minetlab.resources.access import AccessFile, archive
 
 # More than processors, as libvirtd and dockerd often wait for disks and other things.
 _AT_ONCE = "$(nproc) * 4"
@@ -103,19 +103,14 @@ def install_private_files(files: Mapping[str, bytes], folder: str) -> StringComm
     :param folder: the folder on the host.
     :return: the command.
     """
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
-        for path, content in files.items():
-            member = tarfile.TarInfo(path)
-            member.size, member.mode = len(content), 0o600
-            tar.addfile(member, io.BytesIO(content))
+    private = {path: AccessFile(content, 0o600) for path, content in files.items()}
     new = f"{folder}/.received"
     parents = sorted({str(PurePosixPath(path).parent) for path in files})
     moves = (
         f"mv -f {shlex.quote(f'{new}/{parent}')}/* {shlex.quote(f'{folder}/{parent}')}" for parent in parents
     )
     return with_input(
-        archive.getvalue(),
+        gzip.compress(archive(private, owner=0), compresslevel=1),
         f"(rm -rf {shlex.quote(new)} && mkdir -m 0700 {shlex.quote(new)} &&",
         f"tar --extract --gzip --no-same-owner --directory={shlex.quote(new)} &&",
         f"{' && '.join(moves)} && rm -rf {shlex.quote(new)})",

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 @dataclass(frozen=True)
 class AccessFile:
-    """A file that belongs to the account as which a container's server runs.
+    """A file to write on a host, such as for the account as which a container's server runs.
 
     :param content: what is in it.
     :param mode: its permissions.
