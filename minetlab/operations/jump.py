@@ -46,10 +46,11 @@ def account(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     observed = observe.fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
     if keys:
-        _require_no_foreign_account(lab.name, observed)
-    commands = _setup(lab.name, keys, observed) if keys else _removal(lab.name, observed)
-    nothing = "the jump account is set up" if keys else "no student needs a jump account here"
-    yield from observe.changing(commands, otherwise=nothing)
+        commands = _setup(lab.name, keys, observed)
+        yield from observe.changing(commands, otherwise="the jump account is set up")
+    else:
+        commands = _removal(lab.name, observed)
+        yield from observe.changing(commands, otherwise="no student needs a jump account here")
 
 
 @lab_operation
@@ -72,18 +73,15 @@ def remove_account(lab: str) -> Iterator[PyinfraCommand]:
     yield from observe.changing(commands, otherwise="there is no jump account")
 
 
-def _require_no_foreign_account(lab: str, observed: JumpObserved) -> None:
-    name = jump_account(lab)
+def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
+    account = jump_account(lab)
     if observed.label not in {None, label(lab)}:
         raise LabError(
-            f"{host.name}: an account {name} is there that is not the lab's",
-            next_step=f"rename or remove it (usermod --login, userdel {name}), or give the lab another "
+            f"{host.name}: an account {account} is there that is not the lab's",
+            next_step=f"rename or remove it (usermod --login, userdel {account}), or give the lab another "
             "lab_name",
         )
-
-
-def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
-    name = QuoteString(jump_account(lab))
+    name = QuoteString(account)
     commands = []
     if observed.label is None:
         # An impossible password rather than a locked account: without PAM, sshd refuses locked accounts.

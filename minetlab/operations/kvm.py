@@ -59,14 +59,12 @@ def unavailable(observed: KvmObserved) -> LabError:
 
 def _persist(lab: str, observed: KvmObserved) -> list[StringCommand]:
     layout = Layout(lab)
-    options = render("modprobe/options.conf.j2", lab=lab, module=observed.module)
-    autoload = render("modprobe/load.conf.j2", lab=lab, module=observed.module)
-    commands = []
-    if observed.options != options:
-        commands.append(install_text(options, layout.modprobe_options))
-    if observed.autoload != autoload:
-        commands.append(install_text(autoload, layout.modules_load))
-    return commands
+    values = {"lab": lab, "module": observed.module}
+    files = (
+        (layout.modprobe_options, observed.options, render("modprobe/options.conf.j2", **values)),
+        (layout.modules_load, observed.autoload, render("modprobe/load.conf.j2", **values)),
+    )
+    return [install_text(text, path) for path, present, text in files if text != present]
 
 
 def _apply(observed: KvmObserved, module: str) -> list[StringCommand]:
