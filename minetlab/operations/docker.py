@@ -149,8 +149,7 @@ def run_commands(
 def teardown(lab: str) -> Iterator[PyinfraCommand]:
     """Remove every container, image, network and file of the lab from the host, and nothing else."""
     observed = observe.docker(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     yield from observe.changing(_removal(lab, observed), otherwise="nothing of the lab is there")
 
 

@@ -80,8 +80,7 @@ def seeds(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Iterato
     :yields: the command.
     """
     observed = observe.libvirt(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     volumes = {guest: specs.seed_volume(lab, guest, network) for guest in guests}
     files = {
         f"disks/{volume}": specs.seed(lab, guest, network).iso()

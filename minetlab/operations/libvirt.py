@@ -85,8 +85,7 @@ def network(lab: str, network: GuestNetwork, guests: tuple[Guest, ...]) -> Itera
 def teardown(lab: str) -> Iterator[PyinfraCommand]:
     """Remove every domain, volume, pool, network and file of the lab from the host, and nothing else."""
     observed = observe.libvirt(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     commands = [
         *remove_domains(lab, observed.domains_of(lab), {}),
         *_remove_network(lab, observed),

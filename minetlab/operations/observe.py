@@ -66,12 +66,18 @@ def require_answer(observed: LibvirtObserved | DockerObserved) -> None:
     """Raise an error if libvirtd or dockerd did not answer."""
     # While operations are only prepared, the daemon may not be installed yet.
     if not observed.answers and state.is_executing:
-        daemon = "libvirtd" if isinstance(observed, LibvirtObserved) else "dockerd"
-        unit = "libvirtd" if isinstance(observed, LibvirtObserved) else "docker"
+        libvirt = isinstance(observed, LibvirtObserved)
+        daemon, unit = ("libvirtd", "libvirtd") if libvirt else ("dockerd", "docker")
         raise LabError(
             f"{host.name}: {daemon} does not answer",
             next_step=f"on {host.name}, see journalctl --unit {unit}.service",
         )
+
+
+def refuse_silence(observed: LibvirtObserved | DockerObserved) -> None:
+    """Raise an error if libvirtd or dockerd is installed, but did not answer."""
+    if observed.installed:
+        require_answer(observed)
 
 
 def changing(commands: Iterable[PyinfraCommand], otherwise: str = "") -> Iterator[PyinfraCommand]:

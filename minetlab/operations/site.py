@@ -93,8 +93,7 @@ def users(lab: Lab) -> Iterator[PyinfraCommand]:
 def remove(lab: str) -> Iterator[PyinfraCommand]:
     """Remove the lab's site from the host, except the web server's image."""
     observed = observe.docker(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     servers = web_servers(lab, observed)
     folders = observe.fact(SiteFolders, lab=lab)
     commands = []

@@ -29,8 +29,7 @@ SNAPSHOT_NAME = re.compile(r"lab(-\d+)?")
 def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     """Remove guests, with their disks, seeds and console logs; domains outside the lab stay."""
     observed = observe.libvirt(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     commands = _removal_of_guests(lab, guests, observed)
     yield from observe.changing(commands, otherwise="none of these guests is there")
 
@@ -39,8 +38,7 @@ def remove_guests(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraComman
 def remove_containers(lab: str, containers: tuple[Container, ...]) -> Iterator[PyinfraCommand]:
     """Remove containers, with everything in them and their keys."""
     observed = observe.docker(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     names = sorted({container.name for container in containers}.intersection(observed.containers_of(lab)))
     commands = [
         StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),

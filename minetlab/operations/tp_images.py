@@ -54,8 +54,7 @@ def load(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
 def prune(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     """Remove the lab's images, except TP images of the given names, and images that containers use."""
     observed = observe.docker(lab)
-    if observed.installed:
-        observe.require_answer(observed)
+    observe.refuse_silence(observed)
     images = unused_images(observed, tp_images.references(lab, names).values())
     commands = [StringCommand("docker", "image", "rm", *map(QuoteString, images))] if images else []
     yield from observe.changing(commands, otherwise="no image is out of use")
