@@ -40,7 +40,7 @@ class Boots:
     """The guests to start on a host, of which only some boot at the same time.
 
     Each booting guest holds a place. It gives its place to the next guest when it answers, ends, or takes
-    longer than a third of the limit.
+    longer than a third of the limit. Those in ``waiting`` have not been started.
 
     :param addresses: address by name of the guests, in the order in which they start.
     :param at_once: number of places.
@@ -48,16 +48,11 @@ class Boots:
     """
 
     def __init__(self, addresses: Mapping[str, str], at_once: int, limit: float) -> None:
-        self._waiting = list(addresses)
+        self.waiting = list(addresses)
         self.addresses = addresses
         self.at_once = at_once
         self._longest_hold = limit * PLACE_SHARE
         self._started_at: dict[str, float] = {}
-
-    @property
-    def waiting(self) -> int:
-        """Number of guests that have not been started."""
-        return len(self._waiting)
 
     @property
     def booting(self) -> dict[str, str]:
@@ -67,7 +62,7 @@ class Boots:
     def __str__(self) -> str:
         """Return the progress, for people to read."""
         number = len(self.addresses)
-        return f"{number - self.waiting} of {number} are started, {self.at_once} boot at once"
+        return f"{number - len(self.waiting)} of {number} are started, {self.at_once} boot at once"
 
     def due(self, clock: float) -> tuple[str, ...]:
         """Give free places to the next guests, and return their names: the caller starts them now.
@@ -75,13 +70,9 @@ class Boots:
         :param clock: present reading, in seconds, of a clock that only goes forward.
         :return: names of the guests to start.
         """
-        self._started_at = {
-            name: started_at
-            for name, started_at in self._started_at.items()
-            if clock - started_at <= self._longest_hold
-        }
+        self.done([name for name, at in self._started_at.items() if clock - at > self._longest_hold])
         free_places = max(self.at_once - len(self._started_at), 0)
-        starting, self._waiting = self._waiting[:free_places], self._waiting[free_places:]
+        starting, self.waiting = self.waiting[:free_places], self.waiting[free_places:]
         self._started_at.update(dict.fromkeys(starting, clock))
         return tuple(starting)
 

@@ -77,7 +77,7 @@ def test_one_that_never_answers_gives_its_place_to_the_next() -> None:
     assert turns.due(0) == ("a", "b")
     assert turns.due(10) == ()
     turns.done(["b"])
-    assert (turns.due(10), turns.waiting) == (("c",), 0)
+    assert (turns.due(10), turns.waiting) == (("c",), [])
     stuck = Boots({name: name for name in "abc"}, at_once=2, limit=30)
     stuck.due(0)
     assert stuck.due(10.1) == ("c",)
@@ -107,15 +107,19 @@ def test_a_guest_holds_its_place_for_a_third_of_the_limit_and_no_longer() -> Non
     assert turns.due(110.5) == ("d",)
     assert turns.due(114) == ()
     assert turns.due(114.5) == ("e",)
-    assert turns.waiting == 0
+    assert turns.waiting == []
     assert turns.due(200) == ()
 
 
 def test_who_waits_and_who_boots_can_be_seen() -> None:
     turns = Boots({"a": "10.0.0.1", "b": "10.0.0.2", "c": "10.0.0.3"}, at_once=1, limit=30)
-    assert (turns.waiting, turns.booting, str(turns)) == (3, {}, "0 of 3 are started, 1 boot at once")
+    assert (turns.waiting, turns.booting, str(turns)) == (
+        ["a", "b", "c"],
+        {},
+        "0 of 3 are started, 1 boot at once",
+    )
     turns.due(0)
-    assert (turns.waiting, turns.booting) == (2, {"a": "10.0.0.1"})
+    assert (turns.waiting, turns.booting) == (["b", "c"], {"a": "10.0.0.1"})
     assert str(turns) == "1 of 3 are started, 1 boot at once"
     turns.done(["a", "c"])
     turns.due(1)
