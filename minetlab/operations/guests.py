@@ -17,7 +17,7 @@ from minetlab.operations.libvirt import show_xml_diff
 from minetlab.operations.shell import install_private_files, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.boots import Boots, boot_limit, boots_at_once
-from minetlab.resources.guests import GUESTS_RUN_OFF, GuestChanges, GuestSpec, compare
+from minetlab.resources.guests import GUESTS_RUN_OFF, GuestChanges, compare
 from minetlab.resources.kvm import KvmObserved
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
 from minetlab.resources.libvirt import LibvirtObserved
@@ -52,7 +52,8 @@ def run(
     """
     observed, kvm = observe.libvirt(lab), observe.kvm(lab)
     base = guest_image.volume(settings.guest_image, settings.guest_tps)
-    desired = _specs(lab, settings, guests, base, kvm)
+    feature = kvm.feature if kvm.works else None
+    desired = [specs.guest_spec(lab, guest, settings, base, feature) for guest in guests]
     changes = compare(lab, desired, observed, (guest.name for guest in neighbours), base)
     observe.require_answer(observed)
     if observed.answers:  # while operations are only prepared, libvirt may not be installed yet
@@ -101,18 +102,6 @@ def wait(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
         wait_for_ssh(observe.this_host(), lab, addresses)
     host.noop("every guest that is to run answers SSH")
     yield from ()
-
-
-def _specs(
-    lab: str, settings: KvmHostSettings, guests: tuple[Guest, ...], base: str, kvm: KvmObserved
-) -> tuple[GuestSpec, ...]:
-    feature = kvm.feature if kvm.works else None
-    return tuple(
-        specs.guest_spec(
-            lab, guest, size=settings.guest, network=settings.guest_network, base=base, feature=feature
-        )
-        for guest in guests
-    )
 
 
 def _seed_images(

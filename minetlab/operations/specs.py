@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid5
 
-from minetlab.lab import GuestNetwork, GuestSize, Lab
+from minetlab.lab import GuestNetwork, KvmHostSettings, Lab
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.resources import jump, site
@@ -41,20 +41,20 @@ def network_spec(lab: str, network: GuestNetwork, guests: Iterable[Guest]) -> Ne
 
 
 def guest_spec(
-    lab: str, guest: Guest, *, size: GuestSize, network: GuestNetwork, base: str, feature: str | None
+    lab: str, guest: Guest, settings: KvmHostSettings, base: str, feature: str | None
 ) -> GuestSpec:
     """Return what a guest's domain and volumes shall be.
 
     :param lab: the lab's name.
     :param guest: the planned guest.
-    :param size: its memory, cores and disk.
-    :param network: the network of the host's guests.
+    :param settings: the settings of its host.
     :param base: the volume of its base image.
     :param feature: the CPU's virtualization feature, ``svm`` or ``vmx``; None if the guest is emulated.
     :return: the guest as desired.
     """
     layout = Layout(lab)
-    volume = seed_volume(lab, guest, network)
+    size = settings.guest
+    volume = seed_volume(lab, guest, settings.guest_network)
     values = {
         "lab": lab,
         "guest": guest,

@@ -29,10 +29,7 @@ def guest_specs(
     number: int, feature: str | None = "svm", base: str = BASE, *, run: bool = True
 ) -> tuple[GuestSpec, ...]:
     """Their specs."""
-    return tuple(
-        guest_spec(LAB, guest, size=SETTINGS.guest, network=NETWORK, base=base, feature=feature)
-        for guest in guests(number, run=run)
-    )
+    return tuple(guest_spec(LAB, guest, SETTINGS, base, feature) for guest in guests(number, run=run))
 
 
 def network(number: int) -> NetworkSpec:

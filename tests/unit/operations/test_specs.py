@@ -17,7 +17,7 @@ from minetlab.lab import BridgedNetwork, GuestSize, NatNetwork
 from minetlab.operations.specs import access, guest_spec, network_spec, pool_xml, seed, seed_volume
 from minetlab.plan import Container, Guest
 from minetlab.resources.seed import Seed
-from tests.support.guests import BASE, KEY, LAB, NETWORK, guest_specs, guests, network
+from tests.support.guests import BASE, KEY, LAB, NETWORK, SETTINGS, guest_specs, guests, network
 
 BRIDGED = BridgedNetwork(
     mode="bridge",
@@ -90,7 +90,7 @@ def test_names_of_students_are_escaped() -> None:
 
 def test_the_label_identifies_the_spec() -> None:
     def label(size: GuestSize) -> str:
-        return guest_spec(LAB, GUEST, size=size, network=NETWORK, base=BASE, feature="svm").digest
+        return guest_spec(LAB, GUEST, SETTINGS.model_copy(update={"guest": size}), BASE, "svm").digest
 
     assert label(GuestSize()) == label(GuestSize())
     changed = (GuestSize(memory=2048), GuestSize(cores=2), GuestSize(disk=20))
