@@ -1,5 +1,6 @@
 """The jump account of a host, through which students reach their machines. No I/O."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -99,19 +100,14 @@ def containers_need_jump(host: ContainerHost) -> bool:
 
 def jump_targets(lab: Lab, plan: Plan, host: str) -> dict[str, tuple[str, ...]]:
     """Return, by student's login, each ``address:port`` to which the jump account of a host leads."""
-    targets: dict[str, tuple[str, ...]] = {}
-    if any(kvm_host.name == host and guests_need_jump(kvm_host) for kvm_host in lab.kvm_hosts):
-        for guest in plan.guests_on(host):
-            login = guest.student.login
-            targets[login] = (*targets.get(login, ()), f"{guest.address.ip}:{HOST_SSH_PORT}")
-    if any(
-        container_host.name == host and containers_need_jump(container_host)
-        for container_host in lab.container_hosts
-    ):
-        for container in plan.containers_on(host):
-            login = container.student.login
-            targets[login] = (*targets.get(login, ()), f"127.0.0.1:{container.ssh_port}")
-    return targets
+    targets: dict[str, list[str]] = defaultdict(list)
+    for guest in plan.guests_on(host):
+        if guests_need_jump(lab.kvm_host(host)):
+            targets[guest.student.login].append(f"{guest.address.ip}:{HOST_SSH_PORT}")
+    for container in plan.containers_on(host):
+        if containers_need_jump(lab.container_host(host)):
+            targets[container.student.login].append(f"127.0.0.1:{container.ssh_port}")
+    return {login: tuple(destinations) for login, destinations in targets.items()}
 
 
 def authorized_keys(targets: Mapping[str, Iterable[str]], keys: Mapping[str, Iterable[str]]) -> str:
@@ -122,15 +118,13 @@ def authorized_keys(targets: Mapping[str, Iterable[str]], keys: Mapping[str, Ite
     :return: the content of the file.
     """
     # If students share a key, its one line names the targets of all: sshd heeds only the first line of a key.
-    targets_of_key: dict[str, list[str]] = {}
-    owners_of_key: dict[str, list[str]] = {}
+    owners_of_key: dict[str, list[str]] = defaultdict(list)
     for login in sorted(targets):
         for key in keys[login]:
-            bare_key = " ".join(key.split()[:2])
-            owners_of_key.setdefault(bare_key, []).append(login)
-            targets_of_key.setdefault(bare_key, []).extend(targets[login])
+            owners_of_key[" ".join(key.split()[:2])].append(login)
     lines = []
-    for key, key_targets in targets_of_key.items():
-        options = ["restrict", "port-forwarding", *(f'permitopen="{target}"' for target in key_targets)]
-        lines.append(f"{','.join(options)} {key} {','.join(owners_of_key[key])}\n")
+    for key, owners in owners_of_key.items():
+        permissions = (f'permitopen="{target}"' for login in owners for target in targets[login])
+        options = ",".join(("restrict", "port-forwarding", *permissions))
+        lines.append(f"{options} {key} {','.join(owners)}\n")
     return "".join(lines)
