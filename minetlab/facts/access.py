@@ -5,9 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pyinfra.api.facts import FactBase
 
-from minetlab.resources.docker import (
-    access_folder,
-)
+from minetlab.resources.docker import access_folder
 
 
 class AccessFiles(FactBase[Mapping[str, str]]):

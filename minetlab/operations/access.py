@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
-from pyinfra.context import host
 
 from minetlab.facts.access import AccessFiles
 from minetlab.operations import observe, specs
@@ -20,26 +19,23 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Iterator[PyinfraCommand
     """Have the authorized keys and the host key of each container on the host."""
     # A running container need not restart: its sshd reads authorized keys at the next login.
     changed = outdated(specs.access(lab, containers), observe.fact(AccessFiles, lab=lab))
-    if not changed:
-        host.noop("every container has its keys")
-    yield from write_commands(lab, changed, TP_UID)
+    commands = write_commands(lab, changed, TP_UID)
+    yield from observe.changing(commands, otherwise="every container has its keys")
 
 
-def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> Iterator[PyinfraCommand]:
-    """Write files, if there are any, into the lab's folder of keys.
+def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> list[StringCommand]:
+    """Return the commands that write files, if there are any, into the lab's folder of keys.
 
     :param lab: the lab's name.
     :param files: the files by path below that folder.
     :param owner: numeric user and group of the files.
-    :yields: the commands.
+    :return: the commands.
     """
     if not files:
-        return
+        return []
     folder = QuoteString(access_folder(lab))
-    yield from observe.changing(
-        [
-            # Only root may enter: the owner's number may belong to another account on the host.
-            StringCommand("mkdir -p", folder, "&& chmod 0700", folder),
-            with_input(archive(files, owner), "tar --extract --directory", folder),
-        ]
-    )
+    return [
+        # Only root may enter: the owner's number may belong to another account on the host.
+        StringCommand("mkdir -p", folder, "&& chmod 0700", folder),
+        with_input(archive(files, owner), "tar --extract --directory", folder),
+    ]

@@ -84,9 +84,8 @@ def users(lab: Lab) -> Iterator[PyinfraCommand]:
         host.noop("this host serves no site")
         return
     changed = outdated(specs.site_users(lab), access_files)
-    if not changed:
-        host.noop("the password files are up to date")
-    yield from write_commands(lab.name, changed, WEB_SERVER_UID)
+    commands = write_commands(lab.name, changed, WEB_SERVER_UID)
+    yield from observe.changing(commands, otherwise="the password files are up to date")
 
 
 @lab_operation
