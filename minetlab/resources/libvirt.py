@@ -38,7 +38,6 @@ class Reservation:
 class ObservedNetwork:
     """A libvirt network."""
 
-    name: str
     label: Label = Label()
     active: bool = False
     autostart: bool = False
@@ -49,7 +48,6 @@ class ObservedNetwork:
 class Pool:
     """A libvirt storage pool; ``path`` is its folder."""
 
-    name: str
     path: str = ""
     active: bool = False
     autostart: bool = False
@@ -148,8 +146,6 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         root = ET.fromstring("\n".join(["<all>", *sections.get("xml", []), "</all>"]))  # noqa: S314
     except ET.ParseError as error:
         raise ValueError(f"libvirt's XML cannot be read: {error}") from error
-    networks = [_network(element, sections) for element in root.iterfind("network")]
-    pools = [_pool(element, sections) for element in root.iterfind("pool")]
     # The list names all volumes, the XML describes those that are no seeds: these replace the former below.
     listed = [Volume(line.split()[0]) for line in sections.get("volumes", [])]
     volumes = [*listed, *(_volume(element) for element in root.iterfind("volume"))]
@@ -162,8 +158,8 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         disk=int(_first(sections, "disk", "0")),
         owner=_first(sections, "owner", "") or None,
         files=tuple(sections.get("files", [])),
-        networks={network.name: network for network in networks},
-        pools={pool.name: pool for pool in pools},
+        networks={each.findtext("name", ""): _network(each, sections) for each in root.iterfind("network")},
+        pools={each.findtext("name", ""): _pool(each, sections) for each in root.iterfind("pool")},
         volumes={volume.name: volume for volume in volumes},
         domains={domain.name: domain for domain in domains},
     )
@@ -194,7 +190,6 @@ def _label(element: ET.Element) -> Label:
 def _network(element: ET.Element, sections: Sections) -> ObservedNetwork:
     uuid = element.findtext("uuid", "")
     return ObservedNetwork(
-        name=element.findtext("name", ""),
         label=_label(element),
         active=uuid in sections.get("networks-active", []),
         autostart=uuid in sections.get("networks-autostart", []),
@@ -208,7 +203,6 @@ def _network(element: ET.Element, sections: Sections) -> ObservedNetwork:
 def _pool(element: ET.Element, sections: Sections) -> Pool:
     uuid = element.findtext("uuid", "")
     return Pool(
-        name=element.findtext("name", ""),
         path=element.findtext("target/path", ""),
         active=uuid in sections.get("pools-active", []),
         autostart=uuid in sections.get("pools-autostart", []),

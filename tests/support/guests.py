@@ -52,10 +52,10 @@ def standing(number: int, *, active: bool = True, autostart: bool = True, lab: s
         files=(disks.removesuffix("/disks"),),
         networks={
             LAB: ObservedNetwork(
-                LAB, Label(lab, net.digest), active=True, autostart=True, reservations=net.reservations
+                Label(lab, net.digest), active=True, autostart=True, reservations=net.reservations
             )
         },
-        pools={LAB: Pool(LAB, disks, active=True, autostart=True)},
+        pools={LAB: Pool(disks, active=True, autostart=True)},
         volumes={volume.name: volume for volume in volumes},
         domains={
             spec.name: Domain(

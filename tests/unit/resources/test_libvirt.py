@@ -47,7 +47,7 @@ def test_networks_are_read_ours_and_others() -> None:
 
 def test_pool_and_volumes_are_read() -> None:
     observed = parse(CAPTURED)
-    assert observed.pools == {"scratch": Pool("scratch", DISKS, active=True, autostart=True)}
+    assert observed.pools == {"scratch": Pool(DISKS, active=True, autostart=True)}
     overlay = observed.volumes["scratch-alice.qcow2"]
     assert overlay.capacity == 3 * 2**30
     assert overlay.backing == f"{DISKS}/base-3b107e52f63f.qcow2"
@@ -123,7 +123,7 @@ def test_a_section_that_is_missing_or_empty_says_that_there_is_nothing() -> None
     nothing = LibvirtObserved()
     assert parse([]) == parse(["@memory", "@disk", "@owner", "", "@files", "@xml"]) == nothing
     assert not any((nothing.installed, nothing.answers, nothing.memory, nothing.disk, nothing.owner))
-    for things in (ObservedNetwork("a"), Pool("a"), Domain("a", "0")):
+    for things in (ObservedNetwork(), Pool(), Domain("a", "0")):
         assert (things.active, things.autostart) == (False, False)
 
 

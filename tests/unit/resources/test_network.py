@@ -10,7 +10,7 @@ def reserved(number: int, name: str = "", address: int | None = None) -> Reserva
 
 def changes(wanted: list[Reservation], there: list[Reservation], *, used: bool = True) -> NetworkChanges:
     spec = NetworkSpec("minet", "<network/>", "digest", frozenset(wanted))
-    observed = ObservedNetwork("minet", Label("minet", "digest"), True, True, frozenset(there))
+    observed = ObservedNetwork(Label("minet", "digest"), True, True, frozenset(there))
     return compare("minet", spec, observed, used=used)
 
 
