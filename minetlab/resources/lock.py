@@ -1,7 +1,6 @@
 """The lock of a host, which names the run that deploys there. No I/O."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 LOCK = "/run/minet-lab.lock"
@@ -27,16 +26,3 @@ class Holder:
     def line(self) -> str:
         """What the run writes into the lock's file: JSON in one line."""
         return json.dumps(asdict(self))
-
-
-def parse(output: Iterable[str]) -> Holder | None:
-    """Parse the output of :class:`minetlab.facts.lock.LockHolder`; return None if the lock is free."""
-    lines = list(output)
-    if "held" not in lines:
-        return None
-    try:
-        _, seconds, *file_lines = lines
-        return Holder(**{**json.loads(file_lines[0]), "seconds": int(seconds)})
-    except (ValueError, TypeError, IndexError):
-        # A run that has just taken the lock may not have written yet who it is.
-        return Holder(run="", by="somebody", lab="?")

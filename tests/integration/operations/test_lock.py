@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.facts.lock import LockHolder
 from minetlab.operations import lock
-from minetlab.resources.lock import Holder, parse
+from minetlab.resources.lock import Holder
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.fake_host import run_operation
 
@@ -19,10 +20,10 @@ BOB = Holder(run="b0b", by="bob@laptop", lab="minet")
 
 
 def test_what_the_host_says_of_the_lock() -> None:
-    assert parse([]) is None
-    assert parse(["held", "125", BOB.line]) == Holder("b0b", "bob@laptop", "minet", 125)
+    assert LockHolder().process([]) is None
+    assert LockHolder().process(["held", "125", BOB.line]) == Holder("b0b", "bob@laptop", "minet", 125)
     for nothing in (["held"], ["held", "1"], ["held", "1", ""], ["held", "1", "{}"], ["held", "", BOB.line]):
-        assert parse(nothing) == Holder(run="", by="somebody", lab="?")
+        assert LockHolder().process(nothing) == Holder(run="", by="somebody", lab="?")
 
 
 def test_taking_it_costs_two_commands_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Who holds the lock of this machine, by real flock(1)."""
+"""Who holds a host's lock: of this machine, by real flock(1), and from what a host prints."""
 
 import subprocess
 import time
@@ -10,6 +10,7 @@ from minetlab.facts.lock import LockHolder
 from minetlab.resources.lock import Holder
 
 HOLDER = Holder("r1", "eve@admin", "minet")
+SOMEBODY = Holder(run="", by="somebody", lab="?")
 
 
 @pytest.fixture
@@ -48,3 +49,29 @@ def test_a_run_is_waited_for_until_it_holds_the_lock_which_is_free_once_it_has_e
         process.communicate()
     assert path.exists()
     assert seen(path) is None
+
+
+@pytest.mark.parametrize("output", [[], [""], ["12", HOLDER.line]])
+def test_a_lock_that_is_not_held_has_no_holder(output: list[str]) -> None:
+    assert LockHolder().process(output) is None
+
+
+def test_the_holder_is_who_wrote_the_file_and_the_time_is_the_hosts() -> None:
+    assert LockHolder().process(["held", "42", HOLDER.line]) == Holder("r1", "eve@admin", "minet", 42)
+    assert LockHolder().process(["held", "7", HOLDER.line, "more"]) == Holder("r1", "eve@admin", "minet", 7)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["42"],
+        ["much", HOLDER.line],
+        ["42", "{"],
+        ["42", "[]"],
+        ["42", '{"run": "r1"}'],
+        ["42", '{"age": 1}'],
+    ],
+)
+def test_whoever_has_not_yet_written_who_they_are_is_somebody(lines: list[str]) -> None:
+    assert LockHolder().process(["held", *lines]) == SOMEBODY
