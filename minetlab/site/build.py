@@ -56,7 +56,7 @@ def site_of(lab: Lab, plan: Plan) -> Site:
     :raises LabError: a sheet cannot be read, or has no title, goal or place in the order.
     """
     all_sheets = sheets.read(lab)
-    return Site(content.project(lab), all_sheets, content.pages(lab, plan, all_sheets))
+    return Site(f"TP {lab.name}", all_sheets, content.pages(lab, plan, all_sheets))
 
 
 def build(site: Site, progress: Progress) -> Path:

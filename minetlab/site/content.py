@@ -3,7 +3,6 @@
 They have no key or password in them, and nothing that changes from one build to the next, such as a date.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -26,11 +25,6 @@ ORPHAN = "---\norphan: true\n---\n\n"
 """What a page begins with that stands in no table of contents."""
 
 
-def project(lab: Lab) -> str:
-    """Return the title of the site."""
-    return f"TP {lab.name}"
-
-
 @dataclass(frozen=True)
 class MachineLogin:
     """A machine of a student, and how to log into it.
@@ -45,12 +39,10 @@ class MachineLogin:
     command: str
 
 
-def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
+def pages(lab: Lab, plan: Plan, sheets: tuple[Sheet, ...]) -> dict[str, str]:
     """Return the pages of the lab's site: path to Markdown text."""
-    sheets = tuple(sheets)
     shape = topology(lab, plan)
     values = {
-        "project": project(lab),
         "lab": lab.name,
         "sheets": sheets,
         "guests": plan.guests,
@@ -86,17 +78,10 @@ def pages(lab: Lab, plan: Plan, sheets: Iterable[Sheet]) -> dict[str, str]:
 
 
 def _machines(lab: Lab, plan: Plan, student: Student) -> str:
-    machines = render("site/machines.html.j2", student=student, machines=_logins(lab, plan, student))
+    logins = [_container_login(lab, each) for each in plan.containers if each.student == student]
+    logins += [_guest_login(lab, each) for each in plan.guests if each.student == student]
+    machines = render("site/machines.html.j2", student=student, machines=logins)
     return render("site/moi.md.j2", machines=machines)
-
-
-def _logins(lab: Lab, plan: Plan, student: Student) -> list[MachineLogin]:
-    containers = (container for container in plan.containers if container.student == student)
-    guests = (guest for guest in plan.guests if guest.student == student)
-    return [
-        *(_container_login(lab, container) for container in containers),
-        *(_guest_login(lab, guest) for guest in guests),
-    ]
 
 
 def _container_login(lab: Lab, container: Container) -> MachineLogin:

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,6 @@ from minetlab.lab import Lab
 from minetlab.tp.tp_images import IN_CONTAINERS, TP_FOLDER
 from minetlab.util.errors import LabError
 
-TpPlace = Literal["container", "guest"]
 ANSWERS = "reponses.md"
 _HEAD = re.compile(r"# TP — (.+)\n\n\*\*But :\*\* ((?:.+\n)+)")
 
@@ -34,7 +32,7 @@ class Sheet:
     goal: str
     text: str
     answers: str
-    place: TpPlace
+    place: Literal["container", "guest"]
     offered: bool
 
     @property
@@ -86,11 +84,10 @@ def _read(lab: Lab, file: Path) -> Sheet:
             next_step="begin it with '# TP — …', an empty line, and '**But :** …'",
         )
     in_container = (file.parent / IN_CONTAINERS.definition).exists()
-    tps_of_hosts: Iterable[tuple[str, ...]] = (
-        (host.settings.tp_images for host in lab.container_hosts)
-        if in_container
-        else (host.settings.guest_tps for host in lab.kvm_hosts)
-    )
+    if in_container:
+        offered = any(tp in host.settings.tp_images for host in lab.container_hosts)
+    else:
+        offered = any(tp in host.settings.guest_tps for host in lab.kvm_hosts)
     return Sheet(
         tp=tp,
         title=head[1],
@@ -98,7 +95,7 @@ def _read(lab: Lab, file: Path) -> Sheet:
         text=text,
         answers=_text(answers) if (answers := file.with_name(ANSWERS)).exists() else "",
         place="container" if in_container else "guest",
-        offered=any(tp in tps for tps in tps_of_hosts),
+        offered=offered,
     )
 
 
