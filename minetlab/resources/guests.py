@@ -1,7 +1,7 @@
 """Compare desired and observed guests. What a student has written is never discarded. No I/O."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from minetlab.resources.layout import guest_of_seed, overlay
@@ -129,7 +129,7 @@ class _Guest:
 
 def compare(
     lab: str,
-    specs: Iterable[GuestSpec],
+    specs: Collection[GuestSpec],
     observed: LibvirtObserved,
     neighbours: Iterable[str] = (),
     base: str | None = None,
@@ -144,7 +144,6 @@ def compare(
         if there is no such volume to keep.
     :return: the differences.
     """
-    specs = tuple(specs)
     guests = [
         _Guest(
             spec,
@@ -192,9 +191,8 @@ def compare(
     )
 
 
-def _unused(specs: Iterable[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
+def _unused(specs: Collection[GuestSpec], volumes: Mapping[str, Volume], base: str | None) -> Iterable[str]:
     """Return replaced seeds of planned guests, and base images that no guest uses; ``base`` is kept."""
-    specs = tuple(specs)
     names = {spec.name for spec in specs}
     used = {base} | {spec.seed for spec in specs} | {spec.base for spec in specs}
     used |= {volume.backing.rpartition("/")[2] for volume in volumes.values()}
