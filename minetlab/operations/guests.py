@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.context import host, state
@@ -63,9 +63,13 @@ def run(
     if first_pass():
         _announce(changes)
     show_xml_diff({Layout(lab).spec("domain", spec.name): spec.xml for spec in changes.define})
-    seed_images = _seed_images(lab, settings.guest_network, guests, changes)
-    boots = _boots(settings, guests, changes, kvm)
-    commands = _converge(Layout(lab), changes, seed_images, boots)
+    guests_by_name = {guest.name: guest for guest in guests}
+    seed_files = {
+        f"disks/{spec.seed}": specs.seed(lab, guests_by_name[spec.name], settings.guest_network).iso()
+        for spec in changes.seeds
+    }
+    boots = _boots(settings, guests_by_name, changes, kvm)
+    commands = _converge(Layout(lab), changes, seed_files, boots)
     yield from observe.changing(commands, otherwise="every guest is as specified")
 
 
@@ -104,18 +108,10 @@ def wait(lab: str, guests: tuple[Guest, ...]) -> Iterator[PyinfraCommand]:
     yield from ()
 
 
-def _seed_images(
-    lab: str, network: GuestNetwork, guests: Iterable[Guest], changes: GuestChanges
-) -> dict[str, bytes]:
-    missing = {spec.name for spec in changes.seeds}
-    return {guest.name: specs.seed(lab, guest, network).iso() for guest in guests if guest.name in missing}
-
-
 def _boots(
-    settings: KvmHostSettings, guests: Iterable[Guest], changes: GuestChanges, kvm: KvmObserved
+    settings: KvmHostSettings, guests: Mapping[str, Guest], changes: GuestChanges, kvm: KvmObserved
 ) -> Boots:
-    addresses = {guest.name: str(guest.address.ip) for guest in guests}
-    starting = {spec.name: addresses[spec.name] for spec in changes.start}
+    starting = {spec.name: str(guests[spec.name].address.ip) for spec in changes.start}
     at_once = settings.boots_at_once or _boots_at_once(kvm, starting)
     return Boots(starting, at_once, boot_limit(kvm))
 
@@ -163,12 +159,11 @@ def _require_room(changes: GuestChanges, observed: LibvirtObserved) -> None:
 
 
 def _converge(
-    layout: Layout, changes: GuestChanges, seed_images: dict[str, bytes], boots: Boots
+    layout: Layout, changes: GuestChanges, seed_files: dict[str, bytes], boots: Boots
 ) -> Iterator[PyinfraCommand]:
     """Make the changes to all guests side by side; if one fails, the others are started all the same."""
     failures: list[str] = []
-    files = {f"disks/{spec.seed}": seed_images[spec.name] for spec in changes.seeds}
-    files |= {f"specs/domain-{spec.name}.xml": spec.xml.encode() for spec in changes.define}
+    files = seed_files | {f"specs/domain-{spec.name}.xml": spec.xml.encode() for spec in changes.define}
     if files:
         yield install_private_files(files, layout.folder)
     if changes.seeds:
