@@ -78,8 +78,10 @@ def pages(lab: Lab, plan: Plan, sheets: tuple[Sheet, ...]) -> dict[str, str]:
 
 
 def _machines(lab: Lab, plan: Plan, student: Student) -> str:
-    logins = [_container_login(lab, each) for each in plan.containers if each.student == student]
-    logins += [_guest_login(lab, each) for each in plan.guests if each.student == student]
+    logins = [
+        _container_login(lab, container) for container in plan.containers if container.student == student
+    ]
+    logins += [_guest_login(lab, guest) for guest in plan.guests if guest.student == student]
     machines = render("site/machines.html.j2", student=student, machines=logins)
     return render("site/moi.md.j2", machines=machines)
 
