@@ -77,9 +77,9 @@ def wait_for_ssh(
     agent_answers, next_try = True, KNOCK_ANYWAY
     while heartbeat.elapsed < limit:
         if machine.pid is None:
-            raise _failure(machine, "died while booting")
+            raise _failure(machine, "died while booting", new=True)
         if machine.console.exists() and b"Kernel panic" in machine.console.read_bytes():
-            raise _give_up(machine, "panicked", new)
+            raise _failure(machine, "panicked", new)
         connection = machine.connection()
         if agent_answers or heartbeat.elapsed > next_try:
             next_try = max(next_try, 2 * heartbeat.elapsed)
@@ -92,27 +92,21 @@ def wait_for_ssh(
         heartbeat.beat(f", {limit:.0f} s at most")
         agent_answers = resume.agent_answers(machine, accelerator)
         time.sleep(0.3)
-    raise _give_up(machine, f"did not answer SSH within {limit:.0f} s", new)
+    raise _failure(machine, f"did not answer SSH within {limit:.0f} s", new)
 
 
-def _give_up(machine: SandboxHost, problem: str, new: bool) -> LabError:
+def _failure(machine: SandboxHost, problem: str, new: bool) -> LabError:
+    """Kill a new machine; return the error, with the end of the console."""
     if new:
         machine.kill()
-        return _failure(machine, problem)
-    return _failure(
-        machine,
-        f"{problem}; it is left running",
-        f"try again; to end it and boot it anew: ./lab sandbox stop --shutdown {machine.name}",
-    )
-
-
-def _failure(machine: SandboxHost, problem: str, next_step: str = "") -> LabError:
+        next_step = f"to start from a new disk: ./lab sandbox rm {machine.name}"
+    else:
+        problem += "; it is left running"
+        next_step = f"try again; to end it and boot it anew: ./lab sandbox stop --shutdown {machine.name}"
     console = tail(machine.console) if machine.console.exists() else ""
     end = f"; the end of its console:\n{console}" if console else "; its console is empty"
     return LabError(
-        f"sandbox host {machine.name} {problem}{end}",
-        next_step=f"read {machine.console}; "
-        + (next_step or f"to start from a new disk: ./lab sandbox rm {machine.name}"),
+        f"sandbox host {machine.name} {problem}{end}", next_step=f"read {machine.console}; {next_step}"
     )
 
 
