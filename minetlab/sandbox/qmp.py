@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ NETWORK = "net"
 """The id of the machine's network on QEMU's command line."""
 QMP_LIMIT = 10.0
 """Seconds to wait for an answer; QEMU answers from its main loop, at once."""
-ENDED = frozenset({"none", "completed", "failed", "cancelled"})
-"""The states of a migration (QEMU's ``MigrationStatus``) in which nothing is being written."""
+ENDED = frozenset({"completed", "failed", "cancelled"})
+"""The states in which a migration (QEMU's ``MigrationStatus``) ends."""
 
 
 class RefusedError(OSError):
@@ -79,11 +80,7 @@ def cancel_migration(path: Path) -> None:
     :raises OSError: QEMU does not answer, or does not cancel it in time.
     """
     execute(path, "migrate_cancel")
-    deadline = time.monotonic() + QMP_LIMIT
-    while execute(path, "query-migrate").get("status", "none") not in ENDED:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{path}: QEMU still writes the machine's memory after {QMP_LIMIT:.0f} s")
-        time.sleep(0.05)
+    _migration(path, {"none", *ENDED}, QMP_LIMIT, "still writes the machine's memory")
 
 
 def migrate_incoming(path: Path, address: str, limit: float) -> None:
@@ -100,15 +97,20 @@ def migrate_incoming(path: Path, address: str, limit: float) -> None:
 
 
 def _wait_for_migration(path: Path, limit: float) -> None:
+    migration = _migration(path, ENDED, limit, "has not finished")
+    if (status := migration["status"]) != "completed":
+        reason = migration.get("error-desc") or f"{path}: QEMU gives no reason, only the status {status}"
+        raise RefusedError(reason)
+
+
+def _migration(path: Path, states: Collection[str], limit: float, problem: str) -> dict[str, str]:
+    """Return the migration once it is in one of these states; ``none``: there was none."""
     deadline = time.monotonic() + limit
-    while (migration := execute(path, "query-migrate")).get("status") != "completed":
-        status = migration.get("status")
-        if status in {"failed", "cancelled"}:
-            reason = migration.get("error-desc") or f"{path}: QEMU gives no reason, only the status {status}"
-            raise RefusedError(reason)
+    while (migration := execute(path, "query-migrate")).get("status", "none") not in states:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{path}: QEMU has not finished after {limit:.0f} s")
+            raise TimeoutError(f"{path}: QEMU {problem} after {limit:.0f} s")
         time.sleep(0.05)
+    return dict(migration)
 
 
 def forwarded_port(path: Path, port: int = 22) -> int:
