@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,10 +175,10 @@ class SandboxHost:
                 f"sandbox host {self.name}: its QEMU does not answer: {error}",
                 next_step=f"remove it with ./lab sandbox rm {self.name}, and run ./lab up again",
             ) from error
-        if f":{port} " not in self._known_hosts():
+        known_hosts = self.folder / KNOWN_HOSTS_FILE
+        if not known_hosts.exists() or f":{port} " not in known_hosts.read_text():
             pin_host_key(self.folder, port)
-        folder = self.folder
-        return Connection("127.0.0.1", port, SANDBOX_USER, folder / CLIENT_KEY, folder / KNOWN_HOSTS_FILE)
+        return Connection("127.0.0.1", port, SANDBOX_USER, self.folder / CLIENT_KEY, known_hosts)
 
     def forward(self, port: int) -> int:
         """Forward a loopback port to a TCP port of the host, if possible the same one as before.
@@ -203,15 +203,11 @@ class SandboxHost:
 
     def kill(self) -> None:
         """End its QEMU at once, if it runs."""
-        if (pid := self.pid) is None:
-            return
         for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.kill(pid, signal_number)
-            except ProcessLookupError:
-                return
-            if self.wait_for_exit(5):
-                return
+            if (pid := self.pid) is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal_number)
+                self.wait_for_exit(5)
 
     def wait_for_exit(self, limit: float) -> bool:
         """Wait ``limit`` seconds at most until its QEMU has ended; return whether it has."""
@@ -221,7 +217,3 @@ class SandboxHost:
                 return False
             time.sleep(0.1)
         return True
-
-    def _known_hosts(self) -> str:
-        path = self.folder / KNOWN_HOSTS_FILE
-        return path.read_text() if path.exists() else ""
