@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -36,17 +37,11 @@ def run(path: Path, program: str, *arguments: str, stdin: bytes = b"", limit: fl
         connect(client, path)
         with cast(BinaryIO, client.makefile("rwb")) as stream:
             _synchronize(client, stream, deadline)
-            started = _ask(
-                client,
-                stream,
-                deadline,
-                "guest-exec",
-                path=program,
-                arg=list(arguments),
-                **{"input-data": base64.b64encode(stdin).decode(), "capture-output": True},
-            )
+            ask = partial(_ask, client, stream, deadline)
+            data = {"input-data": base64.b64encode(stdin).decode(), "capture-output": True}
+            started = ask("guest-exec", path=program, arg=list(arguments), **data)
             for interval in chain(POLL_INTERVALS, repeat(POLL_INTERVALS[-1])):
-                status = _ask(client, stream, deadline, "guest-exec-status", pid=started["pid"])
+                status = ask("guest-exec-status", pid=started["pid"])
                 if status["exited"]:
                     break
                 if time.monotonic() > deadline:
