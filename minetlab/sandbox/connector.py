@@ -33,13 +33,9 @@ class SandboxData(ConnectorData):
 
 ROLE_GROUPS = frozenset({CONTAINER_HOSTS, KVM_HOSTS})
 """The groups that decide which daemons a host runs; pyinfra also has a group for each inventory file."""
-_DEFAULTS = SandboxSpec()
 _META = {
-    "sandbox_memory": DataMeta("Memory in MiB", _DEFAULTS.memory),
-    "sandbox_vcpus": DataMeta("Number of virtual processors", _DEFAULTS.vcpus),
-    "sandbox_debian": DataMeta("Major version of Debian: 12 or 13", _DEFAULTS.debian),
-    "sandbox_image": DataMeta("`bare`, or `warm` with the roles' packages already in", _DEFAULTS.image),
-    "sandbox_disk": DataMeta("Size of the disk in GiB", _DEFAULTS.disk),
+    f"{DATA_PREFIX}{name}": DataMeta(str(field.description), field.default)
+    for name, field in SandboxSpec.model_fields.items()
 }
 
 

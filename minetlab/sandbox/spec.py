@@ -23,11 +23,12 @@ class SandboxSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    memory: int = Field(default=4096, ge=512, le=1024 * 1024)
-    vcpus: int = Field(default=1, ge=1, le=64)
-    debian: int = Field(default=13, ge=min(SUITES), le=max(SUITES))
-    image: ImageKind = "warm"
-    disk: int = Field(default=64, ge=8, le=2000)
+    # The descriptions are those of the connector's data, of which pyinfra has a list.
+    memory: int = Field(default=4096, ge=512, le=1024 * 1024, description="Memory in MiB")
+    vcpus: int = Field(default=1, ge=1, le=64, description="Number of virtual processors")
+    debian: int = Field(default=13, ge=min(SUITES), le=max(SUITES), description="Debian version, 12 or 13")
+    image: ImageKind = Field(default="warm", description="`bare`, or `warm` with the roles' packages in")
+    disk: int = Field(default=64, ge=8, le=2000, description="Size of the disk in GiB")
 
 
 def spec_of(name: str, **values: object) -> SandboxSpec:
