@@ -5,12 +5,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from minetlab.util import files
 from minetlab.util.errors import LabError
-from minetlab.util.process import at_the_latest_on_exit, run
+from minetlab.util.process import run
 from minetlab.util.progress import Heartbeat, Progress
 
 LOCK_LIMIT = 1800.0
@@ -52,10 +51,7 @@ def make_once(target: Path, make: Callable[[Path, Path], object], label: str, pr
                 os.utime(checksum_file(target))  # pruning removes the least recently used first
                 return target
             progress(f"{label}: the cached {target.name} does not match its checksum: making it again")
-        scratch = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        with at_the_latest_on_exit(partial(shutil.rmtree, scratch, ignore_errors=True)):
+        with files.scratch_folder(target) as scratch:
             new_file = scratch / target.name
             started = time.monotonic()
             make(new_file, scratch)

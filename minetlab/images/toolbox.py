@@ -4,16 +4,15 @@ It is a tree of unpacked Debian packages in the cache. Its programs run in place
 loader, so that they need no root, chroot or namespace. The reasons are in docs/decisions/toolbox.md.
 """
 
-import functools
 import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from minetlab.images.cache import locked, require_free_space
 from minetlab.images.mmdebstrap import mmdebstrap
+from minetlab.util.files import scratch_folder
 from minetlab.util.paths import cache_dir
-from minetlab.util.process import at_the_latest_on_exit, run
+from minetlab.util.process import run
 from minetlab.util.progress import Progress
 
 SUITE = "trixie"
@@ -99,11 +98,9 @@ def toolbox_folder() -> Path:
 def _make(target: Path, label: str, progress: Progress) -> None:
     require_free_space(target.parent, 1, label)
     progress(f"{label}: unpacking Debian packages")
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    tree, tar = partial / "tree", partial / "tree.tar"
-    tree.mkdir(parents=True)
-    with at_the_latest_on_exit(functools.partial(shutil.rmtree, partial, ignore_errors=True)):
+    with scratch_folder(target) as scratch:
+        tree, tar = scratch / "tree", scratch / "tree.tar"
+        tree.mkdir()
         mmdebstrap(
             SUITE,
             tar,

@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from minetlab.images.cache import is_intact, locked, record_checksum, recorded_sha256
@@ -20,6 +19,7 @@ from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import SavedMemory
 from minetlab.util.errors import LabError
+from minetlab.util.files import scratch_folder, scratch_of
 from minetlab.util.paths import cache_dir
 from minetlab.util.process import at_the_latest_on_exit
 from minetlab.util.progress import Heartbeat, Progress
@@ -88,12 +88,9 @@ def _folder(platform: Platform) -> Path:
 
 
 def _make(booted: BootedImage, platform: Platform, progress: Progress) -> None:
-    scratch = booted.folder.with_name(f".{booted.folder.name}.partial")
-    template = SandboxHost(TEMPLATE, scratch)
+    template = SandboxHost(TEMPLATE, scratch_of(booted.folder))
     template.kill()  # a killed run may have left it running
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(mode=0o700)
-    with at_the_latest_on_exit(partial(_discard, template)):
+    with scratch_folder(booted.folder) as scratch, at_the_latest_on_exit(template.kill):
         new = BootedImage(scratch / "state")
         new.folder.mkdir()
         make_overlay(platform.toolbox, template.disk, platform.image)
@@ -130,8 +127,3 @@ def _prepare(template: SandboxHost, platform: Platform) -> None:
             f"a sandbox host that has just booted cannot be saved: {error}",
             next_step="run the same command again; if that fails, see docs/howto/sandbox.md",
         ) from error
-
-
-def _discard(template: SandboxHost) -> None:
-    template.kill()
-    shutil.rmtree(template.folder, ignore_errors=True)

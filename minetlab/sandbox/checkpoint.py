@@ -28,6 +28,7 @@ from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.qemu import DISK
 from minetlab.sandbox.saved import checksum, suspended
 from minetlab.util.errors import LabError
+from minetlab.util.files import scratch_folder
 from minetlab.util.process import run
 from minetlab.util.progress import Progress
 
@@ -130,11 +131,9 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
                 next_step=f"take another name, or remove it: ./lab sandbox rm --checkpoint {checkpoint.name}",
             )
         _sweep(checkpoint.folder.parent, "partial", "gone")
-        partial = checkpoint.folder.with_name(f".{checkpoint.name}.partial")
         saved = [(machine, _record_to_save(machine)) for machine in machines]
-        _require_room(partial.parent, machines)
-        partial.mkdir(mode=0o700, parents=True)
-        try:
+        _require_room(checkpoint.folder.parent, machines)
+        with scratch_folder(checkpoint.folder) as partial:
             disks = _save_all(saved, partial, progress_of)
             manifest = CheckpointManifest(
                 saved=datetime.now(UTC),
@@ -144,8 +143,6 @@ def save(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf, 
             )
             (partial / CHECKPOINT_MANIFEST).write_text(manifest.model_dump_json(indent=2))
             partial.rename(checkpoint.folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
 
 def restore(checkpoint: Checkpoint, hosts: Iterable[str], progress_of: ProgressOf) -> None:

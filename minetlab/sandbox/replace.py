@@ -12,8 +12,9 @@ from pathlib import Path
 from secrets import token_hex
 
 from minetlab.sandbox.machine import SandboxHost, sandbox_dir
+from minetlab.util.files import scratch_folder, scratch_of
 
-PARTIAL, READY_FOLDER = "replacements.partial", "replacements"
+READY_FOLDER = "replacements"
 
 
 def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Path], None]) -> None:
@@ -22,15 +23,10 @@ def all_at_once(machines: Sequence[SandboxHost], make: Callable[[SandboxHost, Pa
     :param machines: the hosts; none of them runs, and the caller has locked them.
     :param make: called with a host and a path; makes the host's new folder at that path.
     """
-    partial = _partial(machines[0])
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(mode=0o700)
-    try:
+    with scratch_folder(_replacements(machines[0])) as partial:
         for machine in machines:
             make(machine, partial / machine.name)
         partial.rename(partial.with_name(f".{machines[0].name}.{token_hex(4)}.{READY_FOLDER}"))
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     for machine in machines:
         _put_in_place(machine)
     for machine in machines:
@@ -45,7 +41,7 @@ def pending_hosts() -> set[str]:
 def finish(machine: SandboxHost) -> None:
     """Put a host's new folder in place if one is ready, and delete what killed runs have left."""
     _put_in_place(machine)
-    for leftover in (machine.replaced, _partial(machine)):
+    for leftover in (machine.replaced, scratch_of(_replacements(machine))):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -60,6 +56,6 @@ def _put_in_place(machine: SandboxHost) -> None:
             ready.rmdir()  # succeeds once the last host's folder is in place
 
 
-def _partial(first: SandboxHost) -> Path:
+def _replacements(first: SandboxHost) -> Path:
     # Named after the first host, which this run has locked: no other run uses the same folder.
-    return sandbox_dir() / f".{first.name}.{PARTIAL}"
+    return sandbox_dir() / f"{first.name}.{READY_FOLDER}"

@@ -19,6 +19,7 @@ from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.pause import pause
 from minetlab.sandbox.platform import Platform, SandboxHardware
 from minetlab.util.errors import LabError
+from minetlab.util.files import scratch_folder, scratch_of
 from minetlab.util.process import run
 
 MEMORY_FILE = "memory"
@@ -77,34 +78,31 @@ class SavedMemory:
         :raises LabError: there is no room, the machine cannot be stopped, or QEMU fails; an older memory in
             the folder is kept then.
         """
-        partial = self._partial
         self.sweep()
-        partial.mkdir(mode=0o700, parents=True)
-        try:
-            require_free_space(partial, machine.resident_gib, f"the saved memory of {machine.name}")
-            pause(machine, platform.accelerator)
-            memory = partial / MEMORY_FILE
-            os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            qmp.migrate(machine.qmp_socket, f"file:{memory}", SAVE_LIMIT)
-            record = machine.record
-            manifest = MemoryManifest(
-                # The running QEMU is that of the last boot; the toolbox may have a newer one by now.
-                hardware=(record and record.hardware) or platform.hardware,
-                disk=stamp(machine.disk),
-                image_sha256=image_sha256,
-                memory_xxh128=checksum(memory, platform.toolbox),
-                saved=datetime.now(UTC),
-            )
-            (partial / STATE_MANIFEST).write_text(manifest.model_dump_json(indent=2))
-            self.remove()
-            partial.rename(self.folder)
-        except OSError as error:
-            raise LabError(
-                f"cannot save the memory of sandbox host {machine.name}: {error}",
-                next_step="it runs on; to shut it down instead: ./lab sandbox stop --shutdown",
-            ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        with scratch_folder(self.folder) as partial:
+            try:
+                require_free_space(partial, machine.resident_gib, f"the saved memory of {machine.name}")
+                pause(machine, platform.accelerator)
+                memory = partial / MEMORY_FILE
+                os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                qmp.migrate(machine.qmp_socket, f"file:{memory}", SAVE_LIMIT)
+                record = machine.record
+                manifest = MemoryManifest(
+                    # The running QEMU is that of the last boot; the toolbox may have a newer one by now.
+                    hardware=(record and record.hardware) or platform.hardware,
+                    disk=stamp(machine.disk),
+                    image_sha256=image_sha256,
+                    memory_xxh128=checksum(memory, platform.toolbox),
+                    saved=datetime.now(UTC),
+                )
+                (partial / STATE_MANIFEST).write_text(manifest.model_dump_json(indent=2))
+                self.remove()
+                partial.rename(self.folder)
+            except OSError as error:
+                raise LabError(
+                    f"cannot save the memory of sandbox host {machine.name}: {error}",
+                    next_step="it runs on; to shut it down instead: ./lab sandbox stop --shutdown",
+                ) from error
 
     def obstacle(self, platform: Platform, image_sha256: str, disk: Path | None = None) -> str | None:
         """Say why a host cannot be resumed from this memory; reads all of it to verify its checksum.
@@ -152,12 +150,8 @@ class SavedMemory:
 
     def sweep(self) -> None:
         """Delete what killed runs have left of a memory that they were saving or removing."""
-        for leftover in (self._partial, self._removed):
+        for leftover in (scratch_of(self.folder), self._removed):
             shutil.rmtree(leftover, ignore_errors=True)
-
-    @property
-    def _partial(self) -> Path:
-        return self.folder.with_name(f".{self.folder.name}.partial")
 
     @property
     def _removed(self) -> Path:

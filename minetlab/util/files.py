@@ -2,13 +2,16 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from minetlab.util.errors import LabError
+from minetlab.util.process import at_the_latest_on_exit
 
 FOLDER_LOCK_LIMIT = 30.0
 """Seconds to wait for another run that has locked a folder."""
@@ -73,6 +76,25 @@ def rewrite(path: Path, content: bytes) -> None:
         Path(file.name).replace(path)
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def scratch_of(target: Path) -> Path:
+    """Return the folder beside ``target`` in which it is made; a killed run leaves it there."""
+    return target.with_name(f".{target.name}.partial")
+
+
+@contextmanager
+def scratch_folder(target: Path) -> Iterator[Path]:
+    """Provide an empty folder to make ``target`` in, which is removed after the block.
+
+    :param target: the file or folder; the caller has locked it, and moves it out of the scratch folder.
+    :yields: the folder, with mode 0700.
+    """
+    scratch = scratch_of(target)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700, parents=True)
+    with at_the_latest_on_exit(partial(shutil.rmtree, scratch, ignore_errors=True)):
+        yield scratch
 
 
 @contextmanager

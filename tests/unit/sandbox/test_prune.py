@@ -13,7 +13,7 @@ from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.in_use import register
 from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.prune import CacheEntry, cache_entries, keep_within_bounds, limit_gib, prune
-from minetlab.sandbox.replace import PARTIAL, READY_FOLDER
+from minetlab.sandbox.replace import READY_FOLDER
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
 
@@ -119,7 +119,9 @@ def test_what_a_checkpoint_stands_on_stays(cache: Path, tmp_path: Path) -> None:
     assert "below.qcow2" in left(cache)
 
 
-@pytest.mark.parametrize("folder", [".hv1.old", f".hv1.{PARTIAL}/hv1", f".hv1.0a1b2c3d.{READY_FOLDER}/hv1"])
+@pytest.mark.parametrize(
+    "folder", [".hv1.old", f".hv1.{READY_FOLDER}.partial/hv1", f".hv1.0a1b2c3d.{READY_FOLDER}/hv1"]
+)
 def test_what_a_host_stands_on_that_is_just_being_restored_stays(
     cache: Path, tmp_path: Path, folder: str
 ) -> None:
