@@ -185,7 +185,7 @@ def _table(*columns: str) -> Table:
 
 
 def _row(host: SandboxHostState) -> list[str]:
-    spec = host.spec
+    spec = host.record.spec if host.record else None
     image = f"Debian {spec.debian} {spec.image}" if spec else "?"
     hardware = [f"{spec.memory} MiB", f"{spec.vcpus}"] if spec else ["?", "?"]
     if host.pid is not None:
@@ -193,7 +193,8 @@ def _row(host: SandboxHostState) -> list[str]:
     else:
         state, port = "suspended" if host.suspended else "stopped", ""
     disk = f"{host.disk_bytes / 2**20:.0f} MiB"
-    return [host.name, state, image, *hardware, disk, port, host.accelerator or ""]
+    accelerator = host.record.accelerator.name if host.record else ""
+    return [host.name, state, image, *hardware, disk, port, accelerator]
 
 
 def _port(name: str) -> str:

@@ -12,7 +12,8 @@ from minetlab.cli.tables import console_for, table_of
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
-from minetlab.sandbox import forward, list_hosts
+from minetlab.sandbox import list_hosts
+from minetlab.sandbox.machine import SandboxHost
 from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
 from minetlab.util.errors import LabError
 
@@ -87,7 +88,7 @@ def sites(lab: Lab) -> list[str]:
         address, port = host.address, host.settings.site_port
         if port and host.in_sandbox:
             try:
-                address, port = "127.0.0.1", forward(alias_of(host.name), port)
+                address, port = "127.0.0.1", SandboxHost(alias_of(host.name)).forward(port)
             except LabError:  # it does not run, which the deploy has reported
                 continue
         urls.append(f"http://{address}:{port}/")
@@ -106,7 +107,8 @@ def _rows(
     """
     lab, plan = loaded.lab, loaded.plan
     accelerators = {
-        f"{SANDBOX_PREFIX}{host.name}": host.accelerator or NO_ACCELERATOR for host in list_hosts()
+        f"{SANDBOX_PREFIX}{host.name}": host.record.accelerator.name if host.record else NO_ACCELERATOR
+        for host in list_hosts()
     }
     hosts = {host.name for host in lab.kvm_hosts} | {host.name for host in lab.container_hosts}
     for host in sorted(hosts):

@@ -1,6 +1,7 @@
 """Start, stop and remove sandbox hosts."""
 
 import shutil
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -68,17 +69,18 @@ def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str
         return _make(machine, platform, progress)
 
 
-def connect(name: str, progress: Progress) -> Connection:
-    """Return how to reach a host; a suspended one is resumed first, with the virtual hardware that it had.
+def connection(name: str) -> Connection:
+    """Return how to reach a host by SSH.
+
+    A suspended host is resumed first, with the virtual hardware that it had, and with progress on stderr.
 
     :param name: the host's name, without ``@sandbox/``.
-    :param progress: told each step of resuming it.
-    :return: how to reach the host.
+    :return: its address, port, user and keys.
     :raises LabError: it neither runs nor is suspended, or it does not come up.
     """
     machine = SandboxHost(name)
     if not _runs(machine) and (suspended(machine).exists or machine.pid) and (record := machine.record):
-        return start(name, record.spec, progress)
+        return start(name, record.spec, lambda message: print(f"[{name}] {message}", file=sys.stderr))
     return machine.connection()
 
 
@@ -212,14 +214,14 @@ def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Conne
     if not reason:
         try:
             booted = ensure_booted(platform, progress)
-            connection = _make_from_booted(booted, machine, record, platform, progress)
+            reached = _make_from_booted(booted, machine, record, platform, progress)
         except OSError as error:
             machine.kill()
             machine.disk.unlink(missing_ok=True)
             reason = str(error)
         else:
             prune.keep_within_bounds(progress)
-            return connection
+            return reached
     progress(f"booting instead of resuming from a saved state: {reason}")
     make_overlay(platform.toolbox, machine.disk, platform.image)
     return _boot(machine, record, platform, progress)
@@ -238,7 +240,7 @@ def _make_from_booted(
     launch(machine, platform, incoming=True)
     booted.memory.load(machine)
     resume.go_on_as_new_host(machine, platform.groups, platform.accelerator)
-    connection = wait_for_ssh(machine, platform.accelerator, progress)
+    reached = wait_for_ssh(machine, platform.accelerator, progress)
     update = {
         "booted": booted.disk,
         "booted_sha256": recorded_sha256(booted.disk),
@@ -246,7 +248,7 @@ def _make_from_booted(
     }
     machine.record = record.model_copy(update=update)  # last: only a host with a record counts as made
     progress(f"resumed from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
-    return connection
+    return reached
 
 
 def _boot(machine: SandboxHost, record: HostRecord, platform: Platform, progress: Progress) -> Connection:
@@ -276,9 +278,9 @@ def _resume(
         progress(f"its saved memory is not used: {obstacle}")
         return None
     resume.go_on(machine, platform.accelerator, progress)
-    connection = wait_for_ssh(machine, platform.accelerator, progress, new=False)
+    reached = wait_for_ssh(machine, platform.accelerator, progress, new=False)
     progress(f"resumed ({heartbeat.elapsed:.0f} s)")
-    return connection
+    return reached
 
 
 def _load(memory: SavedMemory, machine: SandboxHost, platform: Platform) -> str | None:

@@ -10,7 +10,7 @@ from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox import lifecycle, list_hosts, qmp, remove, resume
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.identity import ensure_identity
-from minetlab.sandbox.lifecycle import connect, settle, start
+from minetlab.sandbox.lifecycle import connection, settle, start
 from minetlab.sandbox.machine import Connection, SandboxHost, sandbox_dir
 from minetlab.sandbox.platform import Platform
 from minetlab.sandbox.replace import all_at_once
@@ -97,10 +97,10 @@ def test_whoever_connects_to_such_a_host_has_its_clock_set_first(
         return made.connection()
 
     monkeypatch.setattr(lifecycle, "start", stand_in)
-    connect("hv1", print)
+    connection("hv1")
     assert started == []
     made.clock_stopped.touch()
-    connect("hv1", print)
+    connection("hv1")
     assert started == ["hv1"]
 
 
@@ -330,7 +330,7 @@ def test_whoever_connects_to_a_host_that_stands_still_has_it_started(
 
     monkeypatch.setattr(lifecycle, "start", stand_in)
     monitor.state = state
-    connect("hv1", print)
+    connection("hv1")
     assert started == [SandboxSpec()] * starts
 
 
@@ -339,7 +339,7 @@ def test_a_host_that_runs_and_says_nothing_is_not_started_again(
 ) -> None:
     monkeypatch.setattr(lifecycle, "start", lambda *of: pytest.fail("is started"))
     with pytest.raises(LabError, match="its QEMU does not answer"):
-        connect("hv1", print)
+        connection("hv1")
 
 
 @pytest.mark.parametrize("spec", [SandboxSpec(debian=12), SandboxSpec(disk=8), SandboxSpec(disk=9)])

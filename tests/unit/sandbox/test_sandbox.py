@@ -13,7 +13,6 @@ from minetlab.images.cache import record_checksum
 from minetlab.sandbox import (
     SandboxHostState,
     connection,
-    forward,
     lifecycle,
     list_hosts,
     machine,
@@ -81,10 +80,9 @@ def test_the_next_host_of_a_kind_boots_nothing(toolbox: FakeToolbox, image: Path
     start("hv1", SMALL, print)
     start("hv2", SMALL, print)
     assert toolbox.did("starts", "prepare.sh") == ["starts", "prepare.sh", "starts", "starts"]
-    assert [(host.name, host.accelerator, host.suspended) for host in list_hosts()] == [
-        ("hv1", "tcg", False),
-        ("hv2", "tcg", False),
-    ]
+    hosts = list_hosts()
+    assert [(host.name, host.suspended) for host in hosts] == [("hv1", False), ("hv2", False)]
+    assert [host.record and host.record.accelerator.name for host in hosts] == ["tcg", "tcg"]
 
 
 def test_what_is_left_of_a_host_that_was_not_made_whole_goes(toolbox: FakeToolbox, image: Path) -> None:
@@ -264,11 +262,11 @@ def test_the_available_memory_is_the_kernels() -> None:
 
 def test_a_forwarded_port_is_the_same_after_the_next_start(toolbox: FakeToolbox, image: Path) -> None:
     start("hv1", SMALL, print)
-    assert forward("hv1", 80) == 40080
-    assert forward("hv1", 80) == 40080
+    assert SandboxHost("hv1").forward(80) == 40080
+    assert SandboxHost("hv1").forward(80) == 40080
     stop("hv1", print)
     with pytest.raises(LabError, match="hv1 does not run"):
-        forward("hv1", 80)
+        SandboxHost("hv1").forward(80)
     start("hv1", SMALL, print)
     asked = [entry["command-line"] for entry in toolbox.log if entry.get("command-line", "").startswith("h")]
     assert asked == ["hostfwd_add net tcp:127.0.0.1:0-:80", "hostfwd_add net tcp:127.0.0.1:40080-:80"]
@@ -292,15 +290,15 @@ def test_an_interactive_login_has_no_command(toolbox: FakeToolbox, image: Path) 
 
 
 def test_a_list_of_hosts_shows_what_is_known(made: SandboxHost) -> None:
-    assert [(host.spec, host.accelerator_reason, host.disk_bytes) for host in list_hosts()] == [
-        (SandboxSpec(), "for the test", 0)
-    ]
+    assert [(host.record, host.disk_bytes) for host in list_hosts()] == [(made.record, 0)]
+    assert made.record is not None
+    assert (made.record.spec, made.record.accelerator.reason) == (SandboxSpec(), "for the test")
     made.disk.write_bytes(b"x" * 100_000)
     (made.folder / "machine.json").write_text("{")
     (made.folder.parent / ".hidden").mkdir()
     (made.folder.parent / "file").touch()
     (host,) = list_hosts()
-    assert (host.spec, host.accelerator, host.accelerator_reason) == (None, None, None)
+    assert host.record is None
     assert 100_000 <= host.disk_bytes == made.disk.stat().st_blocks * 512 < 300_000
 
 
@@ -315,7 +313,7 @@ NOW = datetime.now(UTC)
         TCG,
         HARDWARE,
         SMALL,
-        SandboxHostState("hv1", None, None, None, None, suspended=False, disk_bytes=0),
+        SandboxHostState("hv1", None, None, suspended=False, disk_bytes=0),
         BootedImage(Path()),
         Checkpoint(Path()),
         CheckpointManifest(saved=NOW, made_of="", disks={}),
