@@ -206,6 +206,7 @@ def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Conne
         image=platform.image,
         image_sha256=recorded_sha256(platform.image),
         accelerator=platform.accelerator,
+        hardware=platform.hardware,
     )
     try:
         reason = trial.obstacle(platform, progress)
@@ -241,11 +242,7 @@ def _make_from_booted(
     booted.memory.load(machine)
     resume.go_on_as_new_host(machine, platform.groups, platform.accelerator)
     reached = wait_for_ssh(machine, platform.accelerator, progress)
-    update = {
-        "booted": booted.disk,
-        "booted_sha256": recorded_sha256(booted.disk),
-        "hardware": platform.hardware,
-    }
+    update = {"booted": booted.disk, "booted_sha256": recorded_sha256(booted.disk)}
     machine.record = record.model_copy(update=update)  # last: only a host with a record counts as made
     progress(f"resumed from {booted.folder.name} ({heartbeat.elapsed:.0f} s)")
     return reached
