@@ -83,7 +83,19 @@ def prune(progress: Progress, limit: float | None = None) -> int:
     """
     limit_bytes = (limit_gib() if limit is None else limit) * 2**30
     with locked(cache_dir() / ".prune.lock", "the image cache", progress):
-        return _prune(limit_bytes, progress)
+        freed = _remove_leftovers(progress)
+        entries = sorted(cache_entries(), key=lambda entry: entry.last_used)
+        total = sum(entry.size for entry in entries)
+        for entry in entries:
+            if total <= limit_bytes:
+                break
+            with _try_to_lock(entry.paths[0]) as is_locked:
+                # Read again: the run that held the lock until now may be about to make a host from this.
+                is_old = entry.last_used < time.time() - RECENTLY
+                if is_locked and is_old and not entry.needed:
+                    size = _remove(entry, progress)
+                    total, freed = total - size, freed + size
+    return freed
 
 
 def keep_within_bounds(progress: Progress) -> None:
@@ -92,22 +104,6 @@ def keep_within_bounds(progress: Progress) -> None:
         prune(progress)
     except (OSError, LabError) as error:
         progress(f"the image cache was not made smaller: {error}")
-
-
-def _prune(limit_bytes: float, progress: Progress) -> int:
-    freed = _remove_leftovers(progress)
-    entries = sorted(cache_entries(), key=lambda entry: entry.last_used)
-    total = sum(entry.size for entry in entries)
-    for entry in entries:
-        if total <= limit_bytes:
-            break
-        with _try_to_lock(entry.paths[0]) as is_locked:
-            # Read again: the run that held the lock until now may be about to make a host from this entry.
-            is_old = entry.last_used < time.time() - RECENTLY
-            if is_locked and is_old and not entry.needed:
-                size = _remove(entry, progress)
-                total, freed = total - size, freed + size
-    return freed
 
 
 def cache_entries() -> list[CacheEntry]:
