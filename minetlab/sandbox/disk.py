@@ -25,10 +25,7 @@ def make_overlay(toolbox: Toolbox, disk: Path, backing: Path) -> None:
 
 def broken_image(record: HostRecord) -> Path | None:
     """Return an image under a host's disk that has changed since the disk was made, or None."""
-    images = {record.image: record.image_sha256}
-    if record.booted and record.booted_sha256:
-        images[record.booted] = record.booted_sha256
-    for file, checksum in images.items():
-        if not is_intact(file) or recorded_sha256(file) != checksum:
+    for file, checksum in ((record.image, record.image_sha256), (record.booted, record.booted_sha256)):
+        if file and checksum and (not is_intact(file) or recorded_sha256(file) != checksum):
             return file
     return None
