@@ -42,8 +42,7 @@ def identity_archive(folder: Path, name: str) -> bytes:
     :return: the archive: a file per credential of :func:`ensure_identity`, and a new machine-id.
     :raises LabError: ssh-keygen is missing or fails.
     """
-    credentials = ensure_identity(folder, name)
-    files = {credential: path.read_bytes() for credential, path in credentials.items()}
+    files = {credential: path.read_bytes() for credential, path in ensure_identity(folder, name).items()}
     files["minetlab.machine_id"] = f"{uuid.uuid4().hex}\n".encode()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

@@ -33,15 +33,10 @@ def launch(machine: SandboxHost, platform: Platform, *, incoming: bool = False) 
         (machine.folder / leftover).unlink(missing_ok=True)
     credentials = ensure_identity(machine.folder, machine.name)
     arguments = qemu_arguments(machine.name, platform.spec, platform.accelerator, machine.folder, credentials)
-    toolbox = platform.toolbox
+    command = platform.toolbox.qemu([*arguments, *(INCOMING if incoming else ())])
+    env, folder = platform.toolbox.env, machine.folder
     try:
-        qemu = capture(
-            toolbox.qemu([*arguments, *(INCOMING if incoming else ())]),
-            QEMU_START_LIMIT,
-            env=toolbox.env,
-            cwd=machine.folder,
-            merge_errors=True,
-        )
+        qemu = capture(command, QEMU_START_LIMIT, env=env, cwd=folder, merge_errors=True)
     except TimeoutError as error:
         machine.kill()
         raise LabError(
