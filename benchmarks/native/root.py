@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.native.machine import CPUINFO
-from minetlab.images import ImageFile, ImageRecipe, Progress, build_rootfs
+from minetlab.images import Progress, build_rootfs
 from minetlab.images.cache import locked
+from minetlab.images.recipe import ImageFile, ImageRecipe
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES, KVM_HOST_PACKAGES
 from minetlab.util.paths import cache_dir
 from minetlab.util.process import at_the_latest_on_exit, run

@@ -2,11 +2,4 @@
 
 from minetlab.images.disk import build_disk as build_disk, build_rootfs as build_rootfs
 from minetlab.images.fetched import fetch as fetch
-from minetlab.images.recipe import (
-    SUITES as SUITES,
-    ImageFile as ImageFile,
-    ImageRecipe as ImageRecipe,
-    RootfsArchive as RootfsArchive,
-    Suite as Suite,
-)
 from minetlab.util.progress import Progress as Progress

@@ -8,7 +8,8 @@ from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
 from minetlab.facts.docker import DockerRoom
-from minetlab.images import ImageRecipe, build_rootfs
+from minetlab.images import build_rootfs
+from minetlab.images.recipe import ImageRecipe
 from minetlab.operations import background, observe
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.docker import remove_folder

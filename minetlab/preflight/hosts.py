@@ -14,8 +14,7 @@ from minetlab.plan import Plan
 from minetlab.preflight.findings import CheckedHost, Finding, Severity
 from minetlab.preflight.fitness import findings, room
 from minetlab.resources.host import HostObserved, System
-from minetlab.sandbox import SandboxSpec, spec_of
-from minetlab.sandbox.spec import DATA_PREFIX
+from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec, spec_of
 from minetlab.ssh import ssh_config
 from minetlab.ssh.run import NoAnswerError
 from minetlab.util.errors import LabError

@@ -11,7 +11,6 @@ from minetlab.sandbox.lifecycle import (
 )
 from minetlab.sandbox.machine import Connection as Connection, HostRecord, SandboxHost, sandbox_dir
 from minetlab.sandbox.saved import suspended
-from minetlab.sandbox.spec import SandboxSpec as SandboxSpec, spec_of as spec_of
 from minetlab.util.errors import LabError
 
 CONNECT_LIMIT = 60

@@ -11,9 +11,9 @@ from pyinfra.connectors.ssh import ConnectorData, SSHConnector, connector_data_m
 from pyinfra.connectors.sshuserclient.client import get_host_keys
 
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
-from minetlab.sandbox import Connection, spec_of, start
+from minetlab.sandbox import start
 from minetlab.sandbox.machine import SandboxHost
-from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec
+from minetlab.sandbox.spec import DATA_PREFIX, SandboxSpec, spec_of
 from minetlab.util.errors import LabError
 
 
@@ -68,15 +68,9 @@ class SandboxConnector(SSHConnector):
         host_data = {field: self.data.get(f"{DATA_PREFIX}{field}") for field in SandboxSpec.model_fields}
         try:
             spec = spec_of(name, **host_data)
-            self._use(start(name, spec, self._show_progress, ROLE_GROUPS.intersection(self.host.groups)))
+            connection = start(name, spec, self._show_progress, ROLE_GROUPS.intersection(self.host.groups))
         except (LabError, OSError) as error:
             raise ConnectError(str(error)) from error
-        super().connect()
-
-    def _show_progress(self, message: str) -> None:
-        logger.info(f"{self.host.print_prefix}{message}")
-
-    def _use(self, connection: Connection) -> None:
         # pyinfra caches known_hosts files by name, and this one changes with the port at every boot.
         get_host_keys.cache.clear()
         self.data.update(
@@ -91,3 +85,7 @@ class SandboxConnector(SSHConnector):
                 "ssh_config_file": os.devnull,
             }
         )
+        super().connect()
+
+    def _show_progress(self, message: str) -> None:
+        logger.info(f"{self.host.print_prefix}{message}")

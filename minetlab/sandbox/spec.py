@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from minetlab.images import SUITES
+from minetlab.images.recipe import SUITES
 from minetlab.sandbox.images import ImageKind
 from minetlab.util.errors import LabError
 

@@ -1,7 +1,6 @@
 """The image of the site's web server: Debian's nginx, built like a TP image; it does not have the pages."""
 
-from minetlab.images import SUITES, ImageRecipe
-from minetlab.images.recipe import files_of
+from minetlab.images.recipe import SUITES, ImageRecipe, files_of
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.tp_images import STRIP
 from minetlab.util.paths import TEMPLATES

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from minetlab.images import ImageFile, ImageRecipe, RootfsArchive
 from minetlab.images.guest import guest_recipe
-from minetlab.images.recipe import files_of
+from minetlab.images.recipe import ImageFile, ImageRecipe, RootfsArchive, files_of
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.tp.definitions import GuestTp, TpImage
 from minetlab.tp.tp_images import (

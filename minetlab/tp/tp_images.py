@@ -12,8 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from minetlab.images import SUITES, ImageFile, ImageRecipe
-from minetlab.images.recipe import files_of
+from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, files_of
 from minetlab.lab.base import Frozen
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.definitions import TpImage

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from minetlab.images import ImageFile, ImageRecipe
 from minetlab.images.disk import _boot_files, boot_record, write_files
 from minetlab.images.guest import guest_recipe
-from minetlab.images.recipe import files_of
+from minetlab.images.recipe import ImageFile, ImageRecipe, files_of
 from minetlab.images.toolbox import Toolbox
 from minetlab.util.paths import TEMPLATES
 

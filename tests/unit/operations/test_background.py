@@ -6,8 +6,9 @@ from pathlib import Path
 import gevent
 import pytest
 
-from minetlab.images import ImageRecipe, Progress
+from minetlab.images import Progress
 from minetlab.images.fetched import fetched_file
+from minetlab.images.recipe import ImageRecipe
 from minetlab.operations import guest_images, tp_images as operations
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError

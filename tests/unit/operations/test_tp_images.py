@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.images import ImageRecipe, Progress
+from minetlab.images import Progress
+from minetlab.images.recipe import ImageRecipe
 from minetlab.operations import site, tp_images as operations
 from minetlab.site import server
 from minetlab.tp import tp_images

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minetlab.sandbox import connection, launch, list_hosts, remove, resume, spec_of, ssh_argv, stop
+from minetlab.sandbox import connection, launch, list_hosts, remove, resume, ssh_argv, stop
 from minetlab.sandbox.accelerator import kvm_obstacle
 from minetlab.sandbox.identity import ensure_identity, pin_host_key
 from minetlab.sandbox.launch import wait_for_ssh
@@ -18,7 +18,7 @@ from minetlab.sandbox.lifecycle import settle, start
 from minetlab.sandbox.machine import HostRecord, SandboxHost
 from minetlab.sandbox.qemu import qemu_arguments
 from minetlab.sandbox.qmp import execute, forward, forwarded_port
-from minetlab.sandbox.spec import SandboxSpec
+from minetlab.sandbox.spec import SandboxSpec, spec_of
 from minetlab.util.errors import LabError
 from tests.support.qemu import TCG, Monitor, wait_for
 
