@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minetlab.util import files
 from minetlab.util.errors import LabError
+from minetlab.util.paths import cache_dir
 from minetlab.util.process import run
 from minetlab.util.progress import Heartbeat, Progress
 
@@ -59,6 +60,13 @@ def make_once(target: Path, make: Callable[[Path, Path], object], label: str, pr
             new_file.replace(target)
             progress(f"{label}: done in {time.monotonic() - started:.0f} s ({_size(target)})")
     return target
+
+
+def images_folder() -> Path:
+    """Return the folder of disks and root file systems in the cache; it is made if it is missing."""
+    folder = cache_dir() / "images"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def is_intact(target: Path) -> bool:

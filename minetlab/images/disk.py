@@ -10,14 +10,13 @@ import shlex
 import struct
 import tarfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from minetlab.images.cache import make_once, require_free_space
+from minetlab.images.cache import images_folder, make_once, require_free_space
 from minetlab.images.mmdebstrap import mmdebstrap
 from minetlab.images.recipe import ImageFile, ImageRecipe
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
-from minetlab.util.paths import cache_dir
 from minetlab.util.process import run, run_logged
 from minetlab.util.progress import Progress
 
@@ -58,8 +57,7 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
         toolbox = ensure_toolbox(progress)
         root_uuid = str(uuid.UUID(recipe.digest[:32]))
         tar = scratch / "rootfs.tar"
-        archives = {archive.path: build_rootfs(archive.recipe, progress) for archive in recipe.archives}
-        _bootstrap(recipe, _boot_files(recipe, root_uuid), archives, tar, progress)
+        _bootstrap(recipe, _boot_files(recipe, root_uuid), tar, progress)
         raw = scratch / "disk.raw"
         _format(toolbox, raw, recipe.disk_gib * 2**30, root_uuid, tar)
         tar.unlink()
@@ -88,25 +86,19 @@ def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
     """
 
     def make(tar: Path, scratch: Path) -> None:
-        _bootstrap(recipe, (), {}, tar, progress)
+        _bootstrap(recipe, (), tar, progress)
 
     return make_once(rootfs_file(recipe), make, f"{recipe.name} root file system", progress)
 
 
 def disk_file(recipe: ImageRecipe) -> Path:
     """Return the file in the cache that has the disk of a recipe once it is built."""
-    return _images_folder() / f"{recipe.file_stem}.qcow2"
+    return images_folder() / f"{recipe.file_stem}.qcow2"
 
 
 def rootfs_file(recipe: ImageRecipe) -> Path:
     """Return the file in the cache that has the root file system of a recipe once it is built."""
-    return _images_folder() / f"{recipe.file_stem}.tar.gz"
-
-
-def _images_folder() -> Path:
-    folder = cache_dir() / "images"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return images_folder() / f"{recipe.file_stem}.tar.gz"
 
 
 def log_of(image: Path) -> Path:
@@ -114,13 +106,8 @@ def log_of(image: Path) -> Path:
     return image.with_name(f"{image.name.removesuffix('.qcow2').removesuffix('.tar.gz')}.log")
 
 
-def _bootstrap(
-    recipe: ImageRecipe,
-    boot_files: tuple[ImageFile, ...],
-    archives: Mapping[str, Path],
-    tar: Path,
-    progress: Progress,
-) -> None:
+def _bootstrap(recipe: ImageRecipe, boot_files: tuple[ImageFile, ...], tar: Path, progress: Progress) -> None:
+    uploads = list(_upload_hooks(recipe, progress))
     step = f"{recipe.name} image: installing Debian {recipe.suite}"
     require_free_space(tar.parent, BUILD_GIB, step)
     progress(step)
@@ -131,7 +118,7 @@ def _bootstrap(
     hooks = (f'--customize-hook=chroot "$1" sh -euc {shlex.quote(hook)}' for hook in recipe.hooks)
     options = [
         f"--essential-hook=tar-in {shlex.quote(str(files))} /",
-        *_upload_hooks(archives),
+        *uploads,
         *hooks,
         # With these files, systemd takes /etc and /var for up to date, and the first boot skips ldconfig.
         '--customize-hook=touch "$1/etc/.updated" "$1/var/.updated"',
@@ -151,12 +138,12 @@ def _bootstrap(
     )
 
 
-def _upload_hooks(archives: Mapping[str, Path]) -> Iterator[str]:
-    """Yield mmdebstrap's hooks that put files of this machine into the image; keys are paths in the image."""
-    for path, archive in archives.items():
-        folder = shlex.quote(str(Path(path).parent))
-        yield f'--customize-hook=mkdir -p "$1"{folder}'
-        yield f"--customize-hook=upload {shlex.quote(str(archive))} {shlex.quote(path)}"
+def _upload_hooks(recipe: ImageRecipe, progress: Progress) -> Iterator[str]:
+    """Build the archives of an image; yield mmdebstrap's hooks that put them into it."""
+    for archive in recipe.archives:
+        file = build_rootfs(archive.recipe, progress)
+        yield f'--customize-hook=mkdir -p "$1"{shlex.quote(str(Path(archive.path).parent))}'
+        yield f"--customize-hook=upload {shlex.quote(str(file))} {shlex.quote(archive.path)}"
 
 
 def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:

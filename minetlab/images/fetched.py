@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.response import addinfourl
 
-from minetlab.images.cache import make_once, require_free_space
+from minetlab.images.cache import images_folder, make_once, require_free_space
 from minetlab.lab import UrlImage
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_error
-from minetlab.util.paths import cache_dir
 from minetlab.util.progress import Heartbeat, Progress
 
 STALL_LIMIT = 60.0
@@ -51,10 +50,8 @@ def fetched_file(image: UrlImage) -> Path:
 
     Its name is that of the URL, made unique by the checksum.
     """
-    folder = cache_dir() / "images"
-    folder.mkdir(exist_ok=True)
     name = PurePosixPath(unquote(urlsplit(image.url).path))
-    return folder / f"{name.stem or 'image'}-{image.checksum[:12]}{name.suffix}"
+    return images_folder() / f"{name.stem or 'image'}-{image.checksum[:12]}{name.suffix}"
 
 
 def probe(image: UrlImage) -> None:
