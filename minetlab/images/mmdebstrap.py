@@ -65,16 +65,13 @@ def mode() -> str:
         )
     user = getpass.getuser()
     for table in (Path("/etc/subuid"), Path("/etc/subgid")):
-        if not any(line.startswith((f"{user}:", f"{os.getuid()}:")) for line in _lines(table)):
+        lines = table.read_text().splitlines() if table.exists() else []
+        if not any(line.startswith((f"{user}:", f"{os.getuid()}:")) for line in lines):
             raise LabError(
                 f"without root, mmdebstrap needs a range of ids for {user} in {table}, which has none",
                 next_step=f"as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
             )
     return "unshare"
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def _proxy() -> dict[str, str]:

@@ -81,11 +81,10 @@ def ensure_toolbox(progress: Progress) -> Toolbox:
     """
     target = toolbox_folder()
     label = "toolbox (QEMU and disk tools)"
-    if target.is_dir():
-        return Toolbox(target)
-    with locked(target.with_name(f".{target.name}.lock"), label, progress):
-        if not target.is_dir():
-            _make(target, label, progress)
+    if not target.is_dir():
+        with locked(target.with_name(f".{target.name}.lock"), label, progress):
+            if not target.is_dir():  # another run may have made it meanwhile
+                _make(target, label, progress)
     return Toolbox(target)
 
 
