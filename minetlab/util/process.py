@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,7 +97,15 @@ def run_logged(
     :raises LabError: the program is not installed, took too long, or failed, with the end of its log.
     """
     with running(command, log, env=env) as process:
-        status = _wait(process, task, progress, limit)
+        heartbeat = Heartbeat(task, progress)
+        while (status := process.poll()) is None:
+            if heartbeat.elapsed > limit:
+                raise LabError(
+                    f"{task} did not end within {limit:g} s",
+                    next_step="see whether the machine is overloaded or its package mirror slow",
+                )
+            heartbeat.beat()
+            time.sleep(0.05)
     if status:
         raise LabError(
             f"{task} failed (status {status}); the end of {log}:\n{tail(log)}",
@@ -300,28 +308,13 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
     return "\n".join(f"    {line}" for line in filled[-lines:])
 
 
-def _wait(process: Process, task: str, progress: Progress, limit: float) -> int:
-    heartbeat = Heartbeat(task, progress)
-    while (status := process.poll()) is None:
-        if heartbeat.elapsed > limit:
-            raise LabError(
-                f"{task} did not end within {limit:g} s",
-                next_step="see whether the machine is overloaded or its package mirror slow",
-            )
-        heartbeat.beat()
-        time.sleep(0.05)
-    return status
-
-
 def _end_session(process: Process) -> None:
     """End a process and its children: with SIGTERM, and ten seconds later with SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, number)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                continue
 
 
 def _popen(command: Sequence[str], **options: Any) -> Process:

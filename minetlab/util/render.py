@@ -1,11 +1,19 @@
 """Render templates: an undefined name is an error, and values are escaped in XML, HTML and SVG."""
 
-from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from minetlab.util.paths import TEMPLATES
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    undefined=StrictUndefined,
+    autoescape=select_autoescape(("xml.j2", "html.j2", "svg.j2"), default=False),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 def render(template: str, **values: Any) -> str:
@@ -16,16 +24,4 @@ def render(template: str, **values: Any) -> str:
     :param **values: the template's variables.
     :return: the text.
     """
-    return _environment().get_template(template).render(values)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(("xml.j2", "html.j2", "svg.j2"), default=False),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    return _ENVIRONMENT.get_template(template).render(values)
