@@ -11,6 +11,8 @@ from minetlab.util.process import run
 
 ADMIN = "lab"
 """The lab's own account on every guest, and the file name of its key."""
+# What the names of the files of a student's next key, and of the revoked public one, have after the login.
+_NEXT, _REVOKED = ".next", ".revoked.pub"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def student_public_key(lab: str, student: Student) -> str:
 def student_public_keys(lab: str, student: Student) -> tuple[str, ...]:
     """Return all public keys for a student's machines: during a rotation, the current and the next one."""
     current = student_public_key(lab, student)
-    next_file = _public_file(_next_key_file(lab, student.login))
+    next_file = _public_file(_student_file(lab, student.login, _NEXT))
     if student.ssh_key or not next_file.exists():
         return (current,)
     return (current, next_file.read_text(encoding="ascii").strip())
@@ -56,12 +58,12 @@ def student_public_keys(lab: str, student: Student) -> tuple[str, ...]:
 
 def student_key(lab: str, login: str) -> KeyPair:
     """Return the key pair generated for a student; the first call generates it."""
-    return key_pair(_student_key_file(lab, login), comment=f"{login}@{lab}")
+    return key_pair(_student_file(lab, login), comment=f"{login}@{lab}")
 
 
 def next_student_key(lab: str, login: str) -> KeyPair:
     """Return the key pair that is to replace a student's; the first call generates it."""
-    return key_pair(_next_key_file(lab, login), comment=f"{login}@{lab}")
+    return key_pair(_student_file(lab, login, _NEXT), comment=f"{login}@{lab}")
 
 
 def replace_student_key(lab: str, login: str) -> None:
@@ -69,8 +71,8 @@ def replace_student_key(lab: str, login: str) -> None:
 
     If a call is interrupted, the next call completes it.
     """
-    current_file, next_file = _student_key_file(lab, login), _next_key_file(lab, login)
-    revoked_file = _revoked_key_file(lab, login)
+    current_file, next_file = _student_file(lab, login), _student_file(lab, login, _NEXT)
+    revoked_file = _student_file(lab, login, _REVOKED)
     if not revoked_file.exists():
         write_private(revoked_file, f"{student_key(lab, login).public}\n")
     if _public_file(next_file).exists():
@@ -81,13 +83,13 @@ def replace_student_key(lab: str, login: str) -> None:
 
 def revoked_student_key(lab: str, login: str) -> str | None:
     """Return the student's old public key, which may still open some machines; None if there is none."""
-    file = _revoked_key_file(lab, login)
+    file = _student_file(lab, login, _REVOKED)
     return file.read_text(encoding="ascii").strip() if file.exists() else None
 
 
 def forget_revoked_student_key(lab: str, login: str) -> None:
     """Delete the student's old public key, once no machine accepts it any more."""
-    _revoked_key_file(lab, login).unlink(missing_ok=True)
+    _student_file(lab, login, _REVOKED).unlink(missing_ok=True)
 
 
 def key_pair(private: Path, comment: str) -> KeyPair:
@@ -119,16 +121,8 @@ def _complete(private: Path, comment: str) -> None:
     new.rename(private)
 
 
-def _student_key_file(lab: str, login: str) -> Path:
-    return _keys_folder(lab) / "students" / login
-
-
-def _next_key_file(lab: str, login: str) -> Path:
-    return _keys_folder(lab) / "students" / f"{login}.next"
-
-
-def _revoked_key_file(lab: str, login: str) -> Path:
-    return _keys_folder(lab) / "students" / f"{login}.revoked.pub"
+def _student_file(lab: str, login: str, suffix: str = "") -> Path:
+    return _keys_folder(lab) / "students" / f"{login}{suffix}"
 
 
 def _public_file(private: Path) -> Path:
