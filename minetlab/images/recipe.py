@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 RECIPE_FORMAT = 1
 """Raise it when the builder makes another image from the same recipe, so that cached images are replaced."""
@@ -23,7 +23,7 @@ kernel skips this check by itself (``arch/x86/kernel/kvm.c``).
 """
 
 
-class ImageFile(BaseModel):
+class ImageFile(BaseModel, frozen=True, extra="forbid"):
     """A file to put into an image, owned by root.
 
     :param path: its absolute path in the image.
@@ -31,27 +31,23 @@ class ImageFile(BaseModel):
     :param mode: its permissions.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     path: str = Field(pattern=r"^/[^/]")
     content: str
     mode: int = Field(default=0o644, ge=0, le=0o7777)
 
 
-class RootfsArchive(BaseModel):
+class RootfsArchive(BaseModel, frozen=True, extra="forbid"):
     """The root file system of another image, which is put into an image as a compressed tar file.
 
     :param path: its absolute path in the image; the folder is made.
     :param recipe: the recipe of the other image.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     path: str = Field(pattern=r"^/[^/]")
     recipe: "ImageRecipe"
 
 
-class ImageRecipe(BaseModel):
+class ImageRecipe(BaseModel, frozen=True, extra="forbid"):
     """The content of a Debian root file system, and of the bootable disk that can be made of it.
 
     :param name: the first part of the image's file name.
@@ -65,8 +61,6 @@ class ImageRecipe(BaseModel):
     :param grub_command: how GRUB loads the kernel: ``linux`` copies it to its place byte by byte, ``linux16``
         reads it to its place at once.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     suite: Suite

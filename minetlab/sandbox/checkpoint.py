@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from minetlab.images.cache import require_free_space
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
@@ -40,7 +40,7 @@ COPY_LIMIT = 3600.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
-class CheckpointManifest(BaseModel):
+class CheckpointManifest(BaseModel, frozen=True):
     """The content of a checkpoint; written last, so that a checkpoint that has a manifest is complete.
 
     :param saved: when it was saved.
@@ -49,8 +49,6 @@ class CheckpointManifest(BaseModel):
     :param identities: the SHA-256 of each host's record and keys, by the host's name; empty in checkpoints
         of older versions.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     saved: datetime
     made_of: str

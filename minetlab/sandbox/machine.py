@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from minetlab.images.cache import locked
 from minetlab.sandbox import qmp
@@ -44,7 +44,7 @@ class Connection:
     known_hosts: Path
 
 
-class HostRecord(BaseModel):
+class HostRecord(BaseModel, frozen=True):
     """The record in a host's state folder of what it was made from.
 
     :param spec: its virtual hardware and image, as of its last boot.
@@ -56,8 +56,6 @@ class HostRecord(BaseModel):
     :param hardware: the hardware that it was booted on; None if an older version of minet-lab booted it.
     :param forwards: TCP port of the host to the loopback port that leads to it; SSH is not among them.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     spec: SandboxSpec
     image: Path

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from minetlab.images.toolbox import Toolbox
 from minetlab.sandbox.accelerator import Accelerator, processor
@@ -15,7 +15,7 @@ from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.process import run
 
 
-class SandboxHardware(BaseModel):
+class SandboxHardware(BaseModel, frozen=True):
     """The hardware that must be the same for a host to be resumed from a saved memory.
 
     :param qemu: QEMU's version.
@@ -23,8 +23,6 @@ class SandboxHardware(BaseModel):
     :param accelerator: ``kvm`` or ``tcg``.
     :param processor: with ``kvm``, a description of this machine's processor; with ``tcg``, empty.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     qemu: str
     arguments: str

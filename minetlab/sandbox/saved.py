@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from minetlab.images.cache import require_free_space
 from minetlab.images.toolbox import Toolbox
@@ -28,7 +28,7 @@ SAVE_LIMIT = 600.0
 """Seconds that saving or loading a host's memory may take; about one per GiB is usual."""
 
 
-class MemoryManifest(BaseModel):
+class MemoryManifest(BaseModel, frozen=True):
     """The description of a saved memory, and of the disk that belongs to it.
 
     :param hardware: what the host was booted on.
@@ -37,8 +37,6 @@ class MemoryManifest(BaseModel):
     :param memory_xxh128: the checksum of the memory.
     :param saved: when it was saved.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     hardware: SandboxHardware
     disk: tuple[int, int]

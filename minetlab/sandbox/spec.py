@@ -1,15 +1,16 @@
 """The specification of a sandbox host, as an inventory gives it in the host's data."""
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from minetlab.images.recipe import SUITES
+from minetlab.lab.base import Frozen
 from minetlab.sandbox.images import ImageKind
 from minetlab.util.errors import LabError
 
 DATA_PREFIX = "sandbox_"
 
 
-class SandboxSpec(BaseModel):
+class SandboxSpec(Frozen):
     """The virtual hardware and image of a sandbox host; as host data, fields start with ``sandbox_``.
 
     :param memory: the memory in MiB.
@@ -20,8 +21,6 @@ class SandboxSpec(BaseModel):
     :param disk: the size of the disk in GiB, of which only the content takes room; each size is an image
         of its own.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     # The descriptions are those of the connector's data, of which pyinfra has a list.
     memory: int = Field(default=4096, ge=512, le=1024 * 1024, description="Memory in MiB")
