@@ -12,7 +12,7 @@ from minetlab.images.cache import recorded_sha256, require_free_space
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.sandbox import in_use, prune, qmp, replace, resume, trial
 from minetlab.sandbox.accelerator import Accelerator, choose_accelerator
-from minetlab.sandbox.booted import BootedImage, ensure_booted
+from minetlab.sandbox.booted import ensure_booted
 from minetlab.sandbox.disk import broken_image, make_overlay
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.launch import launch, wait_for_ssh
@@ -55,7 +55,12 @@ def start(name: str, spec: SandboxSpec, progress: Progress, groups: Iterable[str
         settle(machine, progress)
         record = machine.record
         if machine.pid is not None and record is not None:
-            _check_same(machine, record, spec, progress)
+            _check_same_disk(machine, record, spec)
+            if record.spec != spec:
+                progress(
+                    "already runs, with other hardware than the inventory says; to change that: "
+                    f"./lab sandbox stop --shutdown {name}, then ./lab up"
+                )
             return wait_for_ssh(machine, record.accelerator, progress, new=False)
         machine.folder.mkdir(exist_ok=True, mode=0o700)
         _require_free_memory(machine, spec)
@@ -214,8 +219,7 @@ def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Conne
         reason = f"saved states could not be tried under KVM: {error.problem.splitlines()[0]}"
     if not reason:
         try:
-            booted = ensure_booted(platform, progress)
-            reached = _make_from_booted(booted, machine, record, platform, progress)
+            reached = _make_from_booted(machine, record, platform, progress)
         except OSError as error:
             machine.kill()
             machine.disk.unlink(missing_ok=True)
@@ -229,13 +233,10 @@ def _make(machine: SandboxHost, platform: Platform, progress: Progress) -> Conne
 
 
 def _make_from_booted(
-    booted: BootedImage,
-    machine: SandboxHost,
-    record: HostRecord,
-    platform: Platform,
-    progress: Progress,
+    machine: SandboxHost, record: HostRecord, platform: Platform, progress: Progress
 ) -> Connection:
     """Make a host by resuming a booted image under the host's own identity."""
+    booted = ensure_booted(platform, progress)
     heartbeat = Heartbeat("resuming", progress)
     make_overlay(platform.toolbox, machine.disk, booted.disk)
     launch(machine, platform, incoming=True)
@@ -335,15 +336,6 @@ def _shut_down(machine: SandboxHost, progress: Progress) -> None:
     if not machine.wait_for_exit(HOST_SHUTDOWN_LIMIT):
         progress(f"still up after {HOST_SHUTDOWN_LIMIT:.0f} s: ending it")
         machine.kill()
-
-
-def _check_same(machine: SandboxHost, record: HostRecord, spec: SandboxSpec, progress: Progress) -> None:
-    if record.spec != spec:
-        _check_same_disk(machine, record, spec)
-        progress(
-            "already runs, with other hardware than the inventory says; to change that: "
-            f"./lab sandbox stop --shutdown {machine.name}, then ./lab up"
-        )
 
 
 def _check_same_disk(machine: SandboxHost, record: HostRecord, spec: SandboxSpec) -> None:
