@@ -110,20 +110,19 @@ def cache_entries() -> list[CacheEntry]:
     """List the images, booted images and toolboxes in the cache."""
     needed = in_use()
     cache = cache_dir()
-    images = [Path(str(checksum).removesuffix(".sha256")) for checksum in cache.glob("images/[!.]*.sha256")]
     booted_images = [folder for folder in cache.glob("booted/[!.]*") if folder.is_dir()]
     toolboxes = [folder for folder in cache.glob("toolbox/[!.]*") if folder.is_dir()]
     return [
-        *(_image_entry(image, image in needed) for image in images),
+        *(_image_entry(checksum, needed) for checksum in cache.glob("images/[!.]*.sha256")),
         *(CacheEntry((folder,), folder, folder in needed) for folder in booted_images),
         *(CacheEntry((folder,), folder, folder == toolbox_folder()) for folder in toolboxes),
     ]
 
 
-def _image_entry(image: Path, needed: bool) -> CacheEntry:
-    checksum = Path(f"{image}.sha256")
+def _image_entry(checksum: Path, needed: set[Path]) -> CacheEntry:
+    image = checksum.with_suffix("")
     paths = tuple(path for path in (image, checksum, log_of(image)) if path.exists())
-    return CacheEntry(paths or (image,), checksum, needed)
+    return CacheEntry(paths or (image,), checksum, image in needed)
 
 
 def _disk_bytes(file: Path) -> int:
