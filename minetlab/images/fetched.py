@@ -34,13 +34,7 @@ def fetch(image: UrlImage, progress: Progress) -> Path:
     label = f"image {image.url}"
 
     def make(target: Path, scratch: Path) -> None:
-        checksum = _download(image, target, label, progress)
-        if checksum != image.checksum:
-            raise LabError(
-                f"{image.url} does not have the expected checksum:\n"
-                f"    {image.algorithm} expected {image.checksum}\n    {image.algorithm} got      {checksum}",
-                next_step="correct the checksum if the image was renewed, or do not trust that address",
-            )
+        _download(image, target, label, progress)
 
     return make_once(fetched_file(image), make, label, progress)
 
@@ -86,8 +80,8 @@ def _fetch_error(image: UrlImage, error: OSError | HTTPException) -> LabError:
     )
 
 
-def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> str:
-    """Download the image to ``target``; return the checksum of what was downloaded."""
+def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> None:
+    """Download the image to ``target``, and verify its checksum."""
     digest = hashlib.new(image.algorithm)
     heartbeat = Heartbeat(f"{label}: fetching", progress)
     received = 0
@@ -109,4 +103,9 @@ def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> 
             f"the download of {image.url} ended after {received} of {total} bytes",
             next_step="run the same command again",
         )
-    return digest.hexdigest()
+    if (checksum := digest.hexdigest()) != image.checksum:
+        raise LabError(
+            f"{image.url} does not have the expected checksum:\n"
+            f"    {image.algorithm} expected {image.checksum}\n    {image.algorithm} got      {checksum}",
+            next_step="correct the checksum if the image was renewed, or do not trust that address",
+        )
