@@ -46,17 +46,17 @@ def student(lab: str, login: str) -> Account:
     :return: the account, with the same password until :func:`replace_student` is called.
     :raises LabError: the password's file cannot be written, or has wrong content.
     """
-    return _account(_student_file(lab, login), login)
+    return _account(_file(lab, "students", login), login)
 
 
 def instructor(lab: str) -> Account:
     """Return the instructor's account; the first call makes its password."""
-    return _account(_passwords_folder(lab) / "instructor", INSTRUCTOR_LOGIN)
+    return _account(_file(lab, "instructor"), INSTRUCTOR_LOGIN)
 
 
 def replace_student(lab: str, login: str) -> None:
     """Give a student a new password."""
-    file = _student_file(lab, login)
+    file = _file(lab, "students", login)
     make_folder(file.parent, private=True)
     _write(file)
 
@@ -83,9 +83,5 @@ def _write(file: Path) -> None:
     write_private(file, f"{password}\n{hashed}\n")
 
 
-def _student_file(lab: str, login: str) -> Path:
-    return _passwords_folder(lab) / "students" / login
-
-
-def _passwords_folder(lab: str) -> Path:
-    return state_dir() / "labs" / lab / "passwords"
+def _file(lab: str, *names: str) -> Path:
+    return state_dir().joinpath("labs", lab, "passwords", *names)

@@ -51,10 +51,10 @@ def write_private(path: Path, content: str | bytes) -> None:
     :raises LabError: the file cannot be written.
     """
     try:
-        descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
-        with os.fdopen(descriptor, "wb") as file:
+        # Temporary files have mode 0600.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             file.write(content.encode() if isinstance(content, str) else content)
-        Path(new).replace(path)
+        Path(file.name).replace(path)
     except OSError as error:
         raise write_error(path, error) from error
 
