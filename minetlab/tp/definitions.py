@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from minetlab.images import ImageFile
+from minetlab.images.recipe import ImageFile
 from minetlab.lab.base import Frozen, Listed
 from minetlab.lab.settings import Slug
 
