@@ -196,7 +196,7 @@ def costs(guest: GuestMachine, container: ContainerMachine) -> Costs:
             machine=container.name,
             kind="container",
             seconds=Docker.on(container.host_machine.host).seconds_to_run(container.name),
-            memory=int(Confinement.on(container.host).memory()),
+            memory=Confinement.on(container.host).memory(),
             disk=sizes["SizeRw"],
             shared=sizes["SizeRootFs"] - sizes["SizeRw"],
         ),

@@ -70,16 +70,16 @@ class ClaimEvidence(Frozen):
 
 def verdict_by_machine(evidence: Iterable[Evidence]) -> dict[str, Verdict]:
     """Return the worst verdict on each machine on which something was checked, by its alias."""
-    verdicts: dict[str, list[Verdict]] = {}
+    verdicts: dict[str, Verdict] = {}
     for item in evidence:
-        verdicts.setdefault(item.machine, []).append(item.verdict)
-    return {machine: _worst_of_some(some) for machine, some in verdicts.items()}
+        so_far = verdicts.get(item.machine, item.verdict)
+        verdicts[item.machine] = max(so_far, item.verdict, key=_FROM_BEST_TO_WORST.index)
+    return verdicts
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
     """Return the worst of these verdicts; None if there are none."""
-    some = list(verdicts)
-    return _worst_of_some(some) if some else None
+    return max(verdicts, key=_FROM_BEST_TO_WORST.index, default=None)
 
 
 def evidence_by_claim(evidence: Iterable[Evidence]) -> tuple[ClaimEvidence, ...]:
@@ -99,7 +99,3 @@ def evidence_by_claim(evidence: Iterable[Evidence]) -> tuple[ClaimEvidence, ...]
             )
         by_claim[item.claim].append(item)
     return tuple(ClaimEvidence(claim=claim, evidence=tuple(by_claim[claim.id])) for claim in CLAIMS)
-
-
-def _worst_of_some(verdicts: list[Verdict]) -> Verdict:
-    return max(verdicts, key=_FROM_BEST_TO_WORST.index)
