@@ -16,7 +16,7 @@ from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS
 from minetlab.resources.guests import reason_off
 from minetlab.resources.jump import jump_account, keys_file
-from minetlab.ssh.backend import SHEET_LIMIT, BatchingBackend
+from minetlab.ssh.backend import SHEET_LIMIT
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"
@@ -59,7 +59,12 @@ class HardwareVirtualization:
     @property
     def nested(self) -> str:
         """The command that reads whether the loaded module lets guests virtualize."""
-        return Kernel.parameter_command(self.module, "nested")
+        return f"cat /sys/module/{self.module}/parameters/nested"
+
+    @property
+    def users(self) -> str:
+        """The command that reads how often the loaded module is in use."""
+        return f"cat /sys/module/{self.module}/refcnt"
 
 
 HARDWARE = {
@@ -164,11 +169,10 @@ class KvmMachine(MachineUnderTest):
         :raises AssertionError: an image is missing.
         """
         libvirt = Libvirt.on(self.host)
-        if isinstance(self.host.backend, BatchingBackend):
-            domains = libvirt.domains()
-            planned = [domains[guest.name] for guest in self.guests if guest.name in domains]
-            disks = [disk for domain in planned for disk in libvirt.disks(domain)]
-            self.host.backend.add_batch(libvirt.chain_command(disk) for disk in disks)
+        domains = libvirt.domains()
+        planned = [domains[guest.name] for guest in self.guests if guest.name in domains]
+        disks = [disk for domain in planned for disk in libvirt.disks(domain)]
+        self.host.backend.add_batch(libvirt.chain_command(disk) for disk in disks)
         return list(libvirt.chain(file))
 
 
@@ -306,11 +310,11 @@ def password_of(login: str) -> str:
 # The commands that the checks run on each kind of machine, in batches: each batch makes one round trip. The
 # first batch of a host is what the checks of its guests and containers compare with.
 KVM_HOST_BATCHES = (
-    (*Cpu.COMMANDS, *Kernel.IDENTITY, binary.RUN),
+    (Cpu.LSCPU, *Kernel.IDENTITY, binary.RUN),
     (
         *(Kernel.MODULES, Kernel.OPTIONS, KVM_DEVICE, QEMU_GROUPS, Units.command(*LIBVIRT_UNITS)),
         *(hardware.nested for hardware in HARDWARE.values()),
-        *(Kernel.users_command(hardware.module) for hardware in HARDWARE.values()),
+        *(hardware.users for hardware in HARDWARE.values()),
     ),
     (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS),
     # By itself, since only guests that the plan does not want to run need it.
@@ -347,7 +351,7 @@ def guest_batches(login: str) -> Iterable[Iterable[str]]:
     """Return the batches of a guest whose student has this account."""
     return (
         (
-            *(*Cpu.COMMANDS, *Kernel.IDENTITY, binary.RUN, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
+            *(Cpu.LSCPU, *Kernel.IDENTITY, binary.RUN, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
             *(KERNEL_NAME, FORK, TREE, reach_hardware_as(login)),
             *(keys_of(login), password_of(login), open_kvm_as(login)),
             *(hardware.nested for hardware in HARDWARE.values()),

@@ -46,7 +46,6 @@ class Cpu(Reader):
     """The CPU as ``lscpu`` describes it."""
 
     LSCPU = "LC_ALL=C lscpu --json"
-    COMMANDS = (LSCPU,)
 
     @classmethod
     def fields(cls) -> dict[str, str]:
@@ -90,21 +89,6 @@ class Kernel(Reader):
     def has_module(cls, name: str) -> bool:
         """Tell whether a module is loaded."""
         return name in cls.read(cls.MODULES).split()
-
-    @staticmethod
-    def parameter_command(module: str, parameter: str) -> str:
-        """Return the command that reads a parameter of a loaded module."""
-        return f"cat /sys/module/{module}/parameters/{parameter}"
-
-    @staticmethod
-    def users_command(module: str) -> str:
-        """Return the command that reads how often a loaded module is in use."""
-        return f"cat /sys/module/{module}/refcnt"
-
-    @classmethod
-    def parameter(cls, module: str, parameter: str) -> str:
-        """Return the value of a parameter of a loaded module."""
-        return cls.read(cls.parameter_command(module, parameter))
 
     @classmethod
     def option(cls, module: str, option: str) -> str | None:

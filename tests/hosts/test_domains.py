@@ -6,7 +6,7 @@ import pytest
 
 from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import GuestMachine
-from minetlab.checks.modules import Kernel, Libvirt, Qemu
+from minetlab.checks.modules import Libvirt, Qemu
 
 
 def domain_of(domain: GuestMachine) -> ET.Element:
@@ -124,6 +124,6 @@ def test_processor_leaves_the_guest(domain: GuestMachine) -> None:
 def test_module_serves_the_guest(domain: GuestMachine) -> None:
     """KVM is of type 1, a part of the kernel: its module is in use, once by each virtual machine at least."""
     expected = require_hardware(running(domain).host_machine)
-    users = int(domain.host_machine.reads(Kernel.users_command(expected.module)))
+    users = int(domain.host_machine.reads(expected.users))
     guests = len(Qemu.on(domain.host_machine.host).domains())
     assert users >= guests > 0, domain.differs(f"users of {expected.module}", f"{guests} guests", users)

@@ -26,7 +26,7 @@ KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
 SAID = RecordedLab().answers
 (SITE,) = (command for command in SAID[CT1] if command.startswith("perl "))
 EXITS = [line for line in SAID[HV1][Qemu.EXITS].splitlines() if line.startswith("minet-alice ")]
-USERS = SAID[HV1][Kernel.users_command("kvm_amd")]
+USERS = SAID[HV1][AMD.users]
 STARTED = machines.processes_with("proof-of-minet-alice")
 ALICE_PID = dict(line.split()[:2] for line in SAID[CT1][Docker.PIDS].splitlines())[f"/{CONTAINER}"]
 CPU_MODEL = '"Model:", "data": '
@@ -133,7 +133,7 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         (EXITS[1], EXITS[0]),
         (EXITS[1], "minet-alice"),
     ],
-    (domains.test_module_serves_the_guest, HV1, Kernel.users_command("kvm_amd")): [
+    (domains.test_module_serves_the_guest, HV1, AMD.users): [
         (USERS, "0"),
         (USERS, "1"),
     ],

@@ -1,6 +1,5 @@
 """The machines under test, and what is asked of them in one round trip."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,14 +73,10 @@ def test_the_chains_of_all_guests_are_read_with_the_first(
     assert any(all(disk in command for disk in disks) for command in asked)
 
 
-def test_a_chain_is_read_over_any_connection() -> None:
-    host = AnsweringLab(kvm_host={"qemu-img": '[{"filename": "/a"}]'}).guest.host_machine
-    plain = AnsweringBackend("hv1", {"/a": '[{"filename": "/a"}]'})
-    plain.note = lambda *read: None  # type: ignore[attr-defined]
-    alone = connect(plain)
-    alone.backend = plain
-    assert replace(host, host=alone).chain("/a") == [{"filename": "/a"}]
-    assert plain.asked == [Libvirt.chain_command("/a")]
+def test_a_chain_is_read_of_a_disk_that_no_domain_has() -> None:
+    lab = AnsweringLab(kvm_host={"qemu-img": '[{"filename": "/a"}]'})
+    assert lab.guest.host_machine.chain("/a") == [{"filename": "/a"}]
+    assert lab.backends["kvm_host"].asked == [Libvirt.DOMAINS, Libvirt.chain_command("/a")]
 
 
 def test_a_guest_is_off_on_purpose_if_plan_and_host_say_so() -> None:

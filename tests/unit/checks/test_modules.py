@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from testinfra.host import Host
 
+from minetlab.checks.machines import HARDWARE
 from minetlab.checks.modules import (
     Confinement,
     Cpu,
@@ -70,8 +71,9 @@ def test_of_a_module_its_name_parameters_and_users_are_read() -> None:
     kernel = Kernel.on(machine({"ls /sys/module": "kvm\nkvm_amd\n", "kvm_amd/parameters/nested": "1\n"}))
     assert kernel.has_module("kvm")
     assert not kernel.has_module("amd")
-    assert kernel.parameter("kvm_amd", "nested") == "1"
-    assert Kernel.users_command("kvm") == "cat /sys/module/kvm/refcnt"
+    amd = HARDWARE["AuthenticAMD"]
+    assert kernel.read(amd.nested) == "1"
+    assert amd.users == "cat /sys/module/kvm_amd/refcnt"
 
 
 def test_namespaces_that_are_not_all_there_are_an_error() -> None:

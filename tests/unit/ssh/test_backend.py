@@ -7,7 +7,7 @@ import pytest
 from testinfra.backend.base import CommandResult
 from testinfra.backend.local import LocalBackend
 
-from minetlab.checks.modules import Kernel, capabilities
+from minetlab.checks.modules import Reader, capabilities
 from minetlab.ssh import backend
 from minetlab.ssh.backend import BatchingBackend, LabSshBackend, UnreachableError, Utf8, connect
 from tests.support.fake_program import put_first_in_path
@@ -118,7 +118,7 @@ def test_a_command_that_goes_on_printing_is_not_given_up_before_long(
 def test_a_failing_command_names_machine_command_and_reason() -> None:
     host = connect(CountingBackend())
     with pytest.raises(AssertionError, match=r"local.*: `cat /sys/module/none/parameters/x` failed with 1"):
-        Kernel.on(host).parameter("none", "x")
+        Reader.on(host).read("cat /sys/module/none/parameters/x")
 
 
 def test_a_capability_without_a_name_is_still_one() -> None:
