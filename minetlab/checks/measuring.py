@@ -1,7 +1,6 @@
 """The measurements on a lab's hosts: each is made once, however many checks ask for it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from minetlab.checks import snapshots, workbench
@@ -11,6 +10,7 @@ from minetlab.checks.snapshots import History
 from minetlab.claims.measurements import Costs, Series
 from minetlab.plan import Container
 from minetlab.ssh.backend import Read
+from minetlab.ssh.ssh_config import alias_of
 
 Measured = TypeVar("Measured")
 
@@ -71,16 +71,15 @@ class Measuring:
         return self._once("history", host.name, lambda: snapshots.run_witness(host, self._container()))
 
     def _series(self, host: KvmMachine | ContainerHostMachine) -> Series:
-        with self._bench(host) as bench:
+        if isinstance(host, KvmMachine):
+            prepared = workbench.kvm_host_bench(self._running_guest(host), self._container())
+        else:
+            prepared = workbench.container_host_bench(self._container(host.name))
+        with prepared as bench:
             series = bench.measure()
             bench.show(series)
         self._session.measured.append(series)
         return series
-
-    def _bench(self, host: KvmMachine | ContainerHostMachine) -> AbstractContextManager[workbench.Bench]:
-        if isinstance(host, KvmMachine):
-            return workbench.kvm_host_bench(self._running_guest(host), self._container())
-        return workbench.container_host_bench(self._container(host.name))
 
     def _costs(self, host: KvmMachine) -> Costs:
         guest = self._running_guest(host)
@@ -105,8 +104,7 @@ class Measuring:
         return [
             container
             for container in self._session.plan.containers
-            if container.tp_image == workbench.TP
-            and (not host or self._session.host_of(container.name) == host)
+            if container.tp_image == workbench.TP and host in {"", alias_of(container.host)}
         ]
 
     def _once(self, kind: str, host: str, measure: Callable[[], Measured]) -> Measured:

@@ -27,7 +27,7 @@ from minetlab.operations import specs
 from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
-from minetlab.ssh.backend import BatchingBackend, LabSshBackend, Read, connect
+from minetlab.ssh.backend import LabSshBackend, Read, connect
 from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
 from minetlab.tp.tp_images import TP_SHELL
 
@@ -96,11 +96,6 @@ class Session:
         guest_hosts = {} if inside else {guest.name: guest.host for guest in self.plan.guests}
         return alias_of(guest_hosts.get(name, name))
 
-    def host_of(self, container: str) -> str:
-        """Return the alias of a container's host."""
-        hosts = {machine.name: machine.host for machine in self.plan.containers}
-        return alias_of(hosts[container])
-
     @cached_property
     def kvm_hosts(self) -> Mapping[str, KvmMachine]:
         """The KVM hosts, by alias."""
@@ -149,12 +144,11 @@ class Session:
             machine = self.machine(kind, name)
             if isinstance(machine, GuestMachine | ContainerMachine):
                 others.append(machine)
-                hosts[machine.host_machine.name].append(machine.host_machine)
-            else:
-                hosts[machine.name].append(machine)
+                machine = machine.host_machine
+            hosts[machine.name].append(machine)
         with ThreadPoolExecutor(AT_ONCE) as workers:
-            list(workers.map(_fetch_all, hosts.values()))
-            list(workers.map(_fetch, filter(_is_awake, others)))
+            list(workers.map(_fetch, hosts.values()))
+            list(workers.map(_fetch, ([machine] for machine in others if _is_awake(machine))))
 
     def _kvm_host(self, host: KvmHost) -> KvmMachine:
         return KvmMachine(
@@ -225,10 +219,10 @@ class Session:
         return connect(backend, *batches, transcript=self.transcript)
 
 
-def _fetch_all(machines: Iterable[MachineUnderTest]) -> None:
+def _fetch(machines: Iterable[MachineUnderTest]) -> None:
     """Fetch from machines behind the same connection, one after the other: the first opens it for all."""
     for machine in machines:
-        _fetch(machine)
+        machine.host.backend.fetch()
 
 
 def _is_awake(machine: MachineUnderTest) -> bool:
@@ -237,8 +231,3 @@ def _is_awake(machine: MachineUnderTest) -> bool:
         return not getattr(machine, "off", "")
     except AssertionError:
         return False
-
-
-def _fetch(machine: MachineUnderTest) -> None:
-    if isinstance(machine.host.backend, BatchingBackend):
-        machine.host.backend.fetch()

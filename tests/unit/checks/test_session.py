@@ -56,7 +56,7 @@ def test_a_guest_is_seen_from_inside_or_over_its_host(session: Session) -> None:
     assert session.connection_of(ALICE, inside=True) == ALICE
     assert session.connection_of(ALICE, inside=False) == HV1
     assert session.connection_of(CONTAINER, inside=False) == CONTAINER
-    assert session.host_of(CONTAINER) == CT1
+    assert session.containers[CONTAINER].host_machine.name == CT1
 
 
 def test_a_machine_is_made_once(session: Session) -> None:
