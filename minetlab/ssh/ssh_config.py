@@ -17,7 +17,7 @@ from pathlib import Path
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab
 from minetlab.plan import Container, Guest
-from minetlab.secrets.keys import ADMIN, KeyPair, container_host_key, guest_host_key, lab_key
+from minetlab.secrets.keys import ADMIN, container_host_key, guest_host_key, lab_key
 from minetlab.tp.tp_images import TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
@@ -100,23 +100,17 @@ def write_config(loaded: LoadedLab) -> Path:
     :raises LabError: a host has a connector other than SSH, a value cannot be written in an SSH
         configuration, or a file cannot be written.
     """
-    lab, plan = loaded.lab, loaded.plan
-    path = config_path(lab.name)
+    lab = loaded.lab.name
+    path = config_path(lab)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known_hosts = path.with_name("known_hosts")
-    key = lab_key(lab.name).private
+    key = lab_key(lab).private
     with ThreadPoolExecutor() as workers:  # suspended sandbox hosts resume in parallel
         blocks = [block for block in workers.map(host_block, loaded.hosts) if block is not None]
     aliases = {block.alias for block in blocks}
-    guests = [guest for guest in plan.guests if alias_of(guest.host) in aliases]
-    containers = [container for container in plan.containers if alias_of(container.host) in aliases]
-    blocks += [student_machine_block(guest, key, known_hosts) for guest in guests]
-    blocks += [student_machine_block(container, key, known_hosts) for container in containers]
-    lines = [_known_host(guest.name, guest_host_key(lab.name, guest.name)) for guest in guests]
-    lines += [
-        _known_host(container.name, container_host_key(lab.name, container.name)) for container in containers
-    ]
-    write_private(known_hosts, "".join(lines))
+    machines = [machine for machine in loaded.plan.machines if alias_of(machine.host) in aliases]
+    blocks += [student_machine_block(machine, key, known_hosts) for machine in machines]
+    write_private(known_hosts, "".join(_known_host(lab, machine) for machine in machines))
     write_private(path, render(blocks, _socket_folder(path.parent)))
     return path
 
@@ -209,9 +203,10 @@ def student_machine_block(machine: Guest | Container, key: Path, known_hosts: Pa
     return Block(machine.name, options)
 
 
-def _known_host(name: str, host_key: KeyPair) -> str:
-    key_type, key = host_key.public.split()[:2]
-    return f"{name} {key_type} {key}\n"
+def _known_host(lab: str, machine: Guest | Container) -> str:
+    host_key = guest_host_key if isinstance(machine, Guest) else container_host_key
+    key_type, key = host_key(lab, machine.name).public.split()[:2]
+    return f"{machine.name} {key_type} {key}\n"
 
 
 def _sandbox_block(name: str) -> Block | None:
