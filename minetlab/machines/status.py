@@ -112,47 +112,47 @@ def run_on_host(command: str, host: InventoryHost, config: Path) -> ProgramResul
 
 
 def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[MachineState]:
+    # Of a host that does not answer as much is known as of a daemon that is installed and does not: nothing.
     if KVM_HOSTS in host.groups:
-        yield from _guests(lab, plan, host, ask(LibvirtState(), host, config, lab=lab.name))
+        libvirt = ask(LibvirtState(), host, config, lab=lab.name) or LibvirtObserved(installed=True)
+        yield from _guests(lab, plan, host, libvirt)
     if CONTAINER_HOSTS in host.groups:
-        yield from _containers(lab, plan, host, ask(DockerState(), host, config, lab=lab.name))
+        docker = ask(DockerState(), host, config, lab=lab.name) or DockerObserved(installed=True)
+        yield from _containers(lab, plan, host, docker)
 
 
-def _guests(
-    lab: Lab, plan: Plan, host: InventoryHost, observed: LibvirtObserved | None
-) -> Iterator[MachineState]:
-    alias = ssh_config.alias_of(host.name)
-    domains = {domain.name: domain for domain in observed.domains_of(lab.name)} if observed else {}
+def _guests(lab: Lab, plan: Plan, host: InventoryHost, observed: LibvirtObserved) -> Iterator[MachineState]:
+    domains = {domain.name: domain for domain in observed.domains_of(lab.name)}
     planned = {guest.name: guest for guest in plan.guests_on(host.name)}
     for name in sorted(planned.keys() | domains.keys()):
         guest, domain = planned.get(name), domains.get(name)
         yield MachineState(
-            host=alias,
+            host=ssh_config.alias_of(host.name),
             name=name,
             kind="guest",
             student=guest.student.login if guest else name.removeprefix(f"{lab.name}-"),
             state=_state_of(domain, observed),
             address=str(guest.address.ip) if guest else "",
-            accelerator=_accelerator_of(domain) if domain else "",
+            # "qemu" is libvirt's domain type for emulation.
+            accelerator={"qemu": "tcg"}.get(domain.type, domain.type) if domain else "",
             planned=guest is not None,
             to_run=guest is None or guest.to_run,
         )
 
 
 def _containers(
-    lab: Lab, plan: Plan, host: InventoryHost, observed: DockerObserved | None
+    lab: Lab, plan: Plan, host: InventoryHost, observed: DockerObserved
 ) -> Iterator[MachineState]:
-    alias = ssh_config.alias_of(host.name)
     existing = {
         name: container
-        for name, container in (observed.containers if observed else {}).items()
+        for name, container in observed.containers.items()
         if container.lab == lab.name and container.student
     }
     planned = {container.name: container for container in plan.containers_on(host.name)}
     for name in sorted(planned.keys() | existing.keys()):
         container = planned.get(name)
         yield MachineState(
-            host=alias,
+            host=ssh_config.alias_of(host.name),
             name=name,
             kind="container",
             student=container.student.login if container else existing[name].student,
@@ -162,17 +162,12 @@ def _containers(
         )
 
 
-def _accelerator_of(domain: Domain) -> str:
-    # "qemu" is libvirt's domain type for emulation.
-    return {"qemu": "tcg"}.get(domain.type, domain.type)
-
-
-def _state_of(domain: Domain | None, observed: LibvirtObserved | None) -> str:
+def _state_of(domain: Domain | None, observed: LibvirtObserved) -> str:
     if domain is None:
         return _state_of_absent(observed)
     return RUNNING if domain.active else OFF
 
 
-def _state_of_absent(observed: LibvirtObserved | DockerObserved | None) -> str:
+def _state_of_absent(observed: LibvirtObserved | DockerObserved) -> str:
     # If the host or the daemon did not answer, it is not known whether the machine exists.
-    return SILENT if observed is None or observed.silent else MISSING
+    return SILENT if observed.silent else MISSING
