@@ -76,8 +76,9 @@ def collect(login: str, machines: Sequence[StudentMachine], settings: CollectSet
         with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{login}.", delete=False) as file:
             unfinished = Path(file.name)
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                problems, entries = _fill(archive, machines, settings)
-        if not entries:
+                problems = _fill(archive, machines, settings)
+                empty = not archive.getmembers()
+        if empty:
             return Collected(login, None, 0, problems)
         complete, partial = folder / f"{login}.tar.gz", folder / f"{login}.partial.tar.gz"
         path = unfinished.replace(partial if problems else complete)
@@ -93,10 +94,9 @@ def collect(login: str, machines: Sequence[StudentMachine], settings: CollectSet
 
 def _fill(
     archive: tarfile.TarFile, machines: Sequence[StudentMachine], settings: CollectSettings
-) -> tuple[tuple[str, ...], int]:
-    """Add the files of all machines to an archive; return the problems, and how many entries were added."""
+) -> tuple[str, ...]:
+    """Add the files of all machines to an archive; return the problems."""
     problems: list[str] = []
-    entries = 0
     for machine in machines:
         if problem := settings.out_of_reach.get(machine.name):
             problems.append(f"{machine.name}: {problem}")
@@ -105,8 +105,7 @@ def _fill(
             problems += _fetch(machine, received, settings)
             packer = _Packer(archive, _archive_folder(machine), settings)
             problems += [f"{machine.name}: {problem}" for problem in packer.add_all(received)]
-            entries += packer.entries
-    return tuple(problems), entries
+    return tuple(problems)
 
 
 def _tar_command(machine: StudentMachine) -> str:
@@ -149,7 +148,6 @@ class _Packer:
     def __init__(self, archive: tarfile.TarFile, folder: str, settings: CollectSettings) -> None:
         self.archive, self.folder = archive, folder
         self.room, self.temporary_folder = settings.limits.bytes, settings.folder
-        self.entries = 0
         self._files: set[PurePosixPath] = set()
         self._links: set[PurePosixPath] = set()
 
@@ -200,7 +198,6 @@ class _Packer:
         if entry.issym():
             self._links.add(path)
         self.archive.addfile(copy, content)
-        self.entries += 1
 
 
 def _complete_entries(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
