@@ -51,7 +51,7 @@ def kvm_host(request: pytest.FixtureRequest) -> KvmMachine:
 def domain(request: pytest.FixtureRequest) -> GuestMachine:
     """Return a guest as its host sees it, running or not; the host answers."""
     machine = _session(request).guests[request.param]
-    _contact(request, machine.host_machine)
+    _answering(request, machine.host_machine)
     return machine
 
 
@@ -59,12 +59,10 @@ def domain(request: pytest.FixtureRequest) -> GuestMachine:
 def guest(request: pytest.FixtureRequest) -> GuestMachine:
     """Return a guest that answers, or that is off on purpose."""
     machine = _session(request).guests[request.param]
-    _contact(request, machine.host_machine)
+    _answering(request, machine.host_machine)
     reason_off = machine.off
     request.node.stash[REASON_OFF] = reason_off
-    if not reason_off:
-        _contact(request, machine)
-    return machine
+    return machine if reason_off else _answering(request, machine)
 
 
 @pytest.fixture
@@ -89,8 +87,8 @@ def jump_host(request: pytest.FixtureRequest) -> JumpHostMachine:
 def container(request: pytest.FixtureRequest) -> ContainerMachine:
     """Return a container that answers, as its host does."""
     machine = _session(request).containers[request.param]
-    _contact(request, machine.host_machine, machine)
-    return machine
+    _answering(request, machine.host_machine)
+    return _answering(request, machine)
 
 
 def _session(request: pytest.FixtureRequest) -> Session:
@@ -98,24 +96,20 @@ def _session(request: pytest.FixtureRequest) -> Session:
 
 
 def _answering(request: pytest.FixtureRequest, machine: Kind) -> Kind:
-    _contact(request, machine)
-    return machine
-
-
-def _contact(request: pytest.FixtureRequest, *machines: MachineUnderTest) -> None:
     """Fail the first check of a machine that cannot be reached, and skip its other checks.
 
     :param request: of the check; its parameter is the alias of the machine that is checked.
-    :param *machines: what has to answer for the check: the machine, and before it the host that leads to it.
+    :param machine: what has to answer for the check: that machine, or the host that leads to it.
+    :return: the machine, which answers.
     """
     silent = request.config.stash[SILENT_MACHINES]
-    for machine in machines:
-        reason = _why_unreachable(machine)
-        if reason and request.param in silent:
-            pytest.skip(f"{request.param}: not checked further, because {machine.name} does not answer")
-        if reason:
-            silent.add(request.param)
-            pytest.fail(reason, pytrace=False)
+    reason = _why_unreachable(machine)
+    if reason and request.param in silent:
+        pytest.skip(f"{request.param}: not checked further, because {machine.name} does not answer")
+    if reason:
+        silent.add(request.param)
+        pytest.fail(reason, pytrace=False)
+    return machine
 
 
 def _why_unreachable(machine: MachineUnderTest) -> str | None:
