@@ -98,16 +98,13 @@ class Kernel(Reader):
         :param option: name of the option.
         :return: the value; None: modprobe sets none, so that the module has its default.
         """
-        value = None
+        options: dict[str, str] = {}
         for line in cls.read(cls.OPTIONS).splitlines():
             _, name, *settings = line.split()
-            if name.replace("-", "_") != module:
-                continue
-            for setting in settings:
-                key, _, configured = setting.partition("=")
-                if key == option:
-                    value = configured  # A later setting replaces an earlier one.
-        return value
+            if name.replace("-", "_") == module:
+                # A later setting replaces an earlier one.
+                options |= (setting.partition("=")[::2] for setting in settings)
+        return options.get(option)
 
     @classmethod
     def namespaces(cls) -> dict[str, str]:

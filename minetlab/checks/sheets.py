@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from minetlab.checks.machines import ContainerMachine, GuestMachine
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
@@ -19,15 +18,10 @@ class TypedSheet:
 
     tp: str
 
-    @property
-    def file(self) -> Path:
-        """The Markdown file of the sheet."""
-        return TP_FOLDER / self.tp / "fiche.md"
-
     @cached_property
     def commands(self) -> tuple[Step, ...]:
         """The commands that the student types, in order."""
-        return steps(self.file.read_text(encoding="utf-8"))
+        return steps((TP_FOLDER / self.tp / "fiche.md").read_text(encoding="utf-8"))
 
     @property
     def script(self) -> str:
@@ -61,5 +55,5 @@ def sheet_mismatches(
             machine.host.backend.note(step.command, printed or "")
         if printed is None or not step.shows(printed):
             observed = "nothing: the shell did not get that far" if printed is None else printed
-            command = f"{sheet.tp}/{sheet.file.name}, line {step.line}: $ {step.command}\n"
+            command = f"{sheet.tp}/fiche.md, line {step.line}: $ {step.command}\n"
             yield command + machine.differs("what it prints", "\n".join(step.output), observed)

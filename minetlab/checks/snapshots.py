@@ -56,10 +56,8 @@ class History:
     @property
     def past(self) -> tuple[int, int] | None:
         """The last number before the return, and the first one after it; None: it never went back."""
-        for number, following in pairwise(self.numbers):
-            if following <= number:
-                return number, following
-        return None
+        returns = (pair for pair in pairwise(self.numbers) if pair[1] <= pair[0])
+        return next(returns, None)
 
 
 def run_witness(host: KvmMachine, container: ContainerMachine) -> History:

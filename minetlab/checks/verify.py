@@ -10,7 +10,7 @@ import pytest
 from minetlab.checks import history
 from minetlab.checks.protocol import CarriedByReport, CheckId, Measurement
 from minetlab.checks.versions import versions_of
-from minetlab.claims.changes import Check, Outcome, Run
+from minetlab.claims.changes import Check, Run
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.inventory.load import load
 from minetlab.ssh.backend import Read
@@ -70,9 +70,8 @@ class Verdicts:
         elif report.passed and report.when == "call":
             self.passed[check.machine] += 1
         if report.when == "call" or not report.passed:
-            outcome: Outcome = report.outcome
             self.checks[check.machine, check.name] = Check(
-                machine=check.machine, name=check.name, outcome=outcome, reason=_reason(report)
+                machine=check.machine, name=check.name, outcome=report.outcome, reason=_reason(report)
             )
         self.evidence += _evidence(report, check, carried)
         self.read += carried.read
@@ -83,9 +82,7 @@ def _evidence(report: pytest.TestReport, check: CheckId, carried: CarriedByRepor
     """Return what one report says of each claim of its check; if it has none, only what is wrong."""
     if report.when == "teardown" or (report.when == "setup" and report.passed):
         return []
-    claims: tuple[str | None, ...] = carried.claims
-    if not claims and not report.passed:
-        claims = (None,)
+    of_no_claim = () if report.passed else (None,)
     observations = tuple(
         Observation(machine=machine, command=command, output=output)
         for machine, command, output in carried.read
@@ -99,7 +96,7 @@ def _evidence(report: pytest.TestReport, check: CheckId, carried: CarriedByRepor
             reason=_reason(report),
             observations=observations,
         )
-        for claim in claims
+        for claim in carried.claims or of_no_claim
     ]
 
 
