@@ -69,6 +69,7 @@ class Kernel(Reader):
     OPTIONS = "/sbin/modprobe --showconfig | sed -n '/^options /p'"
     # Of process 1 if that is readable: the session that runs the command may have namespaces of its own.
     HOST_NAMESPACES = f"cd /proc/1/ns 2>/dev/null || cd /proc/self/ns; readlink {' '.join(NAMESPACES)}"
+    # Of the command itself: inside a container, those of the container.
     OWN_NAMESPACES = f"cd /proc/self/ns && readlink {' '.join(NAMESPACES)}"
     IDENTITY = (BOOT_ID, RELEASE)
 
@@ -107,14 +108,9 @@ class Kernel(Reader):
         return options.get(option)
 
     @classmethod
-    def namespaces(cls) -> dict[str, str]:
-        """Return the machine's namespaces: their kinds, and each as ``kind:[inode]``."""
-        return dict(zip(NAMESPACES, cls.read(cls.HOST_NAMESPACES).splitlines(), strict=True))
-
-    @classmethod
-    def own_namespaces(cls) -> dict[str, str]:
-        """Return the namespaces of the command itself: inside a container, those of the container."""
-        return dict(zip(NAMESPACES, cls.read(cls.OWN_NAMESPACES).splitlines(), strict=True))
+    def namespaces(cls, command: str) -> dict[str, str]:
+        """Return the namespaces that one of the two commands reads: kinds, and each as ``kind:[inode]``."""
+        return dict(zip(NAMESPACES, cls.read(command).splitlines(), strict=True))
 
 
 class Units(Reader):

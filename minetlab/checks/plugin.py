@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     claim, student = config.getoption("claim"), config.getoption("student")
     claims, logins = _option_values(config, "claim"), _option_values(config, "student")
     session = config.stash[SESSION]
-    machines_of_students = {machine for login in logins for machine in session.machines_of(login)}
+    machines_of_students = {machine.name for machine in session.plan.of_students(logins).machines}
 
     def is_chosen(item: pytest.Item) -> bool:
         machine = CheckId.of(item.nodeid).machine

@@ -75,10 +75,6 @@ class Session:
         }
         return tuple(aliases[kind])
 
-    def machines_of(self, login: str) -> set[str]:
-        """Return the aliases of a student's guest and containers."""
-        return {machine.name for machine in self.plan.machines if machine.student.login == login}
-
     def sheets(self, kind: str) -> tuple[tuple[str, str], ...]:
         """Return the alias of each machine of a kind (guest or container) with each TP that is done on it."""
         if kind == "container":

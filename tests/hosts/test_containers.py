@@ -65,11 +65,7 @@ def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
     }
     confinement = Confinement.on(container.host)
     observed = {name: confinement.limit(name) for name in planned}
-    wrong = [
-        container.differs(name, planned[name], found)
-        for name, found in observed.items()
-        if found != planned[name]
-    ]
+    wrong = container.differences("{}", planned, observed)
     assert not wrong, "\n".join(wrong)
 
 
@@ -116,8 +112,8 @@ def test_processes_have_memories_of_their_own(container: ContainerMachine) -> No
 
 @pytest.mark.claim("C09")
 def test_namespaces_are_its_own(container: ContainerMachine) -> None:
-    own = Kernel.on(container.host).own_namespaces()
-    hosts = Kernel.on(container.host_machine.host).namespaces()
+    own = Kernel.on(container.host).namespaces(Kernel.OWN_NAMESPACES)
+    hosts = Kernel.on(container.host_machine.host).namespaces(Kernel.HOST_NAMESPACES)
     shared = [kind for kind, inode in own.items() if inode == hosts[kind]]
     assert not shared, container.differs(
         f"namespaces shared with {container.host_machine.name}", "none", shared

@@ -78,9 +78,9 @@ def test_of_a_module_its_name_parameters_and_users_are_read() -> None:
 
 def test_namespaces_that_are_not_all_there_are_an_error() -> None:
     kernel = Kernel.on(machine({"readlink": "pid:[1]\nmnt:[2]\n"}))
-    for read in (kernel.namespaces, kernel.own_namespaces):
+    for command in (Kernel.HOST_NAMESPACES, Kernel.OWN_NAMESPACES):
         with pytest.raises(ValueError, match="shorter"):
-            read()
+            kernel.namespaces(command)
 
 
 def test_states_of_units_are_read_whatever_is_in_them() -> None:

@@ -42,8 +42,8 @@ def test_each_kind_has_its_machines(session: Session) -> None:
 
 def test_a_student_has_a_guest_and_containers(session: Session) -> None:
     of_alice = {name for name in session.targets("container") if name.startswith("minet-alice-")}
-    assert session.machines_of("alice") == {ALICE, *of_alice}
-    assert session.machines_of("eve") == set()
+    assert {machine.name for machine in session.plan.of_students(["alice"]).machines} == {ALICE, *of_alice}
+    assert session.plan.of_students(["eve"]).machines == ()
 
 
 def test_a_sheet_is_done_in_its_container_or_in_each_guest(session: Session) -> None:
