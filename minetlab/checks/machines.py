@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,22 @@ class MachineUnderTest:
     def differs(self, thing: str, expected: object, observed: object) -> str:
         """Return the message of a check that fails."""
         return f"{self.name}: {thing}: expected {expected}, observed {observed}"
+
+    def differences(
+        self, called: str, expected: Mapping[str, object], observed: Mapping[str, object]
+    ) -> list[str]:
+        """Return the messages of a check of several things.
+
+        :param called: what each is called in its message; ``{}`` stands for its key.
+        :param expected: what is expected, by key.
+        :param observed: what was observed, by key.
+        :return: a message for each thing that is not as expected.
+        """
+        return [
+            self.differs(called.format(key), value, observed.get(key))
+            for key, value in expected.items()
+            if observed.get(key) != value
+        ]
 
     def reads(self, command: str) -> str:
         """Run a command on the machine, and return what it prints."""

@@ -34,9 +34,5 @@ def test_settings_are_in_effect(container_host: ContainerHostMachine) -> None:
         "live-restore": info.get("LiveRestoreEnabled"),
         "log-driver": info.get("LoggingDriver"),
     }
-    wrong = [
-        container_host.differs(f"dockerd's {setting}", wanted[setting], found)
-        for setting, found in observed.items()
-        if found != wanted[setting]
-    ]
+    wrong = container_host.differences("dockerd's {}", wanted, observed)
     assert not wrong, "\n".join(wrong)

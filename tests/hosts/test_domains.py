@@ -73,11 +73,7 @@ def test_domain_is_as_planned(domain: GuestMachine) -> None:
         "memory in MiB": size.memory,
         "virtual CPUs": size.cores,
     }
-    wrong = [
-        domain.differs(thing, planned[thing], found)
-        for thing, found in observed.items()
-        if found != planned[thing]
-    ]
+    wrong = domain.differences("{}", planned, observed)
     assert not wrong, "\n".join(wrong)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from minetlab.checks import binary
+from minetlab.checks import binary, machines
 from minetlab.checks.assertions import (
     assert_isolated_memories,
     assert_no_passwords,
@@ -12,21 +12,7 @@ from minetlab.checks.assertions import (
     assert_process_tree,
     require_hardware,
 )
-from minetlab.checks.machines import (
-    ADDRESSES,
-    FORK,
-    HOSTNAME,
-    KERNEL_NAME,
-    PROCESSES,
-    SSHD,
-    GuestMachine,
-    end_process,
-    keys_of,
-    open_kvm_as,
-    password_of,
-    processes_with,
-    reach_hardware_as,
-)
+from minetlab.checks.machines import GuestMachine
 from minetlab.checks.modules import Cpu, Kernel
 
 CORES_OF_THE_SLIDE = "4"
@@ -52,13 +38,10 @@ def lscpu_of_the_slides(guest: GuestMachine) -> dict[str, str]:
 @pytest.mark.claim("C16")
 def test_lscpu_is_the_slides(guest: GuestMachine) -> None:
     """Where the lab gives guests other cores, they have those, and do not show what the slide does."""
-    observed, cores = Cpu.on(guest.host).fields(), str(guest.host_machine.settings.guest.cores)
+    fields, cores = Cpu.on(guest.host).fields(), str(guest.host_machine.settings.guest.cores)
     expected = lscpu_of_the_slides(guest) | {"CPU(s)": cores, "Core(s) per socket": cores}
-    wrong = [
-        guest.differs(f"lscpu's {field}", value, observed.get(field, "no such field"))
-        for field, value in expected.items()
-        if observed.get(field) != value
-    ]
+    observed = {field: fields.get(field, "no such field") for field in expected}
+    wrong = guest.differences("lscpu's {}", expected, observed)
     assert not wrong, "\n".join(wrong)
     if cores != CORES_OF_THE_SLIDE:
         pytest.skip(
@@ -90,7 +73,7 @@ def test_guest_can_virtualize(guest: GuestMachine) -> None:
     )
     nested = guest.reads(expected.nested)
     assert nested in {"1", "Y"}, guest.differs(f"nested of {expected.module}", "1 or Y", nested)
-    said = guest.reads(open_kvm_as(guest.guest.student.login))
+    said = guest.reads(machines.open_kvm_as(guest.guest.student.login))
     assert said == "opened", guest.differs("/dev/kvm for the student", "opened", said)
 
 
@@ -101,12 +84,12 @@ def test_processes_are_a_tree(guest: GuestMachine) -> None:
 
 @pytest.mark.claim("C05")
 def test_processes_have_memories_of_their_own(guest: GuestMachine) -> None:
-    assert_isolated_memories(guest, guest.reads(FORK))
+    assert_isolated_memories(guest, guest.reads(machines.FORK))
 
 
 @pytest.mark.claim("C06")
 def test_kernel_is_linux(guest: GuestMachine) -> None:
-    name = guest.reads(KERNEL_NAME)
+    name = guest.reads(machines.KERNEL_NAME)
     assert name == "Linux GNU/Linux", guest.differs("uname -s -o", "Linux GNU/Linux", name)
 
 
@@ -114,7 +97,7 @@ def test_kernel_is_linux(guest: GuestMachine) -> None:
 def test_kernel_stands_before_the_hardware(guest: GuestMachine) -> None:
     """Physical memory and I/O ports: root reaches them through the kernel, a student is refused by it."""
     login = guest.guest.student.login
-    printed = guest.reads(reach_hardware_as(login)).splitlines()
+    printed = guest.reads(machines.reach_hardware_as(login)).splitlines()
     reached = {user: hardware for user, *hardware in map(str.split, printed)}
     planned = {"root": ["memory", "port"], login: []}
     assert reached == planned, guest.differs("hardware that users reach", planned, reached)
@@ -124,8 +107,9 @@ def test_kernel_stands_before_the_hardware(guest: GuestMachine) -> None:
 def test_host_does_not_see_its_processes(guest: GuestMachine) -> None:
     """A process with a name like no other: the guest's table has it, the host's has not."""
     marker = f"proof-of-{guest.name}"
-    own, hosts = guest.reads(processes_with(marker)).split(), guest.host_machine.reads(PROCESSES).split()
-    guest.reads(end_process(marker))
+    own = guest.reads(machines.processes_with(marker)).split()
+    hosts = guest.host_machine.reads(machines.PROCESSES).split()
+    guest.reads(machines.end_process(marker))
     assert marker in own, guest.differs("a process started in it", "there", "not there")
     assert marker not in hosts, guest.differs(
         f"its process on {guest.host_machine.name}", "not there", "there"
@@ -146,13 +130,13 @@ def test_guest_runs_a_kernel_of_its_own(guest: GuestMachine) -> None:
 
 
 def test_hostname_is_the_plans(guest: GuestMachine) -> None:
-    name = guest.reads(HOSTNAME)
+    name = guest.reads(machines.HOSTNAME)
     assert name == guest.guest.hostname, guest.differs("host name", guest.guest.hostname, name)
 
 
 def test_address_is_the_plans(guest: GuestMachine) -> None:
     """The interface with the planned MAC address has the planned address, and no other IPv4 one."""
-    interfaces = {each.get("address"): each for each in json.loads(guest.reads(ADDRESSES))}
+    interfaces = {each.get("address"): each for each in json.loads(guest.reads(machines.ADDRESSES))}
     interface = interfaces.get(guest.guest.mac, {"addr_info": []})
     addresses = [
         f"{each['local']}/{each['prefixlen']}" for each in interface["addr_info"] if each["family"] == "inet"
@@ -163,27 +147,27 @@ def test_address_is_the_plans(guest: GuestMachine) -> None:
 
 def test_student_can_log_in(guest: GuestMachine) -> None:
     """The student's account exists, and their own key opens it."""
-    assert_opened_by_key(guest, guest.reads(keys_of(guest.guest.student.login)), guest.student_key)
+    assert_opened_by_key(guest, guest.reads(machines.keys_of(guest.guest.student.login)), guest.student_key)
 
 
 def test_passwords_open_nothing(guest: GuestMachine) -> None:
     """sshd asks for no password, and the student's account has none."""
-    settings = assert_no_passwords(guest, guest.reads(SSHD))
+    settings = assert_no_passwords(guest, guest.reads(machines.SSHD))
     root = settings.get("permitrootlogin")
     assert root != "yes", guest.differs("sshd's permitrootlogin", "anything but yes", root)
     login = guest.guest.student.login
-    state = guest.reads(password_of(login)).split()[1]
+    state = guest.reads(machines.password_of(login)).split()[1]
     assert state == "L", guest.differs(f"password of {login}", "L (locked)", state)
 
 
 @pytest.mark.claim("C03")
 def test_one_binary_computes_the_same_on_two_processors(guest: GuestMachine) -> None:
     """The guest sees another model of processor than its host; what both have in common is the ISA."""
-    machines = (guest.host_machine, guest)
-    models = [Cpu.on(machine.host).fields()["Model name"] for machine in machines]
+    both = (guest.host_machine, guest)
+    models = [Cpu.on(machine.host).fields()["Model name"] for machine in both]
     if models[0] == models[1]:
         pytest.skip(f"{guest.name}: it sees the processor model of its host, {models[0]}")
-    for machine in machines:
+    for machine in both:
         digest, _, printed = machine.reads(binary.RUN).partition("  -\n")
         assert digest == binary.DIGEST, machine.differs("SHA-256 of the program", binary.DIGEST, digest)
         assert printed == binary.SUM, machine.differs("what the program prints", binary.SUM, printed)

@@ -63,17 +63,19 @@ def test_libvirt_starts_at_boot(kvm_host: KvmMachine) -> None:
 
 
 def test_network_stands(kvm_host: KvmMachine) -> None:
-    libvirt = Libvirt.on(kvm_host.host)
-    for state, command in (("active", Libvirt.NETWORKS), ("autostarted", Libvirt.AUTOSTARTED_NETWORKS)):
-        names = libvirt.names(command)
-        assert kvm_host.lab in names, kvm_host.differs(f"{state} networks", kvm_host.lab, sorted(names))
+    labs_own_is_listed(kvm_host, "active networks", Libvirt.NETWORKS)
+    labs_own_is_listed(kvm_host, "autostarted networks", Libvirt.AUTOSTARTED_NETWORKS)
 
 
 def test_pool_stands(kvm_host: KvmMachine) -> None:
-    libvirt = Libvirt.on(kvm_host.host)
-    for state, command in (("active", Libvirt.POOLS), ("autostarted", Libvirt.AUTOSTARTED_POOLS)):
-        names = libvirt.names(command)
-        assert kvm_host.lab in names, kvm_host.differs(f"{state} pools", kvm_host.lab, sorted(names))
+    labs_own_is_listed(kvm_host, "active pools", Libvirt.POOLS)
+    labs_own_is_listed(kvm_host, "autostarted pools", Libvirt.AUTOSTARTED_POOLS)
+
+
+def labs_own_is_listed(kvm_host: KvmMachine, things: str, command: str) -> None:
+    """Fail if the list lacks what the lab has made, which has the lab's name."""
+    names = Libvirt.on(kvm_host.host).names(command)
+    assert kvm_host.lab in names, kvm_host.differs(things, kvm_host.lab, sorted(names))
 
 
 @pytest.mark.claim("C17")
