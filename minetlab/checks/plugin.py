@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from minetlab.checks.fixtures import KINDS, REASON_OFF, SESSION, SILENT_MACHINES
 from minetlab.checks.protocol import CheckId, attach
 from minetlab.checks.session import Session
-from minetlab.checks.sheets import TypedSheet
+from minetlab.checks.sheets import claims_of
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
 from minetlab.claims.claims import BY_ID
 from minetlab.inventory.hosts import DEFAULT_INVENTORY, InventoryHost
@@ -209,7 +209,7 @@ def _generate_sheets(metafunc: pytest.Metafunc) -> None:
     parameters = [
         pytest.param(name, tp, claim, id=f"{name}:{tp}:{claim}", marks=pytest.mark.claim(claim))
         for name, tp in sheets
-        for claim in TypedSheet(tp).claims
+        for claim in claims_of(tp)
     ]
     metafunc.parametrize((kind, "tp", "claim"), parameters, indirect=[kind])
 

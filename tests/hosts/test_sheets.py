@@ -6,7 +6,7 @@ import pytest
 
 from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import ContainerMachine, GuestMachine
-from minetlab.checks.sheets import TypedSheet, sheet_mismatches
+from minetlab.checks.sheets import sheet_mismatches
 from minetlab.tp import guest_tps
 
 pytestmark = pytest.mark.sheet
@@ -36,7 +36,7 @@ def test_guest_shows(guest: GuestMachine, tp: str, claim: str) -> None:
 
 def as_the_sheet_says(machine: Any, tp: str, claim: str | None = None) -> None:
     """Fail with every command that does not print what the sheet says."""
-    wrong = list(sheet_mismatches(machine, TypedSheet(tp), claim))
+    wrong = list(sheet_mismatches(machine, tp, claim))
     assert not wrong, "\n".join(wrong)
 
 

@@ -20,7 +20,7 @@ import tests.hosts.test_measurements as measurements
 import tests.hosts.test_sheets as sheets
 import tests.hosts.test_site as site
 from minetlab.checks.modules import Cpu, Libvirt
-from minetlab.checks.sheets import TypedSheet
+from minetlab.checks.sheets import claims_of
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import Evidence, Observation, Verdict
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
@@ -112,7 +112,7 @@ def _run(check: Callable[..., None], lab: RecordedLab) -> Iterator[Evidence]:
     machine = lab.machine(kind)
     if "claim" in more:
         for tp in SHEETS[kind]:
-            for claim in TypedSheet(tp).claims:
+            for claim in claims_of(tp):
                 yield _evidence(check, machine, claim, tp, claim)
         return
     carried = [mark.args[0] for mark in getattr(check, "pytestmark", ()) if mark.name == "claim"]

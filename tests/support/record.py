@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minetlab.checks.sheets import TypedSheet
+from minetlab.checks.sheets import commands_of
 from tests.support.recorded import RECORDED_SHEETS, RECORDED_SITE, TP_IMAGES, TPS
 
 
@@ -27,7 +27,7 @@ def main(report: Path) -> None:
 
 def _printed(tp: str, transcripts: list[list[dict[str, Any]]]) -> list[list[Any]]:
     """Each command of a sheet with the lines that it printed, of the first machine where all were typed."""
-    commands = [step.command for step in TypedSheet(tp).commands if not step.in_prose]
+    commands = [step.command for step in commands_of(tp) if not step.in_prose]
     for transcript in transcripts:
         typed = transcript[-len(commands) :]  # before it, the machine was asked whether it answers
         if [read["command"] for read in typed] == commands:

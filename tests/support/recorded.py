@@ -21,7 +21,7 @@ from minetlab.checks.machines import (
     Terminal,
 )
 from minetlab.checks.modules import Libvirt, Qemu
-from minetlab.checks.sheets import TypedSheet
+from minetlab.checks.sheets import commands_of
 from minetlab.checks.site import ServedSite
 from minetlab.lab import (
     ContainerHost,
@@ -36,6 +36,7 @@ from minetlab.plan import allocate
 from minetlab.resources.jump import authorized_keys, jump_targets
 from minetlab.site.build import site_of
 from minetlab.ssh.backend import Read, connect
+from minetlab.tp.sheet import script
 from minetlab.tp.tp_images import TP_SHELL
 
 TPS = ("vm", "conteneur")
@@ -44,8 +45,8 @@ OBSERVED = Path(__file__).parent / "observed"
 RECORDED_SHEETS, RECORDED_SITE = OBSERVED / "sheets.json", OBSERVED / "site.txt"
 STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
 IN_CONTAINER, IN_GUEST = (TP_SHELL, "-c"), ("runuser", "--login", "alice", "--command")
-SHEETS = {tp: Terminal(None, IN_CONTAINER).command(TypedSheet(tp).script) for tp in TP_IMAGES}
-GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(TypedSheet(tp).script) for tp in TPS}
+SHEETS = {tp: Terminal(None, IN_CONTAINER).command(script(commands_of(tp))) for tp in TP_IMAGES}
+GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(script(commands_of(tp))) for tp in TPS}
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
 
@@ -53,7 +54,7 @@ def _typed(tp: str) -> str:
     """What the script of a sheet printed on a real machine; nothing is missing of what its prose names."""
     printed = ""
     recorded = iter(json.loads(RECORDED_SHEETS.read_text(encoding="utf-8"))[tp])
-    for step in TypedSheet(tp).commands:
+    for step in commands_of(tp):
         command, lines = ("", []) if step.in_prose else next(recorded)
         assert step.in_prose or command == step.command, (
             f"{tp}: what {step.command!r} prints is not recorded\n"

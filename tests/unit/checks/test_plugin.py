@@ -10,7 +10,7 @@ import pytest
 from minetlab.checks import plugin
 from minetlab.checks.fixtures import SESSION
 from minetlab.checks.modules import Kernel
-from minetlab.checks.sheets import TypedSheet
+from minetlab.checks.sheets import claims_of
 from minetlab.claims.claims import BY_ID
 from tests.support.measured import costs
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
@@ -261,7 +261,7 @@ def test_sheet(container, tp): assert container.container.tp_image == tp
 def test_shows(container, tp, claim): assert claim
 """
     found = ended(machines.verified(checks, "--student", "alice", "-k", "alice-processus"))
-    claims = TypedSheet("processus").claims
+    claims = claims_of("processus")
     assert len(claims) > 1
     assert found == {
         (CONTAINER, name): "passed"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minetlab.checks.sheets import TypedSheet, sheet_mismatches
+from minetlab.checks.sheets import commands_of, sheet_mismatches
 from tests.hosts import test_sheets as sheets
 from tests.support.recorded import ALICE, CONTAINER, GUEST_SHEETS, SHEETS, RecordedLab
 
@@ -63,33 +63,32 @@ def test_a_terminal_shows_neither_colours_nor_the_ends_of_lines_as_they_come() -
 
 def test_what_was_typed_is_noted_without_what_stands_in_prose() -> None:
     lab = RecordedLab()
-    guest, sheet = lab.guest, TypedSheet("vm")
-    assert list(sheet_mismatches(guest, sheet)) == []
+    guest, commands = lab.guest, commands_of("vm")
+    assert list(sheet_mismatches(guest, "vm")) == []
     assert [command for _, command, _ in lab.transcript] == [
-        step.command for step in sheet.commands if not step.in_prose
+        step.command for step in commands if not step.in_prose
     ]
     outputs = {command: output for _, command, output in lab.transcript}
-    shown = next(step for step in sheet.commands if step.output and not step.in_prose)
+    shown = next(step for step in commands if step.output and not step.in_prose)
     assert shown.shows(outputs[shown.command])
 
 
 def test_a_claim_is_compared_with_its_own_commands_alone() -> None:
     lab = RecordedLab()
-    sheet = TypedSheet("vm")
-    assert list(sheet_mismatches(lab.guest, sheet, "C17")) == []
+    assert list(sheet_mismatches(lab.guest, "vm", "C17")) == []
     assert [command for _, command, _ in lab.transcript] == [
-        step.command for step in sheet.commands if "C17" in step.claims and not step.in_prose
+        step.command for step in commands_of("vm") if "C17" in step.claims and not step.in_prose
     ]
 
 
 def test_a_shell_that_ends_early_is_said_of_each_command_that_it_did_not_get_to() -> None:
     lab = RecordedLab()
-    sheet = TypedSheet("isa")
+    commands = commands_of("isa")
     command = SHEETS["isa"]
     lab.answers[CONTAINER][command] = lab.answers[CONTAINER][command].split("\x1e")[0]
-    wrong = list(sheet_mismatches(lab.container, sheet))
-    assert len(wrong) == len(sheet.commands) > 2
-    first, message = sheet.commands[0], wrong[0]
+    wrong = list(sheet_mismatches(lab.container, "isa"))
+    assert len(wrong) == len(commands) > 2
+    first, message = commands[0], wrong[0]
     assert message.startswith(
         f"isa/fiche.md, line {first.line}: $ {first.command}\n{CONTAINER}: what it prints"
     )

@@ -10,7 +10,7 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_measurements as measurements
 import tests.hosts.test_sheets as sheets
 import tests.hosts.test_site as site
-from minetlab.checks.sheets import TypedSheet
+from minetlab.checks.sheets import claims_of
 from minetlab.claims.claims import CLAIMS
 from minetlab.claims.evidence import Evidence, Verdict, evidence_by_claim
 from minetlab.tp.tp_images import TP_FOLDER
@@ -26,7 +26,7 @@ def proofs() -> set[tuple[str, str]]:
         (claim, kind)
         for definition, kind in (("image.toml", "container"), ("guest.toml", "guest"))
         for file in TP_FOLDER.glob(f"*/{definition}")
-        for claim in TypedSheet(file.parent.name).claims
+        for claim in claims_of(file.parent.name)
     }
     return shown | {
         (mark.args[0], KINDS.get(kind, kind))
