@@ -103,7 +103,8 @@ def _fill(
             continue
         with tempfile.TemporaryFile(dir=settings.folder) as received:
             problems += _fetch(machine, received, settings)
-            packer = _Packer(archive, _archive_folder(machine), settings)
+            folder = machine.tp_image if isinstance(machine, Container) else "guest"
+            packer = _Packer(archive, folder, settings)
             problems += [f"{machine.name}: {problem}" for problem in packer.add_all(received)]
     return tuple(problems)
 
@@ -115,10 +116,6 @@ def _tar_command(machine: StudentMachine) -> str:
     options = ("--create", "--file=-", "--format=gnu", "--sparse", "--one-file-system")
     tar = ["tar", *options, f"--directory={home}", "."]
     return shlex.join(tar if isinstance(machine, Container) else ["sudo", "-n", *tar])
-
-
-def _archive_folder(machine: StudentMachine) -> str:
-    return machine.tp_image if isinstance(machine, Container) else "guest"
 
 
 def _fetch(machine: StudentMachine, received: IO[bytes], settings: CollectSettings) -> Iterator[str]:

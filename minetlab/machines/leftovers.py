@@ -16,7 +16,7 @@ from minetlab.ssh import ssh_config
 
 
 def leftovers(
-    lab: str, hosts: Iterable[InventoryHost], config: Path, logins: Collection[str] = ()
+    lab: str, hosts: Collection[InventoryHost], config: Path, logins: Collection[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """List what is left of a lab, or of some of its students, on each host.
 
@@ -27,7 +27,6 @@ def leftovers(
     :return: the alias of each host, with a few words for each thing left there, or for a host or daemon that
         does not answer.
     """
-    hosts = tuple(hosts)
     leftovers_by_host = on_each(hosts, lambda host: tuple(_on(lab, host, config, logins)))
     aliases = (ssh_config.alias_of(host.name) for host in hosts)
     return dict(zip(aliases, leftovers_by_host, strict=True))

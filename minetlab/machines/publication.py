@@ -3,7 +3,7 @@
 import json
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import ceil
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def hosts_serving_site(lab: Lab, hosts: Iterable[InventoryHost]) -> tuple[Invent
 
 def publish(
     lab: str,
-    machines: Iterable[MachineState],
+    machines: Collection[MachineState],
     hosts: Iterable[InventoryHost],
     config: Path,
     asked_at: float,
@@ -78,7 +78,6 @@ def publish(
     :param asked_at: when the hosts were asked for these states, by ``time.monotonic()``.
     :return: a line for each host on which it failed.
     """
-    machines = tuple(machines)
     answering = {machine.host for machine in machines if machine.state != SILENT}
     silent = {machine.host for machine in machines} - answering
 

@@ -24,7 +24,7 @@ READ = f"test ! -e {AUTHORIZED_KEYS} || cat {AUTHORIZED_KEYS}"
 def change_keys(
     lab: Lab,
     plan: Plan,
-    hosts: Iterable[InventoryHost],
+    hosts: Collection[InventoryHost],
     config: Path,
     *,
     add: Collection[str] = (),
@@ -43,7 +43,6 @@ def change_keys(
     :return: a line for each guest that was not changed, with the reason.
     """
     guests = {guest.name: guest for guest in plan.guests}
-    hosts = list(hosts)
     machines = status.states(lab, plan, hosts, config)
     states = {machine.name: machine.state for machine in machines if machine.name in guests}
     off = [guests[name] for name, state in states.items() if state == status.OFF]
