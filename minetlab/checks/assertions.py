@@ -2,12 +2,7 @@
 
 import pytest
 
-from minetlab.checks.machines import (
-    TREE,
-    HardwareVirtualization,
-    KvmMachine,
-    MachineUnderTest,
-)
+from minetlab.checks.machines import TREE, HardwareVirtualization, KvmMachine, MachineUnderTest
 
 
 def assert_process_tree(machine: MachineUnderTest) -> None:

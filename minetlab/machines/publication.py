@@ -9,15 +9,7 @@ from pathlib import Path
 
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.lab import Lab
-from minetlab.machines.status import (
-    MISSING,
-    OFF,
-    RUNNING,
-    SILENT,
-    MachineState,
-    on_each,
-    run_on_host,
-)
+from minetlab.machines.status import MISSING, OFF, RUNNING, SILENT, MachineState, on_each, run_on_host
 from minetlab.resources.site import STATUS_FILE, status_folder
 from minetlab.ssh import ssh_config
 from minetlab.ssh.run import NoAnswerError

@@ -3,13 +3,7 @@
 import pytest
 
 from minetlab.checks.assertions import require_hardware
-from minetlab.checks.machines import (
-    HARDWARE,
-    KVM_DEVICE,
-    LIBVIRT_UNITS,
-    QEMU_GROUPS,
-    KvmMachine,
-)
+from minetlab.checks.machines import HARDWARE, KVM_DEVICE, LIBVIRT_UNITS, QEMU_GROUPS, KvmMachine
 from minetlab.checks.modules import Cpu, Kernel, Libvirt, Qemu, Units
 
 
