@@ -45,8 +45,7 @@ class Page:
     @property
     def code(self) -> int:
         """The HTTP status; 0: there was no answer."""
-        match = re.match(r"HTTP/1\.[01] ([0-9]{3})\b", self.status)
-        return int(match[1]) if match else 0
+        return int(_first(r"^HTTP/1\.[01] ([0-9]{3})\b", self.status) or 0)
 
 
 @dataclass(frozen=True)
