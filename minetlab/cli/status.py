@@ -17,6 +17,7 @@ from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
 from minetlab.resources.guests import GUESTS_RUN_OFF
 from minetlab.ssh.ssh_config import write_config
+from minetlab.util.errors import LabError
 
 WATCH_INTERVAL = 5.0
 """Seconds between two updates."""
@@ -32,8 +33,13 @@ def show(inventory_file: Path, *, as_json: bool = False, watch: bool = False, pu
     :param watch: update the table every few seconds, until the command is interrupted.
     :param publish: also show the state to the instructor on the TP site, at each update.
     :return: whether every machine is as planned, and the state could be published if asked for.
-    :raises LabError: the state cannot be published, as no host serves the TP site.
+    :raises LabError: the state cannot be published, as no host serves the TP site; or JSON is to be
+        watched.
     """
+    if as_json and watch:
+        raise LabError(
+            "--watch shows a table, and --json does not", next_step="leave one of these options out"
+        )
     loaded = load(inventory_file)
     lab, config = loaded.lab, write_config(loaded)
     sites = publication.hosts_serving_site(lab, loaded.hosts) if publish else ()

@@ -65,7 +65,14 @@ def _system(subject: CheckedHost) -> Iterator[Finding]:
         yield subject.ok("sudo", "commands run as root")
     packages = [KVM_HOST_PACKAGES] if subject.kvm else []
     packages += [CONTAINER_HOST_PACKAGES] if subject.container else []
-    releases = set.intersection(*map(set, packages)) if packages else set()
+    if not packages:
+        yield subject.warning(
+            "groups",
+            "it is neither in kvm_hosts nor in container_hosts: the lab will have nothing on it",
+            "put it into one of these groups, or remove it from the inventory",
+        )
+        return
+    releases = set.intersection(*map(set, packages))
     if system.debian in releases:
         yield subject.ok("Debian", f"Debian {system.debian}")
     else:

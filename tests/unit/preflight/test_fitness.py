@@ -174,6 +174,13 @@ def test_what_is_wrong_is_found_with_what_to_do(case: str) -> None:
     assert found[0].next_step
 
 
+def test_a_host_in_no_group_of_the_lab_is_named_and_needs_no_release() -> None:
+    nowhere = replace(subject(debian=None), kvm=None, container=None)
+    (finding,) = bad(nowhere)
+    assert (finding.check, finding.severity) == ("groups", W)
+    assert "neither in kvm_hosts nor in container_hosts" in finding.message
+
+
 def test_what_stands_already_is_not_needed_again() -> None:
     each = 1000 + OVERHEAD
     assert not bad(subject(memory=each + 4 * 256, libvirt=domains(3)))
