@@ -146,6 +146,7 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         root = ET.fromstring("\n".join(["<all>", *sections.get("xml", []), "</all>"]))  # noqa: S314
     except ET.ParseError as error:
         raise ValueError(f"libvirt's XML cannot be read: {error}") from error
+    networks, pools = root.iterfind("network"), root.iterfind("pool")
     # The list names all volumes, the XML describes those that are no seeds: these replace the former below.
     listed = [Volume(line.split()[0]) for line in sections.get("volumes", [])]
     volumes = [*listed, *(_volume(element) for element in root.iterfind("volume"))]
@@ -158,8 +159,8 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         disk=int(_first(sections, "disk", "0")),
         owner=_first(sections, "owner", "") or None,
         files=tuple(sections.get("files", [])),
-        networks={each.findtext("name", ""): _network(each, sections) for each in root.iterfind("network")},
-        pools={each.findtext("name", ""): _pool(each, sections) for each in root.iterfind("pool")},
+        networks={network.findtext("name", ""): _network(network, sections) for network in networks},
+        pools={pool.findtext("name", ""): _pool(pool, sections) for pool in pools},
         volumes={volume.name: volume for volume in volumes},
         domains={domain.name: domain for domain in domains},
     )
