@@ -21,8 +21,8 @@ COMMAND_SILENCE_LIMIT = 600.0
 
 Batches take longest, in a guest that is emulated inside an emulated host.
 """
-SHEET_LIMIT = 3600.0
-"""Seconds for which the commands of a sheet may print nothing: that on emulation boots a machine."""
+SHEET_LIMIT = 10800.0
+"""Seconds for which the commands of a sheet may print nothing; machines end sooner, by limits in ``tp/``."""
 TOTAL_LIMIT_FACTOR = 10
 """A command that goes on printing may take so many times its limit."""
 # Prints each command's output, then a line with $end and the command's status. It starts no further process,

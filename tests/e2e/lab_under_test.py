@@ -33,7 +33,7 @@ PYINFRA = [sys.executable, "-m", "pyinfra"]
 
 
 # Far above what any single command needs on two emulating cores; a hang still ends.
-LIMIT = 75 * 60 * slowness()
+LIMIT = 180 * 60 * slowness()
 
 
 # That a deploy with nothing to do sends to a host, however many students there are.

@@ -114,7 +114,7 @@ def docker_program(tmp_path: Path) -> Path:
         ("/usr/bin/docker", f"{tmp_path}/real-docker"),
         ("/usr/local/share/tp-images", f"{tmp_path}/images"),
         ("/var/lib/tp-images", f"{tmp_path}/imported"),
-        ("start_limit=15m", "start_limit=1s"),
+        ("start_limit=1h", "start_limit=1s"),
     ):
         assert there in text
         text = text.replace(there, here)
