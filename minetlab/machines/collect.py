@@ -4,6 +4,7 @@ On each machine ``tar`` writes to the SSH connection, and leaves nothing behind.
 students are root in their guests: it is not unpacked, but checked and copied to the archive entry by entry.
 """
 
+import os
 import shlex
 import tarfile
 import tempfile
@@ -133,7 +134,8 @@ def _fetch(machine: StudentMachine, received: IO[bytes], settings: CollectSettin
     except TooMuchError:
         yield f"{machine.name}: more than {limits.bytes // MIB} MiB: the rest did not come"
     except NoAnswerError as error:
-        yield f"{machine.name}: no answer: {error}: the rest did not come"
+        rest = ": the rest did not come" if received.seek(0, os.SEEK_END) else ""
+        yield f"{machine.name}: no answer: {error}{rest}"
     else:
         if ended.status:
             yield f"{machine.name}: {first_line(ended.errors) or f'tar ended with {ended.status}'}"
