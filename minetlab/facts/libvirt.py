@@ -1,7 +1,6 @@
 """Facts about a KVM host's libvirt. Each is one command, whatever the number of guests."""
 
 import shlex
-from ipaddress import IPv4Address
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -137,14 +136,14 @@ class Lines(FactBase[frozenset[str]]):
 class SshAnswers(Lines):
     """The addresses at which an SSH server answers; the host asks all of them at once until one answers."""
 
-    def command(self, addresses: tuple[IPv4Address, ...], wait: int) -> str:
+    def command(self, addresses: tuple[str, ...], wait: int) -> str:
         """Return a command that prints the addresses that answer.
 
         :param addresses: the addresses to ask.
         :param wait: seconds for which the host asks again while none answers.
         :return: the command.
         """
-        script = _ANSWERS.format(addresses=" ".join(map(str, addresses)), wait=wait)
+        script = _ANSWERS.format(addresses=" ".join(addresses), wait=wait)
         return f"bash -c {shlex.quote(script)}"
 
 

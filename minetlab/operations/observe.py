@@ -75,7 +75,10 @@ def require_answer(observed: LibvirtObserved | DockerObserved) -> None:
 
 
 def refuse_silence(observed: LibvirtObserved | DockerObserved) -> None:
-    """Raise an error if libvirtd or dockerd is installed, but did not answer."""
+    """Raise an error if libvirtd or dockerd is installed, but did not answer.
+
+    This is for operations that have nothing to do where it is not installed.
+    """
     if observed.installed:
         require_answer(observed)
 

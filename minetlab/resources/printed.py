@@ -19,14 +19,14 @@ def sections(lines: Iterable[str], mark: str = "@") -> dict[str, list[str]]:
     :param mark: the mark.
     :return: the lines of each section, by its name; lines before the first section are left out.
     """
-    found: dict[str, list[str]] = {}
+    lines_by_name: dict[str, list[str]] = {}
     section: list[str] = []
     for line in lines:
         if line.startswith(mark):
-            section = found.setdefault(line.removeprefix(mark).strip(), [])
+            section = lines_by_name.setdefault(line.removeprefix(mark).strip(), [])
         else:
             section.append(line)
-    return found
+    return lines_by_name
 
 
 def text(lines: Iterable[str]) -> str:

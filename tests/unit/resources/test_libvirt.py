@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 from contextlib import suppress
-from ipaddress import IPv4Address
 from pathlib import Path
 from threading import Thread
 
@@ -185,7 +184,7 @@ def greet(server: socket.socket) -> None:
 
 def asked(port: int, wait: int) -> frozenset[str]:
     """Which of two addresses of this machine answer at a port that stands for SSH's, by the hosts' script."""
-    command = SshAnswers().command((IPv4Address("127.0.0.1"), IPv4Address("127.0.0.2")), wait)
+    command = SshAnswers().command(("127.0.0.1", "127.0.0.2"), wait)
     for there, here in (("/22", f"/{port}"), ("read -r -t 4", "read -r -t 1")):
         assert there in command
         command = command.replace(there, here)
