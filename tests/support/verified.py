@@ -91,6 +91,8 @@ class Machines:
         command = [str(file), "-c", str(self.folder / "pytest.ini"), "-q", "--no-header", "-W", "ignore"]
         command += ["--import-mode=importlib", "-p", "no:cacheprovider", "--inventory", str(self.inventory)]
         command += [word for name in plugins for word in ("-p", name)]
+        # It collects all garbage twice at the end, which takes longer than the checks do.
+        command += ["-p", "no:unraisableexception"]
         found = Verdicts()
         found.exit_codes.append(int(pytest.main([*command, *arguments], plugins=[found])))
         return found
