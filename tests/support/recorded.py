@@ -6,6 +6,7 @@ What sshd says of the account that leads to guests is from a host as in ``privat
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ GUEST_SHEETS = {tp: Terminal(None, IN_GUEST).command(script(commands_of(tp))) fo
 HV1, CT1, ALICE, CONTAINER = "hv1", "ct1", "minet-alice", "minet-alice-processus"
 
 
+@cache
+def _recorded(machine: str) -> dict[str, str]:
+    """What a real machine answered, by command."""
+    recorded = json.loads((OBSERVED / f"{machine}.json").read_text())
+    return {command: "\n".join(lines) for command, lines in recorded.items()}
+
+
+@cache
 def _typed(tp: str) -> str:
     """What the script of a sheet printed on a real machine; nothing is missing of what its prose names."""
     printed = ""
@@ -97,13 +106,7 @@ class RecordedLab:
     """The machines of the recording, each of which can be made to answer wrongly."""
 
     def __init__(self, *, require_kvm: bool = False, guests_run: bool = True, cores: int = 4) -> None:
-        self.answers = {
-            name: {
-                command: "\n".join(lines)
-                for command, lines in json.loads((OBSERVED / f"{name}.json").read_text()).items()
-            }
-            for name in (HV1, CT1, ALICE, CONTAINER)
-        }
+        self.answers = {name: dict(_recorded(name)) for name in (HV1, CT1, ALICE, CONTAINER)}
         # One container stands for those of every TP image.
         self.answers[CONTAINER] |= {command: _typed(tp) for tp, command in SHEETS.items()}
         self.answers[ALICE] |= {command: _typed(tp) for tp, command in GUEST_SHEETS.items()}
