@@ -38,12 +38,15 @@ from minetlab.resources.jump import authorized_keys, jump_targets
 from minetlab.site.build import site_of
 from minetlab.ssh.backend import Read, connect
 from minetlab.tp.sheet import script
-from minetlab.tp.tp_images import TP_SHELL
+from minetlab.tp.tp_images import TP_FOLDER, TP_SHELL
 
-TPS = ("vm", "conteneur")
-TP_IMAGES = ("processus", "isa", "emulation")
+TPS, TP_IMAGES = (
+    tuple(sorted(file.parent.name for file in TP_FOLDER.glob(f"*/{definition}")))
+    for definition in ("guest.toml", "image.toml")
+)
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED_SHEETS, RECORDED_SITE = OBSERVED / "sheets.json", OBSERVED / "site.txt"
+RECORD = "record it, from the report of a lab that has it: python -m tests.support.record REPORT.json"
 STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
 IN_CONTAINER, IN_GUEST = (TP_SHELL, "-c"), ("runuser", "--login", "alice", "--command")
 SHEETS = {tp: Terminal(None, IN_CONTAINER).command(script(commands_of(tp))) for tp in TP_IMAGES}
@@ -62,12 +65,11 @@ def _recorded(machine: str) -> dict[str, str]:
 def _typed(tp: str) -> str:
     """What the script of a sheet printed on a real machine; nothing is missing of what its prose names."""
     printed = ""
-    recorded = iter(json.loads(RECORDED_SHEETS.read_text(encoding="utf-8"))[tp])
+    recorded = iter(json.loads(RECORDED_SHEETS.read_text(encoding="utf-8")).get(tp, ()))
     for step in commands_of(tp):
-        command, lines = ("", []) if step.in_prose else next(recorded)
+        command, lines = ("", []) if step.in_prose else next(recorded, ("", []))
         assert step.in_prose or command == step.command, (
-            f"{tp}: what {step.command!r} prints is not recorded\n"
-            f"  → python -m tests.support.record REPORT.json, or write into {RECORDED_SHEETS} what it did"
+            f"{tp}: what {step.command!r} prints is not recorded in {RECORDED_SHEETS}\n  → {RECORD}"
         )
         printed += "\x1e" + "".join(f"{line}\n" for line in lines)
     return f"{printed}\x1e"
@@ -81,8 +83,12 @@ def _answered(site: ServedSite) -> str:
     _, *parts = re.split(r"^GET (.+)\n", text, flags=re.MULTILINE)
     answers = dict(zip(parts[::2], parts[1::2], strict=True))
     # It was of a lab of alice alone.
-    requests = (*site.paths, *site.refused)
-    recorded = {request: answers[request.replace("moi-bob", "moi-alice")] for request in requests}
+    recorded = {
+        request: answers.get(request.replace("moi-bob", "moi-alice"))
+        for request in (*site.paths, *site.refused)
+    }
+    unknown = [request for request, answer in recorded.items() if answer is None]
+    assert not unknown, f"the answer to {', '.join(unknown)} is not in {RECORDED_SITE}\n  → {RECORD}"
     return "".join(f"GET {request}\n{answer}" for request, answer in recorded.items())
 
 

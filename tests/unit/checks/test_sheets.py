@@ -52,6 +52,13 @@ def test_a_sheet_that_prints_something_else_violates_the_claim_it_shows_and_no_o
         shows(other)
 
 
+@pytest.mark.parametrize("tp", [*SHEETS, *GUEST_SHEETS])
+def test_a_sheet_whose_commands_print_what_they_did_on_a_real_machine_is_right(tp: str) -> None:
+    lab = RecordedLab()
+    machine = lab.guest if tp in GUEST_SHEETS else lab.container
+    assert list(sheet_mismatches(machine, tp)) == []
+
+
 def test_a_terminal_shows_neither_colours_nor_the_ends_of_lines_as_they_come() -> None:
     lab = RecordedLab()
     terminal = lab.guest.terminal
