@@ -42,7 +42,8 @@ def test_every_sheet_is_a_page_and_the_home_page_leads_to_it() -> None:
 
 
 def test_sheets_are_in_the_courses_order_and_known_as_done_here_or_not() -> None:
-    assert [sheet.tp for sheet in SITE.sheets] == ["isa", "processus", "emulation", "vm", "conteneur"]
+    course = ["isa", "processus", "emulation", "vm", "conteneur"]
+    assert [sheet.tp for sheet in SITE.sheets if sheet.tp in course] == course
     assert {sheet.tp for sheet in SITE.sheets if sheet.offered} == {"processus"}
     assert {sheet.place for sheet in SITE.sheets if sheet.tp in {"vm", "conteneur"}} == {"guest"}
 
