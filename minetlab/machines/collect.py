@@ -1,16 +1,18 @@
 """Collect students' work: the home directories of their machines, in one archive for each student.
 
 On each machine ``tar`` writes to the SSH connection, and leaves nothing behind. Its output is not trusted, as
-students are root in their guests: it is not unpacked, but checked and copied to the archive entry by entry.
+students are root in their guests: it is not unpacked, but copied to the archive entry by entry (``repack``).
 """
 
+import gzip
 import os
 import shlex
-import tarfile
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from minetlab.plan import Container
@@ -19,13 +21,15 @@ from minetlab.ssh.student_machines import StudentMachine
 from minetlab.tp.tp_images import TP_HOME
 from minetlab.util.files import write_error
 from minetlab.util.limits import MIB, Limits
-from minetlab.util.process import TooMuchError
-from minetlab.util.text import first_line, printable
+from minetlab.util.process import TooMuchError, capture
+from minetlab.util.text import first_line
 
-# What tarfile raises for a broken archive; the last two, for impossible positions in its headers.
-UNREADABLE = (tarfile.TarError, ValueError, EOFError, OverflowError, OSError)
-PERMISSIONS = 0o777
-"""The permission bits that are kept; set-user-ID, set-group-ID and the sticky bit are not."""
+REPACK_MEMORY = 192 * MIB
+"""Bytes of address space in which an archive is repacked; one of a hundred thousand files takes 128 MiB."""
+REPACK_SECONDS = 120
+"""Seconds of processor time that repacking may take; a gigabyte takes one, a hundred thousand files fifteen."""
+END_MARK = bytes(1024)
+"""What ends a tar archive: two empty blocks (tar(5))."""
 
 
 @dataclass(frozen=True)
@@ -72,41 +76,47 @@ def collect(login: str, machines: Sequence[StudentMachine], settings: CollectSet
     :return: the archive, and what is missing in it.
     :raises LabError: the archive cannot be written.
     """
-    folder, unfinished = settings.folder, None
+    folder = settings.folder
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{login}.", delete=False) as file:
-            unfinished = Path(file.name)
-            with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                problems = _fill(archive, machines, settings)
-                empty = not archive.getmembers()
-        if empty:
-            return Collected(login, None, 0, problems)
-        complete, partial = folder / f"{login}.tar.gz", folder / f"{login}.partial.tar.gz"
-        path = unfinished.replace(partial if problems else complete)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{login}.") as scratch:
+            with (
+                tempfile.NamedTemporaryFile(dir=scratch, delete=False) as file,
+                gzip.GzipFile("", "wb", fileobj=file) as archive,
+            ):
+                problems = _fill(archive, machines, settings, Path(scratch))
+                empty = archive.tell() == 0
+                archive.write(END_MARK)
+            if empty:
+                return Collected(login, None, 0, problems)
+            complete, partial = folder / f"{login}.tar.gz", folder / f"{login}.partial.tar.gz"
+            path = Path(file.name).replace(partial if problems else complete)
         if not problems:
             partial.unlink(missing_ok=True)
         return Collected(login, path, path.stat().st_size, problems)
     except OSError as error:
         raise write_error(folder, error) from error
-    finally:
-        if unfinished:
-            unfinished.unlink(missing_ok=True)
 
 
 def _fill(
-    archive: tarfile.TarFile, machines: Sequence[StudentMachine], settings: CollectSettings
+    archive: gzip.GzipFile, machines: Sequence[StudentMachine], settings: CollectSettings, scratch: Path
 ) -> tuple[str, ...]:
     """Add the files of all machines to an archive; return the problems."""
     problems: list[str] = []
+    received, harmless = scratch / "received.tar", scratch / "harmless.tar"
     for machine in machines:
         if problem := settings.out_of_reach.get(machine.name):
             problems.append(f"{machine.name}: {problem}")
             continue
-        with tempfile.TemporaryFile(dir=settings.folder) as received:
-            problems += _fetch(machine, received, settings)
-            folder = machine.tp_image if isinstance(machine, Container) else "guest"
-            packer = _Packer(archive, folder, settings)
-            problems += [f"{machine.name}: {problem}" for problem in packer.add_all(received)]
+        with received.open("wb") as file:
+            problems += _fetch(machine, file, settings)
+        if not received.stat().st_size:
+            continue
+        folder = machine.tp_image if isinstance(machine, Container) else "guest"
+        left_out, whole = _repack(received, harmless, folder, settings.limits)
+        problems += [f"{machine.name}: {problem}" for problem in left_out]
+        if whole:
+            with harmless.open("rb") as file:
+                shutil.copyfileobj(file, archive, MIB)
     return tuple(problems)
 
 
@@ -141,92 +151,24 @@ def _fetch(machine: StudentMachine, received: IO[bytes], settings: CollectSettin
             yield f"{machine.name}: {first_line(ended.errors) or f'tar ended with {ended.status}'}"
 
 
-class _Packer:
-    """Copies the harmless entries of a machine's tar archive to a folder of the student's archive."""
+def _repack(received: Path, harmless: Path, folder: str, limits: Limits) -> tuple[list[str], bool]:
+    """Copy the harmless entries of a machine's archive, in a program with limits to its memory and time.
 
-    def __init__(self, archive: tarfile.TarFile, folder: str, settings: CollectSettings) -> None:
-        self.archive, self.folder = archive, folder
-        self.room, self.temporary_folder = settings.limits.bytes, settings.folder
-        self._files: set[PurePosixPath] = set()
-        self._links: set[PurePosixPath] = set()
-
-    def add_all(self, received: IO[bytes]) -> Iterator[str]:
-        """Add all entries that are complete and harmless; yield which others are left out, and why."""
-        received.seek(0)
-        try:
-            source = tarfile.open(fileobj=received, mode="r:")  # noqa: SIM115 (nothing to close but the file)
-        except UNREADABLE:
-            return  # The machine sent nothing, and _fetch has reported that.
-        for entry in _complete_entries(source):
-            path = PurePosixPath(entry.name)
-            problem = self._problem(path, entry)
-            if not problem:
-                try:
-                    content = _content(source, entry, self.temporary_folder)
-                except UNREADABLE:
-                    problem = "it cannot be read"
-                else:
-                    self._add(path, entry, content)
-            if problem:
-                yield f"{printable(str(path))} is left out: {problem}"
-
-    def _problem(self, path: PurePosixPath, entry: tarfile.TarInfo) -> str:
-        """Return why an entry must not go into the archive, or an empty string if it may."""
-        if path.is_absolute() or ".." in path.parts or not self._links.isdisjoint(path.parents):
-            return "it is outside of the home directory"
-        if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
-            return "it is a device or a pipe"
-        if entry.islnk() and PurePosixPath(entry.linkname) not in self._files:
-            return "it is a hard link to a file that is not in the archive"
-        if entry.isreg() and entry.size > self.room:
-            return f"its {entry.size // MIB} MiB are too many"
-        return ""
-
-    def _add(self, path: PurePosixPath, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
-        copy = tarfile.TarInfo(str(PurePosixPath(self.folder, path)))
-        copy.mtime, copy.mode = entry.mtime, entry.mode & PERMISSIONS
-        copy.uid, copy.gid, copy.uname, copy.gname = entry.uid, entry.gid, entry.uname, entry.gname
-        if content is not None:
-            copy.size = entry.size
-            self.room -= entry.size
-            self._files.add(path)
-        else:
-            copy.type, copy.linkname = entry.type, entry.linkname
-        if entry.islnk():
-            copy.linkname = str(PurePosixPath(self.folder, entry.linkname))
-        if entry.issym():
-            self._links.add(path)
-        self.archive.addfile(copy, content)
-
-
-def _complete_entries(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
-    """Return the entries of an archive, without the last one if the archive is cut off."""
-    entries: list[tarfile.TarInfo] = []
-    try:
-        while (entry := archive.next()) is not None:
-            entries.append(entry)
-    except UNREADABLE:
-        return entries[:-1]
-    return entries
-
-
-def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo, temporary_folder: Path) -> IO[bytes] | None:
-    """Open the content of a file in an archive; it has as many bytes as the entry's size says.
-
-    :param archive: the archive.
-    :param entry: the entry of the archive.
-    :param temporary_folder: the folder for a temporary file.
-    :return: the open content; None for an entry that is not a regular file.
-    :raises tarfile.TarError: a part of the content is missing; the other errors of :data:`UNREADABLE`, too.
+    :param received: the machine's archive.
+    :param harmless: the archive to write, without its end mark.
+    :param folder: the folder in it for all entries.
+    :param limits: how long it may take, and how many bytes the files may hold together.
+    :return: what is left out, and why, a line for each; and whether the archive that was written is whole.
     """
-    content = archive.extractfile(entry) if entry.isreg() else None
-    if content is None or not entry.issparse():
-        return content
-    # Only reading a sparse file shows whether all of its data is there.
-    filled = tempfile.TemporaryFile(dir=temporary_folder)  # noqa: SIM115 (closed with its last reference)
-    while (remaining := entry.size - filled.tell()) > 0:
-        if not (block := content.read(min(remaining, MIB))):
-            raise tarfile.ReadError("unexpected end of data")
-        filled.write(block)
-    filled.seek(0)
-    return filled
+    bounds = ("prlimit", f"--as={REPACK_MEMORY}", f"--cpu={REPACK_SECONDS}", "--core=0")
+    program = (sys.executable, "-m", "minetlab.machines.repack")
+    words = (str(received), str(harmless), folder, str(limits.bytes))
+    try:
+        ended = capture([*bounds, *program, *words], limits.seconds, env={"TMPDIR": str(harmless.parent)})
+    except TimeoutError as error:
+        return [f"its archive is left out: {error}"], False
+    if ended.status:
+        return [
+            "its archive is left out: to read it takes more memory or time than one that tar makes"
+        ], False
+    return [line for line in ended.output.split("\n") if line], True
