@@ -27,7 +27,7 @@ from minetlab.util.text import first_line
 REPACK_MEMORY = 192 * MIB
 """Bytes of address space in which an archive is repacked; one of a hundred thousand files takes 128 MiB."""
 REPACK_SECONDS = 120
-"""Seconds of processor time that repacking may take; a gigabyte takes one, a hundred thousand files fifteen."""
+"""Seconds of processor time that repacking may take; a hundred thousand files take fifteen."""
 END_MARK = bytes(1024)
 """What ends a tar archive: two empty blocks (tar(5))."""
 

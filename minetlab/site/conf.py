@@ -18,6 +18,13 @@ smartquotes = False
 
 
 def setup(app: Sphinx) -> None:
-    """Colour the commands of sheets with their own lexer, and leave out the search, which needs scripts."""
+    """Colour the commands of sheets with their own lexer."""
     app.add_lexer("console", SheetLexer)
-    app.connect("builder-inited", lambda app: setattr(app.builder, "search", False))
+    app.connect("builder-inited", _leave_out)
+
+
+def _leave_out(app: Sphinx) -> None:
+    """Leave out the search, which needs scripts, and whatever would put other files into a sheet."""
+    setattr(app.builder, "search", False)  # noqa: B010 (it is an attribute of builders for HTML alone)
+    # A TP's folder may come from somebody else: its sheet must not show files of this machine.
+    app.env.settings["file_insertion_enabled"] = False

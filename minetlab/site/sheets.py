@@ -9,6 +9,7 @@ from typing import Literal
 from minetlab.lab import Lab
 from minetlab.tp.tp_images import IN_CONTAINERS, TP_FOLDER
 from minetlab.util.errors import LabError
+from minetlab.util.files import refuse_links_out_of
 
 ANSWERS = "reponses.md"
 _HEAD = re.compile(r"# TP — (.+)\n\n\*\*But :\*\* ((?:.+\n)+)")
@@ -76,6 +77,7 @@ def _order(file: Path) -> list[str]:
 
 def _read(lab: Lab, file: Path) -> Sheet:
     tp = file.parent.name
+    refuse_links_out_of(file.parent)
     text = _text(file)
     head = _HEAD.match(text)
     if not head:

@@ -17,6 +17,7 @@ from minetlab.lab.base import Frozen
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.definitions import TpImage
 from minetlab.util.errors import LabError
+from minetlab.util.files import refuse_links_out_of
 from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 
 TP_FOLDER = PROJECT_ROOT / "tp"
@@ -120,9 +121,10 @@ def read_folder(folder: Path, model: type[Tp], setting: Setting) -> Tp:
     :param model: the model of the definition.
     :param setting: the setting that lists such folders.
     :return: an instance of ``model``.
-    :raises LabError: the folder has no definition of that kind, or a wrong one.
+    :raises LabError: the folder has no definition of that kind, a wrong one, or a link that leads out.
     """
     definition = folder / setting.definition
+    refuse_links_out_of(folder)
     try:
         fields = tomllib.loads(definition.read_text(encoding="utf-8"))
         return model.model_validate(

@@ -28,6 +28,28 @@ def versions(files: Iterable[Path]) -> frozenset[Version]:
     return frozenset((file, status.st_ino, status.st_size, status.st_mtime_ns) for file, status in statuses)
 
 
+def refuse_links_out_of(folder: Path) -> None:
+    """Make sure that the files of a folder, which somebody else may have made, are in this folder.
+
+    :param folder: the folder, which may be a link itself.
+    :raises LabError: a symbolic link in it leads out of it, or to itself.
+    """
+    inside = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not _resolved(path).is_relative_to(inside):
+            raise LabError(
+                f"{path} is a link out of {folder}: to {path.readlink()}",
+                next_step="put a copy of the file in its place, if everybody may read it",
+            )
+
+
+def _resolved(link: Path) -> Path:
+    try:
+        return link.resolve()
+    except (OSError, RuntimeError):  # it leads to itself
+        return Path("/")
+
+
 def make_folder(folder: Path, *, private: bool = False) -> None:
     """Make a folder and its parents, if they do not exist yet.
 

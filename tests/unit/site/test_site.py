@@ -194,6 +194,37 @@ def test_what_sphinx_refuses_is_said_and_not_kept(tmp_path: Path, monkeypatch: p
     assert not list(tmp_path.glob("site/*.tar.gz"))
 
 
+def test_a_sheet_that_is_a_link_to_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the administrator\n")
+    folder = tmp_path / "tp" / "nix"
+    folder.mkdir(parents=True)
+    (folder / "fiche.md").write_text("# TP — Nix\n\n**But :** voir.\n")
+    (folder / "reponses.md").symlink_to("../../secret")
+    with pytest.raises(LabError, match=r"reponses\.md is a link out of"):
+        sheets.read(LAB, tmp_path / "tp")
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "{{include}} {path}\n",
+        "{{literalinclude}} {path}\n",
+        "{{raw}} html\n:file: {path}\n",
+        "{{csv-table}}\n:file: {path}\n",
+    ],
+)
+def test_a_sheet_shows_no_other_file_of_this_machine(
+    directive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path))
+    secret = tmp_path / "secret"
+    secret.write_text("of the administrator\n")
+    sheet = f"# TP\n\n```{directive.format(path=secret)}```\n"
+    curious = replace(SITE, pages={**SITE.pages, "tp/isa.md": sheet})
+    with pytest.raises(LabError, match=r"disabled|deactivated"):
+        build.build(curious, lambda line: None)
+
+
 def test_commands_are_told_from_output() -> None:
     block = "$ cat boite\n#!/bin/sh\n# Un conteneur\n$ echo '$ '\n$ \nmachine$ uname -m\n"
     coloured = [(str(kind), text) for kind, text in SheetLexer().get_tokens(block) if text]

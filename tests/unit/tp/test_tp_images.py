@@ -1,6 +1,7 @@
 """TP images: reading their folders, their content hash, and the import on a host."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -56,6 +57,32 @@ def test_same_inputs_same_hash_and_any_other_content_another(tmp_path: Path) -> 
 
     assert digest(first) == digest(same)
     assert len({digest(first), *map(digest, others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("link", ["home/key", "home/folder/key", "build.sh", "fiche.md", "image.toml"])
+def test_a_link_to_a_file_of_this_machine_is_refused(tmp_path: Path, link: str) -> None:
+    """A TP's folder may come from somebody else, and every student gets what is in its image."""
+    (tmp_path / "key").write_text('packages = ["zsh"]\n')
+    folder = write(tmp_path / "tp" / "nix", 'packages = ["zsh"]\n')
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).unlink(missing_ok=True)
+    (folder / link).symlink_to(os.path.relpath(tmp_path / "key", (folder / link).parent))
+    with pytest.raises(LabError, match=rf"{link} is a link out of .*: to (\.\./)+key\n"):
+        tp_images.read(["nix"], folder.parent)
+
+
+def test_a_link_within_the_folder_is_the_file_and_the_folder_may_be_a_link(tmp_path: Path) -> None:
+    folder = write(tmp_path / "tp" / "nix", 'packages = ["zsh"]\n', a="x")
+    (folder / "home" / "b").symlink_to("a")
+    (tmp_path / "link").symlink_to(folder.parent)
+    (tmp_path / "tps").mkdir()
+    (tmp_path / "tps" / "nix").symlink_to(folder)
+    for tps in (tmp_path / "link", tmp_path / "tps"):
+        (image,) = tp_images.read(["nix"], tps)
+        assert [(file.path, file.content) for file in image.home] == [("/a", "x"), ("/b", "x")]
+    (folder / "home" / "loop").symlink_to("loop")
+    with pytest.raises(LabError, match="home/loop is a link out of"):
+        tp_images.read(["nix"], tmp_path / "tps")
 
 
 @pytest.mark.parametrize(
