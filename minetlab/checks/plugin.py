@@ -10,7 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from minetlab.checks.fixtures import KINDS, REASON_OFF, SESSION, SILENT_MACHINES
-from minetlab.checks.protocol import CheckId, attach
+from minetlab.checks.protocol import CheckId, attach, make_printable
 from minetlab.checks.session import Session
 from minetlab.checks.sheets import claims_of
 from minetlab.checks.versions import COMMANDS as VERSION_COMMANDS
@@ -141,6 +141,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Have the reports of a check carry the claims that it proves, and what it read and measured."""
     report = yield
+    make_printable(report)
     claims = [marker.args[0] for marker in item.iter_markers("claim")]
     session = item.config.stash[SESSION]
     unreachable = bool(call.excinfo and call.excinfo.errisinstance(UnreachableError))

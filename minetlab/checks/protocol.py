@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import pytest
+from _pytest._code.code import ExceptionChainRepr
 from pydantic import TypeAdapter
 
 from minetlab.claims.measurements import Costs, Series
 from minetlab.ssh.backend import Read
+from minetlab.util.text import printable
 
 Measurement = Series | Costs
 CLAIM, UNREACHABLE, OBSERVED, MEASURED = "claim", "unreachable", "observed", "measured"
@@ -106,6 +108,19 @@ def attach(
     if read is not None:
         report.user_properties.append((OBSERVED, json.dumps([*read])))
     report.user_properties += [(MEASURED, measurement.model_dump_json()) for measurement in measured]
+
+
+def make_printable(report: pytest.TestReport) -> None:
+    """Remove what controls a terminal from a report's message, which has words of students' machines."""
+    if isinstance(report.longrepr, ExceptionChainRepr):
+        for traceback, crash, _ in report.longrepr.chain:
+            for entry in traceback.reprentries:
+                entry.lines = [printable(line) for line in entry.lines]
+            if crash:
+                crash.message = printable(crash.message)
+    elif isinstance(report.longrepr, tuple):
+        file, line, reason = report.longrepr
+        report.longrepr = (file, line, printable(reason))
 
 
 def _values(report: pytest.TestReport, name: str) -> Iterator[str]:

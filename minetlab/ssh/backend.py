@@ -46,6 +46,10 @@ class UnreachableError(AssertionError):
 class Utf8(BaseBackend):  # type: ignore[misc]
     """A backend that expects UTF-8. Testinfra would find out with Python, which a machine may not have."""
 
+    def decode(self, data: bytes) -> str:
+        """Return what a machine printed as text; bytes that are no UTF-8 are replaced."""
+        return data.decode(errors="replace")
+
     def get_encoding(self) -> str:
         """Return the machine's encoding."""
         return "UTF-8"

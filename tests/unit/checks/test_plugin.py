@@ -1,6 +1,7 @@
 """What the pytest plugin of the verification does before checks run, while they do, and after."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -245,6 +246,31 @@ def test_how_a_check_ended_is_the_verdict_on_its_claim(
     lines = capsys.readouterr().out.splitlines()
     assert any("not checked, or not demonstrable here" in line for line in lines)
     assert "not here (1 check): hv1" in lines
+
+
+def test_no_word_of_a_students_machine_controls_the_terminal(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A student is root in a guest, and has its programs print what they like."""
+    machines.answers[ALICE]["uname -r"] = "\x1b[2Jall is well\r\x9b31m\u202e"
+    verdicts = machines.verified(
+        """
+import pytest
+from minetlab.checks.modules import Kernel
+def test_wrong(guest): assert False, guest.differs("kernel", "6.1", Kernel.on(guest.host).release())
+def test_chained(guest):
+    try: raise ValueError(Kernel.on(guest.host).release())
+    except ValueError as error: raise AssertionError(str(error))
+def test_skipped(guest): pytest.skip(f"{guest.name}: {Kernel.on(guest.host).release()}")
+""",
+        "-k",
+        ALICE,
+    )
+    out = capsys.readouterr().out
+    assert out.count("[2Jall is well31m") >= 4
+    assert not re.search(r"[\x1b\r\x9b\u202e]", out)
+    assert {check.outcome for check in verdicts.checks.values()} == {"failed", "skipped"}
+    assert not any("\x1b" in check.reason for check in verdicts.checks.values())
 
 
 @pytest.mark.parametrize(("check", "options"), [("not_here", ["--no-summary"]), ("plain", [])])

@@ -115,6 +115,13 @@ def test_a_command_that_goes_on_printing_is_not_given_up_before_long(
         host.run("while :; do echo; sleep 0.1; done", limit=0.5)
 
 
+def test_what_is_no_utf8_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_first_in_path(tmp_path, "ssh", 'for last; do :; done; exec sh -c "$last"', monkeypatch)
+    host = connect(ssh_to(tmp_path, ""), ["printf '\\303\\251\\377'"])
+    assert host.run("printf '\\303\\251\\377'").stdout == "é\ufffd"
+    assert host.run("printf '\\377' >&2; exit 1").stderr == "\ufffd"
+
+
 def test_a_failing_command_names_machine_command_and_reason() -> None:
     host = connect(CountingBackend())
     with pytest.raises(AssertionError, match=r"local.*: `cat /sys/module/none/parameters/x` failed with 1"):
