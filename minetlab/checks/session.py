@@ -27,9 +27,10 @@ from minetlab.operations import specs
 from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
-from minetlab.ssh.backend import LabSshBackend, Read, connect
+from minetlab.ssh.backend import STUDENTS_MAX_BYTES, LabSshBackend, Read, connect
 from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
 from minetlab.tp.tp_images import TP_SHELL
+from minetlab.util.process import MAX_OUTPUT
 
 AT_ONCE = 8
 """How many machines are asked at the same time; nearly all of that is waiting for their answers."""
@@ -176,7 +177,10 @@ class Session:
         host_machine = self.kvm_hosts[alias_of(guest.host)]
         console = f"ssh -t -F {self.ssh_config} {host_machine.name} virsh console {guest.name}"
         batches = machines.guest_batches(guest.student.login)
-        host = self._connect(guest.name, batches, sudo=True, next_step=f"look at its console: {console}")
+        next_step = f"look at its console: {console}"
+        host = self._connect(
+            guest.name, batches, sudo=True, next_step=next_step, max_bytes=STUDENTS_MAX_BYTES
+        )
         return GuestMachine(
             guest.name,
             host,
@@ -190,7 +194,13 @@ class Session:
         host_machine = self.container_hosts[alias_of(container.host)]
         logs = f"ssh -F {self.ssh_config} {host_machine.name} docker logs {container.name}"
         next_step = f"see what its sshd says: {logs}"
-        host = self._connect(container.name, machines.CONTAINER_BATCHES, sudo=False, next_step=next_step)
+        host = self._connect(
+            container.name,
+            machines.CONTAINER_BATCHES,
+            sudo=False,
+            next_step=next_step,
+            max_bytes=STUDENTS_MAX_BYTES,
+        )
         return ContainerMachine(
             container.name,
             host,
@@ -210,8 +220,16 @@ class Session:
         sudo = bool(self._inventory_hosts[name].data.get("_sudo"))
         return self._connect(alias, batches, sudo=sudo, next_step=next_step)
 
-    def _connect(self, alias: str, batches: Iterable[Iterable[str]], *, sudo: bool, next_step: str) -> Host:
-        backend = LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step)
+    def _connect(
+        self,
+        alias: str,
+        batches: Iterable[Iterable[str]],
+        *,
+        sudo: bool,
+        next_step: str,
+        max_bytes: int = MAX_OUTPUT,
+    ) -> Host:
+        backend = LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step, max_bytes=max_bytes)
         return connect(backend, *batches, transcript=self.transcript)
 
 

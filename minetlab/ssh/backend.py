@@ -23,6 +23,8 @@ Batches take longest, in a guest that is emulated inside an emulated host.
 """
 SHEET_LIMIT = 10800.0
 """Seconds for which the commands of a sheet may print nothing; machines end sooner, by limits in ``tp/``."""
+STUDENTS_MAX_BYTES = 4 * 2**20
+"""Bytes that a student's machine may answer to a command: the longest of real ones is some 100 KB."""
 TOTAL_LIMIT_FACTOR = 10
 """A command that goes on printing may take so many times its limit."""
 # Prints each command's output, then a line with $end and the command's status. It starts no further process,
@@ -62,9 +64,18 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
     :param config: the lab's SSH configuration.
     :param sudo: run commands with sudo.
     :param next_step: what to do if the machine cannot be reached.
+    :param max_bytes: how much a command may print.
     """
 
-    def __init__(self, name: str, config: Path, *, sudo: bool, next_step: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: Path,
+        *,
+        sudo: bool,
+        next_step: str,
+        max_bytes: int = process.MAX_OUTPUT,
+    ) -> None:
         # The configuration sets ControlMaster and ControlPersist, so that `ssh -F` shares these connections.
         super().__init__(
             name,
@@ -74,7 +85,7 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             ssh_extra_args="-o BatchMode=yes",
             sudo=sudo,
         )
-        self.next_step = next_step
+        self.next_step, self.max_bytes = next_step, max_bytes
         self._limit, self._terminal = COMMAND_SILENCE_LIMIT, False
         self._failure: UnreachableError | None = None
 
@@ -118,7 +129,9 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         total_limit = TOTAL_LIMIT_FACTOR * self._limit
         with process.start(shlex.split(line)) as ssh:
             try:
-                output, errors = process.read_to_end(ssh, self._limit, total_limit=total_limit)
+                output, errors = process.read_to_end(
+                    ssh, self._limit, total_limit=total_limit, max_bytes=self.max_bytes
+                )
             except (TimeoutError, process.TooMuchError) as error:
                 raise self._unreachable(str(error)) from None
             finally:

@@ -33,6 +33,7 @@ class RecordedConnection(RecordedBackend):
         super().__init__(name, answers or {})
         self.silent, self.with_sudo, self.next_step = answers is None, sudo, next_step
         self.asked: list[str] = []
+        self.max_bytes = 0
 
     def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
         self.asked.append(self.quote(command, *args))
@@ -72,10 +73,13 @@ class Machines:
         for module in (plugin, verify):
             monkeypatch.setattr(module, "load", {self.inventory: self.loaded}.__getitem__)
 
-    def _connect(self, alias: str, config: Path, *, sudo: bool, next_step: str) -> RecordedConnection:
+    def _connect(
+        self, alias: str, config: Path, *, sudo: bool, next_step: str, max_bytes: int
+    ) -> RecordedConnection:
         if alias not in self.connections:
             answers = self.answers.get(alias)
             self.connections[alias] = RecordedConnection(alias, answers, sudo=sudo, next_step=next_step)
+            self.connections[alias].max_bytes = max_bytes
         return self.connections[alias]
 
     def session(self) -> Session:

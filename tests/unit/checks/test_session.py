@@ -10,6 +10,7 @@ from minetlab.checks.modules import Kernel, Libvirt
 from minetlab.checks.session import Session
 from minetlab.checks.site import ServedSite
 from minetlab.secrets import keys
+from minetlab.util.process import MAX_OUTPUT
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS
 from tests.support.verified import Machines
 
@@ -90,6 +91,7 @@ def test_root_is_asked_in_guests_and_where_the_inventory_says_so(
     session.fetch([("guest", ALICE), ("container", CONTAINER)])
     asked = [machines.connections[name] for name in (HV1, CT1, ALICE, CONTAINER)]
     assert [connection.with_sudo for connection in asked] == [False, False, True, False]
+    assert [connection.max_bytes < MAX_OUTPUT for connection in asked] == [False, False, True, True]
 
 
 def test_hosts_are_asked_as_root_where_the_inventory_says_so(

@@ -94,6 +94,15 @@ def test_a_machine_that_does_not_answer_is_named_with_ssh_s_reason_and_tried_onc
         backend.run("true")
 
 
+def test_a_machine_that_prints_too_much_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_first_in_path(tmp_path, "ssh", 'for last; do :; done; exec sh -c "$last"', monkeypatch)
+    config = tmp_path / "config"
+    host = connect(LabSshBackend("minet-bob", config, sudo=False, next_step="", max_bytes=1000))
+    assert host.run("head -c 1000 /dev/zero").rc == 0
+    with pytest.raises(UnreachableError, match=r"minet-bob .*: it printed more than 1000 bytes"):
+        host.run("cat /dev/zero")
+
+
 @pytest.mark.parametrize("limit", [0.3, 0.6])
 def test_a_machine_that_hangs_is_given_up_after_the_limit_of_the_command(
     tmp_path: Path, limit: float
