@@ -193,6 +193,10 @@ class Snapshots(FactBase[dict[str, list[str]]]):
         return {domain: names for domain, names in snapshots.items() if names}
 
 
+LINE_BYTES = 200
+"""Bytes for each of a file's last lines, on average; of longer ones, the end is read."""
+
+
 class EmptyDisks(Lines):
     """Guests, of some that are off, that have never written anything to their disk."""
 
@@ -221,8 +225,12 @@ class Files(FactBase[dict[str, str]]):
         :return: the command.
         """
         show = "cat" if last is None else f"tail -n {last}"
+        # A guest may write anything to its console: lines of any length, and what is no UTF-8.
+        bound = (
+            "" if last is None else f" | tail -c {last * LINE_BYTES} | iconv -c -f UTF-8 -t UTF-8 2>/dev/null"
+        )
         # The last line of a console is often incomplete, such as a login prompt; $a\ ends it.
-        lines = f"{show} \"$f\" 2>/dev/null | sed -e 's/^/ /' -e '$a\\'"
+        lines = f"{show} \"$f\" 2>/dev/null{bound} | sed -e 's/^/ /' -e '$a\\'"
         return f'for f in {shlex.join(paths)}; do echo "@$f"; {lines}; done; true'
 
     def process(self, output: list[str]) -> dict[str, str]:

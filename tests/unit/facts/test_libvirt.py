@@ -9,6 +9,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from minetlab.facts.libvirt import (
+    LINE_BYTES,
     ActiveDomains,
     EmptyDisks,
     FailedBoots,
@@ -74,6 +75,18 @@ esac
     qemu_img.chmod(0o755)
     lines = said(EmptyDisks().command("minet", ("minet-a", "minet-b", "minet-c")), tmp_path)
     assert EmptyDisks().process([*lines, ""]) == {"minet-b"}
+
+
+def test_of_long_lines_the_end_is_read_and_of_bytes_only_utf8(tmp_path: Path) -> None:
+    """A guest may write anything to its console; pyinfra's connectors stumble over what is no UTF-8."""
+    console = tmp_path / "console.log"
+    console.write_bytes(b"x" * 10**6 + "\n\xe9t\xe9 ".encode() + b"\xff\xc3\npanic\n")
+    text = Files().process(said(Files().command((str(console),), 2)))[str(console)]
+    assert text == "été \npanic\n"
+    console.write_text("x" * 10**6 + "\npanic\n")
+    text = Files().process(said(Files().command((str(console),), 2)))[str(console)]
+    assert text.endswith("x\npanic\n")
+    assert len(text) == 2 * LINE_BYTES
 
 
 @pytest.mark.parametrize(
