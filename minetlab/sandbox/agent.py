@@ -6,7 +6,6 @@ Protocol Reference" describes the commands.
 
 import base64
 import json
-import secrets
 import socket
 import time
 from contextlib import suppress
@@ -58,7 +57,7 @@ def _synchronize(client: socket.socket, stream: BinaryIO, deadline: float) -> No
 
     The byte 0xFF makes the agent drop what it has read so far; the agent sends one before its answer.
     """
-    number = secrets.randbelow(2**31)
+    number = time.monotonic_ns()  # another one at each call
     request = json.dumps({"execute": "guest-sync-delimited", "arguments": {"id": number}})
     stream.write(b"\xff" + request.encode() + b"\n")
     stream.flush()

@@ -169,6 +169,19 @@ def test_tracebacks_are_short_unless_others_are_asked_for(
     assert machines.verified(check, *options).green
 
 
+def test_a_traceback_shows_the_check_and_not_how_it_reads(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = """
+from minetlab.checks.modules import Reader
+def test_it(guest): Reader.on(guest.host).read('false')
+"""
+    assert not machines.verified(check, "-k", ALICE).green
+    out = capsys.readouterr().out
+    assert "`false` failed with 1" in out
+    assert "modules.py" not in out
+
+
 def test_checks_run_without_workers_to_hand_them_to(
     machines: Machines, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -138,6 +138,11 @@ def test_what_somebody_has_removed_by_hand_is_no_obstacle(cache: Path) -> None:
     assert left(cache) == set()
 
 
+def test_what_somebody_removes_meanwhile_is_no_obstacle(cache: Path) -> None:
+    gone = cache / "images" / "gone.tar"
+    assert prune_module._remove(CacheEntry((gone,), gone, needed=False), print) == 0
+
+
 def test_a_host_that_was_made_does_not_fail_as_the_cache_cannot_be_made_smaller(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
