@@ -127,7 +127,7 @@ class MachineUnderTest:
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Terminal:
     """A student's shell on a machine, in a home folder of its own: the student's is left alone.
 

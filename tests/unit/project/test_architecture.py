@@ -16,6 +16,7 @@ from minetlab.util.paths import PROJECT_ROOT
 PACKAGE = PROJECT_ROOT / "minetlab"
 MODULES = sorted(PACKAGE.glob("**/*.py"))
 UNITS = PROJECT_ROOT / "tests" / "unit"
+COLLECTORS = {"Verdicts"}
 
 
 def public_classes(module: Path) -> list[str]:
@@ -27,6 +28,20 @@ def public_classes(module: Path) -> list[str]:
 def test_every_module_is_in_a_package() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(architecture.packages())
+
+
+def test_data_cannot_be_changed() -> None:
+    """A reader need not look for who changes an object; those that collect something are named here."""
+    changeable = set()
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text())):
+            decorators = map(ast.unparse, getattr(node, "decorator_list", ()))
+            changeable |= {
+                node.name  # type: ignore[attr-defined]
+                for decorator in decorators
+                if decorator.startswith("dataclass") and "frozen=True" not in decorator
+            }
+    assert changeable == COLLECTORS
 
 
 def public_constants(module: Path) -> list[str]:

@@ -260,6 +260,11 @@ def test_the_available_memory_is_the_kernels() -> None:
     assert lifecycle.available_memory() == pytest.approx(int(found[1]) / 1024, rel=0.2)
 
 
+def test_the_available_memory_is_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda _: "MemTotal: 9999999 kB\nMemAvailable:  2097151 kB\n")
+    assert lifecycle.available_memory() == 2047
+
+
 def test_a_forwarded_port_is_the_same_after_the_next_start(toolbox: FakeToolbox, image: Path) -> None:
     start("hv1", SMALL, print)
     assert SandboxHost("hv1").forward(80) == 40080
