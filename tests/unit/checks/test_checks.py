@@ -6,7 +6,6 @@ from types import ModuleType
 
 import pytest
 
-import minetlab.checks
 import tests.hosts.test_container_hosts as container_hosts
 import tests.hosts.test_containers as containers
 import tests.hosts.test_domains as domains
@@ -15,7 +14,6 @@ import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_site as site
 from minetlab.checks.modules import Cpu, Libvirt
-from tests.support.frozen import dataclasses_of
 from tests.support.recorded import ALICE, HV1, RecordedLab
 from tests.support.wrong_machines import CHAIN, WRONG, Check, container_sheet, conteneur_sheet, vm_sheet
 
@@ -172,9 +170,3 @@ def test_an_emulated_guest_is_wrong_where_the_host_can_virtualize_and_the_revers
     lab.spoil(HV1, Cpu.LSCPU, " svm ", " ")
     with pytest.raises(AssertionError, match="expected qemu, observed kvm"):
         run(domains.test_domain_is_accelerated, lab)
-
-
-def test_what_was_planned_and_read_stays_as_it_is() -> None:
-    frozen = dataclasses_of(minetlab.checks)
-    assert len(frozen) > 10
-    assert {name.rpartition(".")[2] for name, each in frozen.items() if not each} == {"Verdicts"}

@@ -3,9 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from minetlab import lab
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab
-from tests.support.frozen import dataclasses_of
 
 
 def kvm_host(name: str, hostname: str | None = None) -> KvmHost:
@@ -66,7 +64,3 @@ def test_a_lab_is_not_changed_and_has_no_fields_but_its_own() -> None:
         Lab.model_validate({**dict(LAB), "colour": "blue"})
     with pytest.raises(ValidationError, match="require_kvm"):
         Lab.model_validate({**dict(LAB), "require_kvm": "yes"})
-
-
-def test_tables_are_not_changed_after_they_were_read() -> None:
-    assert set(dataclasses_of(lab).values()) == {True}

@@ -17,6 +17,7 @@ PACKAGE = PROJECT_ROOT / "minetlab"
 MODULES = sorted(PACKAGE.glob("**/*.py"))
 UNITS = PROJECT_ROOT / "tests" / "unit"
 COLLECTORS = {"Verdicts"}
+"""The data classes that may be changed, as they collect something while pytest runs."""
 
 
 def public_classes(module: Path) -> list[str]:
