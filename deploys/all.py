@@ -22,6 +22,10 @@ if KVM_HOSTS in host.groups:
 
 if CONTAINER_HOSTS in host.groups:
     local.include("deploys/container_host.py")
+
+local.include("deploys/firewall.py")
+
+if CONTAINER_HOSTS in host.groups:
     local.include("deploys/tp_images.py")
     local.include("deploys/site.py")
     local.include("deploys/containers.py")

@@ -7,7 +7,7 @@ from pyinfra import host
 
 from minetlab.inventory import current
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
-from minetlab.operations import allocation_file, docker, jump, libvirt, lock
+from minetlab.operations import allocation_file, docker, firewall, jump, libvirt, lock
 
 lab, plan = current.lab_and_plan()
 
@@ -19,6 +19,9 @@ if KVM_HOSTS in host.groups:
 
 if CONTAINER_HOSTS in host.groups:
     docker.teardown(name="Remove the lab's containers, images and network", lab=lab.name)
+
+# After the machines that it keeps from others.
+firewall.remove(name="Remove the lab's firewall", lab=lab.name)
 
 allocation_file.prune(
     name="Remove machines of students who left from the allocation file", lab=lab, plan=plan

@@ -10,6 +10,10 @@ tp_images = ["processus", "isa", "emulation"]
 # The limits of each container: memory in MiB, number of processes, and the Linux capabilities that it keeps.
 container = {"memory": 256, "pids": 128, "capabilities": []}
 
+# What containers may reach beyond their host: names, addresses and networks, such as ["deb.debian.org"]; or
+# "open", for everything. No sheet needs anything. See docs/reference/firewall.md.
+egress = []
+
 # For how many students at most a host has containers: set it here, or for one host in the inventory. Students
 # are spread in proportion to it; without it, evenly and without a limit. 0: nobody.
 # capacity = 30

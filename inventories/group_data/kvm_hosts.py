@@ -20,6 +20,10 @@ guests_run = True
 # many as the host has idle processors for. See docs/decisions/guests-start-as-others-answer.md.
 boots_at_once = None
 
+# What guests may reach beyond their host: names, addresses and networks, such as ["deb.debian.org"]; or
+# "open", for everything. No sheet needs anything. See docs/reference/firewall.md.
+egress = []
+
 # Built from Debian packages. For an official cloud image instead: {"url": "https://…", "sha512": "…"}
 guest_image = {"debian": 13}
 

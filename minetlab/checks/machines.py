@@ -35,6 +35,15 @@ TREE = "ps -e -o pid=,ppid=,comm="
 FORK = """\
 perl -e '$value = "parent"; $child = fork; $value = "child" unless $child;
 printf "%s %s\\n", \\$value, $value; waitpid $child, 0 if $child'"""
+# Prints whether the default gateway answers SSH: the host, unless guests are on a bridge. The kernel writes
+# the address backwards, in hexadecimal digits.
+GATEWAY_ANSWERS = """\
+perl -MIO::Socket::INET -e 'open $routes, "/proc/net/route";
+for (<$routes>) {
+    @field = split;
+    $gateway = join ".", reverse map hex, $field[2] =~ /../g if $field[1] eq "00000000";
+}
+print IO::Socket::INET->new(PeerAddr => "$gateway:22", Timeout => 5) ? "yes\\n" : "no\\n" if $gateway'"""
 
 # Gives a shell a new home folder, as a student's is at first, and removes it when the shell ends.
 NEW_HOME = (
@@ -343,6 +352,7 @@ CONTAINER_BATCHES = (
         Kernel.OWN_NAMESPACES,
         FORK,
         TREE,
+        GATEWAY_ANSWERS,
         *Confinement.COMMANDS,
         CONTAINER_KEYS,
         CONTAINER_SSHD,
@@ -368,7 +378,7 @@ def guest_batches(login: str) -> Iterable[Iterable[str]]:
     return (
         (
             *(Cpu.LSCPU, *Kernel.IDENTITY, binary.RUN, Kernel.MODULES, HOSTNAME, ADDRESSES, SSHD),
-            *(KERNEL_NAME, FORK, TREE, reach_hardware_as(login)),
+            *(KERNEL_NAME, FORK, TREE, GATEWAY_ANSWERS, reach_hardware_as(login)),
             *(keys_of(login), password_of(login), open_kvm_as(login)),
             *(hardware.nested for hardware in HARDWARE.values()),
         ),

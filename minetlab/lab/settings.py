@@ -14,6 +14,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Capacity = Annotated[int, Field(ge=0)] | None
+DnsName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9-]{0,62}\.)+[a-z][a-z0-9-]{0,62}$")]
+Egress = Literal["open"] | Listed[Network | DnsName]
+"""What machines may reach beyond their host: IPv4 networks, addresses and DNS names; or everything."""
 MAX_MEMORY = 1024 * 1024
 
 
@@ -134,6 +137,7 @@ class KvmHostSettings(Frozen):
     :param capacity: for how many students at most the host has guests; None: any number.
     :param guests_run: whether guests are started; if not, they are only defined, with disk and seed.
     :param boots_at_once: how many guests boot at the same time; None: as many as the host can carry.
+    :param egress: what guests may reach beyond the host.
     """
 
     guest_network: GuestNetwork = NatNetwork(subnet=IPv4Network("10.77.0.0/24"))
@@ -143,6 +147,7 @@ class KvmHostSettings(Frozen):
     capacity: Capacity = None
     guests_run: bool = True
     boots_at_once: PositiveInt | None = None
+    egress: Egress = ()
 
     @field_validator("guest_network", mode="before")
     @classmethod
@@ -216,6 +221,7 @@ class ContainerHostSettings(Frozen):
     :param ssh_ports: the ports of the host on which containers answer SSH, one for each.
     :param capacity: for how many students at most the host has containers; None: any number.
     :param site_port: the port on which the host serves the TP site; 0 or None: it does not serve it.
+    :param egress: what containers may reach beyond the host.
     """
 
     docker_address_pools: Listed[AddressPool] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
@@ -224,6 +230,7 @@ class ContainerHostSettings(Frozen):
     ssh_ports: PortRange = PortRange()
     capacity: Capacity = None
     site_port: int | None = Field(default=8080, ge=0, le=65535)
+    egress: Egress = ()
 
     @field_validator("site_port")
     @classmethod

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from minetlab.facts.docker import DockerState
+from minetlab.facts.firewall import Firewall
 from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.machines.status import SILENT, ask, on_each
 from minetlab.resources.docker import DockerObserved
+from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved, jump_account, label
 from minetlab.resources.layout import is_volume_of
 from minetlab.resources.libvirt import LibvirtObserved
@@ -63,6 +65,13 @@ def of_jump(lab: str, observed: JumpObserved) -> Iterator[str]:
         yield f"sshd's settings for {jump_account(lab)}"
 
 
+def of_firewall(observed: FirewallObserved) -> Iterator[str]:
+    """Yield what is left of the lab's firewall."""
+    yield from (f"file {path}" for path in observed.files)
+    if observed.loaded:
+        yield "rules of the firewall"
+
+
 def guests_of(lab: str, observed: LibvirtObserved, logins: Iterable[str]) -> Iterator[str]:
     """Yield the guests of some students, and the volumes of these guests."""
     yield from _silence("libvirtd", observed)
@@ -102,3 +111,5 @@ def _on(lab: str, host: InventoryHost, config: Path, logins: Collection[str]) ->
     if not logins:
         jump: JumpObserved | None = ask(JumpState(), host, config, lab=lab)
         yield from [SILENT] if jump is None else of_jump(lab, jump)
+        firewall: FirewallObserved | None = ask(Firewall(), host, config, lab=lab)
+        yield from [SILENT] if firewall is None else of_firewall(firewall)

@@ -22,6 +22,7 @@ from minetlab.resources.docker import (
     Spec,
     compare,
     container_specs,
+    docker_bridge,
     field_changes,
     lab_folder,
 )
@@ -173,9 +174,12 @@ def remove_folder(folder: str) -> StringCommand:
 
 def _create_network(lab: str) -> StringCommand:
     # Students' containers reach the outside, but not each other.
-    bridge = "--opt=com.docker.network.bridge"
-    words = (f"{bridge}.name=dbr-{lab}", f"{bridge}.enable_icc=false", f"--label={LAB_LABEL}={lab}", lab)
-    return StringCommand("docker network create", *map(QuoteString, words))
+    options = (f"name={docker_bridge(lab)}", "enable_icc=false")
+    words = (
+        *(f"--opt=com.docker.network.bridge.{option}" for option in options),
+        f"--label={LAB_LABEL}={lab}",
+    )
+    return StringCommand("docker network create", *map(QuoteString, (*words, lab)))
 
 
 def _converge(lab: str, changes: ContainerChanges) -> Iterator[PyinfraCommand]:

@@ -150,7 +150,8 @@ def _reconnect_interfaces(network: str) -> StringCommand:
     taps = f'{VIRSH} domiflist "$domain" | awk \'$3 == "{network}" && $1 != "-" {{ print $1 }}\''
     return StringCommand(
         f'{{ bridge="{bridge}"; for domain in $({VIRSH} list --uuid); do for tap in $({taps}); do '
-        'ip link set "$tap" master "$bridge" || exit 1; done; done; }'
+        'ip link set "$tap" master "$bridge" && bridge link set dev "$tap" isolated on || exit 1; '
+        "done; done; }"
     )
 
 

@@ -8,8 +8,9 @@ from uuid import uuid5
 from minetlab.lab import GuestNetwork, KvmHostSettings, Lab
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
-from minetlab.resources import jump, site
+from minetlab.resources import firewall, jump, site
 from minetlab.resources.access import AccessFile
+from minetlab.resources.firewall import FirewallSpec
 from minetlab.resources.guests import GuestSpec
 from minetlab.resources.layout import Layout, overlay, seed_volume_name
 from minetlab.resources.libvirt import METADATA, Reservation
@@ -196,6 +197,44 @@ def jump_keys(lab: Lab, plan: Plan, host: str) -> str:
     students = [student for student in lab.students if student.login in targets]
     public_keys = {student.login: keys.student_public_keys(lab.name, student) for student in students}
     return jump.authorized_keys(targets, public_keys)
+
+
+def firewall_spec(lab: Lab, plan: Plan, host: str) -> FirewallSpec:
+    """Return the lab's firewall on a host; it has no files if the lab has no machines there.
+
+    :param lab: the lab.
+    :param plan: who has which machine.
+    :param host: the host's name.
+    :return: the firewall as desired.
+    """
+    segments = firewall.segments(lab, plan, host)
+    if not segments:
+        return FirewallSpec(lab.name)
+    rules, script, service, names_service, timer = firewall.files(lab.name)
+    names = script if any(segment.names for segment in segments) else ""
+    values = {
+        "lab": lab.name,
+        "segments": segments,
+        "table": firewall.table(lab.name),
+        "connections": firewall.MAX_CONNECTIONS,
+        "visits": firewall.MAX_VISITS,
+        "rules": rules,
+        "names": names,
+        "bridged": any(segment.machines for segment in segments),
+        "service": firewall.service(lab.name),
+    }
+    digest = _digest(render("firewall/rules.nft.j2", **values, digest=""))
+    files = {
+        rules: render("firewall/rules.nft.j2", **values, digest=digest),
+        service: render("firewall/service.j2", **values),
+    }
+    if names:
+        files |= {
+            script: render("firewall/names.sh.j2", **values),
+            names_service: render("firewall/names.service.j2", **values),
+            timer: render("firewall/names.timer.j2", **values),
+        }
+    return FirewallSpec(lab.name, files, digest)
 
 
 def _labelled(values: dict[str, Any], digest: str) -> dict[str, Any]:

@@ -22,6 +22,11 @@ def lab_folder(lab: str) -> str:
     return f"/var/lib/minet-lab/{lab}"
 
 
+def docker_bridge(lab: str) -> str:
+    """Return the name of the bridge of the lab's Docker network."""
+    return f"dbr-{lab}"
+
+
 def uploads_folder(lab: str) -> str:
     """Return the folder in which a host receives TP images of the lab; it is removed after the import."""
     return f"{lab_folder(lab)}/tp-images"

@@ -58,6 +58,9 @@ def qemu_arguments(
         # Relative paths: that of a Unix socket has at most 107 bytes (unix(7)), and the folder may have more.
         *("-chardev", f"socket,id=agent,path={AGENT_SOCKET},server=on,wait=off"),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
+        # A machine that breaks out of its QEMU finds few system calls there. It may still start programs, as
+        # QEMU itself does to become a daemon.
+        *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
         *("-pidfile", str(folder / PID_FILE)),
         "-daemonize",
     ]

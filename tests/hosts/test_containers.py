@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from minetlab.checks import machines
 from minetlab.checks.assertions import (
     assert_isolated_memories,
     assert_no_passwords,
@@ -130,3 +131,9 @@ def test_host_sees_its_process(container: ContainerMachine) -> None:
     host, *inner = pids[container.name]
     assert inner == [1], container.differs("number of its first process, inside", [1], inner)
     assert host != 1, container.differs("number of its first process, on the host", "not 1", host)
+
+
+def test_its_host_does_not_answer_it(container: ContainerMachine) -> None:
+    """The firewall lets nothing of the lab's machines to their host but DNS and DHCP."""
+    answers = container.reads(machines.GATEWAY_ANSWERS).strip()
+    assert answers == "no", container.differs("whether its host's sshd answers it", "no", answers)

@@ -77,6 +77,27 @@ def test_domain_is_as_planned(domain: GuestMachine) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_domain_sends_from_its_own_address_to_others_than_its_neighbours(domain: GuestMachine) -> None:
+    interface = domain_of(domain).find("devices/interface")
+    assert interface is not None, domain.differs("interfaces", "one", "none")
+    port, filtered = interface.find("port"), interface.find("filterref")
+    address = interface.find("filterref/parameter[@name='IP']")
+    observed = {
+        "port of the bridge": "isolated"
+        if port is not None and port.get("isolated") == "yes"
+        else "not isolated",
+        "filter": filtered.get("filter") if filtered is not None else None,
+        "address that it may send from": address.get("value") if address is not None else None,
+    }
+    planned = {
+        "port of the bridge": "isolated",
+        "filter": "clean-traffic",
+        "address that it may send from": str(domain.guest.address.ip),
+    }
+    wrong = domain.differences("{}", planned, observed)
+    assert not wrong, "\n".join(wrong)
+
+
 def test_disk_is_a_whole_linked_clone(domain: GuestMachine) -> None:
     """Every image of the backing chain is there and sound, and there is one below the guest's own."""
     disks = Libvirt.disks(domain_of(domain))

@@ -171,3 +171,11 @@ def test_one_binary_computes_the_same_on_two_processors(guest: GuestMachine) -> 
         digest, _, printed = machine.reads(binary.RUN).partition("  -\n")
         assert digest == binary.DIGEST, machine.differs("SHA-256 of the program", binary.DIGEST, digest)
         assert printed == binary.SUM, machine.differs("what the program prints", binary.SUM, printed)
+
+
+def test_its_host_does_not_answer_it(guest: GuestMachine) -> None:
+    """The firewall lets nothing of the lab's machines to their host but DNS and DHCP."""
+    if guest.host_machine.settings.guest_network.mode != "nat":
+        pytest.skip(f"{guest.name}: its host is not its gateway, as guests are on a bridge")
+    answers = guest.reads(machines.GATEWAY_ANSWERS).strip()
+    assert answers == "no", guest.differs("whether its host's sshd answers it", "no", answers)

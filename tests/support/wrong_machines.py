@@ -46,6 +46,15 @@ def conteneur_sheet(guest: GuestMachine) -> None:
 
 # What can be wrong: the check that must see it, the machine, the command; what it answers, and instead.
 WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
+    (guests.test_its_host_does_not_answer_it, ALICE, machines.GATEWAY_ANSWERS): [("no", "yes"), ("no", "")],
+    (containers.test_its_host_does_not_answer_it, CONTAINER, machines.GATEWAY_ANSWERS): [("no", "yes")],
+    (domains.test_domain_sends_from_its_own_address_to_others_than_its_neighbours, HV1, Libvirt.DOMAINS): [
+        ("<port isolated='yes'/>", "<port isolated='no'/>"),
+        ("<port isolated='yes'/>", ""),
+        ("value='10.77.0.178'", "value='10.77.0.179'"),
+        ("filter='clean-traffic'", "filter='allow-ipv4'"),
+        ("<interface type='network'>", "<interface type='network'/><interface type='network'>"),
+    ],
     (kvm_hosts.test_virtualization_is_the_vendors, HV1, Cpu.LSCPU): [
         ('"AMD-V"', '"VT-x"'),
     ],

@@ -192,3 +192,21 @@ def test_a_lab_has_a_short_name_and_a_roster(name: str, roster: str) -> None:
     assert LabSettings(lab_name="abcdefghij", roster="r").roster == "r"
     with pytest.raises(ValidationError):
         LabSettings(lab_name=name, roster=roster)
+
+
+@pytest.mark.parametrize("model", [KvmHostSettings, ContainerHostSettings])
+def test_egress_is_closed_open_or_a_list_of_names_addresses_and_networks(
+    model: type[KvmHostSettings | ContainerHostSettings],
+) -> None:
+    assert model().egress == ()
+    said: Any
+    for said in ("open", ["deb.debian.org", "2.debian.pool.ntp.org"], []):
+        assert model.model_validate({"egress": said}).egress == (said if said == "open" else tuple(said))
+    networks = ["192.0.2.7", IPv4Network("198.51.100.0/24")]
+    assert model.model_validate({"egress": networks}).egress == (IPv4Network("192.0.2.7/32"), networks[1])
+    wrong: list[Any] = ["closed", "a.org"]
+    wrong += [["*"], ["open"], ["a b"], ["x;y"], ["-a.org"], ["a\nb.org"], ["a.org\n"]]
+    wrong += [["192.0.2.0/24 }"], ["192.0.2.7/24"], ["999.1.1.1"], ["10.0.0"], [7]]
+    for said in wrong:
+        with pytest.raises(ValidationError):
+            model.model_validate({"egress": said})

@@ -4,8 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from minetlab.machines.leftovers import containers_of, guests_of, of_docker, of_jump, of_libvirt
+from minetlab.machines.leftovers import (
+    containers_of,
+    guests_of,
+    of_docker,
+    of_firewall,
+    of_jump,
+    of_libvirt,
+)
 from minetlab.resources.docker import DockerObserved, ObservedContainer, ObservedImage
+from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved, label
 from minetlab.resources.libvirt import LibvirtObserved
 from tests.support.guests import LAB, standing
@@ -69,6 +77,12 @@ def test_of_a_student_only_what_is_theirs_counts_though_names_begin_alike() -> N
     assert len(found) == 3
     assert all("minet-s0" in each for each in found)
     assert not list(guests_of(LAB, standing(2), ["s"]))
+
+
+def test_each_part_of_the_firewall_is_seen() -> None:
+    assert not list(of_firewall(FirewallObserved()))
+    found = of_firewall(FirewallObserved({"/etc/minet-lab/minet.nft": ""}, loaded="0a1b"))
+    assert list(found) == ["file /etc/minet-lab/minet.nft", "rules of the firewall"]
 
 
 @pytest.mark.parametrize("change", [{"label": label(LAB)}, {"settings": "Match"}, {"folder": True}])

@@ -1,0 +1,161 @@
+"""The lab's firewall on a host: what its machines may reach on the host, and beyond it. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+
+from minetlab.lab import BridgedNetwork, Lab
+from minetlab.lab.settings import Egress
+from minetlab.plan import Plan
+from minetlab.resources.docker import docker_bridge
+from minetlab.resources.layout import Layout
+
+MAX_CONNECTIONS = 200
+"""How many connections through the host each machine may have at a time."""
+MAX_VISITS = 600
+"""How many connections an address may have to containers of a host; a class may be behind one address."""
+FOLDER = "/etc/minet-lab"
+UNITS = "/etc/systemd/system"
+OPEN = "open"
+"""The value of the setting ``egress`` with which machines may reach everything beyond their host."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The machines of the lab behind one bridge of a host.
+
+    :param bridge: the bridge.
+    :param egress: what they may reach beyond the host.
+    :param gateway: the host's address there, which answers DNS and DHCP; empty if it answers neither.
+    :param machines: where the bridge is that of the host, with other machines as well: the addresses of ours,
+        by MAC address; otherwise empty.
+    :param nameservers: the DNS servers that they then use.
+    :param sandbox: whether the host is one of the sandbox.
+    """
+
+    bridge: str
+    egress: Egress
+    gateway: str = ""
+    machines: Mapping[str, str] = field(default_factory=dict)
+    nameservers: tuple[str, ...] = ()
+    sandbox: bool = False
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Networks that its machines never reach: of clouds' metadata, and of the sandbox's QEMU."""
+        # In the latter, 10.0.2.2 stands for the loopback interface of the machine where the lab is run from.
+        return ("169.254.0.0/16", *(["10.0.2.0/24"] if self.sandbox else []))
+
+    @property
+    def open(self) -> bool:
+        """Whether its machines may reach everything beyond the host but other machines of labs."""
+        return self.egress == OPEN
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks and addresses that its machines may reach."""
+        return () if self.open else tuple(str(each) for each in self.egress if isinstance(each, IPv4Network))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The DNS names that its machines may reach."""
+        return () if self.open else tuple(each for each in self.egress if isinstance(each, str))
+
+
+@dataclass(frozen=True)
+class FirewallSpec:
+    """The lab's firewall on a host, as desired.
+
+    :param lab: the lab's name.
+    :param files: content of its files, by path.
+    :param digest: hash of the rules, which is in them.
+    """
+
+    lab: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    @property
+    def units(self) -> frozenset[str]:
+        """The units that systemd has to start at boot."""
+        paths = {f"{UNITS}/{unit}": unit for unit in (service(self.lab), timer(self.lab))}
+        return frozenset(unit for path, unit in paths.items() if path in self.files)
+
+
+@dataclass(frozen=True)
+class FirewallObserved:
+    """What a host has of the lab's firewall.
+
+    :param files: content of our files, by path.
+    :param enabled: our units that systemd starts at boot: of the service and the timer.
+    :param loaded: the digest of the rules that the kernel has; empty if it has none of ours.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    enabled: frozenset[str] = frozenset()
+    loaded: str = ""
+
+
+def segments(lab: Lab, plan: Plan, host: str) -> tuple[Segment, ...]:
+    """Return the segments of a lab on a host: that of its guests, and that of its containers."""
+    found = []
+    for kvm_host in lab.kvm_hosts:
+        if kvm_host.name == host:
+            network, egress = kvm_host.settings.guest_network, kvm_host.settings.egress
+            if isinstance(network, BridgedNetwork):
+                machines = {guest.mac: str(guest.address.ip) for guest in plan.guests_on(host)}
+                nameservers = tuple(map(str, network.nameservers))
+                segment = Segment(
+                    network.bridge,
+                    egress,
+                    machines=machines,
+                    nameservers=nameservers,
+                    sandbox=kvm_host.in_sandbox,
+                )
+                found += [segment] if machines else []
+            else:
+                found.append(
+                    Segment(
+                        Layout(lab.name).bridge,
+                        egress,
+                        gateway=str(network.gateway),
+                        sandbox=kvm_host.in_sandbox,
+                    )
+                )
+    found += [
+        Segment(docker_bridge(lab.name), container_host.settings.egress, sandbox=container_host.in_sandbox)
+        for container_host in lab.container_hosts
+        if container_host.name == host
+    ]
+    return tuple(found)
+
+
+def table(lab: str) -> str:
+    """Return the name of the lab's table in nftables, which is also that of its service in systemd."""
+    return f"minet-lab-{lab}"
+
+
+def rules_file(lab: str) -> str:
+    """Return the path of the file with the lab's rules."""
+    return f"{FOLDER}/{lab}.nft"
+
+
+def names_script(lab: str) -> str:
+    """Return the path of the script that looks up the names which machines may reach."""
+    return f"{FOLDER}/{lab}-names.sh"
+
+
+def service(lab: str) -> str:
+    """Return the name of the unit that loads the rules."""
+    return f"{table(lab)}.service"
+
+
+def timer(lab: str) -> str:
+    """Return the name of the unit that has names looked up again and again."""
+    return f"{table(lab)}-names.timer"
+
+
+def files(lab: str) -> tuple[str, ...]:
+    """Return the paths of all files that the firewall of a lab may have."""
+    units = (service(lab), f"{table(lab)}-names.service", timer(lab))
+    return (rules_file(lab), names_script(lab), *(f"{UNITS}/{unit}" for unit in units))
