@@ -68,6 +68,10 @@ def settings(lab: str) -> str:
     # anywhere. So no other source of keys is allowed.
     return f"""\
 # Of minet-lab, lab {lab}: students go through this account to their machines, and nowhere else.
+# A class may be behind one address. Who keeps open all that an address may have keeps nobody else out.
+MaxStartups 100:30:200
+PerSourceMaxStartups 50
+LoginGraceTime 60
 Match User {jump_account(lab)}
     AuthenticationMethods publickey
     AuthorizedKeysFile {keys_file(lab)}
@@ -83,6 +87,9 @@ Match User {jump_account(lab)}
     PermitTTY no
     PermitUserRC no
     MaxSessions 0
+    ClientAliveInterval 60
+    ClientAliveCountMax 3
+    UnusedConnectionTimeout 60
     ForceCommand {JUMP_SHELL}
 """
 

@@ -18,6 +18,12 @@ SETTINGS = {
     "permittty": "no",
     "permituserrc": "no",
     "maxsessions": "0",
+    "maxstartups": "100:30:200",
+    "persourcemaxstartups": "50",
+    "logingracetime": "60",
+    "clientaliveinterval": "60",
+    "clientalivecountmax": "3",
+    "unusedconnectiontimeout": "60",
     "forcecommand": "/usr/sbin/nologin",
 }
 

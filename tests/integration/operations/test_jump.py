@@ -1,6 +1,7 @@
 """The account through which students reach their machines: made by the deploy, and tried by a real ssh."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -91,6 +92,29 @@ def test_the_login_that_the_site_shows_works(deployed: Deployed) -> None:
     deployed.host.prints(f"mkdir -p ~/.ssh && cp {pair.private} ~/.ssh/tp")
     deployed.host.prints("echo StrictHostKeyChecking no >/etc/ssh/ssh_config")
     assert deployed.host.prints(f"{command} id --user --name") == "alice\n"
+
+
+IDLE = """
+import socket, sys, time
+opened = [socket.create_connection(("127.0.0.1", 22), source_address=("127.0.0.9", 0)) for _ in range(200)]
+print("open", flush=True)
+time.sleep(300)
+"""
+
+
+def test_connections_that_one_address_keeps_open_shut_nobody_out(
+    deployed: Deployed, address: dict[str, str]
+) -> None:
+    """sshd has ten for those who have not logged in, unless it is told otherwise."""
+    with subprocess.Popen(
+        [deployed.host.shell, "-c", f"exec python3 -c '{IDLE}'"], stdout=subprocess.PIPE
+    ) as idle:
+        assert idle.stdout
+        assert idle.stdout.readline() == b"open\n"
+        try:
+            assert all(deployed.forwards("alice", f"{address['alice']}:22") for _ in range(10))
+        finally:
+            idle.kill()
 
 
 @pytest.mark.parametrize("port", [22, 80])
