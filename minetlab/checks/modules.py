@@ -288,14 +288,21 @@ class Confinement(Reader):
     """The privileges and limits of a container's first process, read inside the container."""
 
     STATUS = "cat /proc/1/status"
-    CGROUP_FILES = ("memory.max", "memory.swap.max", "pids.max")
-    COMMANDS = (STATUS, *(f"cat /sys/fs/cgroup/{name}" for name in CGROUP_FILES))
+    LIMITS = "cat /proc/1/limits"
+    CGROUP_FILES = ("memory.max", "memory.swap.max", "pids.max", "cpu.max")
+    COMMANDS = (STATUS, LIMITS, *(f"cat /sys/fs/cgroup/{name}" for name in CGROUP_FILES))
 
     @classmethod
     def status(cls) -> dict[str, str]:
         """Return the fields of proc_pid_status(5)."""
         lines = [line.partition(":") for line in cls.read(cls.STATUS).splitlines()]
         return {name: value.strip() for name, _, value in lines}
+
+    @classmethod
+    def open_files(cls) -> str:
+        """Return how many files a process may open at most: getrlimit(2)."""
+        (line,) = (line for line in cls.read(cls.LIMITS).splitlines() if line.startswith("Max open files"))
+        return line.split()[4]
 
     @classmethod
     def memory(cls) -> int:

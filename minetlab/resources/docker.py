@@ -79,6 +79,8 @@ class ContainerSpec(Spec):
     :param student: the student's login.
     :param memory: limit in MiB; the container gets no swap beyond it.
     :param pids: limit of processes and threads.
+    :param cpus: limit of processors.
+    :param files: limit of open files of each process.
     :param capabilities: Linux capabilities that the container keeps.
     :param ssh_port: port of the host that leads to the container's sshd.
     """
@@ -86,6 +88,8 @@ class ContainerSpec(Spec):
     student: str
     memory: int
     pids: int
+    cpus: float
+    files: int
     capabilities: tuple[str, ...]
     ssh_port: int
 
@@ -102,7 +106,7 @@ class ContainerSpec(Spec):
             f"--network={self.network}",
             f"--publish={self.ssh_port}:{CONTAINER_SSH_PORT}",
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
-            *confinement(self.memory, self.pids),
+            *confinement(self.memory, self.pids, self.cpus, self.files),
             *(f"--cap-add={capability}" for capability in self.capabilities),
         )
 
@@ -111,17 +115,21 @@ class ContainerSpec(Spec):
         return {**super().labels(lab), STUDENT_LABEL: self.student}
 
 
-def confinement(memory: int, pids: int) -> tuple[str, ...]:
+def confinement(memory: int, pids: int, cpus: float, files: int) -> tuple[str, ...]:
     """Return options of ``docker run`` that limit a container and take its privileges.
 
     :param memory: limit in MiB; the container gets no swap beyond it.
     :param pids: limit of processes and threads.
+    :param cpus: limit of processors.
+    :param files: limit of open files of each process.
     :return: the options.
     """
     return (
         f"--memory={memory}m",
         f"--memory-swap={memory}m",
         f"--pids-limit={pids}",
+        f"--cpus={cpus:g}",
+        f"--ulimit=nofile={files}:{files}",
         "--security-opt=no-new-privileges",
         "--cap-drop=ALL",
     )
@@ -235,6 +243,8 @@ def container_specs(
             network=lab,
             memory=limits.memory,
             pids=limits.pids,
+            cpus=limits.cpus,
+            files=limits.files,
             capabilities=limits.capabilities,
             ssh_port=container.ssh_port,
         )

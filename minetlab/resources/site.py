@@ -12,7 +12,7 @@ WEB_SERVER_UID = 33
 """Numeric user of www-data, as which the web server runs; Debian's base-passwd fixes it."""
 STATUS_FILE = "etat.json"
 # MiB, and number of processes; nginx takes 3 MiB and two processes.
-SITE_MEMORY, PIDS = 64, 16
+SITE_MEMORY, PIDS, CPUS, FILES = 64, 16, 1.0, 8192
 STATUS = "status"
 """The name of :func:`status_folder` among the folders of the site's revisions."""
 
@@ -75,5 +75,5 @@ class SiteSpec(Spec):
             f"--mount=type=bind,source={users_folder(self.network)},target={USERS_ROOT},readonly",
             "--read-only",
             "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
-            *confinement(SITE_MEMORY, PIDS),
+            *confinement(SITE_MEMORY, PIDS, CPUS, FILES),
         )

@@ -63,9 +63,12 @@ def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
         "memory.max": str(limits.memory * MIB),
         "memory.swap.max": "0",
         "pids.max": str(limits.pids),
+        # So many microseconds of processor time in each tenth of a second.
+        "cpu.max": f"{round(limits.cpus * 100_000)} 100000",
     }
     confinement = Confinement.on(container.host)
     observed = {name: confinement.limit(name) for name in planned}
+    planned["open files"], observed["open files"] = str(limits.files), confinement.open_files()
     wrong = container.differences("{}", planned, observed)
     assert not wrong, "\n".join(wrong)
 

@@ -276,6 +276,12 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/pids.max"): [
         ("128", "max"),
     ],
+    (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/cpu.max"): [
+        ("100000 100000", "max 100000"),
+    ],
+    (containers.test_limits_hold_in_the_kernel, CONTAINER, Confinement.LIMITS): [
+        ("1024                 1024", "1024                 524288"),
+    ],
     (containers.test_privileges_are_the_planned_ones, CONTAINER, Confinement.STATUS): [
         ("CapBnd:\t00", "CapBnd:\t01"),
         ("CapBnd:\t0000000000000000", "CapBnd:\t0000000000002000"),

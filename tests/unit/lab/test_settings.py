@@ -45,7 +45,9 @@ def test_where_nothing_is_said_guests_are_as_the_course_shows_them() -> None:
 
 def test_where_nothing_is_said_containers_are_small_and_have_no_privileges() -> None:
     settings = ContainerHostSettings()
-    assert settings.container.model_dump() == {"memory": 256, "pids": 128, "capabilities": ()}
+    assert settings.container.model_dump() == {
+        "memory": 256, "pids": 128, "cpus": 1.0, "files": 1024, "capabilities": (),
+    }  # fmt: skip
     assert settings.ssh_ports.model_dump() == {"first": 20000, "last": 29999}
     assert settings.docker_address_pools == (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
     assert (settings.site_port, settings.capacity) == (8080, None)
@@ -63,6 +65,7 @@ def test_where_nothing_is_said_a_lab_does_not_require_kvm() -> None:
         (GuestSize, "disk", 3, 4096),
         (ContainerLimits, "memory", 16, 2**20),
         (ContainerLimits, "pids", 8, 32768),
+        (ContainerLimits, "files", 64, 2**20),
         (PortRange, "first", 1024, 29999),
         (PortRange, "last", 20000, 65535),
         (KvmHostSettings, "capacity", 0, None),

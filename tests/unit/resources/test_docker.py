@@ -23,7 +23,7 @@ from minetlab.resources.docker import (
 )
 
 ALICE = ContainerSpec(
-    "minet-alice-nix", "minet/nix:0123456789ab", "minet", "alice", 256, 128, ("NET_RAW",), 20001
+    "minet-alice-nix", "minet/nix:0123456789ab", "minet", "alice", 256, 128, 1.0, 1024, ("NET_RAW",), 20001
 )
 BOB = replace(ALICE, name="minet-bob-nix", student="bob")
 
@@ -38,14 +38,15 @@ def observed(*containers: ObservedContainer) -> dict[str, ObservedContainer]:
 
 def test_specs_come_from_plan_limits_and_images() -> None:
     container = Container("minet-alice-nix", Student(login="alice", name="Alice"), "ct1", "nix", 20001)
-    limits = ContainerLimits(memory=64, pids=32, capabilities=("NET_RAW",))
+    limits = ContainerLimits(memory=64, pids=32, cpus=0.5, files=512, capabilities=("NET_RAW",))
     (spec,) = container_specs("minet", [container], limits, {"nix": "minet/nix:0123456789ab"})
-    assert spec == replace(ALICE, memory=64, pids=32)
+    assert spec == replace(ALICE, memory=64, pids=32, cpus=0.5, files=512)
 
 
 def test_limits_reach_docker_run() -> None:
     options = ALICE.options()
     assert {"--memory=256m", "--memory-swap=256m", "--pids-limit=128", "--cap-drop=ALL"} <= set(options)
+    assert {"--cpus=1", "--ulimit=nofile=1024:1024"} <= set(options)
     assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice-nix"} <= set(options)
 
 
@@ -70,6 +71,8 @@ def test_as_specified_changes_nothing() -> None:
         ("network", replace(ALICE, network="other")),
         ("memory", replace(ALICE, memory=128)),
         ("pids", replace(ALICE, pids=64)),
+        ("cpus", replace(ALICE, cpus=0.5)),
+        ("files", replace(ALICE, files=64)),
         ("capabilities", replace(ALICE, capabilities=())),
         ("student", replace(ALICE, student="zoe")),
         ("ssh_port", replace(ALICE, ssh_port=20002)),
@@ -141,6 +144,8 @@ def test_a_container_is_made_from_all_its_options() -> None:
         "--memory",
         "--memory-swap",
         "--pids-limit",
+        "--cpus",
+        "--ulimit",
         "--security-opt",
         "--cap-drop",
         "--cap-add",
