@@ -15,6 +15,6 @@ docker.containers(
     name="Run the students' containers",
     lab=lab.name,
     containers=containers,
-    limits=settings.container,
+    settings=settings,
 )
 tp_images.prune(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)

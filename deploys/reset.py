@@ -17,14 +17,13 @@ lock.take(name="Take the host's lock", lab=lab.name)
 local.include("deploys/remove.py")
 
 if CONTAINER_HOSTS in host.groups:
-    limits = lab.container_host(host.name).settings.container
     containers = chosen.containers_on(host.name)
     access.keys(name="Let the students log into their containers", lab=lab.name, containers=containers)
     docker.containers(
         name="Run the students' containers",
         lab=lab.name,
         containers=containers,
-        limits=limits,
+        settings=lab.container_host(host.name).settings,
         neighbours=plan.containers_on(host.name),
     )
 

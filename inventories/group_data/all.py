@@ -7,6 +7,11 @@ lab_name = "minet"
 # address or port, each machine was given. Commit both.
 roster = str(Path(__file__).parent.parent / "students.csv")
 
+# The networks from which students come, such as ["198.51.100.0/24"]: containers and the TP site answer nobody
+# else, and whoever fails to log in from there does not shut out others behind the same address. Without any:
+# they answer everybody. See docs/reference/firewall.md.
+student_networks = []
+
 # True: a KVM host without hardware virtualization is an error. False: its guests are emulated; a warning says
 # so.
 require_kvm = False

@@ -22,6 +22,11 @@ egress = []
 # Each container answers SSH on a port of its own in this range.
 ssh_ports = {"first": 20000, "last": 29999}
 
+# The address of a host on which containers and the TP site answer. None: all of its IPv4 addresses. It can be
+# set for one host alone:
+# container_hosts = [("ct1.example.org", {"published_on": "192.0.2.7"})]
+published_on = None
+
 # The port of the TP site, for students and their instructor, on each container host. None: no TP site. It can
 # be set for one host alone:
 # container_hosts = ["ct1.example.org", ("ct2.example.org", {"site_port": None})]

@@ -27,11 +27,11 @@ class Firewall(FactBase[FirewallObserved]):
 
     def process(self, output: list[str]) -> FirewallObserved:
         """Parse the sections."""
-        found = {name: [line[1:] for line in lines] for name, lines in sections(output).items()}
+        printed = {name: [line[1:] for line in lines] for name, lines in sections(output).items()}
         return FirewallObserved(
-            files={name: text(lines) for name, lines in found.items() if name.startswith("/")},
+            files={name: text(lines) for name, lines in printed.items() if name.startswith("/")},
             enabled=frozenset(
-                name.removeprefix("enabled ") for name, lines in found.items() if lines == ["enabled"]
+                name.removeprefix("enabled ") for name, lines in printed.items() if lines == ["enabled"]
             ),
-            loaded="".join(found.get("loaded", [])),
+            loaded="".join(printed.get("loaded", [])),
         )

@@ -24,6 +24,8 @@ class JumpState(FactBase[JumpObserved]):
             f"test -d {shlex.quote(keys_folder(lab))} && echo 'folder yes'; "
             f"sed 's/^/keys /' {shlex.quote(keys_file(lab))} 2>/dev/null; "
             f"sed 's/^/settings /' {settings} 2>/dev/null; "
+            # OpenSSH 9.8 and later.
+            "/usr/sbin/sshd -t -o PerSourcePenalties=yes 2>/dev/null && echo 'penalizes yes'; "
             f"test {settings} -nt /run/sshd.pid && test -e /run/sshd.pid && echo 'stale yes'; true"
         )
 
@@ -39,5 +41,6 @@ class JumpState(FactBase[JumpObserved]):
             folder="folder" in values,
             keys=text(values.get("keys", [])),
             settings=text(values.get("settings", [])),
+            penalizes="penalizes" in values,
             stale="stale" in values,
         )

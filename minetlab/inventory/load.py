@@ -114,6 +114,7 @@ def load_lab(hosts: Sequence[InventoryHost]) -> Lab:
         name=settings.lab_name,
         students=_students(roster),
         require_kvm=settings.require_kvm,
+        student_networks=settings.student_networks,
         kvm_hosts=tuple(
             KvmHost(name=host.name, hostname=_hostname(host), settings=_settings(host, KvmHostSettings))
             for host in hosts

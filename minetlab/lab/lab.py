@@ -1,5 +1,7 @@
 """The lab: its students, its hosts and their settings."""
 
+from ipaddress import IPv4Network
+
 from minetlab.lab.allocation import Allocation
 from minetlab.lab.base import Frozen
 from minetlab.lab.settings import ContainerHostSettings, KvmHostSettings
@@ -47,6 +49,7 @@ class Lab(Frozen):
     :param kvm_hosts: the hosts that run guests.
     :param container_hosts: the hosts that run containers.
     :param require_kvm: whether a KVM host without hardware virtualization is an error.
+    :param student_networks: the networks from which students come; none: from anywhere.
     :param allocation: the places that machines were given before, and keep.
     """
 
@@ -55,6 +58,7 @@ class Lab(Frozen):
     kvm_hosts: tuple[KvmHost, ...]
     container_hosts: tuple[ContainerHost, ...]
     require_kvm: bool = False
+    student_networks: tuple[IPv4Network, ...] = ()
     allocation: Allocation = Allocation()
 
     @property

@@ -26,11 +26,13 @@ class LabSettings(Frozen):
     :param lab_name: the prefix of every name that the lab creates, so that two labs can share a host.
     :param roster: the path of the students' CSV file; a relative path starts at the working directory.
     :param require_kvm: refuse guests without hardware virtualization instead of emulating them.
+    :param student_networks: the IPv4 networks from which students come; without any, they come from anywhere.
     """
 
     lab_name: LabName
     roster: Annotated[str, StringConstraints(min_length=1)]
     require_kvm: bool = False
+    student_networks: Listed[Network] = ()
 
 
 class _GuestSubnet(Frozen):
@@ -224,6 +226,7 @@ class ContainerHostSettings(Frozen):
     :param container: the limits of each container.
     :param ssh_ports: the ports of the host on which containers answer SSH, one for each.
     :param capacity: for how many students at most the host has containers; None: any number.
+    :param published_on: the address of the host on which its ports for students answer; None: all of IPv4.
     :param site_port: the port on which the host serves the TP site; 0 or None: it does not serve it.
     :param egress: what containers may reach beyond the host.
     """
@@ -233,6 +236,7 @@ class ContainerHostSettings(Frozen):
     container: ContainerLimits = ContainerLimits()
     ssh_ports: PortRange = PortRange()
     capacity: Capacity = None
+    published_on: Address | None = None
     site_port: int | None = Field(default=8080, ge=0, le=65535)
     egress: Egress = ()
 

@@ -9,7 +9,7 @@ from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, 
 from pyinfra.context import host, state
 
 from minetlab.facts.docker import SERVICE, DaemonConfig
-from minetlab.lab import ContainerLimits
+from minetlab.lab import ContainerHostSettings
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import observe
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
@@ -101,7 +101,7 @@ def _require_configurable(lab: str, observed: DaemonState, pools: tuple[AddressP
 def containers(
     lab: str,
     containers: tuple[Container, ...],
-    limits: ContainerLimits,
+    settings: ContainerHostSettings,
     neighbours: tuple[Container, ...] = (),
 ) -> Iterator[PyinfraCommand]:
     """Have students' containers run on the lab's network; replace those whose spec has changed.
@@ -110,13 +110,13 @@ def containers(
 
     :param lab: the lab's name.
     :param containers: the containers to run.
-    :param limits: what each of them may use.
+    :param settings: the host's settings: where they answer, and what each of them may use.
     :param neighbours: containers that are planned too, but neither changed nor warned of.
     :yields: the commands.
     """
     observed = observe.docker(lab)
     images = tp_images.references(lab, {container.tp_image for container in containers})
-    specs = container_specs(lab, containers, limits, images)
+    specs = container_specs(lab, containers, settings, images)
     yield from run_commands(lab, observed, specs, (container.name for container in neighbours))
 
 

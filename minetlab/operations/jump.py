@@ -46,7 +46,7 @@ def account(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     observed = observe.fact(JumpState, lab=lab.name)
     keys = specs.jump_keys(lab, plan, host.name)
     if keys:
-        commands = _setup(lab.name, keys, observed)
+        commands = _setup(lab, keys, observed)
         yield from observe.changing(commands, otherwise="the jump account is set up")
     else:
         commands = _removal(lab.name, observed)
@@ -73,9 +73,9 @@ def remove_account(lab: str) -> Iterator[PyinfraCommand]:
     yield from observe.changing(commands, otherwise="there is no jump account")
 
 
-def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
-    account = jump_account(lab)
-    if observed.label not in {None, label(lab)}:
+def _setup(lab: Lab, keys: str, observed: JumpObserved) -> list[StringCommand]:
+    account = jump_account(lab.name)
+    if observed.label not in {None, label(lab.name)}:
         raise LabError(
             f"{host.name}: an account {account} is there that is not the lab's",
             next_step=f"rename or remove it (usermod --login, userdel {account}), or give the lab another "
@@ -88,14 +88,15 @@ def _setup(lab: str, keys: str, observed: JumpObserved) -> list[StringCommand]:
         options = "--system --user-group --no-create-home --password '*'"
         folders = f"--home-dir {JUMP_HOME} --shell {JUMP_SHELL}"
         commands.append(
-            StringCommand("useradd", options, folders, "--comment", QuoteString(label(lab)), name)
+            StringCommand("useradd", options, folders, "--comment", QuoteString(label(lab.name)), name)
         )
     elif (observed.home, observed.shell) != (JUMP_HOME, JUMP_SHELL):
         commands.append(StringCommand(f"usermod --home {JUMP_HOME} --shell {JUMP_SHELL}", name))
     if observed.keys != keys:
-        commands.append(_write_keys(lab, keys))
-    if observed.settings != settings(lab):
-        commands.append(_write_settings(lab))
+        commands.append(_write_keys(lab.name, keys))
+    desired = settings(lab, penalizes=observed.penalizes)
+    if observed.settings != desired:
+        commands.append(_write_settings(lab.name, desired))
     elif observed.stale:
         commands.append(StringCommand(f"/usr/sbin/sshd -t && {RELOAD}"))
     return commands
@@ -112,7 +113,7 @@ def _write_keys(lab: str, keys: str) -> StringCommand:
     )
 
 
-def _write_settings(lab: str) -> StringCommand:
+def _write_settings(lab: str, content: str) -> StringCommand:
     """Return a command that writes our part of sshd's configuration; it removes what sshd does not use."""
     path = settings_file(lab)
     show_settings = f"/usr/sbin/sshd -T -C user={jump_account(lab)},host=localhost,addr=127.0.0.1"
@@ -120,7 +121,7 @@ def _write_settings(lab: str) -> StringCommand:
     expected_line = f"authorizedkeysfile {keys_file(lab)}"
     message = f"sshd does not use {path}: see sshd -t, and whether /etc/ssh/sshd_config includes that folder"
     return all_of(
-        install_text(settings(lab), path),
+        install_text(content, path),
         StringCommand(
             *("{", check, QuoteString(expected_line), "|| { rm -f", QuoteString(path)),
             *("; echo", QuoteString(message), ">&2; false; }; }"),

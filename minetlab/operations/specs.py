@@ -218,6 +218,7 @@ def firewall_spec(lab: Lab, plan: Plan, host: str) -> FirewallSpec:
         "table": firewall.table(lab.name),
         "connections": firewall.MAX_CONNECTIONS,
         "visits": firewall.MAX_VISITS,
+        "students": lab.student_networks,
         "rules": rules,
         "names": names,
         "bridged": any(segment.machines for segment in segments),

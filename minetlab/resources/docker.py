@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
-from minetlab.lab import ContainerLimits
+from minetlab.lab import ContainerHostSettings
 from minetlab.plan.allocation import Container
 
 LAB_LABEL = "org.minet-lab.lab"
@@ -14,6 +14,7 @@ SPEC_LABEL = "org.minet-lab.spec"
 FIELDS_LABEL = "org.minet-lab.spec.fields"
 TP_IMAGE_LABEL = "org.minet-lab.tp-image"
 # The port and folder of keys of the sshd in every TP image: templates/tp/etc/minet-lab/sshd_config.
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 (students come from other machines)
 CONTAINER_SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
 
 
@@ -82,6 +83,7 @@ class ContainerSpec(Spec):
     :param cpus: limit of processors.
     :param files: limit of open files of each process.
     :param capabilities: Linux capabilities that the container keeps.
+    :param address: address of the host on which that port is published.
     :param ssh_port: port of the host that leads to the container's sshd.
     """
 
@@ -91,6 +93,7 @@ class ContainerSpec(Spec):
     cpus: float
     files: int
     capabilities: tuple[str, ...]
+    address: str
     ssh_port: int
 
     def options(self) -> tuple[str, ...]:
@@ -104,7 +107,7 @@ class ContainerSpec(Spec):
             # The prompt shows it: whose container it is, and of which TP.
             f"--hostname={self.student}-{tp_image}",
             f"--network={self.network}",
-            f"--publish={self.ssh_port}:{CONTAINER_SSH_PORT}",
+            *publication(self.address, self.ssh_port, CONTAINER_SSH_PORT),
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             *confinement(self.memory, self.pids, self.cpus, self.files),
             *(f"--cap-add={capability}" for capability in self.capabilities),
@@ -113,6 +116,19 @@ class ContainerSpec(Spec):
     def labels(self, lab: str) -> dict[str, str]:
         """Return the labels of every container, and one with the student's login."""
         return {**super().labels(lab), STUDENT_LABEL: self.student}
+
+
+def publication(address: str, port: int, target: int) -> tuple[str, ...]:
+    """Return options of ``docker run`` that publish a port of a container.
+
+    :param address: the address of the host on which to publish it.
+    :param port: the port of the host.
+    :param target: the port of the container.
+    :return: the options.
+    """
+    # Administrators come through the host itself.
+    addresses = (address,) if address == ANY_ADDRESS else (address, "127.0.0.1")
+    return tuple(f"--publish={published}:{port}:{target}" for published in addresses)
 
 
 def confinement(memory: int, pids: int, cpus: float, files: int) -> tuple[str, ...]:
@@ -225,16 +241,17 @@ class ContainerChanges:
 
 
 def container_specs(
-    lab: str, containers: Iterable[Container], limits: ContainerLimits, images: Mapping[str, str]
+    lab: str, containers: Iterable[Container], settings: ContainerHostSettings, images: Mapping[str, str]
 ) -> tuple[ContainerSpec, ...]:
     """Return the specs of a host's containers.
 
     :param lab: the lab's name, which its Docker network has as well.
     :param containers: the planned containers.
-    :param limits: what each of them may use.
+    :param settings: the host's settings: where they answer, and what each of them may use.
     :param images: reference of each TP image, by the TP image's name.
     :return: the specs, in the same order.
     """
+    limits = settings.container
     return tuple(
         ContainerSpec(
             name=container.name,
@@ -246,6 +263,7 @@ def container_specs(
             cpus=limits.cpus,
             files=limits.files,
             capabilities=limits.capabilities,
+            address=str(settings.published_on or ANY_ADDRESS),
             ssh_port=container.ssh_port,
         )
         for container in containers

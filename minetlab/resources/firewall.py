@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
-from minetlab.lab import BridgedNetwork, Lab
+from minetlab.lab import BridgedNetwork, KvmHost, Lab
 from minetlab.lab.settings import Egress
 from minetlab.plan import Plan
 from minetlab.resources.docker import docker_bridge
@@ -54,12 +54,16 @@ class Segment:
     @property
     def networks(self) -> tuple[str, ...]:
         """The networks and addresses that its machines may reach."""
-        return () if self.open else tuple(str(each) for each in self.egress if isinstance(each, IPv4Network))
+        return (
+            ()
+            if self.open
+            else tuple(str(target) for target in self.egress if isinstance(target, IPv4Network))
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
         """The DNS names that its machines may reach."""
-        return () if self.open else tuple(each for each in self.egress if isinstance(each, str))
+        return () if self.open else tuple(target for target in self.egress if isinstance(target, str))
 
 
 @dataclass(frozen=True)
@@ -98,36 +102,24 @@ class FirewallObserved:
 
 def segments(lab: Lab, plan: Plan, host: str) -> tuple[Segment, ...]:
     """Return the segments of a lab on a host: that of its guests, and that of its containers."""
-    found = []
-    for kvm_host in lab.kvm_hosts:
-        if kvm_host.name == host:
-            network, egress = kvm_host.settings.guest_network, kvm_host.settings.egress
-            if isinstance(network, BridgedNetwork):
-                machines = {guest.mac: str(guest.address.ip) for guest in plan.guests_on(host)}
-                nameservers = tuple(map(str, network.nameservers))
-                segment = Segment(
-                    network.bridge,
-                    egress,
-                    machines=machines,
-                    nameservers=nameservers,
-                    sandbox=kvm_host.in_sandbox,
-                )
-                found += [segment] if machines else []
-            else:
-                found.append(
-                    Segment(
-                        Layout(lab.name).bridge,
-                        egress,
-                        gateway=str(network.gateway),
-                        sandbox=kvm_host.in_sandbox,
-                    )
-                )
-    found += [
+    of_guests = (_of_guests(lab, plan, kvm_host) for kvm_host in lab.kvm_hosts if kvm_host.name == host)
+    of_containers = (
         Segment(docker_bridge(lab.name), container_host.settings.egress, sandbox=container_host.in_sandbox)
         for container_host in lab.container_hosts
         if container_host.name == host
-    ]
-    return tuple(found)
+    )
+    return (*(segment for segment in of_guests if segment), *of_containers)
+
+
+def _of_guests(lab: Lab, plan: Plan, host: KvmHost) -> Segment | None:
+    """Return the segment of a host's guests; None if there is none: a bridge of the host without guests."""
+    network, egress, sandbox = host.settings.guest_network, host.settings.egress, host.in_sandbox
+    if not isinstance(network, BridgedNetwork):
+        return Segment(Layout(lab.name).bridge, egress, gateway=str(network.gateway), sandbox=sandbox)
+    machines = {guest.mac: str(guest.address.ip) for guest in plan.guests_on(host.name)}
+    nameservers = tuple(map(str, network.nameservers))
+    segment = Segment(network.bridge, egress, machines=machines, nameservers=nameservers, sandbox=sandbox)
+    return segment if machines else None
 
 
 def table(lab: str) -> str:

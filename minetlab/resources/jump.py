@@ -9,6 +9,10 @@ from minetlab.plan.allocation import Plan
 
 HOST_SSH_PORT = 22
 JUMP_KEYS_FOLDER = "/etc/ssh/minet-lab"
+MOST_LOGINS, MOST_LOGINS_OF_ONE = 400, 250
+"""How many connections may be about to log in: of all, and of one address, which a class may share."""
+PRIVATE_NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
+"""Networks behind whose addresses there are many people: RFC 1918 and RFC 6598."""
 JUMP_HOME, JUMP_SHELL = "/nonexistent", "/usr/sbin/nologin"
 
 
@@ -22,6 +26,7 @@ class JumpObserved:
     :param folder: whether the folder of its keys exists.
     :param keys: content of the file of keys.
     :param settings: content of our file in sshd's configuration.
+    :param penalizes: whether the host's sshd has penalties for addresses that failed to log in.
     :param stale: whether that file is newer than what the running sshd has read.
     """
 
@@ -31,6 +36,7 @@ class JumpObserved:
     folder: bool = False
     keys: str = ""
     settings: str = ""
+    penalizes: bool = False
     stale: bool = False
 
 
@@ -62,19 +68,26 @@ def settings_file(lab: str) -> str:
     return f"/etc/ssh/sshd_config.d/00-minet-lab-{lab}.conf"
 
 
-def settings(lab: str) -> str:
-    """Return our file of sshd_config(5): the account may forward TCP connections, and nothing else."""
+def settings(lab: Lab, *, penalizes: bool) -> str:
+    """Return our file of sshd_config(5): the account may forward TCP connections, and nothing else.
+
+    :param lab: the lab.
+    :param penalizes: whether the host's sshd refuses addresses for a while that failed to log in.
+    :return: the content of the file.
+    """
     # Only the file of keys says where a key may lead: a certificate, or a key from elsewhere, could lead
     # anywhere. So no other source of keys is allowed.
+    exempt = ",".join(map(str, (*PRIVATE_NETWORKS, *lab.student_networks)))
     return f"""\
-# Of minet-lab, lab {lab}: students go through this account to their machines, and nowhere else.
+# Of minet-lab, lab {lab.name}: students go through this account to their machines, and nowhere else.
 # A class may be behind one address. Who keeps open all that an address may have keeps nobody else out.
-MaxStartups 100:30:200
-PerSourceMaxStartups 50
-LoginGraceTime 60
-Match User {jump_account(lab)}
+MaxStartups {MOST_LOGINS}:100:{MOST_LOGINS}
+PerSourceMaxStartups {MOST_LOGINS_OF_ONE}
+LoginGraceTime 30
+{f"PerSourcePenaltyExemptList {exempt}" if penalizes else "# This sshd has no PerSourcePenaltyExemptList."}
+Match User {jump_account(lab.name)}
     AuthenticationMethods publickey
-    AuthorizedKeysFile {keys_file(lab)}
+    AuthorizedKeysFile {keys_file(lab.name)}
     AuthorizedKeysCommand none
     TrustedUserCAKeys none
     AllowTcpForwarding local

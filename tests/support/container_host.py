@@ -2,21 +2,21 @@
 
 import json
 
-from minetlab.lab import ContainerLimits, Student
+from minetlab.lab import ContainerHostSettings, Student
 from minetlab.plan import Container
 from minetlab.resources.docker import container_specs
 from minetlab.tp import tp_images
 
 STATE, CONFIG, PACKAGES = "docker container ls", "/run/docker.pid", "dpkg-query"
 BRIDGE: dict[str, object] = {"kind": "network", "name": "bridge", "lab": ""}  # every dockerd has it
-LIMITS = ContainerLimits(memory=256, pids=128)
+SETTINGS = ContainerHostSettings()
 STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(30))
 CONTAINERS = tuple(
     Container(f"minet-{each.login}-processus", each, "ct1", "processus", 20000 + number)
     for number, each in enumerate(STUDENTS)
 )
 IMAGES = tp_images.references("minet", ["processus"])
-SPECS = container_specs("minet", CONTAINERS, LIMITS, IMAGES)
+SPECS = container_specs("minet", CONTAINERS, SETTINGS, IMAGES)
 
 
 def answer(*lines: dict[str, object]) -> dict[str, list[str]]:

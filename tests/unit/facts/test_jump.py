@@ -16,6 +16,7 @@ def test_the_account_is_known_by_its_comment_and_has_the_lines_of_its_files() ->
         "keys restrict ssh-ed25519 B s1",
         "settings Match User minet-jump",
         "settings     PermitTTY no",
+        "penalizes yes",
         "stale yes",
     ]
     assert JumpState().process(lines) == JumpObserved(  # noqa: S604 (the account's shell: none is run)
@@ -25,6 +26,7 @@ def test_the_account_is_known_by_its_comment_and_has_the_lines_of_its_files() ->
         folder=True,
         keys="restrict ssh-ed25519 A s0\nrestrict ssh-ed25519 B s1\n",
         settings="Match User minet-jump\n    PermitTTY no\n",
+        penalizes=True,
         stale=True,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from minetlab.facts.docker import DaemonConfig, DockerState
-from minetlab.lab import ContainerLimits
+from minetlab.lab import ContainerHostSettings
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, site, tp_images as tp_image_operations
@@ -19,8 +19,8 @@ from tests.support.container_host import (
     CONFIG,
     CONTAINERS,
     IMAGES,
-    LIMITS,
     PACKAGES,
+    SETTINGS,
     SPECS,
     STATE,
     answer,
@@ -34,8 +34,12 @@ SERVICE: dict[str, object] = {"kind": "service"}
 NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
 
 
-def run_containers(responses: dict[str, list[str]], limits: ContainerLimits = LIMITS) -> Run:
-    return run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS, limits=limits)
+def run_containers(responses: dict[str, list[str]], settings: ContainerHostSettings = SETTINGS) -> Run:
+    return run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS, settings=settings)
+
+
+def with_limits(**limits: int) -> ContainerHostSettings:
+    return ContainerHostSettings.model_validate({"container": limits})
 
 
 def test_containers_are_created() -> None:
@@ -52,7 +56,7 @@ def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
 
 def test_a_container_of_a_student_who_left_is_named_and_stays(caplog: pytest.LogCaptureFixture) -> None:
     responses = answer(NETWORK, *container_lines())
-    arguments: dict[str, Any] = {"lab": "minet", "containers": CONTAINERS[1:], "limits": LIMITS}
+    arguments: dict[str, Any] = {"lab": "minet", "containers": CONTAINERS[1:], "settings": SETTINGS}
     assert run_operation(docker.containers, responses, **arguments).idle
     assert "not in the roster, so not touched: minet-s0-processus" in caplog.text
     caplog.clear()
@@ -63,25 +67,25 @@ def test_a_container_of_a_student_who_left_is_named_and_stays(caplog: pytest.Log
 def test_a_container_of_a_tp_that_there_is_not_fails_the_host(caplog: pytest.LogCaptureFixture) -> None:
     unknown = (dataclasses.replace(CONTAINERS[0], tp_image="unix"),)
     responses = answer(NETWORK, *container_lines())
-    run = run_operation(docker.containers, responses, lab="minet", containers=unknown, limits=LIMITS)
+    run = run_operation(docker.containers, responses, lab="minet", containers=unknown, settings=SETTINGS)
     assert (run.failed, len(run.commands)) == (True, 1)
     assert "'unix'" in caplog.text
 
 
 def test_a_diff_shows_what_of_a_container_is_another_one(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="pyinfra")
-    limits = LIMITS.model_copy(update={"memory": LIMITS.memory * 2})
+    settings = with_limits(memory=512)
     responses = answer(NETWORK, *container_lines())
     run = run_operation(
-        docker.containers, responses, diff=True, lab="minet", containers=CONTAINERS[:1], limits=limits
+        docker.containers, responses, diff=True, lab="minet", containers=CONTAINERS[:1], settings=settings
     )
     assert run.changed
     name = CONTAINERS[0].name
     assert f"{name} is replaced:" in caplog.text
-    assert f"  - memory: {LIMITS.memory}" in caplog.text
-    assert f"  + memory: {LIMITS.memory * 2}" in caplog.text
+    assert "  - memory: 256" in caplog.text
+    assert "  + memory: 512" in caplog.text
     caplog.clear()
-    run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS[:1], limits=limits)
+    run_operation(docker.containers, responses, lab="minet", containers=CONTAINERS[:1], settings=settings)
     assert "is replaced" not in caplog.text
 
 
@@ -95,7 +99,7 @@ def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, An
         (docker.service, {"lab": "minet"}),
         (tp_image_operations.load, {"lab": "minet", "names": names}),
         (site.remove, {"lab": "minet"}),
-        (docker.containers, {"lab": "minet", "containers": CONTAINERS, "limits": LIMITS}),
+        (docker.containers, {"lab": "minet", "containers": CONTAINERS, "settings": SETTINGS}),
         (tp_image_operations.prune, {"lab": "minet", "names": names}),
     ]
     up = [SERVICE] if service else []
@@ -140,7 +144,7 @@ def test_paused_containers_go_on_in_one_command() -> None:
 
 
 def test_changed_limit_recreates() -> None:
-    run = run_containers(answer(NETWORK, *container_lines()), ContainerLimits(memory=300, pids=128))
+    run = run_containers(answer(NETWORK, *container_lines()), with_limits(memory=300))
     (anew,) = run.sent("docker container rm --force --volumes minet-s0-processus && docker run --detach ")
     assert "--memory=300m" in anew
     assert (run.round_trips, len(run.commands)) == (2, 1 + len(CONTAINERS))

@@ -11,7 +11,7 @@ from tests.support.places import lab_of
 
 STATE = "getent passwd lab-jump"
 ACCOUNT = "account lab-jump:x:997:996:minet-lab lab:/nonexistent:/usr/sbin/nologin"
-SETTINGS = [f"settings {line}" for line in settings("lab").splitlines()]
+SETTINGS = [f"settings {line}" for line in settings(lab_of(()), penalizes=False).splitlines()]
 RELOAD = "systemctl try-reload-or-restart ssh.service"
 REMOVED = [
     "rm -f /etc/ssh/sshd_config.d/00-minet-lab-lab.conf && {",

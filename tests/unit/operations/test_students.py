@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from minetlab.lab import ContainerLimits
+from minetlab.lab import ContainerHostSettings
 from minetlab.operations import docker, guests as guest_operations, students
 from tests.support.container_host import CONTAINERS, STATE as DOCKER, answer as docker_answer, container_lines
 from tests.support.fake_host import Run, run_by_a_host, run_operation
@@ -231,7 +231,7 @@ def test_a_container_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(
         docker.containers,
         {DOCKER: docker_answer(*lines)[DOCKER]},
         containers=CONTAINERS[:1],
-        limits=ContainerLimits(),
+        settings=ContainerHostSettings(),
         neighbours=CONTAINERS,
     )
     started = [command for command in result.commands if command.startswith("docker run")]

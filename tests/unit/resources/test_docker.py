@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
-from minetlab.lab import ContainerLimits, Student
+from minetlab.lab import ContainerHostSettings, ContainerLimits, Student
 from minetlab.plan import Container
 from minetlab.resources.docker import (
+    ANY_ADDRESS,
     ContainerChanges,
     ContainerSpec,
     DockerObserved,
@@ -23,7 +25,17 @@ from minetlab.resources.docker import (
 )
 
 ALICE = ContainerSpec(
-    "minet-alice-nix", "minet/nix:0123456789ab", "minet", "alice", 256, 128, 1.0, 1024, ("NET_RAW",), 20001
+    "minet-alice-nix",
+    "minet/nix:0123456789ab",
+    "minet",
+    "alice",
+    256,
+    128,
+    1.0,
+    1024,
+    ("NET_RAW",),
+    ANY_ADDRESS,
+    20001,
 )
 BOB = replace(ALICE, name="minet-bob-nix", student="bob")
 
@@ -39,8 +51,9 @@ def observed(*containers: ObservedContainer) -> dict[str, ObservedContainer]:
 def test_specs_come_from_plan_limits_and_images() -> None:
     container = Container("minet-alice-nix", Student(login="alice", name="Alice"), "ct1", "nix", 20001)
     limits = ContainerLimits(memory=64, pids=32, cpus=0.5, files=512, capabilities=("NET_RAW",))
-    (spec,) = container_specs("minet", [container], limits, {"nix": "minet/nix:0123456789ab"})
-    assert spec == replace(ALICE, memory=64, pids=32, cpus=0.5, files=512)
+    settings = ContainerHostSettings(container=limits, published_on=IPv4Address("192.0.2.7"))
+    (spec,) = container_specs("minet", [container], settings, {"nix": "minet/nix:0123456789ab"})
+    assert spec == replace(ALICE, memory=64, pids=32, cpus=0.5, files=512, address="192.0.2.7")
 
 
 def test_limits_reach_docker_run() -> None:
@@ -53,7 +66,12 @@ def test_limits_reach_docker_run() -> None:
 def test_sshd_is_reached_on_the_planned_port_and_has_its_keys() -> None:
     source = "/var/lib/minet-lab/minet/access/minet-alice-nix"
     mount = f"--mount=type=bind,source={source},target=/run/minet-lab/access,readonly"
-    assert {"--publish=20001:2222", mount} <= set(ALICE.options())
+    assert {"--publish=0.0.0.0:20001:2222", mount} <= set(ALICE.options())
+
+
+def test_it_is_published_on_one_address_and_to_its_host() -> None:
+    published = [option for option in replace(ALICE, address="192.0.2.7").options() if "publish" in option]
+    assert published == ["--publish=192.0.2.7:20001:2222", "--publish=127.0.0.1:20001:2222"]
 
 
 def test_nothing_there_creates_all() -> None:
@@ -73,6 +91,7 @@ def test_as_specified_changes_nothing() -> None:
         ("pids", replace(ALICE, pids=64)),
         ("cpus", replace(ALICE, cpus=0.5)),
         ("files", replace(ALICE, files=64)),
+        ("address", replace(ALICE, address="192.0.2.7")),
         ("capabilities", replace(ALICE, capabilities=())),
         ("student", replace(ALICE, student="zoe")),
         ("ssh_port", replace(ALICE, ssh_port=20002)),

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from minetlab.lab import BridgedNetwork, ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings
+from minetlab.lab import BridgedNetwork, ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab
 from minetlab.plan import allocate
 from minetlab.resources.jump import (
     JumpObserved,
@@ -104,10 +104,28 @@ def test_a_key_that_two_students_share_has_one_line_with_the_machines_of_both() 
 
 def test_sshd_is_told_of_the_labs_own_account_and_keys() -> None:
     assert jump_account("minet") == "minet-jump"
-    assert "Match User minet-jump\n" in settings("minet")
-    assert f"AuthorizedKeysFile {keys_file('minet')}\n" in settings("minet")
-    for name in (jump_account, label, keys_file, settings_file, settings):
+    written = settings(named("minet"), penalizes=True)
+    assert "Match User minet-jump\n" in written
+    assert f"AuthorizedKeysFile {keys_file('minet')}\n" in written
+    for name in (jump_account, label, keys_file, settings_file):
         assert name("minet") != name("other")
+    assert written != settings(named("other"), penalizes=True)
+
+
+def named(name: str, *networks: str) -> Lab:
+    """A lab with this name, whose students come from these networks."""
+    lab: Lab = lab_of(("alice",)).model_copy(
+        update={"name": name, "student_networks": tuple(map(IPv4Network, networks))}
+    )
+    return lab
+
+
+def test_whoever_fails_to_log_in_shuts_out_nobody_behind_the_same_address() -> None:
+    """OpenSSH refuses them from 9.8 on; before, it does not know the setting, and does not start."""
+    networks = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,192.0.2.0/24"
+    written = settings(named("minet", "192.0.2.0/24"), penalizes=True)
+    assert f"\nPerSourcePenaltyExemptList {networks}\n" in written
+    assert "\nPerSourcePenalty" not in settings(named("minet", "192.0.2.0/24"), penalizes=False)
 
 
 def test_a_host_that_was_not_looked_at_has_no_account() -> None:
