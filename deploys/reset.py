@@ -7,7 +7,7 @@ from pyinfra import host, local
 
 from minetlab.inventory import current
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
-from minetlab.operations import access, docker, guests, lock
+from minetlab.operations import access, docker, guests, homes, lock
 
 lab, plan = current.lab_and_plan()
 chosen = current.chosen_plan()
@@ -17,13 +17,20 @@ lock.take(name="Take the host's lock", lab=lab.name)
 local.include("deploys/remove.py")
 
 if CONTAINER_HOSTS in host.groups:
+    container_settings = lab.container_host(host.name).settings
     containers = chosen.containers_on(host.name)
     access.keys(name="Let the students log into their containers", lab=lab.name, containers=containers)
+    homes.mount(
+        name="Give each container a home folder",
+        lab=lab.name,
+        containers=containers,
+        settings=container_settings,
+    )
     docker.containers(
         name="Run the students' containers",
         lab=lab.name,
         containers=containers,
-        settings=lab.container_host(host.name).settings,
+        settings=container_settings,
         neighbours=plan.containers_on(host.name),
     )
 

@@ -1,6 +1,8 @@
 """One native host: the files of its own, and the command that boots it with systemd-nspawn(1)."""
 
+import os
 import re
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +16,9 @@ ENVIRONMENT = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1", "SYSTEMD_NSPAWN_UNIFIED_H
 _OWN = ("var/lib/docker", "var/lib/containerd")
 # Guests' disks are in memory, where they take only what is written to them, so that any number of them fits.
 _IMAGES = "tmpfs /var/lib/libvirt/images tmpfs size=1T,mode=0711 0 0\n"
+# Home folders of containers are on loop devices, whose numbers all native hosts share. systemd-nspawn has no
+# udev, which would make their nodes.
+_LOOP_DEVICES = 1024
 _SYSTEM_CALLS = "add_key keyctl request_key bpf @mount @privileged @obsolete"
 # The process enters the machine's control group, and mounts file systems that disappear with it. One of these
 # is /run, where systemd-nspawn keeps files of each machine that was killed.
@@ -73,6 +78,9 @@ class NativeMachine:
         self._write("root/.ssh/authorized_keys", f"{authorized_key}\n", 0o600)
         self._write(CPUINFO.lstrip("/"), without_virtualization(Path("/proc/cpuinfo").read_text()))
         self._write("etc/fstab", _IMAGES)
+        (Path(self.folder) / "loop").mkdir()
+        for number in range(_LOOP_DEVICES):
+            os.mknod(f"{self.folder}/loop/{number}", stat.S_IFBLK | 0o600, os.makedev(7, number))
         # Without it, systemd starts and ends a service manager with each first login of root.
         self._write("var/lib/systemd/linger/root", "")
         (Path(self.folder) / "upper/root").chmod(0o700)
@@ -100,6 +108,8 @@ class NativeMachine:
             "--capability=all",
             f"--system-call-filter={_SYSTEM_CALLS}",
             "--bind=/dev/net/tun",
+            "--bind=/dev/loop-control",
+            f"--bind={folder / 'loop'}:/dev/loop",
             *binds,
         ]
         isolate = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]

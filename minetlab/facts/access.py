@@ -5,21 +5,30 @@ from collections.abc import Iterable, Mapping
 
 from pyinfra.api.facts import FactBase
 
+from minetlab.resources.access import ObservedFile
 from minetlab.resources.docker import access_folder
 
 
-class AccessFiles(FactBase[Mapping[str, str]]):
-    """SHA-256 of the files that let people into a lab's containers and site, by path below their folder."""
+class AccessFiles(FactBase[Mapping[str, ObservedFile]]):
+    """The files that let people into a lab's containers and site, by path below their folder."""
 
     default = dict
 
     def command(self, lab: str) -> str:
-        """Return a command that prints the SHA-256 and path of each file."""
+        """Return a command that prints lines of the form ``kind value path``: ``sha256`` and ``owner``."""
         folder = shlex.quote(access_folder(lab))
-        return f"cd {folder} 2>/dev/null && find . -type f -exec sha256sum {{}} + || true"
+        return (
+            f"cd {folder} 2>/dev/null && find . -type f -exec sha256sum {{}} + | sed 's/^/sha256 /'"
+            " && find . -type f -printf 'owner %U %p\\n' || true"
+        )
 
-    def process(self, output: Iterable[str]) -> Mapping[str, str]:
-        """Parse the output of sha256sum(1)."""
+    def process(self, output: Iterable[str]) -> Mapping[str, ObservedFile]:
+        """Parse the lines; a file that vanished between them is not there."""
+        lines = [line.split(maxsplit=2) for line in output]
+        digests = {path: digest for kind, digest, path in lines if kind == "sha256"}
+        owners = {path: int(owner) for kind, owner, path in lines if kind == "owner"}
         return {
-            path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in output)
+            path.removeprefix("./"): ObservedFile(digest, owners[path])
+            for path, digest in digests.items()
+            if path in owners
         }

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 # docker-cli: in Debian 13 the client is no longer in docker.io, which only recommends it.
 # pigz: where its unpigz is installed, dockerd unpacks images with it, in a third of the time.
 CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
-    12: ("apparmor", "docker.io", "nftables", "pigz"),
-    13: ("apparmor", "docker-cli", "docker.io", "nftables", "pigz"),
+    12: ("apparmor", "docker.io", "e2fsprogs", "nftables", "pigz"),
+    13: ("apparmor", "docker-cli", "docker.io", "e2fsprogs", "nftables", "pigz"),
 }
 
 # Complete with APT::Install-Recommends off: libvirt needs dnsmasq-base and iptables for its NAT networks, and

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from minetlab.plan import Container
+from minetlab.resources.docker import TP_HOME
 from minetlab.ssh.run import NoAnswerError, run
 from minetlab.ssh.student_machines import StudentMachine
-from minetlab.tp.tp_images import TP_HOME
 from minetlab.util.files import write_error
 from minetlab.util.limits import MIB, Limits
 from minetlab.util.process import TooMuchError, capture

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from minetlab.facts.docker import DockerState
 from minetlab.facts.firewall import Firewall
+from minetlab.facts.homes import Homes
 from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.machines.status import SILENT, ask, on_each
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.firewall import FirewallObserved
+from minetlab.resources.homes import HomesObserved, unit_file
 from minetlab.resources.jump import JumpObserved, jump_account, label
 from minetlab.resources.layout import is_volume_of
 from minetlab.resources.libvirt import LibvirtObserved
@@ -65,6 +67,15 @@ def of_jump(lab: str, observed: JumpObserved) -> Iterator[str]:
         yield f"sshd's settings for {jump_account(lab)}"
 
 
+def of_homes(lab: str, observed: HomesObserved) -> Iterator[str]:
+    """Yield what is left of the home folders of the lab's containers."""
+    yield from (
+        f"home folder of {container}" for container in sorted(observed.sizes.keys() | observed.mounted)
+    )
+    if observed.unit:
+        yield f"file {unit_file(lab)}"
+
+
 def of_firewall(observed: FirewallObserved) -> Iterator[str]:
     """Yield what is left of the lab's firewall."""
     yield from (f"file {path}" for path in observed.files)
@@ -111,5 +122,7 @@ def _on(lab: str, host: InventoryHost, config: Path, logins: Collection[str]) ->
     if not logins:
         jump: JumpObserved | None = ask(JumpState(), host, config, lab=lab)
         yield from [SILENT] if jump is None else of_jump(lab, jump)
+        homes: HomesObserved | None = ask(Homes(), host, config, lab=lab)
+        yield from [SILENT] if homes is None else of_homes(lab, homes)
         firewall: FirewallObserved | None = ask(Firewall(), host, config, lab=lab)
         yield from [SILENT] if firewall is None else of_firewall(firewall)

@@ -11,7 +11,6 @@ from minetlab.operations.shell import with_input
 from minetlab.plan import Container
 from minetlab.resources.access import AccessFile, archive, outdated
 from minetlab.resources.docker import access_folder
-from minetlab.tp.tp_images import TP_UID
 
 
 @lab_operation
@@ -19,16 +18,15 @@ def keys(lab: str, containers: tuple[Container, ...]) -> Iterator[PyinfraCommand
     """Have the authorized keys and the host key of each container on the host."""
     # A running container need not restart: its sshd reads authorized keys at the next login.
     changed = outdated(specs.access(lab, containers), observe.fact(AccessFiles, lab=lab))
-    commands = write_commands(lab, changed, TP_UID)
+    commands = write_commands(lab, changed)
     yield from observe.changing(commands, otherwise="every container has its keys")
 
 
-def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> list[StringCommand]:
+def write_commands(lab: str, files: Mapping[str, AccessFile]) -> list[StringCommand]:
     """Return the commands that write files, if there are any, into the lab's folder of keys.
 
     :param lab: the lab's name.
     :param files: the files by path below that folder.
-    :param owner: numeric user and group of the files.
     :return: the commands.
     """
     if not files:
@@ -37,5 +35,5 @@ def write_commands(lab: str, files: Mapping[str, AccessFile], owner: int) -> lis
     return [
         # Only root may enter: the owner's number may belong to another account on the host.
         StringCommand("mkdir -p", folder, "&& chmod 0700", folder),
-        with_input(archive(files, owner), "tar --extract --directory", folder),
+        with_input(archive(files), "tar --extract --directory", folder),
     ]

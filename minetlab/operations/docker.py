@@ -9,9 +9,10 @@ from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, 
 from pyinfra.context import host, state
 
 from minetlab.facts.docker import SERVICE, DaemonConfig
+from minetlab.facts.homes import Homes
 from minetlab.lab import ContainerHostSettings
 from minetlab.lab.settings import AddressPool
-from minetlab.operations import observe
+from minetlab.operations import homes, observe
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
 from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
@@ -35,6 +36,7 @@ from minetlab.resources.dockerd import (
     pools_conflict,
     pools_setting,
 )
+from minetlab.resources.homes import HomesObserved
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
@@ -151,10 +153,11 @@ def teardown(lab: str) -> Iterator[PyinfraCommand]:
     """Remove every container, image, network and file of the lab from the host, and nothing else."""
     observed = observe.docker(lab)
     observe.refuse_silence(observed)
-    yield from observe.changing(_removal(lab, observed), otherwise="nothing of the lab is there")
+    commands = _removal(lab, observed, observe.fact(Homes, lab=lab))
+    yield from observe.changing(commands, otherwise="nothing of the lab is there")
 
 
-def _removal(lab: str, observed: DockerObserved) -> list[StringCommand]:
+def _removal(lab: str, observed: DockerObserved, observed_homes: HomesObserved) -> list[StringCommand]:
     removals = (
         ("container rm --force --volumes", observed.containers_of(lab)),
         ("network rm", sorted(name for name, owner in observed.networks.items() if owner == lab)),
@@ -163,6 +166,7 @@ def _removal(lab: str, observed: DockerObserved) -> list[StringCommand]:
     commands = [
         StringCommand("docker", command, *map(QuoteString, names)) for command, names in removals if names
     ]
+    commands += homes.removal_of_all(lab, observed_homes)
     return [*commands, remove_folder(lab_folder(lab))] if observed.folder else commands
 
 

@@ -110,7 +110,7 @@ def install_private_files(files: Mapping[str, bytes], folder: str) -> StringComm
         f"mv -f {shlex.quote(f'{new}/{parent}')}/* {shlex.quote(f'{folder}/{parent}')}" for parent in parents
     )
     return with_input(
-        gzip.compress(archive(private, owner=0), compresslevel=1),
+        gzip.compress(archive(private), compresslevel=1),
         f"(rm -rf {shlex.quote(new)} && mkdir -m 0700 {shlex.quote(new)} &&",
         f"tar --extract --gzip --no-same-owner --directory={shlex.quote(new)} &&",
         f"{' && '.join(moves)} && rm -rf {shlex.quote(new)})",

@@ -18,7 +18,6 @@ from minetlab.plan import Plan
 from minetlab.resources.access import outdated
 from minetlab.resources.site import (
     STATUS,
-    WEB_SERVER_UID,
     SiteSpec,
     container_name,
     sites_folder,
@@ -57,7 +56,7 @@ def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
     password_files = specs.site_users(lab)
     if STATUS not in folders:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
-    yield from write_commands(lab.name, outdated(password_files, access_files), WEB_SERVER_UID)
+    yield from write_commands(lab.name, outdated(password_files, access_files))
     server_image = server.spec(lab.name).reference
     spec = SiteSpec(container_name(lab.name), server_image, lab.name, port, new_site.revision)
     if old_servers := [name for name in web_servers(lab.name, observed) if name != spec.name]:
@@ -84,7 +83,7 @@ def users(lab: Lab) -> Iterator[PyinfraCommand]:
         host.noop("this host serves no site")
         return
     changed = outdated(specs.site_users(lab), access_files)
-    commands = write_commands(lab.name, changed, WEB_SERVER_UID)
+    commands = write_commands(lab.name, changed)
     yield from observe.changing(commands, otherwise="the password files are up to date")
 
 

@@ -10,6 +10,7 @@ from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.resources import firewall, jump, site
 from minetlab.resources.access import AccessFile
+from minetlab.resources.docker import container_user
 from minetlab.resources.firewall import FirewallSpec
 from minetlab.resources.guests import GuestSpec
 from minetlab.resources.layout import Layout, overlay, seed_volume_name
@@ -163,10 +164,11 @@ def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
     for container in containers:
         public_keys = (*keys.student_public_keys(lab, container.student), keys.lab_key(lab).public)
         host_key = keys.container_host_key(lab, container.name)
+        owner = container_user(container.ssh_port)
         # sshd runs as the student's account in the container, so the key belongs to that account.
-        files[f"{container.name}/host_key"] = AccessFile(host_key.private.read_bytes(), 0o400)
+        files[f"{container.name}/host_key"] = AccessFile(host_key.private.read_bytes(), 0o400, owner)
         authorized_keys = "".join(f"{key}\n" for key in public_keys)
-        files[f"{container.name}/authorized_keys"] = AccessFile(authorized_keys.encode(), 0o444)
+        files[f"{container.name}/authorized_keys"] = AccessFile(authorized_keys.encode(), 0o444, owner)
     return files
 
 
@@ -181,7 +183,10 @@ def site_users(lab: Lab) -> dict[str, AccessFile]:
     student_lines = (passwords.student(lab.name, login).line for login in logins)
     files = {site.STUDENTS: "".join(student_lines), site.INSTRUCTOR: passwords.instructor(lab.name).line}
     folder = site.container_name(lab.name)
-    return {f"{folder}/{name}": AccessFile(text.encode(), 0o400) for name, text in files.items()}
+    return {
+        f"{folder}/{name}": AccessFile(text.encode(), 0o400, site.WEB_SERVER_UID)
+        for name, text in files.items()
+    }
 
 
 def jump_keys(lab: Lab, plan: Plan, host: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
 
+from minetlab.facts.homes import Homes
 from minetlab.facts.libvirt import Snapshots
-from minetlab.operations import observe
+from minetlab.operations import homes, observe
 from minetlab.operations.commands import attempt, call, lab_operation
 from minetlab.operations.libvirt import remove_domains
 from minetlab.operations.shell import virsh
@@ -39,12 +40,18 @@ def remove_containers(lab: str, containers: tuple[Container, ...]) -> Iterator[P
     """Remove containers, with everything in them and their keys."""
     observed = observe.docker(lab)
     observe.refuse_silence(observed)
-    names = sorted({container.name for container in containers}.intersection(observed.containers_of(lab)))
-    commands = [
-        StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),
-        StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names)),
-    ]
-    yield from observe.changing(commands if names else [], otherwise="none of these containers is there")
+    planned = {container.name for container in containers}
+    names = sorted(planned.intersection(observed.containers_of(lab)))
+    commands = []
+    if names:
+        commands = [
+            StringCommand("docker container rm --force --volumes", *map(QuoteString, names)),
+            StringCommand("rm -rf", *(QuoteString(f"{access_folder(lab)}/{name}") for name in names)),
+        ]
+    # An interrupted run may have removed the containers alone.
+    if with_homes := sorted(planned & observe.fact(Homes, lab=lab).sizes.keys()):
+        commands.append(homes.removal(lab, with_homes))
+    yield from observe.changing(commands, otherwise="none of these containers is there")
 
 
 @lab_operation

@@ -42,6 +42,8 @@ def room(subject: CheckedHost) -> Iterator[Finding]:
     if subject.kvm:
         yield _disk(subject)
         yield _processors(subject)
+    if subject.container:
+        yield _homes(subject)
 
 
 def guests_too_many(subject: CheckedHost) -> int:
@@ -183,6 +185,20 @@ def _disk(subject: CheckedHost) -> Finding:
             f"lower guest.disk in {GROUP_DATA}/kvm_hosts.py, or free some: guests stop when the disk is full",
         )
     return subject.ok("disk", f"{len(disks)} guests take {at_worst} MiB more at worst, {room}")
+
+
+def _homes(subject: CheckedHost) -> Finding:
+    assert subject.container  # noqa: S101 (for mypy: only container hosts are checked)
+    free = subject.observed.system.docker_disk
+    at_worst = subject.container.container.disk * len(subject.containers)
+    message = f"{len(subject.containers)} that are full take {at_worst} MiB, {free} MiB are free"
+    if at_worst > free:
+        return subject.warning(
+            "home folders",
+            message,
+            f"lower container.disk in {GROUP_DATA}/container_hosts.py, or free some",
+        )
+    return subject.ok("home folders", message)
 
 
 def _processors(subject: CheckedHost) -> Finding:

@@ -13,29 +13,45 @@ class AccessFile:
 
     :param content: what is in it.
     :param mode: its permissions.
+    :param owner: the number of its user and group.
     """
 
     content: bytes
     mode: int
+    owner: int = 0
+
+    @property
+    def observed(self) -> "ObservedFile":
+        """What a host shows that has it."""
+        return ObservedFile(sha256(self.content).hexdigest(), self.owner)
 
 
-def outdated(wanted: Mapping[str, AccessFile], observed: Mapping[str, str]) -> dict[str, AccessFile]:
-    """Return the wanted files that a host lacks, or has with another content.
+@dataclass(frozen=True)
+class ObservedFile:
+    """A file as a host shows it.
+
+    :param sha256: the SHA-256 of its content, in hexadecimal.
+    :param owner: the number of its user.
+    """
+
+    sha256: str
+    owner: int
+
+
+def outdated(wanted: Mapping[str, AccessFile], observed: Mapping[str, ObservedFile]) -> dict[str, AccessFile]:
+    """Return the wanted files that a host lacks, or has with another content or owner.
 
     :param wanted: the files by path.
-    :param observed: SHA-256 by path, in hexadecimal, of the files that the host has.
+    :param observed: the files that the host has, by path.
     :return: the files to write, by path.
     """
-    return {
-        path: file for path, file in wanted.items() if observed.get(path) != sha256(file.content).hexdigest()
-    }
+    return {path: file for path, file in wanted.items() if observed.get(path) != file.observed}
 
 
-def archive(files: Mapping[str, AccessFile], owner: int) -> bytes:
-    """Pack files, and the folders they are in, into a tar file.
+def archive(files: Mapping[str, AccessFile]) -> bytes:
+    """Pack files, and the folders they are in, which belong to root, into a tar file.
 
     :param files: the files by path, as they are named in the archive.
-    :param owner: numeric user and group of the files; the folders belong to root.
     :return: the content of the tar file.
     """
     buffer = io.BytesIO()
@@ -46,7 +62,7 @@ def archive(files: Mapping[str, AccessFile], owner: int) -> bytes:
             tar.addfile(entry)
         for path, file in sorted(files.items()):
             entry = tarfile.TarInfo(path)
-            entry.uid = entry.gid = owner
+            entry.uid = entry.gid = file.owner
             entry.mode, entry.size = file.mode, len(file.content)
             tar.addfile(entry, io.BytesIO(file.content))
     return buffer.getvalue()

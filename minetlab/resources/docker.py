@@ -13,9 +13,16 @@ STUDENT_LABEL = "org.minet-lab.student"
 SPEC_LABEL = "org.minet-lab.spec"
 FIELDS_LABEL = "org.minet-lab.spec.fields"
 TP_IMAGE_LABEL = "org.minet-lab.tp-image"
-# The port and folder of keys of the sshd in every TP image: templates/tp/etc/minet-lab/sshd_config.
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 (students come from other machines)
+# The port and folder of keys of the sshd in every TP image: templates/tp/etc/minet-lab/sshd_config.
 CONTAINER_SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
+
+TP_HOME = "/home/etudiant"
+"""The home folder in every TP image."""
+HOME = "home"
+"""The folder of a container's file system that is its home folder; beside it, there is lost+found."""
+TMP_SIZE = 64
+"""The size of a container's /tmp in MiB."""
 
 
 def lab_folder(lab: str) -> str:
@@ -36,6 +43,32 @@ def uploads_folder(lab: str) -> str:
 def access_folder(lab: str) -> str:
     """Return the folder of a host for host keys and authorized keys of containers, one subfolder each."""
     return f"{lab_folder(lab)}/access"
+
+
+def container_user(ssh_port: int) -> int:
+    """Return the number of the user and group as which the container with this port of its host runs."""
+    # What the kernel counts by user, such as pending signals and inotify instances, each container has for
+    # itself. systemd's UIDS-GIDS gives numbers from here on to nobody.
+    return 0x70000000 + ssh_port
+
+
+def cgroup(lab: str) -> str:
+    """Return the slice of systemd that the lab's containers are in."""
+    # All of them together have one share of processors and disks, and the host's own services another. A dash
+    # would say that a slice is part of another.
+    return f"minetlab_{lab.replace('-', '_')}.slice"
+
+
+def homes_folder(lab: str) -> str:
+    """Return the folder of a host with the home folders of a lab's containers."""
+    return f"{lab_folder(lab)}/homes"
+
+
+def home_folder(lab: str, container: str) -> str:
+    """Return the path of a container's home folder on the host."""
+    # A file system is mounted at the folder above. Without it, there is no such path, and so Docker does not
+    # start the container, which would fill the host's disk.
+    return f"{homes_folder(lab)}/{container}/{HOME}"
 
 
 @dataclass(frozen=True)
@@ -107,8 +140,15 @@ class ContainerSpec(Spec):
             # The prompt shows it: whose container it is, and of which TP.
             f"--hostname={self.student}-{tp_image}",
             f"--network={self.network}",
+            f"--user={container_user(self.ssh_port)}:{container_user(self.ssh_port)}",
+            "--read-only",
+            # Both count as memory of the container.
+            f"--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777,size={TMP_SIZE}m",
+            f"--tmpfs=/run/minet-lab:rw,noexec,nosuid,nodev,mode=755,uid={container_user(self.ssh_port)},size=64k",
             *publication(self.address, self.ssh_port, CONTAINER_SSH_PORT),
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
+            f"--mount=type=bind,source={home_folder(self.network, self.name)},target={TP_HOME}",
+            f"--cgroup-parent={cgroup(self.network)}",
             *confinement(self.memory, self.pids, self.cpus, self.files),
             *(f"--cap-add={capability}" for capability in self.capabilities),
         )

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, files_of
 from minetlab.lab.base import Frozen
+from minetlab.resources.docker import TP_HOME
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.definitions import TpImage
 from minetlab.util.errors import LabError
@@ -21,7 +22,7 @@ from minetlab.util.files import refuse_links_out_of
 from minetlab.util.paths import PROJECT_ROOT, TEMPLATES
 
 TP_FOLDER = PROJECT_ROOT / "tp"
-TP_USER, TP_UID, TP_HOME, TP_SHELL = "etudiant", 1000, "/home/etudiant", "/bin/zsh"
+TP_USER, TP_UID, TP_SHELL = "etudiant", 1000, "/bin/zsh"
 READ_AND_EDIT = ("less", "nano")
 """Packages wherever a TP is done: sheets have students read and change files."""
 # These are in every image, so that its student can log in. openssh-server depends on a sysusers program, and
@@ -39,13 +40,17 @@ HOOKS = (
     f"useradd --uid {TP_UID} --no-create-home --home-dir {TP_HOME} --shell {TP_SHELL} {TP_USER}; "
     f"chown --recursive {TP_USER}:{TP_USER} {TP_HOME}",
     STRIP,
+    # A container has these with a number of its own: templates/tp/etc/minet-lab/start.
+    "install -D --target-directory=/usr/share/minet-lab /etc/passwd /etc/group; "
+    "install -D --target-directory=/run/minet-lab /etc/passwd /etc/group; "
+    "ln --symbolic --force /run/minet-lab/passwd /run/minet-lab/group /etc",
 )
 # Instructions of a Dockerfile, which `docker import` applies to the image.
 TP_IMAGE_INSTRUCTIONS = (
     f"USER {TP_USER}",
     f"WORKDIR {TP_HOME}",
     f"ENV LANG=C.UTF-8 SHELL={TP_SHELL}",
-    'CMD ["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/minet-lab/sshd_config"]',
+    'CMD ["/etc/minet-lab/start"]',
 )
 
 

@@ -46,7 +46,8 @@ def test_where_nothing_is_said_guests_are_as_the_course_shows_them() -> None:
 def test_where_nothing_is_said_containers_are_small_and_have_no_privileges() -> None:
     settings = ContainerHostSettings()
     assert settings.container.model_dump() == {
-        "memory": 256, "pids": 128, "cpus": 1.0, "files": 1024, "capabilities": (),
+        "memory": 256, "pids": 128, "cpus": 1.0, "files": 1024, "disk": 512,
+        "capabilities": (),
     }  # fmt: skip
     assert settings.ssh_ports.model_dump() == {"first": 20000, "last": 29999}
     assert settings.docker_address_pools == (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)

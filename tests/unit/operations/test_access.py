@@ -11,6 +11,7 @@ from minetlab.lab import Student
 from minetlab.operations import access, specs
 from minetlab.plan import Container
 from minetlab.resources.access import archive, outdated
+from minetlab.resources.docker import container_user
 from tests.support.fake_host import Run, run_operation
 
 STUDENTS = tuple(Student(login=f"s{number}", name="S") for number in range(2))
@@ -27,10 +28,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def there(**spoilt: str) -> dict[str, list[str]]:
     """A host that has all the keys, but those whose sum is given."""
-    sums = {
-        path: sha256(file.content).hexdigest() for path, file in specs.access("minet", CONTAINERS).items()
-    }
-    return {"sha256sum": [f"{digest}  ./{path}" for path, digest in {**sums, **spoilt}.items()]}
+    files = specs.access("minet", CONTAINERS)
+    sums = {path: sha256(file.content).hexdigest() for path, file in files.items()}
+    owners = [f"owner {file.owner} ./{path}" for path, file in files.items()]
+    digests = [f"sha256 {digest}  ./{path}" for path, digest in {**sums, **spoilt}.items()]
+    return {"sha256sum": [*digests, *owners]}
 
 
 def run(responses: dict[str, list[str]]) -> Run:
@@ -55,8 +57,9 @@ def test_a_changed_key_is_sent_again() -> None:
 
 def test_only_what_differs_travels_and_it_is_the_students() -> None:
     wanted = specs.access("minet", CONTAINERS)
-    observed = {path: sha256(file.content).hexdigest() for path, file in wanted.items()}
+    observed = {path: file.observed for path, file in wanted.items()}
     del observed["minet-s1-processus/host_key"]
-    with tarfile.open(fileobj=io.BytesIO(archive(outdated(wanted, observed), owner=1000))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(archive(outdated(wanted, observed)))) as tar:
         entries = {entry.name: (entry.uid, entry.mode) for entry in tar.getmembers()}
-    assert entries == {"minet-s1-processus": (0, 0o755), "minet-s1-processus/host_key": (1000, 0o400)}
+    owner = container_user(CONTAINERS[1].ssh_port)
+    assert entries == {"minet-s1-processus": (0, 0o755), "minet-s1-processus/host_key": (owner, 0o400)}

@@ -29,6 +29,7 @@ from tests.support.container_host import (
 )
 from tests.support.fake_host import Operation, Run, run_operation, run_operations
 
+HOMES = "findmnt --noheadings"
 POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
 SERVICE: dict[str, object] = {"kind": "service"}
 NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
@@ -185,19 +186,26 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
     ]
     folder: dict[str, object] = {"kind": "folder"}
     lines = [*container_lines(), NETWORK, *image_lines(), folder, *strangers]
-    commands = run_operation(docker.teardown, answer(*lines), lab="minet").commands[1:]
+    present = [f"size 1024 {spec.name}.img" for spec in SPECS]
+    responses = {**answer(*lines), HOMES: [*present, "unit [Unit]", "enabled yes"]}
+    commands = run_operation(docker.teardown, responses, lab="minet").commands[2:]
+    unit = "minet-lab-minet-homes.service"
+    removals = [command for command in commands if command.startswith("if mountpoint ")]
+    assert len(removals) == len(SPECS)
+    commands = [command for command in commands if command not in removals]
     names = " ".join(sorted(spec.name for spec in SPECS))
     assert commands == [
         f"docker container rm --force --volumes {names}",
         "docker network rm minet",
         f"docker image rm {IMAGES['processus']}",
+        f"systemctl disable --quiet {unit} && rm -f /etc/systemd/system/{unit} && systemctl daemon-reload",
         "rm -rf /var/lib/minet-lab/minet && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab",
     ]
 
 
 def test_absent_of_nothing_is_a_no_op() -> None:
     run = run_operation(docker.teardown, answer(), lab="minet")
-    assert (len(run.commands), run.idle) == (1, True)
+    assert (len(run.commands), run.idle) == (2, True)
 
 
 def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:

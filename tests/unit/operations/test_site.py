@@ -1,7 +1,6 @@
 """How a host comes to serve the TP site, and who is let in: on a host that answers from a script."""
 
 import json
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,9 @@ def state(running: SiteSpec | None, **changed: str) -> list[str]:
 
 def users(lab: Lab = LAB) -> list[str]:
     """The users' files, as a host that has them says it."""
-    return [f"{sha256(file.content).hexdigest()}  ./{path}" for path, file in specs.site_users(lab).items()]
+    files = specs.site_users(lab)
+    digests = [f"sha256 {file.observed.sha256}  ./{path}" for path, file in files.items()]
+    return [*digests, *(f"owner {file.owner} ./{path}" for path, file in files.items())]
 
 
 def serve(
@@ -127,7 +128,7 @@ def test_what_else_is_there_does_not_restart_the_web_server(
 ) -> None:
     """An old revision goes, and keys of containers are beside the site's passwords."""
     there = [SITE.revision, "old", "status"]
-    known = [*users(), f"{64 * '0'}  ./minet-alice-isa/host_key"]
+    known = [*users(), f"sha256 {64 * '0'}  ./minet-alice-isa/host_key"]
     run = serve(state(spec()), there, monkeypatch, tmp_path, known)
     assert run.commands[3:] == ["rm -rf /var/lib/minet-lab/minet/site/old"]
 

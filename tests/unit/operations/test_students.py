@@ -215,12 +215,26 @@ def test_containers_are_removed_with_their_keys_and_no_other() -> None:
         containers=CONTAINERS[:1],
     )
     name, other = CONTAINERS[0].name, CONTAINERS[1].name
-    removed, keys = result.commands[1:]
+    removed, keys = result.commands[2:]
     assert removed == f"docker container rm --force --volumes {name}"
     assert keys == f"rm -rf /var/lib/minet-lab/{LAB}/access/{name}"
     assert not any(other in command.split() for command in result.commands)
     gone = run(students.remove_containers, {DOCKER: docker_answer()[DOCKER]}, containers=CONTAINERS[:1])
-    assert (len(gone.commands), gone.idle) == (1, True)
+    assert (len(gone.commands), gone.idle) == (2, True)
+
+
+def test_a_home_folder_that_an_interrupted_run_left_is_removed() -> None:
+    name, other = CONTAINERS[0].name, CONTAINERS[1].name
+    responses = {
+        DOCKER: docker_answer()[DOCKER],
+        "findmnt --noheadings": [f"size 1024 {name}.img", f"size 1024 {other}.img", f"mounted {name}"],
+    }
+    result = run(students.remove_containers, responses, containers=CONTAINERS[:1])
+    place = f"/var/lib/minet-lab/{LAB}/homes/{name}"
+    (removal,) = result.sent("if mountpoint")
+    assert removal == (
+        f"if mountpoint --quiet {place}; then umount {place}; fi && rm -rf {place} {place}.img"
+    )
 
 
 def test_a_container_that_is_made_anew_leaves_its_neighbours_alone_and_unsaid(

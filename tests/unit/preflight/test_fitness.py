@@ -77,7 +77,7 @@ def test_where_all_is_well_everything_is_checked_and_fits() -> None:
     assert {each.severity for each in found} == {Severity.OK}
     assert [each.check for each in found] == [
         *("sudo", "Debian", "clock", "virtualization", "memory", "disk", "processors"),
-        *("guest network", "address pools", "ports"),
+        *("home folders", "guest network", "address pools", "ports"),
     ]
     assert verdict([subject()], found) == "fits"
 
@@ -125,6 +125,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, Severity, str]] = {
     "memory": ({"memory": 2 * (1000 + OVERHEAD)}, "memory", P, "^2 guests too many: 4 to start need 4512"),
     "memory at the limit": ({"memory": 5000}, "memory", W, "4 containers .* 5536 MiB in all; 5000 MiB"),
     "disk": ({"disk": 2000}, "disk", P, "4 guests take 2048 MiB at first, 2000 MiB"),
+    "home folders": ({"docker_disk": 2000}, "home folders", W, "4 that are full take 2048 MiB, 2000 MiB"),
     "thin disk": ({"disk": 32000}, "disk", W, "4 guests .* 32768 MiB more, 32000 MiB"),
     "processors": ({"processors": 1}, "processors", W, "16 virtual processors on 1: 16 for each"),
     "own network": (

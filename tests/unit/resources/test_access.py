@@ -2,30 +2,34 @@
 
 import io
 import tarfile
+from dataclasses import replace
 from hashlib import sha256
 
-from minetlab.resources.access import AccessFile, archive, outdated, with_keys_replaced
+from minetlab.resources.access import AccessFile, ObservedFile, archive, outdated, with_keys_replaced
 
 OLD, NEW, OWN = "ssh-ed25519 AAAAold lab", "ssh-ed25519 AAAAnew lab", "ssh-rsa AAAAown me@home"
 
 FILES = {
-    "b/keys/authorized": AccessFile(b"ssh-ed25519 AAAA\n", 0o644),
-    "a/host_key": AccessFile(b"secret\n", 0o600),
-    "a/empty": AccessFile(b"", 0o640),
+    "b/keys/authorized": AccessFile(b"ssh-ed25519 AAAA\n", 0o644, 33),
+    "a/host_key": AccessFile(b"secret\n", 0o600, 34),
+    "a/empty": AccessFile(b"", 0o640, 33),
 }
 
 
 def test_files_that_are_missing_or_differ_are_outdated() -> None:
-    there = {path: sha256(file.content).hexdigest() for path, file in FILES.items()}
-    assert outdated(FILES, there) == {}
-    assert outdated(FILES, {}) == FILES
-    assert outdated(FILES, {**there, "a/host_key": there["a/empty"], "c": "0"}) == {
-        "a/host_key": FILES["a/host_key"]
+    present = {
+        path: ObservedFile(sha256(file.content).hexdigest(), file.owner) for path, file in FILES.items()
     }
+    assert outdated(FILES, present) == {}
+    assert outdated(FILES, {}) == FILES
+    host_key = "a/host_key"
+    for other in (replace(present[host_key], sha256="0"), replace(present[host_key], owner=0)):
+        changed = {**present, host_key: other, "c": other}
+        assert outdated(FILES, changed) == {host_key: FILES[host_key]}
 
 
 def test_the_archive_has_each_folder_before_its_files_and_only_files_are_the_owners() -> None:
-    with tarfile.open(fileobj=io.BytesIO(archive(FILES, owner=33))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(archive(FILES))) as tar:
         members = tar.getmembers()
         contents = {each.name: tar.extractfile(each) for each in members if each.isfile()}
         assert {name: file.read() for name, file in contents.items() if file} == {
@@ -35,7 +39,7 @@ def test_the_archive_has_each_folder_before_its_files_and_only_files_are_the_own
         ("a", True, "0o755", 0, 0),
         ("b/keys", True, "0o755", 0, 0),
         ("a/empty", False, "0o640", 33, 33),
-        ("a/host_key", False, "0o600", 33, 33),
+        ("a/host_key", False, "0o600", 34, 34),
         ("b/keys/authorized", False, "0o644", 33, 33),
     ]
 

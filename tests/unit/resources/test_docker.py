@@ -17,6 +17,7 @@ from minetlab.resources.docker import (
     ObservedImage,
     Spec,
     access_folder,
+    cgroup,
     compare,
     container_specs,
     field_changes,
@@ -72,6 +73,24 @@ def test_sshd_is_reached_on_the_planned_port_and_has_its_keys() -> None:
 def test_it_is_published_on_one_address_and_to_its_host() -> None:
     published = [option for option in replace(ALICE, address="192.0.2.7").options() if "publish" in option]
     assert published == ["--publish=192.0.2.7:20001:2222", "--publish=127.0.0.1:20001:2222"]
+
+
+def test_it_writes_to_its_home_folder_and_to_a_part_of_its_memory_and_nowhere_else() -> None:
+    options = set(ALICE.options())
+    source = "/var/lib/minet-lab/minet/homes/minet-alice-nix/home"
+    assert f"--mount=type=bind,source={source},target=/home/etudiant" in options
+    assert "--read-only" in options
+    sizes = [option.rpartition("size=")[2] for option in options if option.startswith("--tmpfs=")]
+    assert sorted(sizes) == ["64k", "64m"]
+
+
+def test_it_runs_as_a_user_of_its_own_and_in_the_slice_of_its_lab() -> None:
+    (user,) = (option for option in ALICE.options() if option.startswith("--user="))
+    assert user not in replace(ALICE, ssh_port=20002).options()
+    assert cgroup("a") == "minetlab_a.slice"
+    # A dash would put it into the slice of another lab.
+    assert cgroup("a-b") == "minetlab_a_b.slice"
+    assert f"--cgroup-parent={cgroup('minet')}" in ALICE.options()
 
 
 def test_nothing_there_creates_all() -> None:
@@ -158,8 +177,14 @@ def test_a_container_is_made_from_all_its_options() -> None:
         "--name",
         "--hostname",
         "--network",
+        "--user",
+        "--read-only",
+        "--tmpfs",
+        "--tmpfs",
         "--publish",
         "--mount",
+        "--mount",
+        "--cgroup-parent",
         "--memory",
         "--memory-swap",
         "--pids-limit",
