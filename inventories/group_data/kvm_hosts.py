@@ -5,8 +5,10 @@
 #                  "gateway": "192.0.2.1", "nameservers": ["192.0.2.1"]}
 guest_network = {"mode": "nat", "subnet": "10.77.0.0/24"}
 
-# The resources of each guest: memory in MiB, cores, and the size of its thin disk in GiB.
-guest = {"memory": 1024, "cores": 4, "disk": 8}
+# The resources of each guest: memory in MiB, cores, and the size of its thin disk in GiB; how many processors
+# of its host it may use at most (None: as many as it has cores), how often a second it may use its disk, and
+# what it may send and receive in Mbit/s.
+guest = {"memory": 1024, "cores": 4, "disk": 8, "cpus": None, "iops": 2000, "bandwidth": 100}
 
 # For how many students at most a host has guests: set it here, or for one host in the inventory. Students are
 # spread in proportion to it; without it, evenly and without a limit. 0: nobody.

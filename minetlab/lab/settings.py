@@ -83,11 +83,17 @@ class GuestSize(Frozen):
     :param memory: memory in MiB.
     :param cores: virtual CPUs, as cores of one socket with one thread each; the course shows 4 (C16).
     :param disk: size of the thin-provisioned root disk in GiB.
+    :param cpus: how many of the host's processors it may use at most; None: as many as it has cores.
+    :param iops: how many times per second it may read from or write to its disk.
+    :param bandwidth: what it may send, and what it may receive, in Mbit/s.
     """
 
     memory: int = Field(default=1024, ge=256, le=MAX_MEMORY)
     cores: int = Field(default=4, ge=1, le=64)
     disk: int = Field(default=8, ge=3, le=4096)
+    cpus: float | None = Field(default=None, ge=0.1, le=64)
+    iops: int = Field(default=2000, ge=50, le=10**6)
+    bandwidth: int = Field(default=100, ge=1, le=10**5)
 
 
 class DebianImage(Frozen):

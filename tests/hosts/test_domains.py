@@ -66,15 +66,27 @@ def test_domain_is_as_planned(domain: GuestMachine) -> None:
         "MAC address": mac.get("address") if mac is not None else None,
         "memory in MiB": int(memory.text or 0) * unit // 1024,
         "virtual CPUs": int(xml.findtext("vcpu", "0")),
+        "processor time in each tenth of a second": xml.findtext("cputune/global_quota"),
+        "disk operations per second": xml.findtext("devices/disk/iotune/total_iops_sec"),
+        "KiB/s that it may send": _average(xml.find("devices/interface/bandwidth/outbound")),
+        "KiB/s that it may receive": _average(xml.find("devices/interface/bandwidth/inbound")),
     }
     planned = {
         "UUID": str(domain.guest.uuid),
         "MAC address": domain.guest.mac,
         "memory in MiB": size.memory,
         "virtual CPUs": size.cores,
+        "processor time in each tenth of a second": str(int(size.cpus * 100_000)) if size.cpus else None,
+        "disk operations per second": str(size.iops),
+        "KiB/s that it may send": str(size.bandwidth * 1_000_000 // 8192),
+        "KiB/s that it may receive": str(size.bandwidth * 1_000_000 // 8192),
     }
     wrong = domain.differences("{}", planned, observed)
     assert not wrong, "\n".join(wrong)
+
+
+def _average(limit: ET.Element | None) -> str | None:
+    return limit.get("average") if limit is not None else None
 
 
 def test_domain_sends_from_its_own_address_to_others_than_its_neighbours(domain: GuestMachine) -> None:

@@ -36,7 +36,9 @@ def test_ports_that_cannot_be(port: int) -> None:
 
 def test_where_nothing_is_said_guests_are_as_the_course_shows_them() -> None:
     settings = KvmHostSettings()
-    assert settings.guest.model_dump() == {"memory": 1024, "cores": 4, "disk": 8}
+    assert settings.guest.model_dump() == {
+        "memory": 1024, "cores": 4, "disk": 8, "cpus": None, "iops": 2000, "bandwidth": 100,
+    }  # fmt: skip
     assert settings.guest_image == DebianImage(debian=13)
     assert settings.guest_network == NatNetwork(subnet=IPv4Network("10.77.0.0/24"), reserved=15)
     assert (settings.guests_run, settings.guest_tps) == (True, ())

@@ -337,7 +337,8 @@ def test_only_missing_packages_are_installed(lines: list[str], commands: int) ->
     run = run_operation(packages.install, {PACKAGES: lines}, packages=CONTAINER_HOST_PACKAGES)
     assert len(run.commands) == commands
     assert not run.failed
-    assert all(command.endswith("apparmor docker-cli nftables pigz") for command in run.commands[2:])
+    missing = "apparmor docker-cli e2fsprogs nftables pigz"
+    assert all(command.endswith(missing) for command in run.commands[2:])
 
 
 def test_other_systems_are_refused() -> None:
