@@ -215,7 +215,7 @@ def _announce(changes: ContainerChanges) -> None:
                 host.log_styled(f"  - {name}: {old}", fg="red")
                 host.log_styled(f"  + {name}: {new}", fg="green")
     if changes.recreate:
-        warn(f"made anew, with nothing in them: {named(spec.name for _, spec in changes.recreate)}")
+        warn(f"made anew, but for their home folders: {named(spec.name for _, spec in changes.recreate)}")
     if changes.unplanned:
         warn(
             f"not in the roster, so not touched: {named(changes.unplanned)}\n"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
 from tests.e2e import observe
 from tests.e2e.lab_under_test import BOOT_ID, MOST_COMMANDS, STARTED, LabUnderTest, changed, lab_in_sandbox
 
@@ -24,7 +26,7 @@ class Scenario:
     :param students: how many of the roster take part: guests of an emulated host boot one after the other.
     :param guest_image: of the guests.
     :param change: group, key and value of the spec.
-    :param operation: what alone may change something then.
+    :param operations: what alone may change something then.
     :param restarts: whether that restarts the guests.
     """
 
@@ -32,7 +34,7 @@ class Scenario:
     students: int
     guest_image: dict[str, object]
     change: tuple[str, str, object]
-    operation: str
+    operations: list[str]
     restarts: bool
 
 
@@ -42,8 +44,11 @@ SCENARIOS = {
         hosts={"sandbox_image": "bare"},
         students=2,
         guest_image={"debian": 13},
-        change=("container_hosts", "container", {"memory": 192, "pids": 128, "capabilities": []}),
-        operation="deploys/containers.py | Run the students' containers",
+        change=("container_hosts", "container", {"memory": 192, "disk": 640}),
+        operations=[
+            "deploys/containers.py | Give each container a home folder",
+            "deploys/containers.py | Run the students' containers",
+        ],
         restarts=False,
     ),
     "debian12": Scenario(
@@ -51,7 +56,7 @@ SCENARIOS = {
         students=1,
         guest_image={"debian": 12},
         change=("kvm_hosts", "guest", {"memory": 768, "disk": 9}),
-        operation="deploys/guests.py | Run the students' guests",
+        operations=["deploys/guests.py | Run the students' guests"],
         restarts=True,
     ),
 }
@@ -135,13 +140,17 @@ def test_changed_spec_changes_exactly_that(lab: LabUnderTest, deployed: Deployed
     standing, booted = lab.observe(), lab.in_machine(GUEST, BOOT_ID)
     lab.in_machine(GUEST, "echo 'my work' >notes")
     lab.set_group_data(*scenario.change)
-    assert changed(lab.pyinfra("deploys/all.py", "--diff")) == [scenario.operation]
+    lab.in_machine(CONTAINER, "echo 'my work' >~/notes")
+    assert changed(lab.pyinfra("deploys/all.py", "--diff")) == scenario.operations
     if scenario.restarts:  # what its console showed before is set aside
         consoles = f"/var/lib/libvirt/images/minet-lab/{lab.name}/consoles"
         standing["kvm_hosts"]["files"].append(f"{consoles}/{GUEST}.log.before")
         standing["kvm_hosts"]["files"].sort()
     assert lab.observe() == standing
-    assert lab.in_machine(GUEST, "cat notes") == "my work\n"
+    assert lab.in_machine(GUEST, "cat notes") == lab.in_machine(CONTAINER, "cat ~/notes") == "my work\n"
+    limits = load_lab(read_inventory(lab.inventory)).container_hosts[0].settings.container
+    size = int(lab.in_machine(CONTAINER, "df --output=size --block-size=1M ~ | tail -n 1"))
+    assert 0.9 * limits.disk < size <= limits.disk, "the home folder grows under its container"
     assert (lab.in_machine(GUEST, BOOT_ID) != booted) == scenario.restarts
     assert changed(lab.pyinfra("deploys/all.py")) == []
 

@@ -1,0 +1,349 @@
+"""A student who is root in a guest, and a user in a container, tries to reach, deceive or starve others."""
+
+import json
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from minetlab.inventory.hosts import read_inventory
+from minetlab.inventory.load import load_lab
+from minetlab.plan import Plan, allocate
+from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
+from minetlab.resources.layout import Layout
+from tests.e2e.attacks import frames, programs
+from tests.e2e.attacks.frames import Nic
+from tests.e2e.attacks.programs import in_background, perl
+from tests.e2e.lab_under_test import BOOT_ID, LabUnderTest, lab_in_sandbox
+from tests.e2e.slowness import slowness
+
+GUEST, NEIGHBOUR = "minet-alice", "minet-bob"
+CONTAINER, NEIGHBOURING = "minet-alice-processus", "minet-bob-processus"
+BRIDGE = Layout("minet").bridge
+HEARD = "/run/heard"
+METADATA, CAMPUS = "169.254.169.254", "192.0.2.2"
+# What a host has and its machines may not reach: another network, and the metadata that clouds keep.
+BEYOND = f"""
+ip netns add campus && ip link add campus type veth peer name eth0 netns campus
+ip address add 192.0.2.1/24 dev campus; ip link set campus up; ip address add {METADATA}/32 dev lo
+ip -netns campus address add {CAMPUS}/24 dev eth0; ip -netns campus link set eth0 up
+ip -netns campus route add default via 192.0.2.1
+"""
+INTERFACE = "ls /sys/class/net | grep -v -e lo -e docker"
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The lab of two students, and how its machines are used.
+
+    :param lab: the lab.
+    :param plan: its plan.
+    """
+
+    lab: LabUnderTest
+    plan: Plan
+
+    def ssh(self, machine: str, command: str, *options: str) -> list[str]:
+        """Return the command that runs one on a machine, as an administrator does."""
+        return ["ssh", "-F", str(self.lab.ssh_config), *options, machine, command]
+
+    def on(self, machine: str, command: str, *options: str) -> str:
+        """Run a command on a host, guest or container, which must not fail; returns what it prints."""
+        argv = self.ssh(machine, command, *options)
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=600 * slowness(),
+            check=False,
+        )
+        assert done.returncode == 0, f"{machine}: {command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    @cached_property
+    def card(self) -> Path:
+        """The SSH configuration that comes with Alice's card, with the ports that the hosts have now."""
+        folder = self.lab.folder / "cards"
+        self.lab.lab("cards", "-i", self.lab.inventory, "--output", folder)
+        return folder / "alice" / "ssh_config"
+
+    def as_alice(
+        self, machine: str, *words: str, options: Iterable[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ssh as Alice's card says."""
+        argv = ["ssh", "-o", "BatchMode=yes", "-F", str(self.card), *options, machine, *words]
+        return subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=600 * slowness(),
+            check=False,
+        )
+
+    def nic(self, name: str) -> Nic:
+        """The interface of a guest; or of its host, on the bridge."""
+        for guest in self.plan.guests:
+            if guest.name == name:
+                return Nic(guest.mac, guest.address.ip)
+        mac = self.on(name, f"cat /sys/class/net/{BRIDGE}/address").strip()
+        return Nic(mac, next(iter(self.plan.guests)).address.network[1])
+
+    def reached(self, machine: str, targets: Iterable[str]) -> set[str]:
+        """Which of these ``ADDRESS/PORT`` a machine reaches."""
+        return set(self.on(machine, perl(programs.REACH, *targets)).split())
+
+    def served_by(self, host: str) -> set[str]:
+        """Every ``ADDRESS/PORT`` of a host that answers."""
+        listening = self.on(host, "ss -Hltn").splitlines()
+        ports = {line.split()[3].rpartition(":")[2] for line in listening}
+        links = json.loads(self.on(host, "ip -json -4 address"))
+        own = {address["local"] for link in links for address in link["addr_info"]} - {"127.0.0.1"}
+        return self.reached(host, {f"{address}/{port}" for address in own for port in ports})
+
+    def heard(self, machine: str, last: str) -> set[str]:
+        """What a listener on a machine has heard until the last of it."""
+        wait = f"for _ in $(seq 300); do ! grep -qx {last} {HEARD} || break; sleep 0.2; done; cat {HEARD}"
+        words = self.on(machine, wait).split()
+        assert last in words, f"{machine} did not hear {last}, but {words}"
+        return {*words} - {"listening", last}
+
+    def send(self, machine: str, interface: str, sent: Iterable[bytes]) -> None:
+        """Send frames from a guest, as its root, or from a host."""
+        lines = "\n".join(frame.hex() for frame in sent)
+        program = perl(frames.SEND, interface, root=machine != "hv1")
+        self.on(machine, f"echo {shlex.quote(lines)} | {program}")
+
+    def started(self) -> list[str]:
+        """When each machine was started."""
+        inspect = "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps --quiet) | sort"
+        return [
+            self.on("ct1", inspect),
+            *(self.on(name, BOOT_ID) for name in ("hv1", "ct1", GUEST, NEIGHBOUR)),
+        ]
+
+    def still_works(self) -> None:
+        """Log in anew, look up a name, have an address offered: what every student needs."""
+        for machine in (GUEST, NEIGHBOUR, CONTAINER, NEIGHBOURING):
+            self.on(machine, "true", "-S", "none")
+        for guest in self.plan.guests:
+            gateway = guest.address.network[1]
+            assert self.on(guest.name, perl(programs.DNS, gateway, "bob-vm.minet.internal")) == "4711\n"
+            offered = self.on(guest.name, perl(programs.DHCP, guest.mac, root=True))
+            assert offered.strip() == str(guest.address.ip)
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[LabUnderTest]:
+    """The lab of two students, and what else there is on their hosts' networks."""
+    with lab_in_sandbox({}, 2) as under_test:
+        under_test.lab("up", "-i", under_test.inventory)
+        plan = allocate(load_lab(read_inventory(under_test.inventory)))
+        attacked = Attacked(under_test, plan)
+        for host in ("hv1", "ct1"):
+            attacked.on(host, BEYOND)
+            campus = f"ip netns exec campus {perl(programs.LISTEN, CAMPUS, 80)}"
+            attacked.on(host, in_background(campus, "/run/campus"))
+            attacked.on(host, in_background(perl(programs.LISTEN, METADATA, 80), "/run/metadata"))
+        under_test.keep("up")
+        yield under_test
+
+
+@pytest.fixture
+def attacked(deployed: LabUnderTest) -> Iterator[Attacked]:
+    """The same; whatever was tried, no machine was restarted, and no host had to kill for want of memory."""
+    deployed.come_back("up", to_be_changed=False)
+    attacked = Attacked(deployed, allocate(load_lab(read_inventory(deployed.inventory))))
+    before = attacked.started()
+    yield attacked
+    assert attacked.started() == before
+    out_of_memory = "journalctl --dmesg --boot --no-pager | grep 'Out of memory' || true"
+    assert {host: attacked.on(host, out_of_memory) for host in ("hv1", "ct1")} == {"hv1": "", "ct1": ""}
+
+
+def test_a_guest_deceives_nobody_on_the_wire(attacked: Attacked) -> None:
+    attacker, neighbour, host = (attacked.nic(name) for name in (GUEST, NEIGHBOUR, "hv1"))
+    (interface,) = attacked.on(GUEST, INTERFACE).split()
+    attacked.on("hv1", in_background(perl(frames.HEAR, BRIDGE, "own"), HEARD))
+    listener = perl(frames.HEAR, interface, "from-host")
+    attacked.on(NEIGHBOUR, f"sudo sh -c {shlex.quote(in_background(listener, HEARD))}")
+    own = frames.arp_reply(attacker.hardware, attacker.address, "own")
+    rogue_dhcp = frames.udp(attacker.hardware, attacker.address, (67, 68), "dhcp-server")
+    forged = frames.forged(attacker, neighbour, host)
+    attacked.send(GUEST, interface, [*forged.values(), rogue_dhcp, own])
+    assert forged.keys() & attacked.heard("hv1", "own") == set(), "in another's name, frames reach the host"
+    attacked.send("hv1", BRIDGE, [frames.arp_reply(host.hardware, host.address, "from-host")])
+    assert attacked.heard(NEIGHBOUR, "from-host") == set(), "frames of a guest reach its neighbour"
+    attacked.still_works()
+
+
+def test_a_guest_cannot_fill_the_table_of_the_bridge(attacked: Attacked) -> None:
+    attacker = attacked.nic(GUEST)
+    (interface,) = attacked.on(GUEST, INTERFACE).split()
+    count = f"bridge fdb show br {BRIDGE} | wc -l"
+    before = int(attacked.on("hv1", count))
+    addresses = (bytes([0x52, 0x54, 0, 7, number >> 8, number & 255]) for number in range(1000))
+    attacked.send(GUEST, interface, (frames.arp_reply(mac, attacker.address, "many") for mac in addresses))
+    assert int(attacked.on("hv1", count)) < before + 10
+    attacked.still_works()
+
+
+@pytest.mark.parametrize(("attacker", "host"), [(GUEST, "hv1"), (CONTAINER, "ct1")])
+def test_a_machine_reaches_nothing_but_dns(attacked: Attacked, attacker: str, host: str) -> None:
+    at_host = attacked.served_by(host)
+    assert any(target.endswith("/22") for target in at_host)
+    networks = '{{(index .NetworkSettings.Networks "minet").IPAddress}}'
+    inspect = f"docker inspect --format {shlex.quote(networks)} {NEIGHBOURING}"
+    if host == "hv1":
+        neighbour = f"{attacked.nic(NEIGHBOUR).address}/22"
+    else:
+        neighbour = f"{attacked.on(host, inspect).strip()}/{CONTAINER_SSH_PORT}"
+        published = {str(container.ssh_port) for container in attacked.plan.containers}
+        assert published <= {target.partition("/")[2] for target in at_host}
+    # To a sandbox host, 10.0.2.2 is the loopback interface of this machine.
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as admins:
+        loopback = f"10.0.2.2/{admins.getsockname()[1]}"
+        targets = {*at_host, neighbour, f"{CAMPUS}/80", f"{METADATA}/80", loopback}
+        assert attacked.reached(host, targets) == targets, "nobody reaches what is not there"
+        dns = {target for target in at_host if target.endswith("/53")} if host == "hv1" else set()
+        assert attacked.reached(attacker, targets) <= dns
+    attacked.still_works()
+
+
+@pytest.mark.parametrize(
+    ("attacker", "host", "bridge"), [(GUEST, "hv1", BRIDGE), (CONTAINER, "ct1", docker_bridge("minet"))]
+)
+def test_datagrams_reach_no_service_of_the_host(
+    attacked: Attacked, attacker: str, host: str, bridge: str
+) -> None:
+    attacked.on(host, in_background(perl(programs.HEAR_UDP, 4000, "end"), HEARD))
+    (link,) = json.loads(attacked.on(host, f"ip -json -4 address show dev {bridge}"))
+    targets = [f"{address}/4000" for address in (link["addr_info"][0]["local"], "192.0.2.1")]
+    attacked.on(attacker, perl(programs.SEND_UDP, "attack", *targets))
+    attacked.on(host, perl(programs.SEND_UDP, "end", targets[0]))
+    assert attacked.heard(host, "end") == set()
+
+
+@pytest.mark.parametrize("host", ["hv1", "ct1"])
+def test_who_holds_connections_shuts_nobody_out(attacked: Attacked, host: str) -> None:
+    """Two hundred from one address, such as that of a class behind NAT, while others log in from there."""
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", attacked.lab.ssh_config, host], capture_output=True, text=True, check=True
+    ).stdout
+    port = int(dict(line.split(maxsplit=1) for line in shown.splitlines())["port"])
+    with ExitStack() as held:
+        for _ in range(200):
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        attacked.on(host, "true", "-S", "none")
+        machine = GUEST if host == "hv1" else CONTAINER
+        assert attacked.as_alice(machine, "true").returncode == 0
+
+
+def test_the_jump_account_leads_to_ones_own_machines_and_does_nothing_else(attacked: Attacked) -> None:
+    own, theirs = (attacked.nic(name).address for name in (GUEST, NEIGHBOUR))
+    shown = attacked.as_alice(GUEST, options=["-G"]).stdout
+    jump = dict(line.split(maxsplit=1) for line in shown.splitlines())["proxyjump"]
+    assert "SSH-2.0-" in attacked.as_alice(jump, options=["-W", f"{own}:22"]).stdout
+    for target in (f"{theirs}:22", "127.0.0.1:22", "localhost:22", "10.0.2.2:22", f"{own}:80"):
+        assert "SSH-2.0-" not in attacked.as_alice(jump, options=["-W", target]).stdout, target
+    forwarding = ("-N", "-o", "ExitOnForwardFailure=yes")
+    for options in ((*forwarding, "-R", "0:127.0.0.1:22"), (*forwarding, "-w", "any:any"), ("-tt",), ("-A",)):
+        done = attacked.as_alice(jump, *([] if "-N" in options else ["id"]), options=options)
+        assert done.returncode != 0, options
+        assert "uid=" not in done.stdout, options
+
+
+@pytest.mark.parametrize(
+    ("program", "seconds", "most"),
+    [
+        pytest.param(programs.FORK, (), 1000, id="processes"),
+        pytest.param(programs.OPEN, (), 2000, id="files"),
+        pytest.param(programs.INOTIFY, (30,), 1000, id="inotify"),
+        pytest.param(programs.SIGNALS, (30,), 200_000, id="signals"),
+    ],
+)
+def test_what_a_container_uses_up_its_neighbour_still_has(
+    attacked: Attacked, program: str, seconds: tuple[int, ...], most: int
+) -> None:
+    at_once = perl(program, *(0 for _ in seconds))
+    alone = int(attacked.on(NEIGHBOURING, at_once))
+    attack = attacked.ssh(CONTAINER, perl(program, *seconds), "-S", "none")
+    with subprocess.Popen(attack, stdout=subprocess.PIPE, text=True) as attacker:
+        assert attacker.stdout
+        taken = int(attacker.stdout.readline())
+        beside = int(attacked.on(NEIGHBOURING, at_once))
+    assert 0 < taken < most
+    assert beside >= alone * 0.9, f"the neighbour gets {beside} instead of {alone}"
+    attacked.on("ct1", "true", "-S", "none")
+
+
+def test_memory_that_a_container_eats_is_its_own(attacked: Attacked) -> None:
+    eater = subprocess.run(attacked.ssh(CONTAINER, perl(programs.EAT), "-S", "none"), check=False)
+    assert eater.returncode != 0
+    attacked.still_works()
+
+
+def test_a_container_fills_its_home_folder_and_nothing_of_its_host(attacked: Attacked) -> None:
+    free = "df --output=avail --block-size=1M /var/lib | tail -n 1"
+    before = int(attacked.on("ct1", free))
+    find = "find / -path /proc -prune -o -path /home -prune -o -type d -writable -print 2>/dev/null || true"
+    writable = set(attacked.on(CONTAINER, find).split())
+    assert writable <= {"/tmp", "/run/minet-lab", "/dev/shm", "/dev/mqueue"}  # noqa: S108
+    fill = "for folder in ~ /tmp /dev/shm; do head -c 700M /dev/zero >$folder/full 2>/dev/null || true; done"
+    attacked.on(CONTAINER, f"{fill}; rm -f /tmp/full /dev/shm/full")
+    size = int(attacked.on(CONTAINER, "stat --format=%s ~/full")) / 2**20
+    assert 300 < size < 512
+    assert before - int(attacked.on("ct1", free)) < 512 + 32
+    assert attacked.on(NEIGHBOURING, "echo work >~/work && cat ~/work && rm ~/work") == "work\n"
+    attacked.on(CONTAINER, "rm ~/full")
+    attacked.still_works()
+
+
+def test_processors_that_a_container_keeps_busy_still_serve_others(attacked: Attacked) -> None:
+    hog = attacked.ssh(CONTAINER, perl(programs.HOG, 60), "-S", "none")
+    with subprocess.Popen(hog) as attacker:
+        attacked.on(NEIGHBOURING, "true", "-S", "none")
+        attacked.on("ct1", "true", "-S", "none")
+        attacker.terminate()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "mknod ~/disk b 254 0",
+        "mount -t tmpfs none ~",
+        "unshare --user true",
+        "echo 1 >/proc/sys/kernel/sysrq",
+        "echo b >/proc/sysrq-trigger",
+        "echo 1280 >/sys/class/net/eth0/mtu",
+        "head -c 1 /proc/kcore | grep -q .",
+        "grep -q . /proc/keys",
+        "dmesg | grep -q .",
+        "ls /dev | grep -E '^(sd|vd|nvme|mem|kvm|loop|fuse)'",
+        "ls /var/lib/docker",
+    ],
+)
+def test_a_container_gets_no_further_into_the_kernel(attacked: Attacked, refused: str) -> None:
+    assert attacked.on(CONTAINER, f"({refused}) >/dev/null 2>&1 && echo worked || true") == ""
+
+
+def test_system_calls_for_administrators_are_refused_in_a_container(attacked: Attacked) -> None:
+    assert attacked.on(CONTAINER, perl(programs.CALLS)).split() == []
+
+
+@pytest.mark.parametrize("host", ["hv1", "ct1"])
+def test_another_account_of_a_host_reads_nothing_of_the_lab(attacked: Attacked, host: str) -> None:
+    folders = "/var/lib/minet-lab /var/lib/libvirt /var/lib/docker /etc/minet-lab /etc/ssh/minet-lab /var/log"
+    find = f"runuser -u nobody -- find {folders} -type f -readable 2>/dev/null | grep minet || true"
+    # Rules, and public keys that sshd reads with the account's rights.
+    public = {f"/etc/minet-lab/{attacked.lab.name}.nft", f"/etc/ssh/minet-lab/{attacked.lab.name}/jump_keys"}
+    assert {*attacked.on(host, find).split()} <= public
+    ask = "(virsh --connect qemu:///system list; docker ps) 2>&1 || true"
+    assert "minet-" not in attacked.on(host, f"runuser -u nobody -- sh -c {shlex.quote(ask)}")
