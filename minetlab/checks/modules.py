@@ -290,7 +290,9 @@ class Confinement(Reader):
     STATUS = "cat /proc/1/status"
     LIMITS = "cat /proc/1/limits"
     CGROUP_FILES = ("memory.max", "memory.swap.max", "pids.max", "cpu.max")
-    COMMANDS = (STATUS, LIMITS, *(f"cat /sys/fs/cgroup/{name}" for name in CGROUP_FILES))
+    MOUNTS = "cat /proc/mounts"
+    HOME_SIZE = "stat --file-system --format='%S %b' ~"
+    COMMANDS = (STATUS, LIMITS, MOUNTS, HOME_SIZE, *(f"cat /sys/fs/cgroup/{name}" for name in CGROUP_FILES))
 
     @classmethod
     def status(cls) -> dict[str, str]:
@@ -303,6 +305,18 @@ class Confinement(Reader):
         """Return how many files a process may open at most: getrlimit(2)."""
         (line,) = (line for line in cls.read(cls.LIMITS).splitlines() if line.startswith("Max open files"))
         return line.split()[4]
+
+    @classmethod
+    def mount_options(cls, place: str) -> set[str]:
+        """Return the options with which a file system is mounted at a place; empty if none is."""
+        lines = [line.split() for line in cls.read(cls.MOUNTS).splitlines()]
+        return {option for line in lines if line[1] == place for option in line[3].split(",")}
+
+    @classmethod
+    def home_size(cls) -> int:
+        """Return the size of the file system with the home folder, in bytes."""
+        block_size, blocks = cls.read(cls.HOME_SIZE).split()
+        return int(block_size) * int(blocks)
 
     @classmethod
     def memory(cls) -> int:

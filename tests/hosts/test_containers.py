@@ -89,6 +89,26 @@ def test_user_is_not_root(container: ContainerMachine) -> None:
     assert "0" not in users, container.differs("user IDs of the first process", "none of them 0", users)
 
 
+def test_user_is_of_no_other_container(container: ContainerMachine) -> None:
+    """What the kernel counts by user, no other container can use up: the port is of no other on its host."""
+    planned = str(0x70000000 + container.container.ssh_port)
+    users = Confinement.on(container.host).status()["Uid"].split()
+    assert set(users) == {planned}, container.differs("user IDs of the first process", planned, users)
+
+
+def test_it_writes_to_a_file_system_of_its_own_and_of_the_planned_size(container: ContainerMachine) -> None:
+    confinement = Confinement.on(container.host)
+    root, home = (confinement.mount_options(place) for place in ("/", "/home/etudiant"))
+    assert "ro" in root, container.differs("its root file system", "read-only", sorted(root))
+    assert {"rw", "nosuid", "nodev"} <= home, container.differs(
+        "its home folder's file system", "rw,nosuid,nodev", sorted(home)
+    )
+    disk = container.host_machine.settings.container.disk
+    size = confinement.home_size() // MIB
+    # The file system itself takes some of it; a larger one is left so.
+    assert size >= 0.8 * disk, container.differs("MiB of its home folder", disk, size)
+
+
 def test_student_can_log_in(container: ContainerMachine) -> None:
     assert_opened_by_key(container, container.reads(CONTAINER_KEYS), container.student_key)
 

@@ -116,6 +116,9 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("<mac address='52:54", "<mac address='52:55"),
         ("'KiB'>1048576<", "'KiB'>524288<"),
         (">4</vcpu>", ">2</vcpu>"),
+        ("<total_iops_sec>2000<", "<total_iops_sec>20000<"),
+        ("<inbound average='12207'/>", "<inbound average='99999'/>"),
+        ("<outbound average='12207'/>", ""),
     ],
     (domains.test_disk_is_a_whole_linked_clone, HV1, CHAIN): [
         ('"format": "qcow2"', '"format": "raw"'),
@@ -289,7 +292,26 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("NoNewPrivs:\t1", "NoNewPrivs:\t0"),
     ],
     (containers.test_user_is_not_root, CONTAINER, Confinement.STATUS): [
-        ("Uid:\t1000\t1000", "Uid:\t1000\t0"),
+        ("Uid:\t1879073425\t1879073425", "Uid:\t1879073425\t0"),
+    ],
+    (containers.test_user_is_of_no_other_container, CONTAINER, Confinement.STATUS): [
+        ("Uid:\t1879073425", "Uid:\t1000"),
+    ],
+    (
+        containers.test_it_writes_to_a_file_system_of_its_own_and_of_the_planned_size,
+        CONTAINER,
+        Confinement.MOUNTS,
+    ): [
+        ("overlay ro,relatime", "overlay rw,relatime"),
+        ("ext4 rw,nosuid,nodev,relatime,discard", "ext4 rw,nodev,relatime,discard"),
+        ("/dev/loop0 /home/etudiant", "/dev/loop0 /home/other"),
+    ],
+    (
+        containers.test_it_writes_to_a_file_system_of_its_own_and_of_the_planned_size,
+        CONTAINER,
+        Confinement.HOME_SIZE,
+    ): [
+        ("4096 124725", "4096 24725"),
     ],
     (jump.test_jump_account_only_leads_on, HV1, machines.jump_settings("minet")): [
         ("authenticationmethods publickey", "authenticationmethods any"),
