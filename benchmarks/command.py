@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import boot_storm, creation, lab_up, scale
+from benchmarks import boot_storm, creation, lab_up, neighbours, scale
 from benchmarks.compare.part import Comparison
 from benchmarks.part import FILE, FOLDER, Options, Part
 from minetlab.images import Progress
@@ -11,7 +11,14 @@ from minetlab.util.errors import LabError
 from minetlab.util.files import make_folder
 
 INTRODUCTION = Path(__file__).with_name("introduction.md")
-PARTS: tuple[Part, ...] = (lab_up.PART, Comparison(), creation.PART, boot_storm.PART, scale.PART)
+PARTS: tuple[Part, ...] = (
+    lab_up.PART,
+    Comparison(),
+    creation.PART,
+    boot_storm.PART,
+    scale.PART,
+    neighbours.PART,
+)
 """In the order of the page."""
 
 

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import attacks as programs
+from benchmarks.attacks import in_background, perl
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
 from minetlab.plan import Plan, allocate
 from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
 from minetlab.resources.layout import Layout
-from tests.e2e.attacks import frames, programs
+from tests.e2e.attacks import frames
 from tests.e2e.attacks.frames import Nic
-from tests.e2e.attacks.programs import in_background, perl
 from tests.e2e.lab_under_test import BOOT_ID, LabUnderTest, lab_in_sandbox
 from tests.e2e.slowness import slowness
 

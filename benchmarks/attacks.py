@@ -1,4 +1,4 @@
-"""Programs that a student runs against others, in Perl: Debian has it everywhere."""
+"""What a hostile student runs, for tests and measurements: in Perl, which Debian has everywhere."""
 
 import shlex
 
@@ -72,6 +72,8 @@ send($s, $query, 0, sockaddr_in(53, inet_aton($server)));
 recv($s, my $answer, 1500, 0);
 print unpack("n", $answer), "\n";
 """
+# Fills the home folder, and empties it.
+FILL = "head -c 1G /dev/zero >~/full 2>/dev/null; rm -f ~/full"
 # Forks until nothing more can be forked, and prints how many processes it got.
 FORK = r"""
 my @children;
