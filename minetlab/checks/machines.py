@@ -1,6 +1,5 @@
 """The machines under test: their names, what the plan wants of them, and the commands that look at them."""
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from minetlab.resources.docker import ACCESS
 from minetlab.resources.guests import reason_off
 from minetlab.resources.jump import jump_account, keys_file
 from minetlab.ssh.backend import SHEET_LIMIT
+from minetlab.util.text import COLOUR
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"
@@ -130,10 +130,6 @@ class MachineUnderTest:
         cpu = Cpu.on(self.host).fields()
         hardware = HARDWARE.get(cpu.get("Vendor ID", ""))
         return hardware if hardware and hardware.flag in cpu.get("Flags", "").split() else None
-
-
-# What switches colours in a terminal, and is not seen there: "SGR" of ECMA-48.
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)

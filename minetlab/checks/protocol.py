@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import Self
 
 import pytest
-from _pytest._code.code import ExceptionChainRepr
+from _pytest._code.code import ExceptionRepr
 from pydantic import TypeAdapter
 
 from minetlab.claims.measurements import Costs, Series
 from minetlab.ssh.backend import Read
-from minetlab.util.text import printable
+from minetlab.util.text import printable, printable_line, printable_name
 
 Measurement = Series | Costs
 CLAIM, UNREACHABLE, OBSERVED, MEASURED = "claim", "unreachable", "observed", "measured"
 """The names of a report's properties; JUnit XML shows them as well."""
+MAX_MESSAGE = 8192
+"""Characters of a check's message that are shown and kept; the output of a whole sheet has some 5000."""
 _MEASUREMENT: TypeAdapter[Measurement] = TypeAdapter(Measurement)
 
 
@@ -111,16 +113,23 @@ def attach(
 
 
 def make_printable(report: pytest.TestReport) -> None:
-    """Remove what controls a terminal from a report's message, which has words of students' machines."""
-    if isinstance(report.longrepr, ExceptionChainRepr):
-        for traceback, crash, _ in report.longrepr.chain:
+    """Make the words of students' machines in a report's message fit to be shown, and few enough."""
+    shown = report.longrepr
+    if isinstance(shown, ExceptionRepr):
+        chain = getattr(shown, "chain", None) or [(shown.reprtraceback, shown.reprcrash, None)]
+        for traceback, crash, _ in chain:
             for entry in traceback.reprentries:
-                entry.lines = [printable(line) for line in entry.lines]
+                # A line stays one: pytest marks each line of a message, which no machine is to look like.
+                lines = "\n".join(map(printable_name, entry.lines))
+                entry.lines = printable(lines, MAX_MESSAGE).split("\n")
             if crash:
-                crash.message = printable(crash.message)
-    elif isinstance(report.longrepr, tuple):
-        file, line, reason = report.longrepr
-        report.longrepr = (file, line, printable(reason))
+                crash.message = printable(crash.message, MAX_MESSAGE)
+    elif isinstance(shown, tuple):
+        file, line, reason = shown
+        report.longrepr = (file, line, printable_line(reason))
+    elif isinstance(shown, str):
+        report.longrepr = printable(shown, MAX_MESSAGE)
+    report.sections = [(name, printable(text, MAX_MESSAGE)) for name, text in report.sections]
 
 
 def _values(report: pytest.TestReport, name: str) -> Iterator[str]:

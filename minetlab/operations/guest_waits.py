@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from textwrap import indent
 
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
@@ -125,7 +126,10 @@ def _not_ready(host: Host, lab: str, late: Iterable[str], failed: Mapping[str, s
     names = list(chain.from_iterable(names_by_problem.values()))
     paths = tuple(map(Layout(lab).console, names[:CONSOLES]))
     consoles = observe.fact(Files, paths=paths, last=CONSOLE_LINES)
-    ends = "".join(f"\n  the end of {path}:\n{printable(text.rstrip())}" for path, text in consoles.items())
+    ends = "".join(
+        f"\n  the end of {path}:\n{indent(printable(text.rstrip()), '    ')}"
+        for path, text in consoles.items()
+    )
     return LabError(
         f"{host.name}: {'; '.join(problems)}{ends}",
         next_step=f"on {host.name}, look at one by: virsh console {names[0]}",

@@ -16,6 +16,7 @@ from typing import IO, Any, NoReturn
 
 from minetlab.util.errors import LabError
 from minetlab.util.progress import Heartbeat, Progress
+from minetlab.util.text import printable
 
 Process = subprocess.Popen[bytes]
 PIPE = subprocess.PIPE
@@ -299,12 +300,11 @@ def at_the_latest_on_exit(clean_up: Callable[[], None]) -> Iterator[None]:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a log that are not empty, indented and without control characters."""
+    """Return the last lines of a log that are not blank, indented and printable."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        text = file.read().decode(errors="replace").replace("\r", "\n")
-    printable = ("".join(filter(str.isprintable, line)).rstrip() for line in text.splitlines())
-    filled = [line for line in printable if line]
+        lines_read = printable(file.read().decode(errors="replace")).split("\n")
+    filled = [line.rstrip() for line in lines_read if line.strip()]
     return "\n".join(f"    {line}" for line in filled[-lines:])
 
 

@@ -11,6 +11,7 @@ import pytest
 from minetlab.checks import plugin
 from minetlab.checks.fixtures import SESSION
 from minetlab.checks.modules import Kernel
+from minetlab.checks.protocol import MAX_MESSAGE
 from minetlab.checks.sheets import claims_of
 from minetlab.claims.claims import BY_ID
 from tests.support.measured import costs
@@ -261,11 +262,12 @@ def test_how_a_check_ended_is_the_verdict_on_its_claim(
     assert "not here (1 check): hv1" in lines
 
 
+@pytest.mark.parametrize("style", ["short", "long", "line", "native", "short --showlocals"])
 def test_no_word_of_a_students_machine_controls_the_terminal(
-    machines: Machines, capsys: pytest.CaptureFixture[str]
+    machines: Machines, capsys: pytest.CaptureFixture[str], style: str
 ) -> None:
     """A student is root in a guest, and has its programs print what they like."""
-    machines.answers[ALICE]["uname -r"] = "\x1b[2Jall is well\r\x9b31m\u202e"
+    machines.answers[ALICE]["uname -r"] = "\x1b[2Jall is well\rFAKED\x9b31m\u202e\x85FAKED"
     verdicts = machines.verified(
         """
 import pytest
@@ -274,16 +276,38 @@ def test_wrong(guest): assert False, guest.differs("kernel", "6.1", Kernel.on(gu
 def test_chained(guest):
     try: raise ValueError(Kernel.on(guest.host).release())
     except ValueError as error: raise AssertionError(str(error))
+def test_printed(guest):
+    print(Kernel.on(guest.host).release()[:15])
+    assert False
 def test_skipped(guest): pytest.skip(f"{guest.name}: {Kernel.on(guest.host).release()}")
 """,
         "-k",
         ALICE,
+        *f"--tb={style}".split(),
     )
     out = capsys.readouterr().out
-    assert out.count("[2Jall is well31m") >= 4
-    assert not re.search(r"[\x1b\r\x9b\u202e]", out)
+    assert out.count("␛[2Jall is well") >= 4
+    assert not re.search(r"[\x1b\r\x9b\u202e\x85]", out)
+    if style not in ("line", "native"):  # these, which nobody gets without asking, do not mark lines
+        assert not re.search("^ *FAKED", out, re.MULTILINE)
     assert {check.outcome for check in verdicts.checks.values()} == {"failed", "skipped"}
     assert not any("\x1b" in check.reason for check in verdicts.checks.values())
+
+
+def test_a_message_has_an_end(machines: Machines, capsys: pytest.CaptureFixture[str]) -> None:
+    machines.answers[ALICE]["uname -r"] = "six\n" * 100_000
+    verdicts = machines.verified(
+        """
+from minetlab.checks.modules import Kernel
+def test_wrong(guest): assert False, guest.differs("kernel", "6.1", Kernel.on(guest.host).release())
+""",
+        "-k",
+        ALICE,
+    )
+    assert len(capsys.readouterr().out) < 2 * MAX_MESSAGE
+    (check,) = verdicts.checks.values()
+    assert len(check.reason) < MAX_MESSAGE + 50
+    assert check.reason.endswith("more characters)")
 
 
 @pytest.mark.parametrize(("check", "options"), [("not_here", ["--no-summary"]), ("plain", [])])

@@ -28,7 +28,10 @@ OURS = {
         for name in ("", ".app", ".completion", ".options", ".project_commands", ".student_commands")
     ),
     *(f"minetlab.{name}" for name in ("handouts", "handouts.words", "inventory", "inventory.hosts")),
-    *(f"minetlab.util{name}" for name in ("", ".errors", ".files", ".limits", ".process", ".progress")),
+    *(
+        f"minetlab.util{name}"
+        for name in ("", ".errors", ".files", ".limits", ".process", ".progress", ".text")
+    ),
 }
 SAID = """
 import json, sys

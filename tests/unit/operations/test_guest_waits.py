@@ -112,10 +112,10 @@ def test_guests_that_are_off_in_time_keep_their_power(said: pytest.LogCaptureFix
 
 
 def test_a_console_cannot_control_the_terminal(said: pytest.LogCaptureFixture) -> None:
-    console = {"tail -n": ["@/console", " \x1b[2Jhello\x07"]}
+    console = {"tail -n": ["@/console", " \x1b[2Jhello\x07", " \x1b[32mOK\x1b[0m\r\r", " hv1: all is well"]}
     responses = {SSH: ["-"], FAILED: [f"off {NAMES[0]}"], KVM: WORKING, **console}
     assert run_operation(operations.wait, responses, lab=LAB, guests=CLASS[:1]).failed
-    assert "the end of /console:\n[2Jhello\n" in said.text
+    assert "the end of /console:\n    ␛[2Jhello␇\n    OK\n    hv1: all is well\n" in said.text
 
 
 def started(
