@@ -28,7 +28,8 @@ CONTAINER_SSHD = f"{SSHD} -f /etc/minet-lab/sshd_config"
 CONTAINER_KEYS = f"cat {ACCESS}/authorized_keys"
 HOSTNAME = "uname -n"
 KERNEL_NAME = "uname -s -o"
-PROCESSES = "ps -e -o args="
+# A student's processes can have arguments of megabytes, which a host's answer has room for a few of.
+PROCESSES = "ps -e --cols=300 -o args="
 # Prints a line for each process: its number, its parent's, and its name.
 TREE = "ps -e -o pid=,ppid=,comm="
 # In Perl, which every Debian has. A process and its child print the address of their variable, and its value.

@@ -51,11 +51,10 @@ class Cpu(Reader):
     def fields(cls) -> dict[str, str]:
         """Return the value of each field, whether this version of lscpu prints a list or a tree."""
         fields: dict[str, str] = {}
-        pending = list(json.loads(cls.read(cls.LSCPU))["lscpu"])
-        while pending:
-            entry = pending.pop(0)
-            fields[entry["field"].rstrip(":")] = entry["data"] or ""
-            pending += entry.get("children", [])
+        entries = list(json.loads(cls.read(cls.LSCPU))["lscpu"])
+        for entry in entries:
+            fields[entry["field"].rstrip(":")] = str(entry["data"] or "")
+            entries += entry.get("children", [])  # which the loop comes to
         return fields
 
 
@@ -329,6 +328,8 @@ class Confinement(Reader):
         return cls.read(f"cat /sys/fs/cgroup/{name}")
 
 
+MASK_DIGITS = 16
+"""Digits of a mask of capabilities, which has 64 bits: proc_pid_status(5)."""
 # In the order of their numbers, from 0: linux/capability.h.
 CAPABILITIES = tuple(
     """
@@ -346,10 +347,13 @@ def capabilities(mask: str) -> set[str]:
 
     :param mask: in hexadecimal, as in proc_pid_status(5).
     :return: the names, without CAP; the number of a capability that is not in :data:`CAPABILITIES`.
+    :raises ValueError: it is no mask of 64 bits at most.
 
     >>> sorted(capabilities("0000000000002001"))
     ['CHOWN', 'NET_RAW']
     """
+    if len(mask) > MASK_DIGITS:
+        raise ValueError(f"{len(mask)} digits are too many for a mask of capabilities")
     bits = int(mask, 16)
     names = dict(enumerate(CAPABILITIES))
     return {names.get(number, str(number)) for number in range(bits.bit_length()) if bits >> number & 1}

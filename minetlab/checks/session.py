@@ -27,7 +27,7 @@ from minetlab.operations import specs
 from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
-from minetlab.ssh.backend import STUDENTS_MAX_BYTES, LabSshBackend, Read, connect
+from minetlab.ssh.backend import STUDENTS_MAX_BYTES, STUDENTS_MAX_NOTED, LabSshBackend, Read, connect
 from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
 from minetlab.tp.tp_images import TP_SHELL
 from minetlab.util.process import MAX_OUTPUT
@@ -178,9 +178,7 @@ class Session:
         console = f"ssh -t -F {self.ssh_config} {host_machine.name} virsh console {guest.name}"
         batches = machines.guest_batches(guest.student.login)
         next_step = f"look at its console: {console}"
-        host = self._connect(
-            guest.name, batches, sudo=True, next_step=next_step, max_bytes=STUDENTS_MAX_BYTES
-        )
+        host = self._connect(guest.name, batches, sudo=True, next_step=next_step, of_student=True)
         return GuestMachine(
             guest.name,
             host,
@@ -199,7 +197,7 @@ class Session:
             machines.CONTAINER_BATCHES,
             sudo=False,
             next_step=next_step,
-            max_bytes=STUDENTS_MAX_BYTES,
+            of_student=True,
         )
         return ContainerMachine(
             container.name,
@@ -227,10 +225,11 @@ class Session:
         *,
         sudo: bool,
         next_step: str,
-        max_bytes: int = MAX_OUTPUT,
+        of_student: bool = False,
     ) -> Host:
+        max_bytes, max_noted = (STUDENTS_MAX_BYTES, STUDENTS_MAX_NOTED) if of_student else (MAX_OUTPUT, None)
         backend = LabSshBackend(alias, self.ssh_config, sudo=sudo, next_step=next_step, max_bytes=max_bytes)
-        return connect(backend, *batches, transcript=self.transcript)
+        return connect(backend, *batches, transcript=self.transcript, max_noted=max_noted)
 
 
 def _fetch(machines: Iterable[MachineUnderTest]) -> None:

@@ -15,6 +15,7 @@ from testinfra.host import Host
 
 from minetlab.ssh.ssh_config import CONNECTION_LOST
 from minetlab.util import process
+from minetlab.util.text import last_line, printable
 
 COMMAND_SILENCE_LIMIT = 600.0
 """Seconds for which a command may print nothing, unless it is run with another limit.
@@ -23,9 +24,11 @@ Batches take longest, in a guest that is emulated inside an emulated host.
 """
 SHEET_LIMIT = 10800.0
 """Seconds for which the commands of a sheet may print nothing; machines end sooner, by limits in ``tp/``."""
-STUDENTS_MAX_BYTES = 4 * 2**20
-"""Bytes that a student's machine may answer to a command: the longest of real ones is some 100 KB."""
-TOTAL_LIMIT_FACTOR = 10
+STUDENTS_MAX_BYTES = 2**19
+"""Bytes that a student's machine may answer to a command or a batch; the longest real one has some 100 KB."""
+STUDENTS_MAX_NOTED = 2**14
+"""Characters of a student's machine's answer that a report keeps: real ones have some 5000."""
+TOTAL_LIMIT_FACTOR = 2
 """A command that goes on printing may take so many times its limit."""
 # Prints each command's output, then a line with $end and the command's status. It starts no further process,
 # as thirty processes take a second in an emulated guest.
@@ -150,8 +153,7 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         try:
             return super().run_ssh(command)
         except RuntimeError as error:
-            lines = [line for line in error.args[0].stderr.splitlines() if line.strip()]
-            raise self._unreachable(lines[-1] if lines else CONNECTION_LOST) from None
+            raise self._unreachable(last_line(error.args[0].stderr) or CONNECTION_LOST) from None
 
     def _build_ssh_command(self, command: str) -> tuple[list[str], list[str]]:
         (ssh, *options), args = super()._build_ssh_command(command)
@@ -174,15 +176,20 @@ class BatchingBackend(Utf8):
     :param inner: the backend that runs commands.
     :param batches: sets of commands; those of a set are needed together.
     :param transcript: the list to which :meth:`note` appends; None: a new one.
+    :param max_noted: how many characters of an output are noted; None: all.
     """
 
     NAME = "batching"
 
     def __init__(
-        self, inner: BaseBackend, batches: Iterable[Iterable[str]] = (), transcript: list[Read] | None = None
+        self,
+        inner: BaseBackend,
+        batches: Iterable[Iterable[str]] = (),
+        transcript: list[Read] | None = None,
+        max_noted: int | None = None,
     ) -> None:
         super().__init__(inner.hostname)
-        self.inner = inner
+        self.inner, self.max_noted = inner, max_noted
         self.transcript = [] if transcript is None else transcript
         self._batches = [tuple(batch) for batch in batches]
         self._outputs: dict[str, bytes] = {}
@@ -203,8 +210,8 @@ class BatchingBackend(Utf8):
         return started
 
     def note(self, command: str, output: str) -> None:
-        """Append a command and its output to the transcript, for the report."""
-        self.transcript.append((self.hostname, command, output))
+        """Append a command and its output to the transcript, for the report, as they can be shown."""
+        self.transcript.append((self.hostname, command, printable(output, self.max_noted)))
 
     def add_batch(self, commands: Iterable[str]) -> None:
         """Add a batch of those of these commands that are not fetched yet and in no other batch."""
@@ -221,22 +228,27 @@ class BatchingBackend(Utf8):
     def _fetch(self, batch: tuple[str, ...]) -> None:
         end = uuid4().hex
         script = f"end={end}\n{BATCH}" + "".join(f"run_one {shlex.quote(command)}\n" for command in batch)
-        output_of_all = self.inner.run("sh -c %s", script).stdout_bytes
-        answers = re.findall(rb"(.*?)\n%s (\d+)\n" % end.encode(), output_of_all, re.DOTALL)
-        for command, (output, status) in zip(batch, answers, strict=False):
+        parts = re.split(rb"\n%s (\d+)\n" % end.encode(), self.inner.run("sh -c %s", script).stdout_bytes)
+        for command, output, status in zip(batch, parts[::2], parts[1::2], strict=False):
             if status == b"0":
                 self._outputs[command] = output
 
 
-def connect(backend: BaseBackend, *batches: Iterable[str], transcript: list[Read] | None = None) -> Host:
+def connect(
+    backend: BaseBackend,
+    *batches: Iterable[str],
+    transcript: list[Read] | None = None,
+    max_noted: int | None = None,
+) -> Host:
     """Make a Testinfra host that runs the commands of a batch in one round trip.
 
     :param backend: the connection to the machine.
     :param *batches: sets of commands; those of a set are needed together.
     :param transcript: the list that commands and outputs are appended to; None: a new one.
+    :param max_noted: how many characters of an output are noted in it; None: all.
     :return: the host; its backend is a :class:`BatchingBackend`.
     """
-    batching = BatchingBackend(backend, batches, transcript)
+    batching = BatchingBackend(backend, batches, transcript, max_noted)
     host = Host(batching)
     batching.set_host(host)
     return host

@@ -10,6 +10,7 @@ from minetlab.checks.modules import Kernel, Libvirt
 from minetlab.checks.session import Session
 from minetlab.checks.site import ServedSite
 from minetlab.secrets import keys
+from minetlab.ssh.backend import STUDENTS_MAX_NOTED
 from minetlab.util.process import MAX_OUTPUT
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS
 from tests.support.verified import Machines
@@ -92,6 +93,9 @@ def test_root_is_asked_in_guests_and_where_the_inventory_says_so(
     asked = [machines.connections[name] for name in (HV1, CT1, ALICE, CONTAINER)]
     assert [connection.with_sudo for connection in asked] == [False, False, True, False]
     assert [connection.max_bytes < MAX_OUTPUT for connection in asked] == [False, False, True, True]
+    of_kind = [("kvm_host", HV1), ("container_host", CT1), ("guest", ALICE), ("container", CONTAINER)]
+    noted = [session.machine(kind, name).host.backend.max_noted for kind, name in of_kind]
+    assert noted == [None, None, STUDENTS_MAX_NOTED, STUDENTS_MAX_NOTED]
 
 
 def test_hosts_are_asked_as_root_where_the_inventory_says_so(

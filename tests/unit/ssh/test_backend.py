@@ -1,5 +1,6 @@
 """Connections to machines: real shells of this machine, an ssh that cannot connect, and recorded answers."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,13 @@ def test_a_capability_without_a_name_is_still_one() -> None:
     assert capabilities("8000000000000001") == {"CHOWN", "63"}
 
 
+def test_a_mask_of_a_million_digits_is_none() -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="524288 digits are too many"):
+        capabilities("f" * 2**19)
+    assert time.monotonic() - began < 1
+
+
 def test_all_batches_are_fetched_beforehand() -> None:
     inner = CountingBackend()
     host = connect(inner, ["echo one", "echo two"], ["echo three"])
@@ -149,6 +157,39 @@ def test_all_batches_are_fetched_beforehand() -> None:
     assert len(inner.asked) == 2
     assert [host.run(f"echo {each}").stdout.strip() for each in ("two", "three")] == ["two", "three"]
     assert len(inner.asked) == 2
+
+
+class LyingBackend(CountingBackend):
+    """A machine that answers whatever it is asked with the same bytes."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def run(self, command: str, *args: str, **kwargs: Any) -> CommandResult:
+        return self.result(0, command.encode(), self.answer, b"")
+
+
+def test_an_answer_without_an_end_is_read_in_no_time() -> None:
+    """A regular expression that looks for the end of each answer would look at each byte again and again."""
+    host = connect(LyingBackend(b"x" * 2**19), ["echo one"])
+    began = time.monotonic()
+    host.backend.fetch()
+    assert host.run("echo one").stdout == "x" * 2**19
+    assert time.monotonic() - began < 5
+
+
+def test_what_is_noted_can_be_shown_and_has_an_end() -> None:
+    host = connect(LyingBackend(b"\x1b[2Jgood" * 10), max_noted=9)
+    assert Reader.on(host).read("uname") == "\x1b[2Jgood" * 10
+    assert host.backend.transcript == [("local", "uname", "␛[2Jgood␛… (71 more characters)")]
+
+
+def test_why_a_machine_cannot_be_reached_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_first_in_path(tmp_path, "ssh", "printf 'a\\nb\\033[2J%0999d\\n' 1 >&2; exit 255", monkeypatch)
+    with pytest.raises(UnreachableError) as refused:
+        ssh_to(tmp_path, "").run("true")
+    assert str(refused.value) == f"hv1 cannot be reached over SSH: b␛[2J{'0' * 295}…\n  → see whether it runs"
 
 
 class SilentBackend(CountingBackend):

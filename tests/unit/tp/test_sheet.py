@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import time
 
 import pytest
+from hypothesis import given, strategies as st
 
 from minetlab.tp.sheet import Step, claims, outputs, script, steps
 from minetlab.tp.tp_images import TP_FOLDER
@@ -103,6 +105,33 @@ def test_it_shows_what_the_sheet_says(says: tuple[str, ...], printed: str) -> No
 )
 def test_it_shows_something_else(says: tuple[str, ...], printed: str) -> None:
     assert not Step(1, "", says).shows(printed)
+
+
+@pytest.mark.parametrize(
+    ("says", "printed"),
+    [
+        (("…a…b…c",), "ab" * 2**18),
+        (("…", "a", "…", "b", "…", "c"), "a\nb\n" * 2**17),
+        (("…", "…a…", "b", "…", "…a…", "c"), "a\nb\n" * 2**17),
+    ],
+)
+def test_whatever_is_printed_is_compared_in_no_time(says: tuple[str, ...], printed: str) -> None:
+    began = time.monotonic()
+    assert not Step(1, "", says).shows(printed)
+    assert time.monotonic() - began < 10
+
+
+def _pattern(line: str) -> str:
+    return r"(?:.*\n)*" if line.strip() == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
+
+
+@given(
+    says=st.lists(st.text("ab…", max_size=4), max_size=5),
+    lines=st.lists(st.text("ab", max_size=4), max_size=6),
+)
+def test_ellipses_stand_for_what_a_regular_expression_would_find(says: list[str], lines: list[str]) -> None:
+    found = re.fullmatch("".join(map(_pattern, says)), "".join(f"{line}\n" for line in lines))
+    assert Step(1, "", tuple(says)).shows("\n".join([*lines, ""])) == bool(found)
 
 
 PROSE = """Lisez-le (`$ less test.sh`), puis `$ sudo time
