@@ -158,16 +158,29 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> None:
-    """Skip the checks inside a guest that is off on purpose.
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip the checks inside a guest that is off on purpose, and fail those whose answer cannot be read.
 
-    The guest's fixture does not do this, since what is skipped before the check itself counts as not checked.
+    The guest's fixture does not skip, since what is skipped before the check itself counts as not checked. A
+    machine may answer anything, and there is no need for a message of its own for each way to be wrong.
 
     :param item: the check.
+    :yields: None, while the check runs.
     """
     if reason := item.stash.get(REASON_OFF, ""):
         pytest.skip(reason)
+    try:
+        yield
+    except AssertionError:
+        raise
+    except Exception as error:
+        if item.config.option.tbstyle == "long":  # somebody looks for a mistake in the check
+            raise
+        name = CheckId.of(item.nodeid).machine
+        problem = f"{name}: an answer cannot be read: {type(error).__name__}: {error}"
+        next_step = f"see what it answers, and where that is read: pytest tests/hosts -k {name} --tb=long"
+        raise pytest.fail.Exception(f"{problem}\n  → {next_step}", pytrace=False) from None
 
 
 class ByMachine(LoadScopeScheduling):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import pytest
 
 from minetlab.checks import plugin
 from minetlab.checks.fixtures import SESSION
-from minetlab.checks.modules import Kernel
+from minetlab.checks.modules import Cpu, Kernel
 from minetlab.checks.protocol import MAX_MESSAGE
 from minetlab.checks.sheets import claims_of
 from minetlab.claims.claims import BY_ID
@@ -292,6 +292,32 @@ def test_skipped(guest): pytest.skip(f"{guest.name}: {Kernel.on(guest.host).rele
         assert not re.search("^ *FAKED", out, re.MULTILINE)
     assert {check.outcome for check in verdicts.checks.values()} == {"failed", "skipped"}
     assert not any("\x1b" in check.reason for check in verdicts.checks.values())
+
+
+UNREADABLE = {
+    '"lscpu"': "TypeError: string indices must be integers",
+    "[" * 100_000: "RecursionError: maximum recursion depth exceeded",
+    '{"lscpu": [{"field": 1, "data": ""}]}': "AttributeError: 'int' object has no attribute 'rstrip'",
+    "\x1b[2J": "JSONDecodeError: Expecting value",
+}
+
+
+@pytest.mark.parametrize("answer", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_an_answer_that_cannot_be_read_is_one_line_and_no_traceback(
+    machines: Machines, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    machines.answers[ALICE][Cpu.LSCPU] = answer
+    check = "from minetlab.checks.modules import Cpu\ndef test_it(guest): Cpu.on(guest.host).fields()\n"
+    verdicts = machines.verified(check, "-k", ALICE)
+    (ended,) = verdicts.checks.values()
+    assert ended.outcome == "failed"
+    assert ended.reason.startswith(f"{ALICE}: an answer cannot be read: {UNREADABLE[answer]}")
+    out = capsys.readouterr().out
+    assert "Traceback" not in out
+    assert "modules.py" not in out
+    assert out.count(UNREADABLE[answer]) <= 2  # the message, and the line of the summary
+    machines.verified(check, "-k", ALICE, "--tb=long")
+    assert "modules.py" in capsys.readouterr().out
 
 
 def test_a_message_has_an_end(machines: Machines, capsys: pytest.CaptureFixture[str]) -> None:
