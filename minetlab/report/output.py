@@ -1,16 +1,16 @@
 """The output of a command, laid out for people to read."""
 
 import json
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from minetlab.util.text import printable
+
 LONG = 24
 """An output of more lines than these scrolls."""
-# Control characters and noncharacters, which an HTML document must not have (HTML standard, 13.2.3.5).
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
-# Unicode's block of control pictures: ␀ to ␟ in the order of the control characters, then ␠ and ␡.
-_PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "␡"}
+LAID_OUT_FACTOR = 8
+"""An output that would be so many times as long, if it was laid out, is shown as it was printed."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,34 @@ class Output:
 def readable(printed: str) -> Output:
     """Lay out an output: JSON with a line for each field, and control characters as visible signs."""
     laid_out = _lay_out_json(printed)
-    text = (printed if laid_out is None else laid_out).replace("\r\n", "\n").rstrip("\n")
-    return Output(_FORBIDDEN.sub(_sign, text), laid_out=laid_out is not None)
+    text = printed if laid_out is None else laid_out
+    return Output(printable(text).rstrip("\n"), laid_out=laid_out is not None)
 
 
 def _lay_out_json(printed: str) -> str | None:
+    """Return JSON with a line for each field; None if it is none, or not as a program would print it."""
     if not printed.lstrip().startswith(("{", "[")):
         return None
     try:
         value = json.loads(printed)
-    except ValueError:
+        if isinstance(value, dict) and isinstance(value.get("lscpu"), list):
+            return "\n".join(_lscpu_lines(value["lscpu"], ""))
+        # Each level of brackets is a longer indent: a little JSON can become a lot of blanks.
+        chunks = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value)
+        return _joined(chunks, LAID_OUT_FACTOR * len(printed))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
-    if isinstance(value, dict) and isinstance(value.get("lscpu"), list):
-        return "\n".join(_lscpu_lines(value["lscpu"], ""))
-    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _joined(chunks: Iterable[str], most: int) -> str | None:
+    """Return the chunks as one text; None if it would have more than so many characters."""
+    text: list[str] = []
+    for chunk in chunks:
+        most -= len(chunk)
+        if most < 0:
+            return None
+        text.append(chunk)
+    return "".join(text)
 
 
 def _lscpu_lines(entries: list[dict[str, Any]], indent: str) -> list[str]:
@@ -56,7 +70,3 @@ def _lscpu_lines(entries: list[dict[str, Any]], indent: str) -> list[str]:
         lines.append(f"{indent}{entry['field']:<{34 - len(indent)}} {entry['data'] or ''}".rstrip())
         lines += _lscpu_lines(entry.get("children", []), f"{indent}  ")
     return lines
-
-
-def _sign(match: re.Match[str]) -> str:
-    return _PICTURES.get(match[0], "\N{REPLACEMENT CHARACTER}")

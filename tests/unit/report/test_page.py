@@ -28,7 +28,7 @@ from tests.support.evidence import (
 )
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
 
-HOSTILE = "</pre><script>alert('x')</script>&amp;\x1b[31m\x00\ufffe"
+HOSTILE = "</pre><script>alert('x')</script>&amp;\x1b[2J\x00\ufffe\u202e"
 PLOT = '<svg xmlns="http://www.w3.org/2000/svg"><rect id="figure_1" width="1" height="1"/></svg>'
 
 
@@ -84,9 +84,8 @@ def test_what_machines_print_stays_text() -> None:
     bad = good.model_copy(update={"observations": seen, "reason": HOSTILE, "verdict": "violated"})
     document = parsed([bad])
     assert not document.xpath("//script")
-    assert "</pre><script>alert('x')</script>&amp;␛[31m␀\N{REPLACEMENT CHARACTER}" in text_of(
-        at(document, "C16")
-    )
+    shown = "</pre><script>alert('x')</script>&amp;␛[2J␀\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
+    assert shown in text_of(at(document, "C16"))
 
 
 def test_a_machine_that_does_not_answer_violates_nothing(mixed: Any) -> None:
@@ -223,10 +222,31 @@ def test_json_is_laid_out_and_says_the_same() -> None:
     )
 
 
-@pytest.mark.parametrize("printed", ["", "plain\ntext", "{not json", "[1, 2"])
-def test_what_is_no_json_is_shown_word_for_word(printed: str) -> None:
+NESTED = 400
+NOT_AS_PRINTED_BY_A_PROGRAM = {
+    "too deep": "[" * 100_000,
+    "too deep to write": "[" * 900 + "]" * 900,
+    "lscpu without fields": '{"lscpu": ["x"]}',
+    "lscpu with a list for a field": '{"lscpu": [{"field": [], "data": ""}]}',
+    "lscpu with children that are none": '{"lscpu": [{"field": "", "data": "", "children": 1}]}',
+    "a few brackets that become millions of blanks": "[" * NESTED + "1," * 50_000 + "1" + "]" * NESTED,
+}
+
+
+@pytest.mark.parametrize(
+    "printed",
+    ["", "plain\ntext", "{not json", "[1, 2", *NOT_AS_PRINTED_BY_A_PROGRAM.values()],
+    ids=["empty", "text", "braces", "brackets", *NOT_AS_PRINTED_BY_A_PROGRAM],
+)
+def test_what_is_no_json_or_not_a_programs_is_shown_word_for_word(printed: str) -> None:
     assert readable(printed).text == printed
     assert not readable(printed).laid_out
+
+
+def test_json_hides_nothing_that_cannot_be_shown() -> None:
+    shown = readable(r'{"a": "\ud800 \u001b[2J \u202e \u009b"}')
+    assert shown.text == '{\n  "a": "� ␛[2J � �"\n}'.replace("␛", r"\u001b")
+    assert shown.text.encode()
 
 
 def test_words() -> None:
