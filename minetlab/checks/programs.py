@@ -1,21 +1,25 @@
 """The workload as it runs on a lab's machines: it gets orders over its input, and answers line by line."""
 
+import os
+import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from queue import Empty, Queue
-from threading import Thread
+from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
 
 from testinfra.host import Host
 
 from minetlab.claims.measurements import Workload
-from minetlab.util.process import Process, end
+from minetlab.util.process import READ_SIZE, Process, TooMuchError, end, read_to_end
 
 WORKLOAD_READY, WORKLOAD_END = "pret", "fin"
 ORDERS: Mapping[Workload, str] = {"processor": "processeur", "kernel": "noyau", "memory": "memoire"}
 """Words of ``tp/emulation/home/calcul.c``, which students read."""
 # Seconds. A machine that is emulated inside an emulated host needs minutes to boot.
 WORKLOAD_BOOT_LIMIT, WORKLOAD_ANSWER_LIMIT = 1800.0, 300.0
+MAX_PRINTED = 2**20
+"""Bytes that a workload may print until it answers; the log of a whole kernel has some 100 KB."""
 LAST_LINES = 5
 """How many lines of a workload that failed are shown."""
 
@@ -35,9 +39,9 @@ class Program:
             raise ValueError("its standard input and output have to be pipes")
         self.name = name
         self._process, self._orders, self._answers = process, process.stdin, process.stdout
-        self._lines: Queue[str | None] = Queue()
-        self._printed: list[str] = []
-        Thread(target=self._read, daemon=True).start()
+        self._lines: deque[bytes] = deque()
+        self._rest = b""  # of a line whose end has not come yet
+        self._printed: deque[str] = deque(maxlen=LAST_LINES)
         started = monotonic()
         self._await(WORKLOAD_READY, WORKLOAD_BOOT_LIMIT)
         self.boot = monotonic() - started
@@ -65,11 +69,6 @@ class Program:
         except BrokenPipeError:
             pass  # It has ended. Whoever waits for its answer notices that, and shows its last lines.
 
-    def _read(self) -> None:
-        for line in self._answers:
-            self._lines.put(line.decode(errors="replace").strip())
-        self._lines.put(None)
-
     def _await(self, word: str, limit: float) -> str:
         """Wait for a line that begins with this word, and return the rest of it.
 
@@ -78,23 +77,30 @@ class Program:
         :param word: the first word of the line.
         :param limit: how many seconds to wait.
         :return: what follows the word.
-        :raises AssertionError: there was no such line in time, or the process has ended.
+        :raises AssertionError: there was no such line in time, or before the end, or before too many others.
         """
-        deadline = monotonic() + limit
-        while True:
-            try:
-                line = self._lines.get(timeout=max(0.0, deadline - monotonic()))
-            except Empty:
-                raise AssertionError(self._problem(f"did not answer within {limit:.0f} s")) from None
-            if line is None:
+        deadline, room = monotonic() + limit, MAX_PRINTED
+        while room > 0:
+            while self._lines:
+                line = self._lines.popleft().decode(errors="replace").strip()
+                self._printed.append(line)
+                first, _, rest = line.partition(" ")
+                if first == word and (rest or word == WORKLOAD_READY):
+                    return rest
+            with DefaultSelector() as selector:
+                selector.register(self._answers, EVENT_READ)
+                if not selector.select(max(0.0, deadline - monotonic())):
+                    raise AssertionError(self._problem(f"did not answer within {limit:.0f} s"))
+            block = os.read(self._answers.fileno(), READ_SIZE)
+            if not block and not self._rest:
                 raise AssertionError(self._problem("ended"))
-            self._printed.append(line)
-            first, _, rest = line.partition(" ")
-            if first == word and (rest or word == WORKLOAD_READY):
-                return rest
+            room -= len(block)
+            *lines, self._rest = (self._rest + (block or b"\n")).split(b"\n")
+            self._lines += lines
+        raise AssertionError(self._problem("prints without end"))
 
     def _problem(self, problem: str) -> str:
-        last_lines = "\n".join(self._printed[-LAST_LINES:]) or "nothing"
+        last_lines = "\n".join(self._printed) or "nothing"
         return f"{self.name} {problem}; it said last:\n{last_lines}"
 
 
@@ -126,7 +132,19 @@ def send(host: Host, content: bytes, file: str) -> None:
     :param file: path of the file, quoted for a shell if need be.
     :raises AssertionError: it cannot be written.
     """
-    process = host.backend.start(f"cat >{file} && chmod 755 {file}")
-    process.communicate(content, timeout=WORKLOAD_ANSWER_LIMIT)
-    if process.returncode:
-        raise AssertionError(f"{host.backend.hostname}: cannot write {file}")
+    command = f"cat >{file} && chmod 755 {file}"
+    with tempfile.TemporaryFile() as input_file:
+        input_file.write(content)
+        input_file.seek(0)
+        with host.backend.start(command, stdin=input_file) as process:
+            try:
+                read_to_end(
+                    process, WORKLOAD_ANSWER_LIMIT, total_limit=WORKLOAD_ANSWER_LIMIT, max_bytes=MAX_PRINTED
+                )
+                problem = f"status {process.returncode}" if process.returncode else ""
+            except (TimeoutError, TooMuchError) as error:
+                problem = str(error)
+            finally:
+                process.kill()  # has no effect if the process has ended
+    if problem:
+        raise AssertionError(f"{host.backend.hostname}: cannot write {file}: {problem}")

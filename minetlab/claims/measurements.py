@@ -1,7 +1,9 @@
 """What the same work costs natively, virtualized and emulated; and what a machine costs."""
 
 from statistics import median, quantiles
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from minetlab.lab.base import Frozen
 
@@ -9,6 +11,9 @@ Workload = Literal["processor", "kernel", "memory"]
 """What ``tp/emulation/home/calcul.c`` measures: computing, system calls, and pages of memory."""
 LOADS: tuple[Workload, ...] = get_args(Workload)
 Environment = Literal["native", "container", "guest", "emulated program", "emulated PC", "emulated ARM64"]
+# Students' machines print some of these figures: they need not be true, but such that they can be plotted.
+Time = Annotated[float, Field(ge=1e-6, lt=1e12)]
+Bytes = Annotated[int, Field(ge=0, lt=2**60)]
 EMULATED: tuple[Environment, ...] = ("emulated program", "emulated PC", "emulated ARM64")
 
 
@@ -25,7 +30,7 @@ class Sample(Frozen):
     environment: Environment
     load: Workload
     turn: int
-    microseconds: float
+    microseconds: Time
 
 
 class Quartiles(Frozen):
@@ -91,10 +96,10 @@ class Cost(Frozen):
 
     machine: str
     kind: Literal["guest", "container"]
-    seconds: float
-    memory: int
-    disk: int
-    shared: int
+    seconds: Time
+    memory: Bytes
+    disk: Bytes
+    shared: Bytes
 
 
 class Costs(Frozen):

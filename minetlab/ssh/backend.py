@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from testinfra.backend.base import BaseBackend, CommandResult
@@ -113,12 +113,17 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
         self._limit, self._terminal = limit, terminal
         return super().run(command, *args, **kwargs)
 
-    def start(self, command: str) -> process.Process:
-        """Start a command on the machine, with pipes for its input and for its output, errors included."""
+    def start(self, command: str, stdin: IO[bytes] | int = process.PIPE) -> process.Process:
+        """Start a command on the machine, with a pipe for its output, errors included.
+
+        :param command: the command.
+        :param stdin: a file for its standard input, or :data:`PIPE`.
+        :return: the process of ssh.
+        """
         self._terminal = False
         words, args = self._build_ssh_command(self.get_command(command))
         line = self.quote(" ".join(words), *args)
-        return process.start(shlex.split(line), stdin=process.PIPE, merge_errors=True)
+        return process.start(shlex.split(line), stdin=stdin, merge_errors=True)
 
     def run_local(self, command: str, *args: str) -> CommandResult:
         """Run ssh on this machine: Testinfra calls this for each command.
@@ -204,9 +209,9 @@ class BatchingBackend(Utf8):
             return self.result(0, command.encode(), self._outputs[command], b"")
         return self.inner.run(command, **kwargs)
 
-    def start(self, command: str) -> process.Process:
+    def start(self, command: str, stdin: IO[bytes] | int = process.PIPE) -> process.Process:
         """Start a command, to read its output and write to it while it runs."""
-        started: process.Process = self.inner.start(command)
+        started: process.Process = self.inner.start(command, stdin)
         return started
 
     def note(self, command: str, output: str) -> None:

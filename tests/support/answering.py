@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 from testinfra.backend.base import CommandResult
 
@@ -33,13 +33,13 @@ class AnsweringBackend(Utf8):
             return self.result(1, command.encode(), "", str(answer))
         return self.result(0, command.encode(), answer, "")
 
-    def start(self, command: str) -> "subprocess.Popen[bytes]":
+    def start(self, command: str, stdin: IO[bytes] | int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
         """Start what the command's answer says, or what reads its input and ends well."""
         self.asked.append(command)
         script = next(
             (str(answer) for words, answer in self.answers.items() if words in command), "cat >/dev/null"
         )
-        return subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return subprocess.Popen(["sh", "-c", script], stdin=stdin, stdout=subprocess.PIPE)
 
 
 class AnsweringLab:

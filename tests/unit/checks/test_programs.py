@@ -1,7 +1,9 @@
 """Workloads that are talked to: the real one, compiled here, and some that do not do as they should."""
 
 import subprocess
+import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 from testinfra.backend.local import LocalBackend
@@ -13,6 +15,7 @@ from minetlab.checks.snapshots import parse_history
 from minetlab.claims.measurements import LOADS
 from minetlab.ssh.backend import BatchingBackend
 from minetlab.util.paths import PROJECT_ROOT
+from tests.support.fake_program import put_first_in_path
 
 SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"
 
@@ -20,8 +23,10 @@ SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"
 class HereBackend(LocalBackend):  # type: ignore[misc]
     """This machine, where commands can be started and talked to."""
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(["sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def start(self, command: str, stdin: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["sh", "-c", command], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
 
 
 @pytest.fixture
@@ -58,6 +63,9 @@ def test_the_workload_counts_right(workload: Path) -> None:
         ("echo pret; echo panic", "it ended; it said last:\npret\npanic"),
         ("echo booting; sleep 60", "it did not answer within 1 s; it said last:\nbooting"),
         ("echo pret; while read -r order; do echo $order; done; sleep 60", "it did not answer within 1 s"),
+        ("yes", "it prints without end; it said last:\ny\ny\ny\ny\ny"),
+        ("exec cat /dev/zero", "it prints without end; it said last:\nnothing"),
+        ("printf 'booting'", "it ended; it said last:\nbooting"),
     ],
 )
 def test_a_workload_that_does_not_answer_is_an_error_with_its_last_words(
@@ -125,8 +133,23 @@ def test_a_file_is_sent_as_it_is(here: Host, tmp_path: Path) -> None:
     send(here, content, f"{tmp_path}/file")
     assert (tmp_path / "file").read_bytes() == content
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o755
-    with pytest.raises(AssertionError, match="cannot write"):
+    with pytest.raises(AssertionError, match=r"cannot write .*nowhere/file: status [12]"):
         send(here, content, f"{tmp_path}/nowhere/file")
+
+
+@pytest.mark.parametrize(
+    ("program", "problem"), [("yes", "it printed more than"), ("sleep 60", r"not done within 0\.5 s")]
+)
+def test_a_machine_cannot_keep_who_sends_a_file(
+    here: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, problem: str
+) -> None:
+    """A student is root there, and may have ``cat`` do what they like: print without end, or wait."""
+    monkeypatch.setattr(programs, "WORKLOAD_ANSWER_LIMIT", 0.5)
+    put_first_in_path(tmp_path, "cat", f"exec {program} >&2", monkeypatch)
+    began = time.monotonic()
+    with pytest.raises(AssertionError, match=f"local: cannot write .*: {problem}"):
+        send(here, b"x", f"{tmp_path}/file")
+    assert time.monotonic() - began < 30
 
 
 def test_a_history_is_read_from_a_console() -> None:

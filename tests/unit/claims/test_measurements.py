@@ -2,9 +2,10 @@
 
 import pytest
 from hypothesis import given, strategies as st
+from pydantic import ValidationError
 
 from minetlab.claims.measurements import Environment, Sample, Series
-from tests.support.measured import series
+from tests.support.measured import costs, series
 
 
 def sample(environment: Environment, turn: int, microseconds: float) -> Sample:
@@ -40,3 +41,17 @@ def test_a_spread_is_in_order_and_within_what_was_measured(times: list[float]) -
 def test_it_survives_the_way_to_the_report() -> None:
     whole = series("hv1", guest=1.1, **{"emulated PC": 20.0})
     assert Series.model_validate_json(whole.model_dump_json()) == whole
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), 0.0, 1e-300, -1.0, 1e300])
+def test_a_figure_that_cannot_be_plotted_is_no_measurement(figure: float) -> None:
+    with pytest.raises(ValidationError, match="microseconds"):
+        sample("guest", 0, figure)
+    with pytest.raises(ValidationError, match="seconds"):
+        costs(seconds=figure)
+
+
+@pytest.mark.parametrize("size", [-1, 10**400])
+def test_a_size_that_no_disk_has_is_no_measurement(size: int) -> None:
+    with pytest.raises(ValidationError, match="memory"):
+        costs(memory=size)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from lxml import etree
 
 from minetlab.report.figures import (
@@ -66,3 +67,11 @@ def test_everything_that_was_measured_is_shown() -> None:
     assert len(plots) == len(tables) == 3
     for plot in plots:
         etree.fromstring(plot.svg.encode())
+
+
+@pytest.mark.parametrize("ratio", [1e-7, 3e10])
+def test_figures_that_no_machine_has_are_plotted_all_the_same(ratio: float) -> None:
+    plots, tables = figures([series("hv1", guest=ratio), costs(seconds=9e11, memory=2**60 - 1)])
+    for plot in plots:
+        etree.fromstring(plot.svg.encode())
+    assert len(tables) == 2
