@@ -2,7 +2,8 @@
 
 Students are root in their guests, so the archive may be made to harm who reads it. ``lab collect`` therefore
 runs this as a program of its own, with limits to its memory and processor time. What it writes can be
-unpacked by GNU tar, by Python's ``data`` filter and by file managers, and nothing gets out of its folder.
+unpacked by GNU tar, by Python with any filter and by file managers: nothing gets out of its folder, and names
+are such that they can be shown.
 
 Usage: python -m minetlab.machines.repack RECEIVED WRITTEN FOLDER BYTES
 
@@ -20,16 +21,24 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from minetlab.util.limits import MIB
-from minetlab.util.text import printable_line
+from minetlab.util.text import printable_line, printable_name
 
 MAX_ENTRIES = 100_000
 """Entries that are copied."""
 MAX_PROBLEMS = 20
 """Entries that are left out and named; of others, their number is said."""
-MAX_NAME, MAX_PATH = 255, 4000
-"""Bytes of a file's name, and of a path, that file systems of Linux take; PATH_MAX is 4096."""
+MAX_NAME, MAX_PATH, MAX_DEPTH = 255, 2000, 200
+"""Bytes of a file's name, and of a path, and folders in a path.
+
+File systems of Linux take 255 bytes and 4096, of which the folder where it is unpacked needs some; Python's
+tarfile and shutil call themselves for each folder, a thousand times at most.
+"""
 MAX_TIME = 8**11
 """The first time of modification that does not fit in a tar header, in seconds since 1970: the year 2242."""
+
+
+COLLECTED = PurePosixPath(".")
+"""The path of the home directory in the machine's archive."""
 
 
 class DamagedError(Exception):
@@ -60,6 +69,8 @@ class Repacker:
                 if count == MAX_ENTRIES:
                     yield f"only the first {MAX_ENTRIES} files are kept"
                     return
+                # From here on, names are those that are written: two that become one are one.
+                entry.name, entry.linkname = map(printable_name, (entry.name, entry.linkname))
                 path = PurePosixPath(entry.name)
                 last = printable_line(str(path))
                 if problem := self._problem(path, entry) or self._add(path, source, entry):
@@ -69,11 +80,13 @@ class Repacker:
 
     def _problem(self, path: PurePosixPath, entry: tarfile.TarInfo) -> str:
         """Return why an entry must not go into the archive, or an empty string if it may."""
+        if _too_long(path):  # before its parents are looked at, of which there may be a million
+            return "its name is too long"
         problems = (
             (path.is_absolute() or ".." in path.parts, "it is outside of the home directory"),
+            (path == COLLECTED and not entry.isdir(), "it is in place of the home directory"),
             (not self._links.isdisjoint(path.parents), "it is outside of the home directory"),
             (not self._files.isdisjoint(path.parents), "it is in a file, not in a folder"),
-            (_too_long(path), "its name is too long"),
             (
                 not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()),
                 "it is a device or a pipe",
@@ -138,13 +151,12 @@ def _can_be_link(path: PurePosixPath, target: str) -> bool:
 
 def _as_file(target: str) -> tuple[IO[bytes], int]:
     """Return a link's target as the content of a file, as Git does where there are no links."""
-    text = target.encode(errors="surrogateescape")
-    return io.BytesIO(text), len(text)
+    return io.BytesIO(target.encode()), len(target.encode())
 
 
 def _too_long(path: PurePosixPath) -> bool:
-    names = [part.encode(errors="surrogateescape") for part in path.parts]
-    return sum(len(name) + 1 for name in names) > MAX_PATH or any(len(name) > MAX_NAME for name in names)
+    sizes = [len(part.encode()) for part in path.parts]
+    return len(sizes) > MAX_DEPTH or sum(sizes) + len(sizes) > MAX_PATH or max(sizes, default=0) > MAX_NAME
 
 
 def _complete_entries(received: IO[bytes]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:

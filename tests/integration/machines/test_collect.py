@@ -16,6 +16,7 @@ from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from minetlab.util.limits import MIB, Limits
 from tests.support.machines import ALL, NOT_RUN, home_of, lab_of, stand
+from tests.support.unpack import FILTERS, PROGRAMS, unpacks
 
 LIMITS = Limits(seconds=30, bytes=4 * MIB)
 MACHINES = allocate(lab_of("alice")).machines
@@ -74,7 +75,7 @@ def test_all_of_both_homes_is_in_one_archive_that_nobody_else_reads(folder: Path
     assert content(came.path, "guest/rendu/réponse à 1.txt") == content(came.path, "guest/same") == b"42"
     assert content(came.path, "processus/.zsh_history") == b"ls"
     found = entries(came.path)
-    assert os.fsdecode(b"guest/latin-\xe9") in found
+    assert "guest/latin-\ufffd" in found
     assert stat.filemode(found["guest/setuid"].mode) == "?rwxr-xr-x"
     assert stat.S_IMODE((folder / "alice.tar.gz").stat().st_mode) == 0o600
     assert came.size == (folder / "alice.tar.gz").stat().st_size
@@ -190,9 +191,64 @@ def test_nothing_that_a_student_sends_gets_out_of_their_folder(folder: Path) -> 
     ]
     assert {each for each in entries(came.path) if each.startswith("guest")} == {
         "guest/way",
-        "guest/\033[2Jred",
+        "guest/␛[2Jred",
         "guest/fine",
     }
+
+
+# What a student may send in the hope that it is unpacked: each of these has hurt somebody.
+HOSTILE = archive_of(
+    (member("fine"), b"x"),
+    (member("../bob/work"), b"x"),
+    (member("/absolute"), b"x"),
+    (member("a/../../neighbour/file"), b"changed"),
+    (member("up", tarfile.SYMTYPE, ".."), b""),
+    (member("up/neighbour/file"), b"changed"),
+    (member("out", tarfile.SYMTYPE, "/etc"), b""),
+    (member("in", tarfile.SYMTYPE, "fine"), b""),
+    (member("fine", tarfile.SYMTYPE, "../../neighbour/file"), b""),
+    (member("hard", tarfile.LNKTYPE, "fine"), b""),
+    (member("hard"), b"changed"),
+    (member("shadow", tarfile.LNKTYPE, "../../../../etc/shadow"), b""),
+    (member(".", tarfile.SYMTYPE, "../neighbour"), b""),
+    (member("disk", tarfile.BLKTYPE), b""),
+    (member("null", tarfile.CHRTYPE), b""),
+    (member("pipe", tarfile.FIFOTYPE), b""),
+    (member("line\nline"), b"x"),
+    (member("\033]0;title\007\x9b2J\u202e"), b"x"),
+    (member(os.fsdecode(b"\xff\xfe")), b"x"),
+    (member("-rf"), b"x"),
+    (member("--checkpoint-action=exec=sh"), b"x"),
+    (member("deep/" * 199 + "f"), b"x"),
+    (member("deep/" * 900 + "f"), b"x"),
+    (member("n" * 255), b"x"),
+    (member("n" * 300), b"x"),
+)
+
+
+def with_modes(archive: bytes, mode: int) -> bytes:
+    """The archive with other rights, owners and times in every header."""
+    written = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(archive)) as source,
+        tarfile.open(fileobj=written, mode="w", format=tarfile.GNU_FORMAT) as target,
+    ):
+        for each in source:
+            each.mode, each.uid, each.gid, each.uname, each.mtime = mode, 1234, 4321, "daemon", 2**40
+            target.addfile(each, source.extractfile(each) if each.isreg() else None)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("how", [*PROGRAMS, *FILTERS])
+@pytest.mark.parametrize("mode", [0o644, 0o7777, 0])
+def test_what_was_collected_can_be_unpacked_by_anybody(folder: Path, how: str, mode: int) -> None:
+    sends(folder, with_modes(HOSTILE, mode))
+    came = of_alice(folder)
+    assert came.path is not None
+    found = entries(came.path)
+    assert {"guest/fine", "guest/in", "guest/hard", "guest/out", "guest/up", "guest/-rf"} <= set(found)
+    assert content(came.path, "guest/hard") == content(came.path, "guest/fine") == b"x"
+    unpacks(came.path, folder / "around", how)
 
 
 @pytest.mark.parametrize("cut", [300, 512, 700, 1024, 1500, 1536])
