@@ -1,15 +1,14 @@
 """Facts about the files that let people into a lab's containers and site."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.access import ObservedFile
 from minetlab.resources.docker import access_folder
 
 
-class AccessFiles(FactBase[Mapping[str, ObservedFile]]):
+class AccessFiles(HostFact[Mapping[str, ObservedFile]]):
     """The files that let people into a lab's containers and site, by path below their folder."""
 
     default = dict
@@ -22,7 +21,7 @@ class AccessFiles(FactBase[Mapping[str, ObservedFile]]):
             " && find . -type f -printf 'owner %U %p\\n' || true"
         )
 
-    def process(self, output: Iterable[str]) -> Mapping[str, ObservedFile]:
+    def parse(self, output: list[str]) -> Mapping[str, ObservedFile]:
         """Parse the lines; a file that vanished between them is not there."""
         lines = [line.split(maxsplit=2) for line in output]
         digests = {path: digest for kind, digest, path in lines if kind == "sha256"}

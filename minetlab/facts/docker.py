@@ -2,12 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Iterable
 from typing import Any
 
-from pyinfra.api.exceptions import FactProcessError
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.docker import (
     FIELDS_LABEL,
     LAB_LABEL,
@@ -24,7 +21,7 @@ from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
 SERVICE = "docker.service"
 
 
-class DockerState(FactBase[DockerObserved]):
+class DockerState(HostFact[DockerObserved]):
     """All containers and networks of a host, and the images of one lab.
 
     If the host has no Docker, or dockerd does not answer, the state says so and is otherwise empty.
@@ -59,20 +56,12 @@ class DockerState(FactBase[DockerObserved]):
             f"docker image ls --no-trunc --filter {of_lab} --format {shlex.quote(image)}"
         )
 
-    def process(self, output: Iterable[str]) -> DockerObserved:
-        """Parse the lines.
-
-        :param output: lines of JSON.
-        :return: what the host's dockerd has.
-        :raises FactProcessError: a line cannot be parsed.
-        """
-        try:
-            return _observed([json.loads(line) for line in output if line.strip()])
-        except (ValueError, KeyError, TypeError) as error:
-            raise FactProcessError(f"docker's answer cannot be read: {error!r}") from error
+    def parse(self, output: list[str]) -> DockerObserved:
+        """Parse the lines of JSON."""
+        return _observed([json.loads(line) for line in output if line.strip()])
 
 
-class DockerRoom(FactBase[int]):
+class DockerRoom(HostFact[int]):
     """Bytes free where dockerd keeps its images; 0 if unknown."""
 
     default = int
@@ -81,12 +70,12 @@ class DockerRoom(FactBase[int]):
         """Return a command that asks dockerd for its folder, and df(1) for the free space there."""
         return "df --output=avail --block-size=1 \"$(docker info --format '{{.DockerRootDir}}')\" | tail -n 1"
 
-    def process(self, output: Iterable[str]) -> int:
+    def parse(self, output: list[str]) -> int:
         """Parse the number of bytes."""
         return int("".join(output))
 
 
-class DaemonConfig(FactBase[DaemonState]):
+class DaemonConfig(HostFact[DaemonState]):
     """The configuration in /etc/docker/daemon.json, and whether the running dockerd has read it."""
 
     default = DaemonState
@@ -100,7 +89,7 @@ class DaemonConfig(FactBase[DaemonState]):
             f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
         )
 
-    def process(self, output: Iterable[str]) -> DaemonState:
+    def parse(self, output: list[str]) -> DaemonState:
         """Parse the output; ``fault`` of the result says if the file is not a JSON object."""
         freshness, *lines = [*output] or [""]
         if not freshness:
@@ -128,6 +117,8 @@ def _observed(lines: list[dict[str, Any]]) -> DockerObserved:
     kinds = ("service", "silence", "container", "network", "image", "folder", "uploads")
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for line in lines:
+        if not all(isinstance(value, str) for value in line.values()):
+            raise TypeError(f"not a text: {line}")
         by_kind[line.pop("kind")].append(line)
     # A dockerd that answers has networks at least, such as "host".
     installed = any(some for kind, some in by_kind.items() if kind not in ("folder", "uploads"))

@@ -2,8 +2,7 @@
 
 import shlex
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.firewall import FirewallObserved, files, service, table, timer
 from minetlab.resources.printed import sections, text
 
@@ -15,7 +14,7 @@ true
 """
 
 
-class Firewall(FactBase[FirewallObserved]):
+class Firewall(HostFact[FirewallObserved]):
     """The lab's files of rules and units, and the rules that the kernel has."""
 
     default = FirewallObserved
@@ -25,7 +24,7 @@ class Firewall(FactBase[FirewallObserved]):
         units = (service(lab), timer(lab))
         return _COMMAND.format(files=shlex.join(files(lab)), units=shlex.join(units), table=table(lab))
 
-    def process(self, output: list[str]) -> FirewallObserved:
+    def parse(self, output: list[str]) -> FirewallObserved:
         """Parse the sections."""
         printed = {name: [line[1:] for line in lines] for name, lines in sections(output).items()}
         return FirewallObserved(

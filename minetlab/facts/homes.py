@@ -2,8 +2,7 @@
 
 import shlex
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.docker import homes_folder
 from minetlab.resources.homes import HomesObserved, unit, unit_file
 from minetlab.resources.printed import text, values_by_key
@@ -16,7 +15,7 @@ systemctl --quiet is-enabled {unit} 2>/dev/null && echo 'enabled yes'
 true"""
 
 
-class Homes(FactBase[HomesObserved]):
+class Homes(HostFact[HomesObserved]):
     """The file systems of a lab's home folders, and the unit that mounts them."""
 
     default = HomesObserved
@@ -29,7 +28,7 @@ class Homes(FactBase[HomesObserved]):
             unit=shlex.quote(unit(lab)),
         )
 
-    def process(self, output: list[str]) -> HomesObserved:
+    def parse(self, output: list[str]) -> HomesObserved:
         """Parse the lines; those of the unit have the same key."""
         values = values_by_key(output)
         sizes = [line.split(maxsplit=1) for line in values.get("size", [])]

@@ -1,8 +1,6 @@
 """The fact for the preflight: what a host is and has, in one command whatever the number of students."""
 
-from pyinfra.api.exceptions import FactProcessError
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
@@ -31,7 +29,7 @@ true
 """
 
 
-class HostState(FactBase[HostObserved]):
+class HostState(HostFact[HostObserved]):
     """The host itself, its virtualization, everything of its libvirt and Docker, and who deploys to it."""
 
     def command(self, lab: str) -> str:
@@ -47,12 +45,12 @@ class HostState(FactBase[HostObserved]):
         }
         return "\n".join(f"echo {MARK}{name}\n({command}\n)" for name, command in parts.items())
 
-    def process(self, output: list[str]) -> HostObserved:
+    def parse(self, output: list[str]) -> HostObserved:
         """Let each fact parse its part of the output.
 
         :param output: all lines.
         :return: what the host is and has.
-        :raises FactProcessError: a part is missing, or cannot be parsed.
+        :raises ValueError: a part is missing, or cannot be parsed.
         """
         parts = sections(output, MARK)
         try:
@@ -65,6 +63,4 @@ class HostState(FactBase[HostObserved]):
                 lock=LockHolder().process(parts["lock"]),
             )
         except KeyError as error:
-            raise FactProcessError(f"the host's answer has no part {error}") from error
-        except ValueError as error:
-            raise FactProcessError(str(error)) from error
+            raise ValueError(f"the host's answer has no part {error}") from error

@@ -1,15 +1,13 @@
 """Facts about the jump account, through which students reach their machines."""
 
 import shlex
-from collections.abc import Iterable
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.jump import JumpObserved, jump_account, keys_file, keys_folder, settings_file
 from minetlab.resources.printed import text, values_by_key
 
 
-class JumpState(FactBase[JumpObserved]):
+class JumpState(HostFact[JumpObserved]):
     """The jump account, its keys, and our file in sshd's configuration."""
 
     default = JumpObserved
@@ -29,7 +27,7 @@ class JumpState(FactBase[JumpObserved]):
             f"test {settings} -nt /run/sshd.pid && test -e /run/sshd.pid && echo 'stale yes'; true"
         )
 
-    def process(self, output: Iterable[str]) -> JumpObserved:
+    def parse(self, output: list[str]) -> JumpObserved:
         """Parse the lines; those of a file have the same key."""
         values = values_by_key(output)
         account = values.get("account")

@@ -1,7 +1,6 @@
 """Facts about a host's hardware virtualization."""
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.kvm import MODULES, KvmObserved
 from minetlab.resources.layout import Layout
 from minetlab.resources.printed import text, values_by_key
@@ -25,7 +24,7 @@ true
 """
 
 
-class KvmModule(FactBase[KvmObserved]):
+class KvmModule(HostFact[KvmObserved]):
     """The CPU's virtualization feature, KVM's module and its settings, and whether /dev/kvm can be used."""
 
     default = KvmObserved
@@ -37,7 +36,7 @@ class KvmModule(FactBase[KvmObserved]):
             modules=" ".join(MODULES.values()), options=layout.modprobe_options, autoload=layout.modules_load
         )
 
-    def process(self, output: list[str]) -> KvmObserved:
+    def parse(self, output: list[str]) -> KvmObserved:
         """Parse the lines; those of a file have the same key."""
         values = values_by_key(output)
 
@@ -58,7 +57,7 @@ class KvmModule(FactBase[KvmObserved]):
         )
 
 
-class IdleProcessors(FactBase[float]):
+class IdleProcessors(HostFact[float]):
     """How many of the host's processors had nothing to do for a moment, such as 1.7 of 2."""
 
     default = float
@@ -67,7 +66,7 @@ class IdleProcessors(FactBase[float]):
         """Return a command that prints how many processors there are, and twice their times: proc(5)."""
         return "nproc; grep '^cpu ' /proc/stat; sleep 0.3; grep '^cpu ' /proc/stat"
 
-    def process(self, output: list[str]) -> float:
+    def parse(self, output: list[str]) -> float:
         """Compute from both times how long processors were idle, or waited for disks."""
         processors, *lines = output
         before, after = ([int(word) for word in line.split()[1:9]] for line in lines)

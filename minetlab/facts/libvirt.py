@@ -2,9 +2,7 @@
 
 import shlex
 
-from pyinfra.api.exceptions import FactProcessError
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
 from minetlab.resources.libvirt import LibvirtObserved, parse
 from minetlab.resources.printed import sections, text
@@ -90,7 +88,7 @@ true
 """
 
 
-class LibvirtState(FactBase[LibvirtObserved]):
+class LibvirtState(HostFact[LibvirtObserved]):
     """All networks, pools and domains of a host, the volumes of the lab's pool, and free memory and disk."""
 
     default = LibvirtObserved
@@ -110,25 +108,17 @@ class LibvirtState(FactBase[LibvirtObserved]):
             lab=lab,
         )
 
-    def process(self, output: list[str]) -> LibvirtObserved:
-        """Parse the sections.
-
-        :param output: all lines.
-        :return: what the host's libvirt has.
-        :raises FactProcessError: the output cannot be parsed; pyinfra then fails the host.
-        """
-        try:
-            return parse(output)
-        except ValueError as error:
-            raise FactProcessError(str(error)) from error
+    def parse(self, output: list[str]) -> LibvirtObserved:
+        """Parse the sections."""
+        return parse(output)
 
 
-class Lines(FactBase[frozenset[str]]):
+class Lines(HostFact[frozenset[str]]):
     """What a command prints: one name or address per line."""
 
     default = frozenset
 
-    def process(self, output: list[str]) -> frozenset[str]:
+    def parse(self, output: list[str]) -> frozenset[str]:
         """Parse the lines."""
         return frozenset(line.strip() for line in output if line.strip())
 
@@ -155,7 +145,7 @@ class ActiveDomains(Lines):
         return f"{VIRSH} list --name"
 
 
-class FailedBoots(FactBase[dict[str, str]]):
+class FailedBoots(HostFact[dict[str, str]]):
     """Guests that will not come up, by name: ``off``, or ``broken`` if their console shows a failure."""
 
     default = dict
@@ -170,13 +160,13 @@ class FailedBoots(FactBase[dict[str, str]]):
             reboots=shlex.quote(REBOOTS),
         )
 
-    def process(self, output: list[str]) -> dict[str, str]:
+    def parse(self, output: list[str]) -> dict[str, str]:
         """Parse the output: a reason and a guest per line."""
         lines = (line.split(" ", 1) for line in output if line.strip())
         return {guest: reason for reason, guest in lines}
 
 
-class Snapshots(FactBase[dict[str, list[str]]]):
+class Snapshots(HostFact[dict[str, list[str]]]):
     """The names of domains' snapshots, by domain; a domain without snapshots is left out."""
 
     default = dict
@@ -187,7 +177,7 @@ class Snapshots(FactBase[dict[str, list[str]]]):
         lists = "; ".join(f"echo '@{domain}\n'; snapshot-list --name {domain}" for domain in domains)
         return f"{VIRSH} {shlex.quote(lists)} 2>/dev/null; true"
 
-    def process(self, output: list[str]) -> dict[str, list[str]]:
+    def parse(self, output: list[str]) -> dict[str, list[str]]:
         """Parse the lists."""
         snapshots = sections(line.strip() for line in output if line.strip())
         return {domain: names for domain, names in snapshots.items() if names}
@@ -212,7 +202,7 @@ class EmptyDisks(Lines):
         )
 
 
-class Files(FactBase[dict[str, str]]):
+class Files(HostFact[dict[str, str]]):
     """The text of files, or their last lines, by path; a file that is missing or empty is left out."""
 
     default = dict
@@ -233,7 +223,7 @@ class Files(FactBase[dict[str, str]]):
         lines = f"{show} \"$f\" 2>/dev/null{bound} | sed -e 's/^/ /' -e '$a\\'"
         return f'for f in {shlex.join(paths)}; do echo "@$f"; {lines}; done; true'
 
-    def process(self, output: list[str]) -> dict[str, str]:
+    def parse(self, output: list[str]) -> dict[str, str]:
         """Parse the output into texts by path."""
         files = sections(output)
         return {path: text(line[1:] for line in lines) for path, lines in files.items() if lines}

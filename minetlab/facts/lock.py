@@ -3,8 +3,7 @@
 import json
 import shlex
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.lock import LOCK, Holder
 
 # The lock's file has the ID of the process that holds the lock, then a line that describes its run. The file
@@ -23,7 +22,7 @@ LOCK_TURNS = 140
 """How often the lock's file is read, every 50 ms: for seven seconds."""
 
 
-class LockHolder(FactBase[Holder | None]):
+class LockHolder(HostFact[Holder | None]):
     """The run that holds the host's lock; None if there is none."""
 
     def command(self, path: str = LOCK, run: str = "") -> str:
@@ -38,7 +37,7 @@ class LockHolder(FactBase[Holder | None]):
         wait = _WAIT.format(run=shlex.quote(run), path=quoted, turns=LOCK_TURNS) if run else ""
         return f"{wait}{_HOLDER.format(path=quoted)}"
 
-    def process(self, output: list[str]) -> Holder | None:
+    def parse(self, output: list[str]) -> Holder | None:
         """Parse the output; return None if the lock is free."""
         if "held" not in output:
             return None

@@ -1,10 +1,9 @@
 """The fact about a host's Debian packages."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyinfra.api.facts import FactBase
+from minetlab.facts.base import HostFact
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class PackageState:
     installed: frozenset[str] = frozenset()
 
 
-class DebianPackages(FactBase[PackageState]):
+class DebianPackages(HostFact[PackageState]):
     """The host's Debian release and its installed packages."""
 
     default = PackageState
@@ -31,7 +30,7 @@ class DebianPackages(FactBase[PackageState]):
             "dpkg-query --show --showformat '${db:Status-Status} ${Package}\\n'"
         )
 
-    def process(self, output: Iterable[str]) -> PackageState:
+    def parse(self, output: list[str]) -> PackageState:
         """Parse the lines."""
         release, *packages = output
         debian = re.match(r"debian (\d+)", release)

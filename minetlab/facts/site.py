@@ -1,14 +1,12 @@
 """Facts about the TP site on a container host."""
 
 import shlex
-from collections.abc import Iterable
 
-from pyinfra.api.facts import FactBase
-
+from minetlab.facts.base import HostFact
 from minetlab.resources.site import sites_folder
 
 
-class SiteFolders(FactBase[tuple[str, ...]]):
+class SiteFolders(HostFact[tuple[str, ...]]):
     """Names of what is in the folder of a lab's TP site: revisions, the status, and leftovers."""
 
     default = tuple
@@ -17,6 +15,6 @@ class SiteFolders(FactBase[tuple[str, ...]]):
         """Return a command that lists the folder."""
         return f"ls -A {shlex.quote(sites_folder(lab))} 2>/dev/null || true"
 
-    def process(self, output: Iterable[str]) -> tuple[str, ...]:
+    def parse(self, output: list[str]) -> tuple[str, ...]:
         """Parse the output: one name per line."""
         return tuple(line for line in output if line)

@@ -59,7 +59,7 @@ def test_an_image_without_a_name_is_known_by_its_identifier_only() -> None:
 
 @pytest.mark.parametrize("line", ["oops", '{"kind":"volume"}', "{}", "[]", '{"kind":"container","name":"a"}'])
 def test_an_answer_that_is_not_dockers_is_refused(line: str) -> None:
-    with pytest.raises(FactProcessError, match="docker's answer cannot be read"):
+    with pytest.raises(FactProcessError, match="the host's answer cannot be read"):
         DockerState().process([line])
 
 
