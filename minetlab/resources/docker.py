@@ -19,6 +19,8 @@ CONTAINER_SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
 
 TP_HOME = "/home/etudiant"
 """The home folder in every TP image."""
+TP_ACCOUNTS = "/var/lib/minet-lab"
+"""The folder in every TP image to which its passwd(5) and group(5) lead."""
 HOME = "home"
 """The folder of a container's file system that is its home folder; beside it, there is lost+found."""
 TMP_SIZE = 64
@@ -144,7 +146,7 @@ class ContainerSpec(Spec):
             "--read-only",
             # Both count as memory of the container.
             f"--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777,size={TMP_SIZE}m",
-            f"--tmpfs=/run/minet-lab:rw,noexec,nosuid,nodev,mode=755,uid={container_user(self.ssh_port)},size=64k",
+            f"--tmpfs={TP_ACCOUNTS}:rw,noexec,nosuid,nodev,mode=755,uid={container_user(self.ssh_port)},size=64k",
             *publication(self.address, self.ssh_port, CONTAINER_SSH_PORT),
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             f"--mount=type=bind,source={home_folder(self.network, self.name)},target={TP_HOME}",

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, files_of
 from minetlab.lab.base import Frozen
-from minetlab.resources.docker import TP_HOME
+from minetlab.resources.docker import TP_ACCOUNTS, TP_HOME
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.definitions import TpImage
 from minetlab.util.errors import LabError
@@ -41,9 +41,9 @@ HOOKS = (
     f"chown --recursive {TP_USER}:{TP_USER} {TP_HOME}",
     STRIP,
     # A container has these with a number of its own: templates/tp/etc/minet-lab/start.
-    "install -D --target-directory=/usr/share/minet-lab /etc/passwd /etc/group; "
-    "install -D --target-directory=/run/minet-lab /etc/passwd /etc/group; "
-    "ln --symbolic --force /run/minet-lab/passwd /run/minet-lab/group /etc",
+    f"install -D --mode=0644 --target-directory={TP_ACCOUNTS} /etc/passwd /etc/group; "
+    "install -D --mode=0644 --target-directory=/usr/share/minet-lab /etc/passwd /etc/group; "
+    f"ln --symbolic --force {TP_ACCOUNTS}/passwd {TP_ACCOUNTS}/group /etc",
 )
 # Instructions of a Dockerfile, which `docker import` applies to the image.
 TP_IMAGE_INSTRUCTIONS = (

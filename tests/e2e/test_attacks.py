@@ -296,7 +296,7 @@ def test_a_container_fills_its_home_folder_and_nothing_of_its_host(attacked: Att
     before = int(attacked.on("ct1", free))
     find = "find / -path /proc -prune -o -path /home -prune -o -type d -writable -print 2>/dev/null || true"
     writable = set(attacked.on(CONTAINER, find).split())
-    assert writable <= {"/tmp", "/run/minet-lab", "/dev/shm", "/dev/mqueue"}  # noqa: S108
+    assert writable <= {"/tmp", "/var/lib/minet-lab", "/dev/shm", "/dev/mqueue"}  # noqa: S108
     fill = "for folder in ~ /tmp /dev/shm; do head -c 700M /dev/zero >$folder/full 2>/dev/null || true; done"
     attacked.on(CONTAINER, f"{fill}; rm -f /tmp/full /dev/shm/full")
     size = int(attacked.on(CONTAINER, "stat --format=%s ~/full")) / 2**20

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.operations import tp_images as operations
-from minetlab.resources.docker import ACCESS, CONTAINER_SSH_PORT
+from minetlab.resources.docker import ACCESS, CONTAINER_SSH_PORT, TP_ACCOUNTS
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from tests.support.container_host import STATE, image_line
@@ -143,6 +143,16 @@ def test_import_carries_user_command_and_labels() -> None:
     assert '--change=CMD ["/etc/minet-lab/start"]' in changes
     (start,) = (file for file in tp_images.recipe(image).files if file.path == "/etc/minet-lab/start")
     assert start.mode == 0o755
+
+
+def test_accounts_are_where_the_build_of_an_image_leaves_them() -> None:
+    """What is in /run and /tmp, mmdebstrap removes in the end; without them, Docker finds no account."""
+    assert not TP_ACCOUNTS.startswith(("/run", "/tmp"))  # noqa: S108 (of an image)
+    (image,) = tp_images.read(["processus"])
+    assert (
+        f"ln --symbolic --force {TP_ACCOUNTS}/passwd {TP_ACCOUNTS}/group /etc"
+        in tp_images.recipe(image).hooks[-1]
+    )
 
 
 def test_sshd_listens_and_finds_its_keys_where_containers_have_them() -> None:
