@@ -25,6 +25,7 @@ from minetlab.resources.docker import (
     container_specs,
     docker_bridge,
     field_changes,
+    keeps_home,
     lab_folder,
 )
 from minetlab.resources.dockerd import (
@@ -214,8 +215,11 @@ def _announce(changes: ContainerChanges) -> None:
             for name, old, new in field_changes(observed, spec):
                 host.log_styled(f"  - {name}: {old}", fg="red")
                 host.log_styled(f"  + {name}: {new}", fg="green")
-    if changes.recreate:
-        warn(f"made anew, but for their home folders: {named(spec.name for _, spec in changes.recreate)}")
+    kept = [spec.name for observed, spec in changes.recreate if keeps_home(observed)]
+    if lost := [spec.name for _, spec in changes.recreate if spec.name not in kept]:
+        warn(f"made anew, with nothing in them: {named(lost)}")
+    if kept:
+        warn(f"made anew, but for their home folders: {named(kept)}")
     if changes.unplanned:
         warn(
             f"not in the roster, so not touched: {named(changes.unplanned)}\n"

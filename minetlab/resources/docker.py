@@ -118,6 +118,7 @@ class ContainerSpec(Spec):
     :param cpus: limit of processors.
     :param files: limit of open files of each process.
     :param capabilities: Linux capabilities that the container keeps.
+    :param home: folder of the host that is the student's home folder.
     :param address: address of the host on which that port is published.
     :param ssh_port: port of the host that leads to the container's sshd.
     """
@@ -128,6 +129,7 @@ class ContainerSpec(Spec):
     cpus: float
     files: int
     capabilities: tuple[str, ...]
+    home: str
     address: str
     ssh_port: int
 
@@ -149,7 +151,7 @@ class ContainerSpec(Spec):
             f"--tmpfs={TP_ACCOUNTS}:rw,noexec,nosuid,nodev,mode=755,uid={container_user(self.ssh_port)},size=64k",
             *publication(self.address, self.ssh_port, CONTAINER_SSH_PORT),
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
-            f"--mount=type=bind,source={home_folder(self.network, self.name)},target={TP_HOME}",
+            f"--mount=type=bind,source={self.home},target={TP_HOME}",
             f"--cgroup-parent={cgroup(self.network)}",
             *confinement(self.memory, self.pids, self.cpus, self.files),
             *(f"--cap-add={capability}" for capability in self.capabilities),
@@ -305,6 +307,7 @@ def container_specs(
             cpus=limits.cpus,
             files=limits.files,
             capabilities=limits.capabilities,
+            home=home_folder(lab, container.name),
             address=str(settings.published_on or ANY_ADDRESS),
             ssh_port=container.ssh_port,
         )
@@ -359,6 +362,11 @@ def field_changes(observed: ObservedContainer, spec: Spec) -> tuple[tuple[str, s
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     )
+
+
+def keeps_home(observed: ObservedContainer) -> bool:
+    """Tell whether what a student has in a container's home folder outlives the container."""
+    return "home" in _parsed(observed.fields)
 
 
 def unused_images(observed: DockerObserved, wanted: Iterable[str]) -> tuple[str, ...]:

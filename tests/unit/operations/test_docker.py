@@ -90,6 +90,18 @@ def test_a_diff_shows_what_of_a_container_is_another_one(caplog: pytest.LogCaptu
     assert "is replaced" not in caplog.text
 
 
+def test_what_outlives_a_container_that_is_made_anew_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """An earlier revision made containers with their home folder inside."""
+    first, second = container_lines()[:2]
+    fields = json.loads(str(second["fields"]))
+    del fields["home"]
+    lines = [first, {**second, "fields": json.dumps(fields)}]
+    arguments: dict[str, Any] = {"containers": CONTAINERS[:2], "settings": with_limits(memory=300)}
+    run_operation(docker.containers, answer(NETWORK, *lines), lab="minet", **arguments)
+    assert f"made anew, but for their home folders: {CONTAINERS[0].name}\n" in caplog.text
+    assert f"made anew, with nothing in them: {CONTAINERS[1].name}\n" in caplog.text
+
+
 def whole_host(service: bool = True) -> tuple[list[tuple[Operation, dict[str, Any]]], dict[str, list[str]]]:
     """What a deploy does to a container host that stands as specified, and what that answers."""
     names = ("processus",)

@@ -35,6 +35,7 @@ ALICE = ContainerSpec(
     1.0,
     1024,
     ("NET_RAW",),
+    "/var/lib/minet-lab/minet/homes/minet-alice-nix/home",
     ANY_ADDRESS,
     20001,
 )
