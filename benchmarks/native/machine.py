@@ -1,8 +1,6 @@
 """One native host: the files of its own, and the command that boots it with systemd-nspawn(1)."""
 
-import os
 import re
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -78,9 +76,8 @@ class NativeMachine:
         self._write("root/.ssh/authorized_keys", f"{authorized_key}\n", 0o600)
         self._write(CPUINFO.lstrip("/"), without_virtualization(Path("/proc/cpuinfo").read_text()))
         self._write("etc/fstab", _IMAGES)
-        (Path(self.folder) / "loop").mkdir()
-        for number in range(_LOOP_DEVICES):
-            os.mknod(f"{self.folder}/loop/{number}", stat.S_IFBLK | 0o600, os.makedev(7, number))
+        nodes = (f"b /dev/loop{number} 0600 root root - 7:{number}\n" for number in range(_LOOP_DEVICES))
+        self._write("etc/tmpfiles.d/loop.conf", "".join(nodes))
         # Without it, systemd starts and ends a service manager with each first login of root.
         self._write("var/lib/systemd/linger/root", "")
         (Path(self.folder) / "upper/root").chmod(0o700)
@@ -109,7 +106,6 @@ class NativeMachine:
             f"--system-call-filter={_SYSTEM_CALLS}",
             "--bind=/dev/net/tun",
             "--bind=/dev/loop-control",
-            f"--bind={folder / 'loop'}:/dev/loop",
             *binds,
         ]
         isolate = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]
