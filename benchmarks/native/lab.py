@@ -23,6 +23,8 @@ _DISK_SIZE = 2**20
 _KVM = {"guests_run": False, "guest_tps": [], "guest": {"memory": 256, "cores": 1, "disk": 3}}
 _CONTAINERS = {
     "tp_images": ["processus"],
+    # Docker refuses a limit for which the kernel counts nothing, as where control groups are of version 1.
+    "container": {"cpus": None},
     "site_port": None,
     # The lab's network on a host has room for a thousand containers.
     "docker_address_pools": [{"base": "10.201.0.0/16", "size": 22}],

@@ -7,8 +7,8 @@ docker_address_pools = [{"base": "10.201.0.0/16", "size": 24}]
 # TP images, by their folders in tp/: each student gets a container of each. For the sandbox, see @sandbox.py.
 tp_images = ["processus", "isa", "emulation"]
 
-# The limits of each container: memory in MiB, number of processes, processors (such as 0.5), open files of
-# each process, the size of the home folder in MiB, and the Linux capabilities that it keeps.
+# The limits of each container: memory in MiB, number of processes, processors (such as 0.5; None: no limit),
+# open files of each process, the size of the home folder in MiB, and the Linux capabilities that it keeps.
 container = {"memory": 256, "pids": 128, "cpus": 1, "files": 1024, "disk": 512, "capabilities": []}
 
 # What containers may reach beyond their host: names, addresses and networks, such as ["deb.debian.org"]; or

@@ -198,7 +198,7 @@ class ContainerLimits(Frozen):
 
     :param memory: memory in MiB; there is no swap on top of it.
     :param pids: the number of processes and threads.
-    :param cpus: processors, such as 0.5 of one; within them, containers of a host get equal shares.
+    :param cpus: processors, such as 0.5 of one; None: all, of which containers of a host get equal shares.
     :param files: the number of open files of each process.
     :param disk: the size of its home folder in MiB; all else is read-only, but for a small /tmp in memory.
     :param capabilities: the Linux capabilities that it keeps; all others are dropped.
@@ -206,7 +206,7 @@ class ContainerLimits(Frozen):
 
     memory: int = Field(default=256, ge=16, le=MAX_MEMORY)
     pids: int = Field(default=128, ge=8, le=32768)
-    cpus: float = Field(default=1.0, ge=0.05, le=1024)
+    cpus: float | None = Field(default=1.0, ge=0.05, le=1024)
     files: int = Field(default=1024, ge=64, le=2**20)
     disk: int = Field(default=512, ge=16, le=MAX_MEMORY)
     capabilities: Listed[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]+$")]] = ()

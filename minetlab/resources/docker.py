@@ -115,7 +115,7 @@ class ContainerSpec(Spec):
     :param student: the student's login.
     :param memory: limit in MiB; the container gets no swap beyond it.
     :param pids: limit of processes and threads.
-    :param cpus: limit of processors.
+    :param cpus: limit of processors; None: none.
     :param files: limit of open files of each process.
     :param capabilities: Linux capabilities that the container keeps.
     :param home: folder of the host that is the student's home folder.
@@ -126,7 +126,7 @@ class ContainerSpec(Spec):
     student: str
     memory: int
     pids: int
-    cpus: float
+    cpus: float | None
     files: int
     capabilities: tuple[str, ...]
     home: str
@@ -175,12 +175,12 @@ def publication(address: str, port: int, target: int) -> tuple[str, ...]:
     return tuple(f"--publish={published}:{port}:{target}" for published in addresses)
 
 
-def confinement(memory: int, pids: int, cpus: float, files: int) -> tuple[str, ...]:
+def confinement(memory: int, pids: int, cpus: float | None, files: int) -> tuple[str, ...]:
     """Return options of ``docker run`` that limit a container and take its privileges.
 
     :param memory: limit in MiB; the container gets no swap beyond it.
     :param pids: limit of processes and threads.
-    :param cpus: limit of processors.
+    :param cpus: limit of processors; None: none.
     :param files: limit of open files of each process.
     :return: the options.
     """
@@ -188,7 +188,7 @@ def confinement(memory: int, pids: int, cpus: float, files: int) -> tuple[str, .
         f"--memory={memory}m",
         f"--memory-swap={memory}m",
         f"--pids-limit={pids}",
-        f"--cpus={cpus:g}",
+        *([f"--cpus={cpus:g}"] if cpus else []),
         f"--ulimit=nofile={files}:{files}",
         "--security-opt=no-new-privileges",
         "--cap-drop=ALL",

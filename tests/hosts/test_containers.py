@@ -64,7 +64,7 @@ def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
         "memory.swap.max": "0",
         "pids.max": str(limits.pids),
         # So many microseconds of processor time in each tenth of a second.
-        "cpu.max": f"{round(limits.cpus * 100_000)} 100000",
+        "cpu.max": f"{round(limits.cpus * 100_000) if limits.cpus else 'max'} 100000",
     }
     confinement = Confinement.on(container.host)
     observed = {name: confinement.limit(name) for name in planned}

@@ -62,6 +62,7 @@ def test_limits_reach_docker_run() -> None:
     options = ALICE.options()
     assert {"--memory=256m", "--memory-swap=256m", "--pids-limit=128", "--cap-drop=ALL"} <= set(options)
     assert {"--cpus=1", "--ulimit=nofile=1024:1024"} <= set(options)
+    assert "--cpus=1" not in replace(ALICE, cpus=None).options()
     assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice-nix"} <= set(options)
 
 
