@@ -36,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the lab once; the workers of pytest-xdist get it from the process that started them."""
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "short"
+    # In CI, or if asked to say much, pytest prints messages whole: a student's machine could then write lines
+    # of the summary.
+    config.option.force_short_summary = True
     try:
         config.stash[SESSION] = Session(_loaded_lab(config))
         config.stash[SILENT_MACHINES] = set()

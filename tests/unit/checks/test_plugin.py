@@ -262,11 +262,18 @@ def test_how_a_check_ended_is_the_verdict_on_its_claim(
     assert "not here (1 check): hv1" in lines
 
 
-@pytest.mark.parametrize("style", ["short", "long", "line", "native", "short --showlocals"])
+@pytest.mark.parametrize("in_ci", [True, False])
+@pytest.mark.parametrize("style", ["short", "long", "line", "native", "short --showlocals", "short -vv"])
 def test_no_word_of_a_students_machine_controls_the_terminal(
-    machines: Machines, capsys: pytest.CaptureFixture[str], style: str
+    machines: Machines,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    style: str,
+    *,
+    in_ci: bool,
 ) -> None:
     """A student is root in a guest, and has its programs print what they like."""
+    monkeypatch.setenv("CI", "true") if in_ci else monkeypatch.delenv("CI", raising=False)
     machines.answers[ALICE]["uname -r"] = "\x1b[2Jall is well\rFAKED\x9b31m\u202e\x85FAKED"
     verdicts = machines.verified(
         """
@@ -320,7 +327,11 @@ def test_an_answer_that_cannot_be_read_is_one_line_and_no_traceback(
     assert "modules.py" in capsys.readouterr().out
 
 
-def test_a_message_has_an_end(machines: Machines, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("in_ci", [True, False])
+def test_a_message_has_an_end(
+    machines: Machines, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, in_ci: bool
+) -> None:
+    monkeypatch.setenv("CI", "true") if in_ci else monkeypatch.delenv("CI", raising=False)
     machines.answers[ALICE]["uname -r"] = "six\n" * 100_000
     verdicts = machines.verified(
         """
