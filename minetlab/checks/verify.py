@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from minetlab.checks import history
 from minetlab.checks.protocol import CarriedByReport, CheckId, Measurement
@@ -49,13 +50,13 @@ class Verdicts:
         """Whether no check failed, and at least one run of pytest had checks to run."""
         return 0 in self.exit_codes and set(self.exit_codes) <= {0, pytest.ExitCode.NO_TESTS_COLLECTED}
 
-    def summary_of(self, machine: str) -> str:
-        """Return a few words about one machine, in rich's markup."""
+    def summary_of(self, machine: str) -> Text:
+        """Return a few words about one machine."""
         if failed := self.failed.get(machine):
-            return f"[red]{len(failed)} FAILED"
+            return Text(f"{len(failed)} FAILED", style="red")
         if passed := self.passed.get(machine):
-            return f"[green]{passed} checks passed"
-        return "[yellow]not verified"
+            return Text(f"{passed} checks passed", style="green")
+        return Text("not verified", style="yellow")
 
     def as_run(self) -> Run:
         """Return what is kept of this verification, to compare later ones with it."""

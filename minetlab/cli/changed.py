@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from minetlab.checks import history, verify
 from minetlab.claims.changes import ChangeKind, EarlierRuns, changes
+from minetlab.cli.terminal import console
 from minetlab.inventory.load import load
 
 BAD: frozenset[ChangeKind] = frozenset({"new failure", "not shown now", "removed"})
@@ -24,15 +24,15 @@ def compare(inventory: Path, *, everything: bool) -> bool:
     lab = load(inventory).lab
     past = history.read(history.path_of(lab.name, inventory, everything=everything))
     verdicts = verify.run(inventory, everything=everything, quietly=True)
-    console = Console(soft_wrap=True)
-    console.print(_heading(past), highlight=False)
+    terminal = console(soft_wrap=True)
+    terminal.print(_heading(past), highlight=False)
     run = verdicts.as_run()
     differences = changes(past, run)
     for change in differences:
         line = Text(f"  {change.kind:<14} {change.machine}: ", style="red" if change.kind in BAD else "green")
-        console.print(line.append(change.text.replace("\n", "\n    "), style="default"))
+        terminal.print(line.append(change.text.replace("\n", "\n    "), style="default"))
     rest = "nothing else differs" if differences else "nothing differs"
-    console.print(f"{rest}: {len(run.checks)} checks on {len(run.machines)} machines", highlight=False)
+    terminal.print(f"{rest}: {len(run.checks)} checks on {len(run.machines)} machines", highlight=False)
     return verdicts.green
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from minetlab.cli.options import lab_command
 from minetlab.cli.tables import table_of
+from minetlab.cli.terminal import console
 from minetlab.inventory.load import load
 from minetlab.preflight import Preflight, preflight
 from minetlab.preflight.findings import Finding, Severity
@@ -32,9 +32,9 @@ def show(inventory_file: Path) -> bool:
     :raises LabError: the inventory or the roster is wrong, or the hosts have no room for all students.
     """
     result = _preflight(inventory_file)
-    Console().print(_table(result.findings))
+    console().print(_table(result.findings))
     fits = not result.with_severity(Severity.PROBLEM, Severity.UNREACHABLE)
-    Console().print(f"[{'green' if fits else 'red'}]The lab {escape(result.verdict)}.[/]", soft_wrap=True)
+    console(soft_wrap=True).print(f"The lab {result.verdict}.", style="green" if fits else "red")
     return fits
 
 
@@ -49,9 +49,8 @@ def require(inventory_file: Path) -> None:
     """
     result = _preflight(inventory_file)
     for finding in result.with_severity(Severity.WARNING, Severity.UNREACHABLE):
-        line = f"{_coloured(finding)} {finding.host}: {finding.check}: "
-        line += escape(f"{finding.message}\n  → {finding.next_step}")
-        Console(stderr=True).print(line, soft_wrap=True)
+        words = f" {finding.host}: {finding.check}: {finding.message}\n  → {finding.next_step}"
+        console(errors=True, soft_wrap=True).print(_coloured(finding).append(words, style="default"))
     problems = result.with_severity(Severity.PROBLEM)
     if problems:
         lines = "".join(
@@ -78,10 +77,10 @@ def _table(findings: Iterable[Finding]) -> Table:
         name = host  # only in the first row of the host
         for finding in of_host:
             next_step = f"\n→ {finding.next_step}" if finding.next_step else ""
-            table.add_row(name, finding.check, _coloured(finding), escape(finding.message + next_step))
+            table.add_row(name, finding.check, _coloured(finding), finding.message + next_step)
             name = ""
     return table
 
 
-def _coloured(finding: Finding) -> str:
-    return f"[{SEVERITY_COLOURS[finding.severity]}]{finding.severity}[/]"
+def _coloured(finding: Finding) -> Text:
+    return Text(finding.severity, style=SEVERITY_COLOURS[finding.severity])

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from rich.console import Console
+from rich.text import Text
 
 from minetlab.cli import collect, deploy, students
+from minetlab.cli.terminal import console
 from minetlab.inventory.load import load
 from minetlab.machines.leftovers import leftovers
 from minetlab.ssh.ssh_config import write_config
@@ -26,7 +27,7 @@ def take_down(inventory_file: Path, logins: list[str], collect_to: Path | None) 
     :raises LabError: a student is not in the roster; nothing has been touched then.
     """
     if collect_to and not collect.collect_work(inventory_file, collect_to, logins or None, Limits()):
-        Console(stderr=True).print("nothing was removed, as not all work could be collected")
+        console(errors=True).print("nothing was removed, as not all work could be collected")
         return False
     if logins:
         removed = students.change(inventory_file, "remove", logins)
@@ -40,13 +41,14 @@ def show_leftovers(inventory_file: Path, logins: list[str]) -> bool:
     loaded = load(inventory_file)
     lab = loaded.lab.name
     left_on = leftovers(lab, loaded.hosts, write_config(loaded), logins)
-    console = Console()
+    terminal = console()
     owner = f"{named(logins)} in the lab {lab}" if logins else f"the lab {lab}"
     for host, things in left_on.items():
         more = f", and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
         if things:
-            console.print(f"[red]left of {owner} on {host}:[/] {', '.join(things[:SHOWN])}{more}")
+            words = f" {', '.join(things[:SHOWN])}{more}"
+            terminal.print(Text.assemble((f"left of {owner} on {host}:", "red"), words))
     if any(left_on.values()):
         return False
-    console.print(f"[green]Nothing is left of {owner}[/] on {named(left_on)}.")
+    terminal.print(Text.assemble((f"Nothing is left of {owner}", "green"), f" on {named(left_on)}."))
     return True

@@ -5,11 +5,10 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-
 from minetlab.checks import verify
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import evidence_by_claim
+from minetlab.cli.terminal import console
 from minetlab.inventory.load import load
 from minetlab.report.page import About, page
 from minetlab.report.topology import topology
@@ -54,7 +53,7 @@ def write(inventory: Path, folder: Path) -> bool:
     text = page(about, verdicts.evidence, topology(loaded.lab, loaded.plan), plots, tables)
     (folder / "report.html").write_text(text, encoding="utf-8")
     demonstrated = sum(claim.verdict == "demonstrated" for claim in claims)
-    Console().print(f"{demonstrated} of {len(claims)} claims demonstrated: {folder / 'report.html'}")
+    console().print(f"{demonstrated} of {len(claims)} claims demonstrated: {folder / 'report.html'}")
     return verdicts.green
 
 

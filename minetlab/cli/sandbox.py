@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, command_of, lab_command
 from minetlab.cli.tables import table_of
+from minetlab.cli.terminal import console
 from minetlab.inventory.hosts import DEFAULT_INVENTORY, read_inventory
 from minetlab.inventory.load import load
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
@@ -32,14 +32,14 @@ def list_command() -> None:
     table = _table("host", "state", "image", "memory", "CPUs", "disk", "port", "accelerator")
     for host in list_hosts():
         table.add_row(*_row(host))
-    console = Console()
-    console.print(table if table.rows else "no sandbox hosts; ./lab up makes them")
+    terminal = console()
+    terminal.print(table if table.rows else "no sandbox hosts; ./lab up makes them")
     checkpoints = _table("lab", "checkpoint", "hosts", "saved", "size")
     for folder in sorted(state_dir().glob("labs/*/checkpoints")):
         for saved in list_checkpoints(folder):
             checkpoints.add_row(folder.parent.name, *_checkpoint_row(saved))
     if checkpoints.rows:
-        console.print(checkpoints)
+        terminal.print(checkpoints)
 
 
 @app.command(context_settings=COMMAND_AT_THE_END)

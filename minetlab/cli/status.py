@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from minetlab.cli.tables import console_for, table_of
+from minetlab.cli.terminal import console
 from minetlab.inventory.load import load
 from minetlab.machines import publication
 from minetlab.machines.status import MISSING, RUNNING, SILENT, MachineState, states
@@ -56,12 +57,14 @@ def show(inventory_file: Path, *, as_json: bool = False, watch: bool = False, pu
         table = _table(lab.name, machines)
         console_for(table).print(table)
     else:
-        with Live(_table_with_problems(lab.name, machines, problems), auto_refresh=False) as live:
+        with Live(
+            _table_with_problems(lab.name, machines, problems), auto_refresh=False, console=console()
+        ) as live:
             while True:
                 time.sleep(WATCH_INTERVAL)
                 live.update(_table_with_problems(lab.name, *ask_hosts()), refresh=True)
     for problem in problems:
-        Console(stderr=True).print(_red(problem), soft_wrap=True)
+        console(errors=True, soft_wrap=True).print(_red(problem))
     return not problems and all(machine.fine for machine in machines)
 
 
@@ -69,8 +72,8 @@ def _table_with_problems(lab: str, machines: tuple[MachineState, ...], problems:
     return Group(_table(lab, machines), *map(_red, problems))
 
 
-def _red(problem: str) -> str:
-    return f"[red]{escape(problem)}[/]"
+def _red(problem: str) -> Text:
+    return Text(problem, style="red")
 
 
 def _table(lab: str, machines: tuple[MachineState, ...]) -> Table:
@@ -82,11 +85,11 @@ def _table(lab: str, machines: tuple[MachineState, ...]) -> Table:
     columns = ("host", "machine", "student", "address", "accelerator", "state")
     table = table_of(*columns, title=title, title_justify="left")
     for machine in machines:
-        state = f"[{STATE_COLOURS.get(machine.state, 'yellow')}]{machine.state}[/]"
+        state = Text(machine.state, style=STATE_COLOURS.get(machine.state, "yellow"))
         if machine.kept_off:
-            state = f"{machine.state}, as {GUESTS_RUN_OFF}"
+            state = Text(f"{machine.state}, as {GUESTS_RUN_OFF}")
         if not machine.planned:
-            state += ", [yellow]not in the roster[/]"
+            state.append(", ", style="default").append("not in the roster", style="yellow")
         table.add_row(
             machine.host, machine.name, machine.student, machine.address, machine.accelerator, state
         )

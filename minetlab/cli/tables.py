@@ -6,6 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
+from minetlab.cli.terminal import console
+
 MAX_WIDTH = 1000
 """Columns up to which a table is measured."""
 
@@ -17,7 +19,7 @@ def table_of(*columns: str, **options: Any) -> Table:
 
 def console_for(table: Table) -> Console:
     """Return a console that is wide enough for the table, so that names and commands to copy are not cut."""
-    console = Console()
-    unlimited = console.options.update(width=MAX_WIDTH)
-    console.width = max(console.width, console.measure(table, options=unlimited).maximum)
-    return console
+    wide = console()
+    unlimited = wide.options.update(width=MAX_WIDTH)
+    wide.width = max(wide.width, wide.measure(table, options=unlimited).maximum)
+    return wide

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from minetlab.cli.terminal import console
 from minetlab.sandbox import list_hosts
 from minetlab.sandbox.lifecycle import available_memory
 from minetlab.util import processors
@@ -30,7 +32,7 @@ FAST_STAGES = {
     "imports": ["lint-imports"],
     "units": [*PYTHON, "pytest", "-q", "-n", UNIT_WORKERS, "--doctest-modules"],
 }
-INTEGRATION = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/integration"]
+INTEGRATION = [*PYTHON, "pytest", "-q", "-n", "auto", "tests/integration", "tests/fuzz"]
 # loadfile: the tests of a file run in one process, as they share a lab.
 END_TO_END = [*PYTHON, "pytest", "-v", "--dist", "loadfile", "--no-loadscope-reorder", "tests/e2e"]
 MUTANTS = [*PYTHON, "pytest", "-s", "tests/mutation"]
@@ -69,15 +71,15 @@ def run_stages(output: Path, *, fast: bool = False, long: bool = False) -> int:
     stages = _stages(fast=fast, long=long)
     output = output.resolve()
     output.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    terminal = console()
     if not fast:
-        _show_running_hosts(console)
+        _show_running_hosts(terminal)
     results = []
     for name, command in stages.items():
-        console.rule(name)
+        terminal.rule(name)
         results.append(_run_stage(name, command, output))
-    _show_results(console, results)
-    console.print(f"Results of each test: {output}", soft_wrap=True)
+    _show_results(terminal, results)
+    terminal.print(f"Results of each test: {output}", soft_wrap=True)
     return 0 if all(result.passed for result in results) else 1
 
 
@@ -105,22 +107,22 @@ def _run_stage(name: str, command: list[str], output: Path) -> _StageResult:
     )
 
 
-def _show_results(console: Console, results: list[_StageResult]) -> None:
+def _show_results(terminal: Console, results: list[_StageResult]) -> None:
     table = Table("stage", "result", "seconds", "processors busy")
     seconds_of: dict[str, float] = {}
     for result in results:
-        state = "passed" if result.passed else "[red]FAILED"
+        state = Text("passed") if result.passed else Text("FAILED", style="red")
         table.add_row(result.name, state, f"{result.seconds:.0f}", f"{result.busy_share:.0%}")
         seconds_of |= result.seconds_by_file
-    console.print(table)
+    terminal.print(table)
     slowest = sorted(seconds_of, key=lambda file: -seconds_of[file])[:SLOWEST]
-    console.print("The slowest files:", ", ".join(f"{file} {seconds_of[file]:.0f} s" for file in slowest))
+    terminal.print("The slowest files:", ", ".join(f"{file} {seconds_of[file]:.0f} s" for file in slowest))
 
 
-def _show_running_hosts(console: Console) -> None:
+def _show_running_hosts(terminal: Console) -> None:
     """Name the user's sandbox hosts that run, as they slow the tests down."""
     if running := ", ".join(host.name for host in list_hosts() if host.pid):
-        console.print(
+        terminal.print(
             f"Running: {running}. This slows the end-to-end tests; ./lab sandbox stop suspends them.",
             soft_wrap=True,
         )

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from rich.text import Text
+
 from minetlab.checks import verify
 from minetlab.checks.verify import Verdicts
 from minetlab.cli import check, deploy, up_checkpoint
 from minetlab.cli.options import lab_command
 from minetlab.cli.tables import console_for, table_of
+from minetlab.cli.terminal import console
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
@@ -54,11 +57,10 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     for row in _rows(loaded, planned, partial(lab_command, inventory_file, "ssh")):
         name = row[1]
         off = name in kept_off and name not in verdicts.failed
-        table.add_row(*row, "[yellow]defined, not started" if off else verdicts.summary_of(name))
-    console = console_for(table)
-    console.print(table)
-    # With soft_wrap, only the terminal wraps lines, so that commands can be copied.
-    show = partial(console.print, soft_wrap=True)
+        not_started = Text("defined, not started", style="yellow")
+        table.add_row(*row, not_started if off else verdicts.summary_of(name))
+    console_for(table).print(table)
+    show = console(soft_wrap=True).print
     for url in sites(lab):
         cards = lab_command(inventory_file, "cards")
         show(f"TP site, for students and their instructor: {url} (their passwords: {cards})")
@@ -66,18 +68,18 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
 
 
 def _show_verdict(
-    show: Callable[[str], None], verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
+    show: Callable[[str | Text], None], verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
 ) -> None:
     if not verdicts.green:
-        show(f"[red]Some checks failed[/] (see above). Run them again with: {command('verify')}")
+        again = f" (see above). Run them again with: {command('verify')}"
+        show(Text.assemble(("Some checks failed", "red"), again))
         return
     machines = "Every machine that runs" if kept_off else "Every machine"
-    show(f"[green]{machines} shows what it should.[/] Take the lab down with: {command('down')}")
+    down = f" Take the lab down with: {command('down')}"
+    show(Text.assemble((f"{machines} shows what it should.", "green"), down))
     if kept_off:
-        show(
-            f"[yellow]Guests that are defined, not started: {kept_off}.[/] "
-            f"To have them run: guests_run = True, then {command('up')}"
-        )
+        run = f" To have them run: guests_run = True, then {command('up')}"
+        show(Text.assemble((f"Guests that are defined, not started: {kept_off}.", "yellow"), run))
     show(f"For the full report (all claims, sheets and measurements), run: {command('report')}")
 
 
