@@ -3,7 +3,7 @@
 from pyinfra import host
 
 from minetlab.inventory import current
-from minetlab.operations import access, docker, homes, tp_images
+from minetlab.operations import access, docker, homes, slices, tp_images
 
 lab, plan = current.lab_and_plan()
 settings = lab.container_host(host.name).settings
@@ -12,6 +12,7 @@ containers = plan.containers_on(host.name)
 
 access.keys(name="Let the students log into their containers", lab=lab.name, containers=containers)
 homes.mount(name="Give each container a home folder", lab=lab.name, containers=containers, settings=settings)
+slices.limit(name="Limit what containers do to the host's disks", lab=lab.name, settings=settings)
 docker.containers(
     name="Run the students' containers",
     lab=lab.name,

@@ -8,8 +8,18 @@ docker_address_pools = [{"base": "10.201.0.0/16", "size": 24}]
 tp_images = ["processus", "isa", "emulation"]
 
 # The limits of each container: memory in MiB, number of processes, processors (such as 0.5; None: no limit),
-# open files of each process, the size of the home folder in MiB, and the Linux capabilities that it keeps.
-container = {"memory": 256, "pids": 128, "cpus": 1, "files": 1024, "disk": 512, "capabilities": []}
+# open files of each process, the size of the home folder in MiB, operations per second on the host's disks,
+# Mbit/s that it sends and receives, and the Linux capabilities that it keeps.
+container = {
+    "memory": 256,
+    "pids": 128,
+    "cpus": 1,
+    "files": 1024,
+    "disk": 512,
+    "iops": 500,
+    "bandwidth": 100,
+    "capabilities": [],
+}
 
 # What containers may reach beyond their host: names, addresses and networks, such as ["deb.debian.org"]; or
 # "open", for everything. No sheet needs anything. See docs/reference/firewall.md.

@@ -191,7 +191,13 @@ class Docker(Reader):
         "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
         r"while read -r name pid; do echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
     )
-    COMMANDS = (INFO, CONTAINERS, PIDS)
+    # io.max of the slice that each container has for itself: systemd.resource-control(5).
+    DISK_LIMITS = (
+        "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
+        r"while read -r name pid; do cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); "
+        'sed "s|^|$name |" "/sys/fs/cgroup${cgroup%/*}/io.max"; done'
+    )
+    COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS)
 
     @classmethod
     def info(cls) -> dict[str, Any]:
@@ -225,6 +231,16 @@ class Docker(Reader):
         """Return the numbers of each container's first process: on the host, then in the container."""
         lines = (line.split() for line in cls.read(cls.PIDS).splitlines())
         return {name.lstrip("/"): tuple(map(int, numbers)) for name, *numbers in lines}
+
+    @classmethod
+    def disk_limits(cls, container: str) -> list[dict[str, str]]:
+        """Return the limits that a container's slice sets for disks, one dictionary for each disk."""
+        lines = (line.split() for line in cls.read(cls.DISK_LIMITS).splitlines())
+        return [
+            dict(limit.split("=", 1) for limit in limits)
+            for name, _, *limits in lines
+            if name.lstrip("/") == container
+        ]
 
 
 class Qemu(Reader):

@@ -19,6 +19,9 @@ awk '/^MemAvailable:/ {{ print "memory " int($2 / 1024) }}' /proc/meminfo
 echo "processors $(nproc)"
 df -Pm {LIBVIRT_IMAGES} /var/lib 2>/dev/null | awk 'NR == 2 {{ print "disk " $4 }}'
 df -Pm /var/lib/docker /var/lib 2>/dev/null | awk 'NR == 2 {{ print "docker-disk " $4 }}'
+cd /sys/fs/cgroup && echo "cgroup $(stat --file-system --format=%T .) $(cat cgroup.controllers 2>/dev/null)"
+echo "file-system $(findmnt --noheadings --output FSTYPE,MAJ:MIN --target /var/lib || echo unknown 0:0)"
+[ -e /dev/loop-control ] || /sbin/modprobe --dry-run --quiet loop; echo "loop $?"
 echo "routes $(ip -4 -json route show | tr -d '\\n')"
 for folder in /sys/class/net/*/bridge; do
     [ -d "$folder" ] && interface=${{folder%/bridge}} && echo "bridge ${{interface##*/}}"

@@ -201,6 +201,8 @@ class ContainerLimits(Frozen):
     :param cpus: processors, such as 0.5 of one; None: all, of which containers of a host get equal shares.
     :param files: the number of open files of each process.
     :param disk: the size of its home folder in MiB; all else is read-only, but for a small /tmp in memory.
+    :param iops: how many times per second it may read from the host's disks, and write to them.
+    :param bandwidth: what it may send beyond its host, and receive from there, in Mbit/s.
     :param capabilities: the Linux capabilities that it keeps; all others are dropped.
     """
 
@@ -209,6 +211,8 @@ class ContainerLimits(Frozen):
     cpus: float | None = Field(default=1.0, ge=0.05, le=1024)
     files: int = Field(default=1024, ge=64, le=2**20)
     disk: int = Field(default=512, ge=16, le=MAX_MEMORY)
+    iops: int = Field(default=500, ge=50, le=10**6)
+    bandwidth: int = Field(default=100, ge=1, le=10**5)
     capabilities: Listed[Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z_]+$")]] = ()
 
 

@@ -8,6 +8,7 @@ from minetlab.facts.firewall import Firewall
 from minetlab.facts.homes import Homes
 from minetlab.facts.jump import JumpState
 from minetlab.facts.libvirt import LibvirtState
+from minetlab.facts.slices import SliceLimits
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.machines.status import SILENT, ask, on_each
 from minetlab.resources.docker import DockerObserved
@@ -16,6 +17,7 @@ from minetlab.resources.homes import HomesObserved, unit_file
 from minetlab.resources.jump import JumpObserved, jump_account, label
 from minetlab.resources.layout import is_volume_of
 from minetlab.resources.libvirt import LibvirtObserved
+from minetlab.resources.slices import limits_file
 from minetlab.ssh import ssh_config
 
 
@@ -76,6 +78,12 @@ def of_homes(lab: str, observed: HomesObserved) -> Iterator[str]:
         yield f"file {unit_file(lab)}"
 
 
+def of_slices(lab: str, observed: str) -> Iterator[str]:
+    """Yield what is left of the limits of containers' slices."""
+    if observed:
+        yield f"file {limits_file(lab)}"
+
+
 def of_firewall(observed: FirewallObserved) -> Iterator[str]:
     """Yield what is left of the lab's firewall."""
     yield from (f"file {path}" for path in observed.files)
@@ -124,5 +132,7 @@ def _on(lab: str, host: InventoryHost, config: Path, logins: Collection[str]) ->
         yield from [SILENT] if jump is None else of_jump(lab, jump)
         homes: HomesObserved | None = ask(Homes(), host, config, lab=lab)
         yield from [SILENT] if homes is None else of_homes(lab, homes)
+        limits: str | None = ask(SliceLimits(), host, config, lab=lab)
+        yield from [SILENT] if limits is None else of_slices(lab, limits)
         firewall: FirewallObserved | None = ask(Firewall(), host, config, lab=lab)
         yield from [SILENT] if firewall is None else of_firewall(firewall)

@@ -10,9 +10,10 @@ from pyinfra.context import host, state
 
 from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.facts.homes import Homes
+from minetlab.facts.slices import SliceLimits
 from minetlab.lab import ContainerHostSettings
 from minetlab.lab.settings import AddressPool
-from minetlab.operations import homes, observe
+from minetlab.operations import homes, observe, slices
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
 from minetlab.operations.shell import side_by_side
 from minetlab.plan import Container
@@ -155,6 +156,8 @@ def teardown(lab: str) -> Iterator[PyinfraCommand]:
     observed = observe.docker(lab)
     observe.refuse_silence(observed)
     commands = _removal(lab, observed, observe.fact(Homes, lab=lab))
+    if observe.fact(SliceLimits, lab=lab):
+        commands.append(slices.removal(lab))
     yield from observe.changing(commands, otherwise="nothing of the lab is there")
 
 

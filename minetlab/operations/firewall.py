@@ -9,11 +9,9 @@ from minetlab.facts.firewall import Firewall
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import all_of, install_text
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text
 from minetlab.plan import Plan
 from minetlab.resources.firewall import FirewallObserved, FirewallSpec, service
-
-RELOAD_UNITS = StringCommand("systemctl daemon-reload")
 
 
 @lab_operation

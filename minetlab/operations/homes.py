@@ -9,7 +9,7 @@ from minetlab.facts.homes import Homes
 from minetlab.lab import ContainerHostSettings
 from minetlab.operations import observe
 from minetlab.operations.commands import first_pass, lab_operation, warn
-from minetlab.operations.shell import all_of, install_text, side_by_side
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, side_by_side
 from minetlab.plan import Container
 from minetlab.resources.docker import HOME, homes_folder
 from minetlab.resources.homes import (
@@ -72,7 +72,7 @@ def removal_of_all(lab: str, observed: HomesObserved) -> list[StringCommand]:
             all_of(
                 StringCommand("systemctl disable --quiet", QuoteString(unit(lab))),
                 StringCommand("rm -f", QuoteString(unit_file(lab))),
-                StringCommand("systemctl daemon-reload"),
+                RELOAD_UNITS,
             )
         )
     if names := sorted(observed.sizes.keys() | observed.mounted):
@@ -86,9 +86,7 @@ def _unit(lab: str, observed: HomesObserved) -> list[StringCommand]:
     )
     commands = []
     if observed.unit != content:
-        commands.append(
-            all_of(install_text(content, unit_file(lab)), StringCommand("systemctl daemon-reload"))
-        )
+        commands.append(all_of(install_text(content, unit_file(lab)), RELOAD_UNITS))
     if not observed.enabled:
         commands.append(StringCommand("systemctl enable --quiet", QuoteString(unit(lab))))
     return commands

@@ -17,6 +17,7 @@ _AT_ONCE = "$(nproc) * 4"
 _SIDE_BY_SIDE = f'--null --no-run-if-empty --max-procs="$(({_AT_ONCE}))"'
 # The exit status of virsh is that of its last command. That another command failed shows in its error output
 # only; that virsh was killed, in its status only.
+RELOAD_UNITS = StringCommand("systemctl daemon-reload")
 _VIRSH_FOR_EACH = f"""
 IFS=';'
 errors=$({VIRSH} "$*" 2>&1 >/dev/null) || errors="${{errors:-virsh ended with $?}}"

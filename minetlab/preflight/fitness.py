@@ -14,6 +14,13 @@ SMALLEST_GUEST = 256
 """MiB; the least that ``guest.memory`` may be."""
 MAX_SKEW = 30.0
 """By how many seconds clocks may differ; apt and TLS bear more, but logs have to be comparable."""
+LIMITS_BY_CONTROLLER = {
+    "cpu": ("cpus",),
+    "io": ("iops",),
+    "memory": ("memory",),
+    "pids": ("pids",),
+}
+"""The settings of containers that a controller of control groups enforces: cgroups(7), version 2."""
 MAX_OVERCOMMIT = 8
 """Virtual processors for each processor of the host; a class that types commands is idle most of the time."""
 
@@ -31,6 +38,8 @@ def findings(subject: CheckedHost, asked_at: float, answered_at: float) -> Itera
     yield from _clock(subject, asked_at, answered_at)
     if subject.kvm:
         yield _virtualization(subject)
+    if subject.container:
+        yield _limits(subject)
     yield from room(subject)
     yield from clashes(subject)
 
@@ -130,6 +139,30 @@ def _virtualization(subject: CheckedHost) -> Finding:
         )
     nested = "on" if kvm.nested else "switched on by the deploy"
     return subject.ok(check, f"{kvm.feature}, nested {nested}")
+
+
+def _limits(subject: CheckedHost) -> Finding:
+    check, system = "limits", subject.observed.system
+    if not system.loop_devices:
+        return subject.problem(
+            check,
+            "it has no loop devices, on which the home folders of containers are",
+            f"on {subject.alias}: modprobe loop; if it is itself a container, take a virtual machine",
+        )
+    if missing := sorted(LIMITS_BY_CONTROLLER.keys() - system.controllers):
+        limits = dict.fromkeys(limit for controller in missing for limit in LIMITS_BY_CONTROLLER[controller])
+        return subject.warning(
+            check,
+            f"its kernel does not limit {named(limits)} of containers (no cgroup v2 with {named(missing)})",
+            f"on {subject.alias}: boot it with cgroup_enable=memory systemd.unified_cgroup_hierarchy=1",
+        )
+    if not system.on_disk:
+        return subject.warning(
+            check,
+            f"container.iops has no effect on {system.file_system}, as /var/lib is; container.disk has",
+            f"put /var/lib of {subject.alias} on a disk, or bear that one container can slow others down",
+        )
+    return subject.ok(check, "its kernel enforces all limits of containers")
 
 
 def _memory(subject: CheckedHost) -> Finding:

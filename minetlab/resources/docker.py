@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from minetlab.lab import ContainerHostSettings
 from minetlab.plan.allocation import Container
+from minetlab.resources.slices import container_slice
 
 LAB_LABEL = "org.minet-lab.lab"
 STUDENT_LABEL = "org.minet-lab.student"
@@ -52,13 +53,6 @@ def container_user(ssh_port: int) -> int:
     # What the kernel counts by user, such as pending signals and inotify instances, each container has for
     # itself. systemd's UIDS-GIDS gives numbers from here on to nobody.
     return 0x70000000 + ssh_port
-
-
-def cgroup(lab: str) -> str:
-    """Return the slice of systemd that the lab's containers are in."""
-    # All of them together have one share of processors and disks, and the host's own services another. A dash
-    # would say that a slice is part of another.
-    return f"minetlab_{lab.replace('-', '_')}.slice"
 
 
 def homes_folder(lab: str) -> str:
@@ -152,7 +146,7 @@ class ContainerSpec(Spec):
             *publication(self.address, self.ssh_port, CONTAINER_SSH_PORT),
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             f"--mount=type=bind,source={self.home},target={TP_HOME}",
-            f"--cgroup-parent={cgroup(self.network)}",
+            f"--cgroup-parent={container_slice(self.network, self.name)}",
             *confinement(self.memory, self.pids, self.cpus, self.files),
             *(f"--cap-add={capability}" for capability in self.capabilities),
         )

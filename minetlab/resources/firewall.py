@@ -31,6 +31,7 @@ class Segment:
         by MAC address; otherwise empty.
     :param nameservers: the DNS servers that they then use.
     :param sandbox: whether the host is one of the sandbox.
+    :param bandwidth: what each machine may send beyond the host, and receive from there, in Mbit/s; 0: any.
     """
 
     bridge: str
@@ -39,6 +40,12 @@ class Segment:
     machines: Mapping[str, str] = field(default_factory=dict)
     nameservers: tuple[str, ...] = ()
     sandbox: bool = False
+    bandwidth: int = 0
+
+    @property
+    def bytes_per_second(self) -> int:
+        """The bandwidth in bytes per second."""
+        return self.bandwidth * 1_000_000 // 8
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -104,7 +111,12 @@ def segments(lab: Lab, plan: Plan, host: str) -> tuple[Segment, ...]:
     """Return the segments of a lab on a host: that of its guests, and that of its containers."""
     of_guests = (_of_guests(lab, plan, kvm_host) for kvm_host in lab.kvm_hosts if kvm_host.name == host)
     of_containers = (
-        Segment(docker_bridge(lab.name), container_host.settings.egress, sandbox=container_host.in_sandbox)
+        Segment(
+            docker_bridge(lab.name),
+            container_host.settings.egress,
+            sandbox=container_host.in_sandbox,
+            bandwidth=container_host.settings.container.bandwidth,  # libvirt limits guests
+        )
         for container_host in lab.container_hosts
         if container_host.name == host
     )

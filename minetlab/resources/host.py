@@ -38,6 +38,10 @@ class System:
     :param processors: number of processors, as its kernel counts them.
     :param disk: MiB free where libvirt's volumes are.
     :param docker_disk: MiB free where Docker keeps its data.
+    :param controllers: controllers of its control groups, of version 2 only: cgroups(7).
+    :param file_system: the type of the file system of /var/lib.
+    :param on_disk: whether that file system is on a block device, whose use the kernel can limit.
+    :param loop_devices: whether it can have any: loop(4).
     :param routes: all IPv4 routes but the default route.
     :param bridges: names of its bridges.
     :param ports: TCP ports on which a process listens.
@@ -50,6 +54,10 @@ class System:
     processors: int = 1
     disk: int = 0
     docker_disk: int = 0
+    controllers: frozenset[str] = frozenset()
+    file_system: str = ""
+    on_disk: bool = False
+    loop_devices: bool = False
     routes: tuple[Route, ...] = ()
     bridges: frozenset[str] = frozenset()
     ports: frozenset[int] = frozenset()
@@ -88,6 +96,8 @@ def parse_system(output: Iterable[str]) -> System:
         return int(values[key][0])
 
     try:
+        cgroup, *controllers = values["cgroup"][0].split()
+        file_system, device = values["file-system"][0].split()
         name, _, release = values["release"][0].partition(" ")
         return System(
             root=number("user") == 0,
@@ -97,6 +107,11 @@ def parse_system(output: Iterable[str]) -> System:
             processors=number("processors"),
             disk=number("disk"),
             docker_disk=number("docker-disk"),
+            controllers=frozenset(controllers if cgroup == "cgroup2fs" else ()),
+            file_system=file_system,
+            # Devices of no disk have the major number 0; Btrfs has it as well, but knows its disk.
+            on_disk=not device.startswith("0:") or file_system == "btrfs",
+            loop_devices=number("loop") == 0,
             routes=_routes(values.get("routes", ["[]"])[0]),
             bridges=frozenset(values.get("bridge", [])),
             ports=frozenset(int(address.rpartition(":")[2]) for address in values.get("listens", [])),

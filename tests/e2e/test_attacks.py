@@ -4,6 +4,7 @@ import json
 import shlex
 import socket
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from minetlab.inventory.load import load_lab
 from minetlab.plan import Plan, allocate
 from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
 from minetlab.resources.layout import Layout
+from minetlab.resources.slices import container_slice, lab_slice
 from tests.e2e.attacks import frames
 from tests.e2e.attacks.frames import Nic
 from tests.e2e.lab_under_test import BOOT_ID, LabUnderTest, lab_in_sandbox
@@ -28,6 +30,8 @@ GUEST, NEIGHBOUR = "minet-alice", "minet-bob"
 CONTAINER, NEIGHBOURING = "minet-alice-processus", "minet-bob-processus"
 BRIDGE = Layout("minet").bridge
 HEARD = "/run/heard"
+IOPS = 50
+"""Few enough to be noticed where hosts are emulated."""
 METADATA, CAMPUS = "169.254.169.254", "192.0.2.2"
 # What a host has and its machines may not reach: another network, and the metadata that clouds keep.
 BEYOND = f"""
@@ -122,6 +126,12 @@ class Attacked:
         program = perl(frames.SEND, interface, root=machine != "hv1")
         self.on(machine, f"echo {shlex.quote(lines)} | {program}")
 
+    def disk_operations(self) -> int:
+        """How often the container has written to devices of its host, as the kernel counts it."""
+        cgroup = f"/sys/fs/cgroup/{lab_slice('minet')}/{container_slice('minet', CONTAINER)}"
+        counts = self.on("ct1", f"cat {shlex.quote(cgroup)}/io.stat").split()
+        return sum(int(count.removeprefix("wios=")) for count in counts if count.startswith("wios="))
+
     def started(self) -> list[str]:
         """When each machine was started."""
         inspect = "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps --quiet) | sort"
@@ -145,6 +155,7 @@ class Attacked:
 def deployed() -> Iterator[LabUnderTest]:
     """The lab of two students, and what else there is on their hosts' networks."""
     with lab_in_sandbox({}, 2) as under_test:
+        under_test.set_group_data("container_hosts", "container", {"iops": IOPS})
         under_test.lab("up", "-i", under_test.inventory)
         plan = allocate(load_lab(read_inventory(under_test.inventory)))
         attacked = Attacked(under_test, plan)
@@ -304,6 +315,18 @@ def test_a_container_fills_its_home_folder_and_nothing_of_its_host(attacked: Att
     assert before - int(attacked.on("ct1", free)) < 512 + 32
     assert attacked.on(NEIGHBOURING, "echo work >~/work && cat ~/work && rm ~/work") == "work\n"
     attacked.on(CONTAINER, "rm ~/full")
+    attacked.still_works()
+
+
+def test_disk_operations_of_a_container_have_a_ceiling(attacked: Attacked) -> None:
+    written = 6 * IOPS
+    write = f"dd if=/dev/zero of=$HOME/written bs=4k count={written} oflag=direct 2>/dev/null && rm ~/written"
+    before = attacked.disk_operations()
+    start = time.monotonic()
+    attacked.on(CONTAINER, write)
+    seconds = time.monotonic() - start
+    assert attacked.disk_operations() - before >= written
+    assert seconds > 5  # what a second allows may come at once
     attacked.still_works()
 
 

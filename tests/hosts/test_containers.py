@@ -73,6 +73,20 @@ def test_limits_hold_in_the_kernel(container: ContainerMachine) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_it_may_do_to_the_hosts_disks_is_limited(container: ContainerMachine) -> None:
+    iops = str(container.host_machine.settings.container.iops)
+    # An operation has 64 KiB at most.
+    size = str(int(iops) * 64 * 1024)
+    planned = {"rbps": size, "wbps": size, "riops": iops, "wiops": iops}
+    limits = Docker.on(container.host_machine.host).disk_limits(container.name)
+    # That of the host, and the loop device with the home folder.
+    number = len(limits)
+    assert number > 1, container.differs("devices whose use its slice limits", "two or more", number)
+    for disk in limits:
+        wrong = container.differences("{} of a disk", planned, disk)
+        assert not wrong, "\n".join(wrong)
+
+
 def test_privileges_are_the_planned_ones(container: ContainerMachine) -> None:
     """It can have the planned capabilities and no other, has no other now, and can gain none."""
     status = Confinement.on(container.host).status()

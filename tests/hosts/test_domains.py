@@ -68,6 +68,7 @@ def test_domain_is_as_planned(domain: GuestMachine) -> None:
         "virtual CPUs": int(xml.findtext("vcpu", "0")),
         "processor time in each tenth of a second": xml.findtext("cputune/global_quota"),
         "disk operations per second": xml.findtext("devices/disk/iotune/total_iops_sec"),
+        "bytes of one of them": xml.findtext("devices/disk/iotune/size_iops_sec"),
         "KiB/s that it may send": _average(xml.find("devices/interface/bandwidth/outbound")),
         "KiB/s that it may receive": _average(xml.find("devices/interface/bandwidth/inbound")),
     }
@@ -78,6 +79,7 @@ def test_domain_is_as_planned(domain: GuestMachine) -> None:
         "virtual CPUs": size.cores,
         "processor time in each tenth of a second": str(int(size.cpus * 100_000)) if size.cpus else None,
         "disk operations per second": str(size.iops),
+        "bytes of one of them": "65536",
         "KiB/s that it may send": str(size.bandwidth * 1_000_000 // 8192),
         "KiB/s that it may receive": str(size.bandwidth * 1_000_000 // 8192),
     }

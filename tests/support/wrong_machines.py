@@ -117,6 +117,7 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ("'KiB'>1048576<", "'KiB'>524288<"),
         (">4</vcpu>", ">2</vcpu>"),
         ("<total_iops_sec>2000<", "<total_iops_sec>20000<"),
+        ("<size_iops_sec>65536<", "<size_iops_sec>0<"),
         ("<inbound average='12207'/>", "<inbound average='99999'/>"),
         ("<outbound average='12207'/>", ""),
     ],
@@ -284,6 +285,11 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     ],
     (containers.test_limits_hold_in_the_kernel, CONTAINER, Confinement.LIMITS): [
         ("1024                 1024", "1024                 524288"),
+    ],
+    (containers.test_what_it_may_do_to_the_hosts_disks_is_limited, CT1, Docker.DISK_LIMITS): [
+        ("/minet-alice-processus 7:0", "/minet-carol-processus 7:0"),
+        ("riops=500", "riops=max"),
+        ("wbps=32768000", "wbps=max"),
     ],
     (containers.test_privileges_are_the_planned_ones, CONTAINER, Confinement.STATUS): [
         ("CapBnd:\t00", "CapBnd:\t01"),

@@ -1,5 +1,6 @@
 """The lab's firewall: loaded by the deploy, and attacked from machines behind its bridges."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -156,6 +157,54 @@ def test_the_campus_reaches_what_is_published(deployed: Deployed) -> None:
         "192.0.2.1/22",
         "192.0.2.1/8080",
     }
+
+
+TRANSFER = """
+import socket, sys, time
+size = int(sys.argv[2])
+def receive(server):
+    connection, _ = server.accept()
+    while connection.recv(1 << 20):
+        pass
+    connection.close()
+if sys.argv[1] == "receive":
+    with socket.create_server(("", 81)) as server:
+        print("listening", flush=True)
+        receive(server)
+else:
+    start = time.monotonic()
+    with socket.create_connection((sys.argv[1], 81), timeout=30) as connection:
+        connection.sendall(bytes(size))
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+    print(time.monotonic() - start)
+"""
+
+
+def seconds_to_send(host: PrivateHost, sender: str, receiver: str, address: str, size: int) -> float:
+    """How long bytes take from one machine to another, until the last of them has been received."""
+    within = "ip netns exec"
+    python = f"python3 -c {shlex.quote(TRANSFER)}"
+    script = (
+        f"mkfifo /run/ready; {within} {receiver} {python} receive 0 >/run/ready & "
+        f"read ready </run/ready; rm /run/ready; {within} {sender} {python} {address} {size}"
+    )
+    return float(host.prints(script))
+
+
+@pytest.mark.parametrize(
+    ("sender", "receiver", "address"),
+    [("container", "campus", "192.0.2.2"), ("campus", "container", "10.201.0.2")],
+)
+def test_a_container_sends_and_receives_no_more_than_its_bandwidth(
+    deployed: Deployed, sender: str, receiver: str, address: str
+) -> None:
+    lab = lab_of("198.51.100.0/24")
+    (container_host,) = lab.container_hosts
+    bytes_per_second = container_host.settings.container.bandwidth * 125_000
+    # What a second allows may come at once.
+    seconds = seconds_to_send(deployed.host, sender, receiver, address, 3 * bytes_per_second)
+    assert seconds > 1.9
 
 
 def test_one_machine_cannot_use_up_the_host_s_connections(deployed: Deployed) -> None:

@@ -25,6 +25,9 @@ LINES = {
         "processors 2",
         "disk 1000",
         "docker-disk 2000",
+        "cgroup cgroup2fs cpu io memory pids",
+        "file-system ext4 254:1",
+        "loop 0",
         "time 12.5",
     ],
 }
@@ -36,7 +39,18 @@ def processed(parts: dict[str, list[str]]) -> HostObserved:
 
 def test_each_part_of_the_answer_is_read_by_its_own_fact() -> None:
     assert processed(LINES) == HostObserved(
-        system=System(time=12.5, debian=13, memory=900, processors=2, disk=1000, docker_disk=2000),
+        system=System(
+            time=12.5,
+            debian=13,
+            memory=900,
+            processors=2,
+            disk=1000,
+            docker_disk=2000,
+            controllers=frozenset({"cpu", "io", "memory", "pids"}),
+            file_system="ext4",
+            on_disk=True,
+            loop_devices=True,
+        ),
         kvm=KvmObserved(vendor="AuthenticAMD", feature="svm"),
         libvirt=LibvirtObserved(installed=True, memory=900),
         docker=DockerObserved(installed=True),

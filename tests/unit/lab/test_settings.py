@@ -49,7 +49,7 @@ def test_where_nothing_is_said_containers_are_small_and_have_no_privileges() -> 
     settings = ContainerHostSettings()
     assert settings.container.model_dump() == {
         "memory": 256, "pids": 128, "cpus": 1.0, "files": 1024, "disk": 512,
-        "capabilities": (),
+        "iops": 500, "bandwidth": 100, "capabilities": (),
     }  # fmt: skip
     assert settings.ssh_ports.model_dump() == {"first": 20000, "last": 29999}
     assert settings.docker_address_pools == (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
@@ -69,6 +69,8 @@ def test_where_nothing_is_said_a_lab_does_not_require_kvm() -> None:
         (ContainerLimits, "memory", 16, 2**20),
         (ContainerLimits, "pids", 8, 32768),
         (ContainerLimits, "files", 64, 2**20),
+        (ContainerLimits, "iops", 50, 10**6),
+        (ContainerLimits, "bandwidth", 1, 10**5),
         (PortRange, "first", 1024, 29999),
         (PortRange, "last", 20000, 65535),
         (KvmHostSettings, "capacity", 0, None),

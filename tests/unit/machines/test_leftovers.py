@@ -11,11 +11,13 @@ from minetlab.machines.leftovers import (
     of_firewall,
     of_jump,
     of_libvirt,
+    of_slices,
 )
 from minetlab.resources.docker import DockerObserved, ObservedContainer, ObservedImage
 from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved, label
 from minetlab.resources.libvirt import LibvirtObserved
+from minetlab.resources.slices import limits_file
 from tests.support.guests import LAB, standing
 
 CLEARED = LibvirtObserved(installed=True, answers=True)
@@ -42,6 +44,7 @@ def test_nothing_is_left_on_a_host_that_was_cleared() -> None:
     assert not list(of_docker(LAB, DockerObserved(installed=True, answers=True)))
     assert not list(of_docker("gone", replace(DOCKER, images=(), folder=False)))
     assert not list(of_jump(LAB, JumpObserved()))
+    assert not list(of_slices(LAB, ""))
     assert not list(of_jump(LAB, JumpObserved(label="Somebody else")))
 
 
@@ -59,6 +62,7 @@ def test_what_stands_is_listed() -> None:
     assert {"guest minet-s0", "guest minet-s1", "network minet", "pool minet"} <= set(found)
     assert sum(each.startswith("volume ") for each in found) == 5
     assert any(each.startswith("file /var/lib/libvirt/images/minet-lab/minet") for each in found)
+    assert list(of_slices(LAB, "[Slice]\n")) == [f"file {limits_file(LAB)}"]
 
 
 def test_what_is_another_labs_is_not() -> None:

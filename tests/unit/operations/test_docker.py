@@ -15,6 +15,7 @@ from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, site, tp_images as tp_image_operations
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
+from minetlab.resources.slices import limits_file
 from tests.support.container_host import (
     CONFIG,
     CONTAINERS,
@@ -199,8 +200,12 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
     folder: dict[str, object] = {"kind": "folder"}
     lines = [*container_lines(), NETWORK, *image_lines(), folder, *strangers]
     present = [f"size 1024 {spec.name}.img" for spec in SPECS]
-    responses = {**answer(*lines), HOMES: [*present, "unit [Unit]", "enabled yes"]}
-    commands = run_operation(docker.teardown, responses, lab="minet").commands[2:]
+    responses = {
+        **answer(*lines),
+        HOMES: [*present, "unit [Unit]", "enabled yes"],
+        f"cat {limits_file('minet')}": ["[Slice]"],
+    }
+    commands = run_operation(docker.teardown, responses, lab="minet").commands[3:]
     unit = "minet-lab-minet-homes.service"
     removals = [command for command in commands if command.startswith("if mountpoint ")]
     assert len(removals) == len(SPECS)
@@ -212,12 +217,14 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
         f"docker image rm {IMAGES['processus']}",
         f"systemctl disable --quiet {unit} && rm -f /etc/systemd/system/{unit} && systemctl daemon-reload",
         "rm -rf /var/lib/minet-lab/minet && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab",
+        "systemctl stop minetlab_minet.slice && rm -rf /etc/systemd/system/minetlab_minet-.slice.d"
+        " && systemctl daemon-reload",
     ]
 
 
 def test_absent_of_nothing_is_a_no_op() -> None:
     run = run_operation(docker.teardown, answer(), lab="minet")
-    assert (len(run.commands), run.idle) == (2, True)
+    assert (len(run.commands), run.idle) == (3, True)
 
 
 def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:

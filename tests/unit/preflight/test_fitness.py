@@ -44,6 +44,10 @@ SYSTEM = System(
     processors=8,
     disk=100_000,
     docker_disk=100_000,
+    controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),
+    file_system="ext4",
+    on_disk=True,
+    loop_devices=True,
     routes=(Route(IPv4Network("192.0.2.0/24"), "eth0"), Route(IPv4Network("10.0.0.0/30"), "eth1")),
     bridges=frozenset({"br0"}),
     ports=frozenset({22}),
@@ -76,7 +80,7 @@ def test_where_all_is_well_everything_is_checked_and_fits() -> None:
     found = list(findings(subject(), NOW - 1, NOW + 1))
     assert {each.severity for each in found} == {Severity.OK}
     assert [each.check for each in found] == [
-        *("sudo", "Debian", "clock", "virtualization", "memory", "disk", "processors"),
+        *("sudo", "Debian", "clock", "virtualization", "limits", "memory", "disk", "processors"),
         *("home folders", "guest network", "address pools", "ports"),
     ]
     assert verdict([subject()], found) == "fits"
@@ -126,6 +130,14 @@ WRONG: dict[str, tuple[dict[str, Any], str, Severity, str]] = {
     "memory at the limit": ({"memory": 5000}, "memory", W, "4 containers .* 5536 MiB in all; 5000 MiB"),
     "disk": ({"disk": 2000}, "disk", P, "4 guests take 2048 MiB at first, 2000 MiB"),
     "home folders": ({"docker_disk": 2000}, "home folders", W, "4 that are full take 2048 MiB, 2000 MiB"),
+    "no cgroup v2": (
+        {"controllers": frozenset()}, "limits", W, "does not limit cpus, iops, memory, pids of containers",
+    ),
+    "no memory controller": (
+        {"controllers": SYSTEM.controllers - {"memory"}}, "limits", W, r"limit memory of .* v2 with memory\)",
+    ),
+    "no disk to limit": ({"on_disk": False, "file_system": "zfs"}, "limits", W, "iops has no effect on zfs"),
+    "no loop devices": ({"loop_devices": False}, "limits", P, "no loop devices"),
     "thin disk": ({"disk": 32000}, "disk", W, "4 guests .* 32768 MiB more, 32000 MiB"),
     "processors": ({"processors": 1}, "processors", W, "16 virtual processors on 1: 16 for each"),
     "own network": (
@@ -239,6 +251,9 @@ def lines() -> Iterator[str]:
         "processors 3",
         "disk 6",
         "docker-disk 7",
+        "cgroup cgroup2fs cpu io",
+        "file-system ext4 254:1",
+        "loop 0",
         "bridge br0",
     )
     routes = [
@@ -259,10 +274,18 @@ def test_the_hosts_words_are_read() -> None:
         processors=3,
         disk=6,
         docker_disk=7,
+        controllers=frozenset({"cpu", "io"}),
+        file_system="ext4",
+        on_disk=True,
+        loop_devices=True,
         routes=(GATEWAY, Route(IPv4Network("10.9.9.9"))),
         bridges=frozenset({"br0"}),
         ports=frozenset({22, 80, 53}),
     )
     assert parse_system(line.replace("debian 12", "fedora 42") for line in lines()).debian is None
+    assert not parse_system(line.replace("cgroup2fs", "tmpfs") for line in lines()).controllers
+    assert not parse_system(line.replace("ext4 254:1", "overlay 0:35") for line in lines()).on_disk
+    assert parse_system(line.replace("ext4 254:1", "btrfs 0:35") for line in lines()).on_disk
+    assert not parse_system(line.replace("loop 0", "loop 1") for line in lines()).loop_devices
     with pytest.raises(ValueError, match="answer is incomplete"):
         parse_system(line for line in lines() if not line.startswith("memory"))

@@ -17,13 +17,13 @@ from minetlab.resources.docker import (
     ObservedImage,
     Spec,
     access_folder,
-    cgroup,
     compare,
     container_specs,
     field_changes,
     unused_images,
     uploads_folder,
 )
+from minetlab.resources.slices import container_slice
 
 ALICE = ContainerSpec(
     "minet-alice-nix",
@@ -86,13 +86,10 @@ def test_it_writes_to_its_home_folder_and_to_a_part_of_its_memory_and_nowhere_el
     assert sorted(sizes) == ["64k", "64m"]
 
 
-def test_it_runs_as_a_user_of_its_own_and_in_the_slice_of_its_lab() -> None:
+def test_it_runs_as_a_user_of_its_own_and_in_a_slice_of_its_own() -> None:
     (user,) = (option for option in ALICE.options() if option.startswith("--user="))
     assert user not in replace(ALICE, ssh_port=20002).options()
-    assert cgroup("a") == "minetlab_a.slice"
-    # A dash would put it into the slice of another lab.
-    assert cgroup("a-b") == "minetlab_a_b.slice"
-    assert f"--cgroup-parent={cgroup('minet')}" in ALICE.options()
+    assert f"--cgroup-parent={container_slice('minet', ALICE.name)}" in ALICE.options()
 
 
 def test_nothing_there_creates_all() -> None:

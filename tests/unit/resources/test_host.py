@@ -13,6 +13,9 @@ SAID = [
     "processors 4",
     "disk 5000",
     "docker-disk 6000",
+    "cgroup cgroup2fs cpu io memory pids",
+    "file-system ext4 254:1",
+    "loop 0",
     "time 1700000000.25",
 ]
 FULL = [
@@ -36,6 +39,10 @@ def test_all_that_a_host_says_is_read() -> None:
         processors=4,
         disk=5000,
         docker_disk=6000,
+        controllers=frozenset({"cpu", "io", "memory", "pids"}),
+        file_system="ext4",
+        on_disk=True,
+        loop_devices=True,
         routes=(
             Route(IPv4Network("192.0.2.0/24"), "eth0", far=False),
             Route(IPv4Network("10.0.0.0/8"), "eth0", far=True),

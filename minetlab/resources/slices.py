@@ -1,0 +1,41 @@
+"""The slices of systemd that containers are in, which limit what they do to their host's disks. No I/O."""
+
+import re
+
+from minetlab.lab.settings import ContainerLimits
+
+OPERATION_SIZE = 64 * 1024
+"""How many bytes count as one operation on a disk; a larger one counts as several."""
+
+
+def lab_slice(lab: str) -> str:
+    """Return the slice of all containers of a lab; the host's own services have another share than it has."""
+    # A dash in the name of a slice says that it is part of another.
+    return f"{_name(lab)}.slice"
+
+
+def container_slice(lab: str, container: str) -> str:
+    """Return the slice of one container, which is a part of the lab's slice."""
+    # As systemd-escape(1) does, so that %J in a unit's file is the container's name.
+    escaped = re.sub(r"[^a-zA-Z0-9:_.]", lambda letter: f"\\x{ord(letter[0]):02x}", container)
+    return f"{_name(lab)}-{escaped}.slice"
+
+
+def limits_file(lab: str) -> str:
+    """Return the path of the file with the limits of each container's slice: systemd.unit(5), drop-ins."""
+    return f"/etc/systemd/system/{_name(lab)}-.slice.d/minet-lab.conf"
+
+
+def limits(container: ContainerLimits) -> dict[str, int]:
+    """Return systemd's names and values of the limits of each container: systemd.resource-control(5)."""
+    size = container.iops * OPERATION_SIZE
+    return {
+        "IOReadIOPSMax": container.iops,
+        "IOWriteIOPSMax": container.iops,
+        "IOReadBandwidthMax": size,
+        "IOWriteBandwidthMax": size,
+    }
+
+
+def _name(lab: str) -> str:
+    return f"minetlab_{lab.replace('-', '_')}"
