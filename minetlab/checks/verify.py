@@ -30,6 +30,7 @@ class Verdicts:
 
     :param failed: names of the failed checks, by the machine's alias.
     :param passed: how many checks passed, by the machine's alias.
+    :param unreachable: aliases of the machines that did not answer.
     :param evidence: what the checks say of the claims.
     :param read: what the checks read: machine, command and output.
     :param measured: what the measurements found.
@@ -39,6 +40,7 @@ class Verdicts:
 
     failed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    unreachable: set[str] = field(default_factory=set)
     evidence: list[Evidence] = field(default_factory=list)
     read: list[Read] = field(default_factory=list)
     measured: list[Measurement] = field(default_factory=list)
@@ -52,6 +54,8 @@ class Verdicts:
 
     def summary_of(self, machine: str) -> Text:
         """Return a few words about one machine."""
+        if machine in self.unreachable:
+            return Text("does not answer", style="red")
         if failed := self.failed.get(machine):
             return Text(f"{len(failed)} FAILED", style="red")
         if passed := self.passed.get(machine):
@@ -68,6 +72,8 @@ class Verdicts:
         check, carried = CheckId.of(report.nodeid), CarriedByReport.of(report)
         if report.failed:
             self.failed[check.machine].append(check.test)
+            if _verdict(report, carried) == "not checked":
+                self.unreachable.add(check.machine)
         elif report.passed and report.when == "call":
             self.passed[check.machine] += 1
         if report.when == "call" or not report.passed:

@@ -1,6 +1,6 @@
 """``lab up``: deploy the lab, verify it, and show a table of its machines."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from minetlab.cli.terminal import console
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
+from minetlab.plan import Guest
 from minetlab.sandbox import list_hosts
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
 from minetlab.util.errors import LabError
+from minetlab.util.names import named
 
 NO_ACCELERATOR = "—"
 """The table's cell for a machine that does not run."""
@@ -64,15 +66,32 @@ def show_lab(inventory_file: Path, verdicts: Verdicts) -> None:
     for url in sites(lab):
         cards = lab_command(inventory_file, "cards")
         show(f"TP site, for students and their instructor: {url} (their passwords: {cards})")
-    _show_verdict(show, verdicts, len(kept_off), partial(lab_command, inventory_file))
+    # Of a host that does not answer, nothing is known of its guests.
+    missing = [
+        guest
+        for guest in loaded.plan.guests
+        if guest.name in verdicts.unreachable and alias_of(guest.host) not in verdicts.unreachable
+    ]
+    _show_verdict(show, verdicts, missing, len(kept_off), partial(lab_command, inventory_file))
 
 
 def _show_verdict(
-    show: Callable[[str | Text], None], verdicts: Verdicts, kept_off: int, command: Callable[[str], str]
+    show: Callable[[str | Text], None],
+    verdicts: Verdicts,
+    missing: Sequence[Guest],
+    kept_off: int,
+    command: Callable[..., str],
 ) -> None:
     if not verdicts.green:
         again = f" (see above). Run them again with: {command('verify')}"
         show(Text.assemble(("Some checks failed", "red"), again))
+        if missing:
+            login = missing[0].student.login
+            what_to_do = (
+                f" {named(guest.name for guest in missing)}. Look at one with: {command('console', login)}; "
+                f"make it anew, which loses what is in it: {command('reset', login)}"
+            )
+            show(Text.assemble(("Guests that do not answer:", "red"), what_to_do))
         return
     machines = "Every machine that runs" if kept_off else "Every machine"
     down = f" Take the lab down with: {command('down')}"

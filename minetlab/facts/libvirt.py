@@ -74,6 +74,9 @@ In this order, they match what is printed by the kernel's ``panic()``, the shell
 REBOOTS = "Rebooting in [0-9]+ seconds"
 """What ``panic()`` prints if the kernel then restarts, as the kernels of our images do."""
 
+# libvirt keeps the process id of each domain's QEMU there.
+DOMAIN_PIDS = "/run/libvirt/qemu"
+
 _FAILED_BOOTS = """
 running=$({virsh} list --name) || exit 1
 for guest in {guests}; do
@@ -82,6 +85,9 @@ for guest in {guests}; do
     elif tail -c 4096 {consoles}/"$guest".log 2>/dev/null | grep -Eaq {failures} ||
         [ "0$(grep -Eac {reboots} {consoles}/"$guest".log 2>/dev/null)" -gt 1 ]; then
         echo "broken $guest"
+    else
+        age=$(ps -o etimes= -p "$(cat {pids}/"$guest".pid 2>/dev/null)" 2>/dev/null)
+        [ "${{age:-{limit}}}" -lt {limit} ] || echo "late $guest"
     fi
 done
 true
@@ -146,18 +152,29 @@ class ActiveDomains(Lines):
 
 
 class FailedBoots(HostFact[dict[str, str]]):
-    """Guests that will not come up, by name: ``off``, or ``broken`` if their console shows a failure."""
+    """For which guests, of some that do not answer, nobody need wait: the reason by name.
+
+    They are ``off``; or ``broken`` if their console shows a failure; or ``late`` if they have run for longer.
+    """
 
     default = dict
 
-    def command(self, lab: str, guests: tuple[str, ...]) -> str:
-        """Return a command that prints a reason and a name for each guest that will not come up."""
+    def command(self, lab: str, guests: tuple[str, ...], limit: int) -> str:
+        """Return a command that prints a reason and a name for each guest that nobody need wait for.
+
+        :param lab: the lab's name.
+        :param guests: the guests' names.
+        :param limit: for how many seconds guests may run without an answer.
+        :return: the command.
+        """
         return _FAILED_BOOTS.format(
             virsh=VIRSH,
             consoles=shlex.quote(Layout(lab).consoles),
             guests=shlex.join(guests),
             failures=shlex.quote("|".join(BOOT_FAILURES)),
             reboots=shlex.quote(REBOOTS),
+            pids=DOMAIN_PIDS,
+            limit=limit,
         )
 
     def parse(self, output: list[str]) -> dict[str, str]:

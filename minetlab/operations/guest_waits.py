@@ -1,7 +1,7 @@
 """Wait for guests: until they are off, until the next ones may boot, until all answer SSH."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from textwrap import indent
 
@@ -14,8 +14,8 @@ from minetlab.operations.commands import attempt, warn
 from minetlab.operations.shell import virsh_side_by_side
 from minetlab.resources.boots import Boots, boot_limit
 from minetlab.resources.layout import Layout
-from minetlab.util.errors import LabError
 from minetlab.util.names import named
+from minetlab.util.process import own_age
 from minetlab.util.progress import Heartbeat
 from minetlab.util.text import printable
 
@@ -75,32 +75,36 @@ def start_in_turn(state: State, host: Host, lab: str, boots: Boots, failures: li
         booting = boots.booting
         answering = observe.fact(SshAnswers, addresses=tuple(booting.values()), wait=WAIT_ON_HOST)
         silent = tuple(name for name in booting if booting[name] not in answering)
-        failed = observe.fact(FailedBoots, lab=lab, guests=silent) if silent else {}
+        failed = observe.fact(FailedBoots, lab=lab, guests=silent, limit=boots.limit) if silent else {}
         boots.done([name for name in booting if name not in silent or name in failed])
 
 
 def wait_for_ssh(host: Host, lab: str, addresses: dict[str, str]) -> None:
-    """Wait until guests answer SSH, or until all the others have failed or the time is over.
+    """Wait until guests answer SSH, and warn of those that will not.
+
+    Only guests that were started during this run are waited for, so that who broke theirs holds up nobody. A
+    guest that is missing does not fail its host, whose other machines are no worse for it.
 
     :param host: their host.
     :param lab: the lab's name.
     :param addresses: guests' names by address.
-    :raises LabError: some do not answer; it names them, with the end of some consoles.
+    :raises LabError: the host does not answer any more.
     """
     heartbeat = Heartbeat("guests boot", host.log)
-    late = dict(addresses)
+    silent = dict(addresses)
     while True:
-        answering = observe.fact(SshAnswers, addresses=tuple(late), wait=WAIT_ON_HOST)
-        late = {address: name for address, name in late.items() if address not in answering}
-        if not late:
+        answering = observe.fact(SshAnswers, addresses=tuple(silent), wait=WAIT_ON_HOST)
+        silent = {address: name for address, name in silent.items() if address not in answering}
+        if not silent:
             names = named(addresses.values(), room=ROOM)
             host.log(f"SSH answers at {names} ({heartbeat.elapsed:.0f} s)")
             return
-        failed = observe.fact(FailedBoots, lab=lab, guests=tuple(late.values()))
-        limit = boot_limit(observe.kvm(lab))
-        if len(failed) == len(late) or heartbeat.elapsed > limit:
-            raise _not_ready(host, lab, late.values(), failed, limit)
-        heartbeat.beat(_waiting(list(late.values()), len(addresses), "answer"))
+        limit = min(boot_limit(observe.kvm(lab)), round(own_age()) + 1)
+        failed = observe.fact(FailedBoots, lab=lab, guests=tuple(silent.values()), limit=limit)
+        if len(failed) == len(silent):
+            warn(_missing(lab, failed))
+            return
+        heartbeat.beat(_waiting(list(silent.values()), len(addresses), "answer"))
 
 
 def _waiting(late: Sequence[str], number: int, done: str) -> str:
@@ -116,21 +120,30 @@ def _waiting(late: Sequence[str], number: int, done: str) -> str:
     return f": {number - len(late)} of {number} {done}; slowest: {named(late, room=ROOM)}"
 
 
-def _not_ready(host: Host, lab: str, late: Iterable[str], failed: Mapping[str, str], limit: int) -> LabError:
-    names_by_problem = {
-        "are not running": [name for name in late if failed.get(name) == "off"],
-        "cannot boot, as their consoles say": [name for name in late if failed.get(name) == "broken"],
-        f"do not answer SSH after {limit} s": [name for name in late if name not in failed],
+def _missing(lab: str, failed: Mapping[str, str]) -> str:
+    """Return what is wrong with guests that will not answer, the end of some consoles, and what to do."""
+    problems = {
+        "off": "are not running",
+        "broken": "cannot boot, as their consoles say",
+        "late": "do not answer SSH",
     }
-    problems = [f"guests {problem}: {named(names)}" for problem, names in names_by_problem.items() if names]
-    names = list(chain.from_iterable(names_by_problem.values()))
+    names_by_reason = {
+        reason: [name for name in failed if failed[name] == reason]
+        for reason in problems
+        if reason in failed.values()
+    }
+    listed = "; ".join(
+        f"guests {problems[reason]}: {named(names)}" for reason, names in names_by_reason.items()
+    )
+    names = list(chain.from_iterable(names_by_reason.values()))
     paths = tuple(map(Layout(lab).console, names[:CONSOLES]))
     consoles = observe.fact(Files, paths=paths, last=CONSOLE_LINES)
     ends = "".join(
         f"\n  the end of {path}:\n{indent(printable(text.rstrip()), '    ')}"
         for path, text in consoles.items()
     )
-    return LabError(
-        f"{host.name}: {'; '.join(problems)}{ends}",
-        next_step=f"on {host.name}, look at one by: virsh console {names[0]}",
+    student = names[0].removeprefix(f"{lab}-")
+    return (
+        f"{listed}{ends}\n  → look at one: ./lab console {student}; "
+        f"or make it anew, which loses what is in it: ./lab reset {student}"
     )

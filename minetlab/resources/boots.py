@@ -47,10 +47,11 @@ class Boots:
     :param limit: seconds that a guest may take to answer.
     """
 
-    def __init__(self, addresses: Mapping[str, str], at_once: int, limit: float) -> None:
+    def __init__(self, addresses: Mapping[str, str], at_once: int, limit: int) -> None:
         self.waiting = list(addresses)
         self.addresses = addresses
         self.at_once = at_once
+        self.limit = limit
         self._longest_hold = limit * PLACE_SHARE
         self._started_at: dict[str, float] = {}
 

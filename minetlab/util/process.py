@@ -330,3 +330,9 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
 
 def _missing(program: str) -> LabError:
     return LabError(f"{program} is not installed", next_step="run ./lab, which installs what is missing")
+
+
+def own_age() -> float:
+    """Return for how many seconds this process has run, by the 22nd field of proc_pid_stat(5)."""
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")

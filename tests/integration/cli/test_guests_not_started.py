@@ -1,5 +1,6 @@
 """Guests that are defined and not started: what ``lab status``, ``lab verify`` and ``lab up`` say of them."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -102,3 +103,16 @@ def test_the_table_says_what_is_defined_only(
     said = capsys.readouterr().out
     assert "not started" not in said
     assert said.count("not verified") == 3
+
+
+def test_a_guest_that_does_not_answer_is_named_with_what_to_do(
+    inventory: Path, libvirt: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    libvirt.write_text("\n".join(answer(2)))
+    show_lab(inventory, Verdicts(exit_codes=[1], unreachable={"minet-s1"}))
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if "does not answer" in line and "minet-s1" in line]
+    assert "Guests that do not answer: minet-s1. Look at one with: ./lab console" in said
+    assert re.search(r"make it anew, which loses what is in it: \./lab reset -i \S+ s1\n", said)
+    show_lab(inventory, Verdicts(exit_codes=[1], unreachable={"minet-s1", "hv1"}))
+    assert "Guests that do not answer" not in capsys.readouterr().out

@@ -75,6 +75,8 @@ def test_where_the_machine_does_not_answer_nothing_was_checked(outcome: Any) -> 
     assert [check.outcome for check in before.checks.values()] == [outcome]
     during = verdicts_of(("call", "failed"), longrepr="no route", claims=["C04"], unreachable=True)
     assert of_claims(during) == [("C04", "not checked", "no route")]
+    assert during.unreachable == {HV1}
+    assert before.unreachable == ({HV1} if outcome == "failed" else set())
 
 
 def test_what_is_wrong_after_a_check_fails_it_and_is_no_evidence() -> None:
@@ -105,11 +107,13 @@ def test_green_is_what_ran_and_did_not_fail(exit_codes: list[int], green: bool) 
 
 def test_a_few_words_say_how_a_machine_is() -> None:
     verdicts = Verdicts(failed={"hv1": ["a", "b"]}, passed={"hv1": 3, "ct1": 4})
-    summaries = [verdicts.summary_of(machine) for machine in ("hv1", "ct1", "minet-eve")]
+    verdicts.unreachable.add("minet-bob")
+    summaries = [verdicts.summary_of(machine) for machine in ("hv1", "ct1", "minet-eve", "minet-bob")]
     assert [(summary.plain, summary.style) for summary in summaries] == [
         ("2 FAILED", "red"),
         ("4 checks passed", "green"),
         ("not verified", "yellow"),
+        ("does not answer", "red"),
     ]
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from minetlab.facts.libvirt import VIRSH, FailedBoots, SshAnswers
+from minetlab.facts.libvirt import DOMAIN_PIDS, VIRSH, FailedBoots, SshAnswers
 from minetlab.lab import GuestSize, KvmHostSettings
-from minetlab.operations import guests as operations
-from minetlab.resources import boots
+from minetlab.operations import guest_waits, guests as operations
 from minetlab.resources.layout import Layout
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import LAB, NETWORK, SETTINGS, answer, guests
@@ -267,14 +266,14 @@ def test_waiting_for_a_guest_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert (next(answers, None), run.changed, run.failed) == (None, False, False)
 
 
-def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
+def test_a_guest_that_is_off_is_named_with_its_console_and_is_not_worth_its_host(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     console = f"/var/lib/libvirt/images/minet-lab/{LAB}/consoles/minet-s1.log"
     run = ready(
         {SSH: ADDRESSES[:1], FAILED: ["off minet-s1"], "tail -n": [f"@{console}", " No bootable device"]}
     )
-    assert run.failed
+    assert (run.failed, run.changed) == (False, False)
     assert "guests are not running: minet-s1" in caplog.text
     assert "No bootable device" in caplog.text
 
@@ -282,7 +281,7 @@ def test_a_guest_that_is_off_fails_the_host_and_shows_its_console(
 def test_nobody_waits_for_a_guest_that_cannot_boot(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert ready({SSH: [], FAILED: ["broken minet-s1", "off minet-s0"]}).failed
+    assert not ready({SSH: [], FAILED: ["broken minet-s1", "off minet-s0"]}).failed
     said = "guests are not running: minet-s0; guests cannot boot, as their consoles say: minet-s1"
     assert said in caplog.text
 
@@ -311,7 +310,10 @@ def test_a_guest_that_cannot_boot_is_known_by_its_console(tmp_path: Path) -> Non
     virsh = tmp_path / "virsh"
     virsh.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.join(list(CONSOLES)[1:])} ''")
     virsh.chmod(0o755)
-    command = FailedBoots().command(LAB, tuple(CONSOLES)).replace(Layout(LAB).consoles, str(tmp_path))
+    command = FailedBoots().command(LAB, tuple(CONSOLES), limit=300)
+    command = command.replace(Layout(LAB).consoles, str(tmp_path)).replace(DOMAIN_PIDS, str(tmp_path))
+    for guest in CONSOLES:
+        (tmp_path / f"{guest}.pid").write_text(str(os.getpid()))
     path = f"{tmp_path}:{os.environ['PATH']}"
     asked = ["sh", "-c", command]
     answer = subprocess.run(asked, env={"PATH": path}, capture_output=True, text=True, check=True)
@@ -328,13 +330,43 @@ def test_a_guest_that_cannot_boot_is_known_by_its_console(tmp_path: Path) -> Non
     assert subprocess.run(asked, env={"PATH": path}, capture_output=True, check=False).returncode
 
 
-def test_a_guest_that_never_answers_fails_the_host_in_time(
+def test_only_guests_that_were_started_in_this_run_are_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(boots, "GUEST_BOOT_LIMIT", -1)
-    assert ready({SSH: [], FAILED: []}).failed
-    assert "do not answer SSH after -1 s: minet-s0, minet-s1" in caplog.text
-    assert "virsh console minet-s0" in caplog.text
+    """One without sshd runs for long, while that of a student who came late boots."""
+    monkeypatch.setattr(guest_waits, "own_age", lambda: 41.2)
+    looks = iter([[], ADDRESSES[1:]])
+    monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(looks)))
+    run = ready({SSH: ["-"], FAILED: ["late minet-s0"]})
+    assert (next(looks, None), run.failed) == (None, False)
+    assert [command for command in run.commands if '"${age:-42}" -lt 42' in command]
+    assert "guests do not answer SSH: minet-s0\n" in caplog.text
+
+
+@pytest.mark.parametrize(("kvm", "limit"), [(WORKING, 300), (WORKING[:2], 900)])
+def test_no_guest_is_waited_for_longer_than_a_boot_may_take(
+    kvm: list[str], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guest_waits, "own_age", lambda: 5000.0)
+    responses = {SSH: ["-"], FAILED: ["late minet-s0", "late minet-s1"], KVM: kvm}
+    run = run_operation(operations.wait, responses, lab=LAB, guests=guests(2))
+    assert [command for command in run.commands if f"-lt {limit}" in command]
+
+
+def test_a_guest_is_late_once_it_has_run_for_so_long(tmp_path: Path) -> None:
+    (tmp_path / "minet-old.pid").write_text("1")
+    (tmp_path / "minet-new.pid").write_text(str(os.getpid()))
+    names = ("minet-old", "minet-new", "minet-unknown")
+    (tmp_path / "virsh").write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.join(names)}")
+    (tmp_path / "virsh").chmod(0o755)
+    age_of_1 = subprocess.check_output(["ps", "-o", "etimes=", "-p", "1"], text=True)
+    command = FailedBoots().command(LAB, names, limit=int(age_of_1)).replace(DOMAIN_PIDS, str(tmp_path))
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    answer = subprocess.run(
+        ["sh", "-c", command], env={"PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert answer.stderr == ""
+    assert FailedBoots().process(answer.stdout.splitlines()) == {"minet-old": "late", "minet-unknown": "late"}
 
 
 @pytest.mark.parametrize("hosts", [1, 2])
@@ -354,7 +386,7 @@ def test_guests_that_do_not_come_up_are_all_named_once_the_others_have(
     looks = iter([[], [str(three[1].address.ip)]])
     monkeypatch.setattr(SshAnswers, "process", lambda self, output: frozenset(next(looks)))
     responses = {SSH: ["-"], FAILED: ["off minet-s0", "broken minet-s2"], KVM: WORKING}
-    assert run_operation(operations.wait, responses, lab=LAB, guests=three).failed
+    assert not run_operation(operations.wait, responses, lab=LAB, guests=three).failed
     assert next(looks, None) is None
     assert (
         "guests are not running: minet-s0; guests cannot boot, as their consoles say: minet-s2" in caplog.text

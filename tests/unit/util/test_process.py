@@ -17,6 +17,7 @@ from minetlab.util.process import (
     become,
     capture,
     end,
+    own_age,
     run,
     run_attached,
     run_logged,
@@ -175,3 +176,8 @@ def test_tail_shows_no_control_characters(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"old\r\n\x1b[1mnew\x1b[0m\xff\x1b[2J\ta\r\n\n")
     assert tail(log, lines=1) == "    new\ufffd␛[2J\ta"
+
+
+def test_the_age_of_this_process_is_what_ps_says_of_it() -> None:
+    before, seen, after = own_age(), run(["ps", "-o", "etimes=", "-p", str(os.getpid())]), own_age()
+    assert before - 1 <= int(seen) <= after
