@@ -4,13 +4,14 @@ from pyinfra import host
 
 from minetlab.inventory import current
 from minetlab.lab.packages import KVM_HOST_PACKAGES
-from minetlab.operations import kvm, libvirt, packages
+from minetlab.operations import confinement, kvm, libvirt, packages
 
 lab, plan = current.lab_and_plan()
 settings = lab.kvm_host(host.name).settings
 
 packages.install(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
 kvm.nested(name="Switch nested virtualization on", lab=lab.name, require_kvm=lab.require_kvm)
+confinement.qemu(name="Have AppArmor confine each QEMU")
 libvirt.services(name="Run libvirtd, now and at boot", lab=lab.name)
 libvirt.pool(name="Create the lab's storage pool", lab=lab.name)
 libvirt.network(

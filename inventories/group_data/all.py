@@ -13,5 +13,5 @@ roster = str(Path(__file__).parent.parent / "students.csv")
 student_networks = []
 
 # True: a KVM host without hardware virtualization is an error. False: its guests are emulated; a warning says
-# so.
-require_kvm = False
+# so. In the sandbox it is False: see @sandbox.py.
+require_kvm = True

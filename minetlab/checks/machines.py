@@ -334,11 +334,18 @@ def password_of(login: str) -> str:
 KVM_HOST_BATCHES = (
     (Cpu.LSCPU, *Kernel.IDENTITY, binary.RUN),
     (
-        *(Kernel.MODULES, Kernel.OPTIONS, KVM_DEVICE, QEMU_GROUPS, Units.command(*LIBVIRT_UNITS)),
+        *(
+            Kernel.MODULES,
+            Kernel.OPTIONS,
+            Kernel.APPARMOR,
+            KVM_DEVICE,
+            QEMU_GROUPS,
+            Units.command(*LIBVIRT_UNITS),
+        ),
         *(hardware.nested for hardware in HARDWARE.values()),
         *(hardware.users for hardware in HARDWARE.values()),
     ),
-    (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS),
+    (*Libvirt.COMMANDS, Qemu.DOMAINS, Qemu.FILES, Qemu.PROFILES, Qemu.EXITS),
     # By itself, since only guests that the plan does not want to run need it.
     (Libvirt.OFF,),
 )

@@ -70,6 +70,7 @@ class Kernel(Reader):
     HOST_NAMESPACES = f"cd /proc/1/ns 2>/dev/null || cd /proc/self/ns; readlink {' '.join(NAMESPACES)}"
     # Of the command itself: inside a container, those of the container.
     OWN_NAMESPACES = f"cd /proc/self/ns && readlink {' '.join(NAMESPACES)}"
+    APPARMOR = "cat /sys/module/apparmor/parameters/enabled 2>/dev/null; ls /sys/kernel/security || true"
     IDENTITY = (BOOT_ID, RELEASE)
 
     @classmethod
@@ -89,6 +90,12 @@ class Kernel(Reader):
     def has_module(cls, name: str) -> bool:
         """Tell whether a module is loaded."""
         return name in cls.read(cls.MODULES).split()
+
+    @classmethod
+    def has_apparmor(cls) -> bool:
+        """Tell whether AppArmor is on, and this machine may use it: a container shows that of its host."""
+        enabled, *security = cls.read(cls.APPARMOR).splitlines() or [""]
+        return enabled == "Y" and "apparmor" in security
 
     @classmethod
     def option(cls, module: str, option: str) -> str | None:
@@ -255,6 +262,10 @@ readlink /proc/"$(cat "$each")"/fd/* | sort -u | sed "s|^|${each%.pid} |"; done"
 count() { for each in *.pid; do
 echo "${each%.pid}" $(cat /sys/kernel/debug/kvm/"$(cat "$each")"-*/exits 2>/dev/null); done; }
 cd /run/libvirt/qemu && count && sleep 1 && count"""
+    # The AppArmor profile of each domain's process.
+    PROFILES = """\
+cd /run/libvirt/qemu && for each in *.pid; do
+echo "${each%.pid}" $(cat /proc/"$(cat "$each")"/attr/current); done"""
     # Starts a QEMU that emulates, as the user nobody, and prints its user and the files that it has open.
     EMULATOR = """\
 pids=$(mktemp --directory) && chown nobody $pids &&
@@ -272,6 +283,12 @@ stat --format='%U' /proc/$pid && readlink /proc/$pid/fd/*; kill $pid; rm -rf $pi
         """Return the files that a domain's process has open."""
         lines = (line.split(" ", 1) for line in cls.read(cls.FILES).splitlines())
         return [file for name, file in lines if name == domain]
+
+    @classmethod
+    def profile(cls, domain: str) -> str:
+        """Return the AppArmor profile of a domain's process and its mode; empty if no process was seen."""
+        lines = (line.partition(" ")[::2] for line in cls.read(cls.PROFILES).splitlines())
+        return dict(lines).get(domain, "")
 
     @classmethod
     def memory(cls, domain: str) -> int:

@@ -1,6 +1,7 @@
 """The fact for the preflight: what a host is and has, in one command whatever the number of students."""
 
 from minetlab.facts.base import HostFact
+from minetlab.facts.confinement import QemuConfinement
 from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.facts.kvm import KvmModule
 from minetlab.facts.libvirt import LibvirtState
@@ -33,12 +34,13 @@ true
 
 
 class HostState(HostFact[HostObserved]):
-    """The host itself, its virtualization, everything of its libvirt and Docker, and who deploys to it."""
+    """The host itself, its virtualization, AppArmor, libvirt and Docker, and who deploys to it."""
 
     def command(self, lab: str) -> str:
         """Return a command that prints the output of each fact below a line with its name."""
         parts = {
             "kvm": KvmModule().command(lab),
+            "confinement": QemuConfinement().command(),
             "libvirt": LibvirtState().command(lab),
             "docker": DockerState().command(lab),
             "daemon": DaemonConfig().command(),
@@ -60,6 +62,7 @@ class HostState(HostFact[HostObserved]):
             return HostObserved(
                 system=parse_system(parts["system"]),
                 kvm=KvmModule().process(parts["kvm"]),
+                confinement=QemuConfinement().process(parts["confinement"]),
                 libvirt=LibvirtState().process(parts["libvirt"]),
                 docker=DockerState().process(parts["docker"]),
                 daemon=DaemonConfig().process(parts["daemon"]),

@@ -113,7 +113,9 @@ def load_lab(hosts: Sequence[InventoryHost]) -> Lab:
     return Lab(
         name=settings.lab_name,
         students=_students(roster),
-        require_kvm=settings.require_kvm,
+        require_kvm=any(
+            _settings(host, LabSettings).require_kvm for host in hosts if KVM_HOSTS in host.groups
+        ),
         student_networks=settings.student_networks,
         kvm_hosts=tuple(
             KvmHost(name=host.name, hostname=_hostname(host), settings=_settings(host, KvmHostSettings))
@@ -144,7 +146,8 @@ def roster_of(hosts: Sequence[InventoryHost]) -> Path:
 def _lab_settings(hosts: Sequence[InventoryHost]) -> LabSettings:
     if not hosts:
         raise LabError("the inventory has no hosts", next_step="name at least one host in it")
-    return _settings(hosts[0], LabSettings)  # these settings are the same for all hosts
+    # These settings are the same for all hosts, but require_kvm, which sandbox hosts do not have.
+    return _settings(hosts[0], LabSettings)
 
 
 def _students(roster: Path) -> tuple[Student, ...]:

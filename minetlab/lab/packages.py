@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 # Both mappings are keyed by Debian release.
 #
-# apparmor: Debian's kernel has AppArmor on, and then dockerd starts no container without apparmor_parser.
+# apparmor: Debian's kernel has AppArmor on, and then dockerd starts no container without apparmor_parser;
+# libvirt confines each QEMU with it.
 # docker-cli: in Debian 13 the client is no longer in docker.io, which only recommends it.
 # pigz: where its unpigz is installed, dockerd unpacks images with it, in a third of the time.
 CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
@@ -15,6 +16,7 @@ CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
 # Complete with APT::Install-Recommends off: libvirt needs dnsmasq-base and iptables for its NAT networks, and
 # netcat for connections over SSH; virt-xml-validate is in libxml2-utils.
 _KVM_HOST: tuple[str, ...] = (
+    "apparmor",
     "dnsmasq-base",
     "iptables",
     "libvirt-clients",

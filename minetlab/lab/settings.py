@@ -25,13 +25,14 @@ class LabSettings(Frozen):
 
     :param lab_name: the prefix of every name that the lab creates, so that two labs can share a host.
     :param roster: the path of the students' CSV file; a relative path starts at the working directory.
-    :param require_kvm: refuse guests without hardware virtualization instead of emulating them.
+    :param require_kvm: refuse guests without hardware virtualization instead of emulating them: QEMU's
+        developers do not promise that emulation keeps a guest in.
     :param student_networks: the IPv4 networks from which students come; without any, they come from anywhere.
     """
 
     lab_name: LabName
     roster: Annotated[str, StringConstraints(min_length=1)]
-    require_kvm: bool = False
+    require_kvm: bool = True
     student_networks: Listed[Network] = ()
 
 

@@ -38,6 +38,7 @@ def findings(subject: CheckedHost, asked_at: float, answered_at: float) -> Itera
     yield from _clock(subject, asked_at, answered_at)
     if subject.kvm:
         yield _virtualization(subject)
+        yield _confinement(subject)
     if subject.container:
         yield _limits(subject)
     yield from room(subject)
@@ -118,12 +119,14 @@ def _clock(subject: CheckedHost, asked_at: float, answered_at: float) -> Iterato
 def _virtualization(subject: CheckedHost) -> Finding:
     kvm, check = subject.observed.kvm, "virtualization"
     finding = subject.problem if subject.lab.require_kvm else subject.warning
-    consequence = "and require_kvm is set" if subject.lab.require_kvm else "so guests are emulated: slow"
+    required = subject.lab.require_kvm
+    consequence = "and require_kvm is set" if required else "so guests are emulated: slow"
+    emulate = f"; or set require_kvm = False in {GROUP_DATA}/all.py" if required else ""
     if kvm.feature is None:
         return finding(
             check,
             f"its CPU ({kvm.vendor or 'unknown'}) offers neither svm nor vmx, {consequence}",
-            "switch AMD-V or VT-x on in its firmware (nested, if it is itself a virtual machine)",
+            f"switch AMD-V or VT-x on in its firmware (nested, if it is itself a virtual machine){emulate}",
         )
     if kvm.loaded and not kvm.device:
         return finding(
@@ -139,6 +142,16 @@ def _virtualization(subject: CheckedHost) -> Finding:
         )
     nested = "on" if kvm.nested else "switched on by the deploy"
     return subject.ok(check, f"{kvm.feature}, nested {nested}")
+
+
+def _confinement(subject: CheckedHost) -> Finding:
+    if subject.observed.confinement.available:
+        return subject.ok("AppArmor", "it confines each QEMU")
+    return subject.warning(
+        "AppArmor",
+        "its kernel has no AppArmor, so a guest that breaks out of its QEMU reaches the disks of the others",
+        f"on {subject.alias}: cat /proc/cmdline; boot Debian's kernel without apparmor=0 or security=",
+    )
 
 
 def _limits(subject: CheckedHost) -> Finding:

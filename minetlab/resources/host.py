@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
+from minetlab.resources.confinement import ConfinementObserved
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
 from minetlab.resources.kvm import KvmObserved
@@ -69,6 +70,7 @@ class HostObserved:
 
     :param system: the host itself.
     :param kvm: its hardware virtualization.
+    :param confinement: its AppArmor.
     :param libvirt: what its libvirt has.
     :param docker: what its dockerd has.
     :param daemon: dockerd's configuration.
@@ -77,6 +79,7 @@ class HostObserved:
 
     system: System
     kvm: KvmObserved = field(default_factory=KvmObserved)
+    confinement: ConfinementObserved = field(default_factory=ConfinementObserved)
     libvirt: LibvirtObserved = field(default_factory=LibvirtObserved)
     docker: DockerObserved = field(default_factory=DockerObserved)
     daemon: DaemonState = field(default_factory=DaemonState)

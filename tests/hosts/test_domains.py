@@ -6,7 +6,7 @@ import pytest
 
 from minetlab.checks.assertions import require_hardware
 from minetlab.checks.machines import GuestMachine
-from minetlab.checks.modules import Libvirt, Qemu
+from minetlab.checks.modules import Kernel, Libvirt, Qemu
 
 
 def domain_of(domain: GuestMachine) -> ET.Element:
@@ -130,6 +130,19 @@ def test_host_sees_one_qemu_process(domain: GuestMachine) -> None:
     """Whatever runs in the guest, all that its host has of it is one process."""
     processes = Qemu.on(running(domain).host_machine.host).domains().count(domain.name)
     assert processes == 1, domain.differs(f"QEMU processes on {domain.host_machine.name}", 1, processes)
+
+
+def test_process_is_confined(domain: GuestMachine) -> None:
+    """By a profile of its own, so that whoever breaks out of one QEMU does not reach the disks of others."""
+    host = running(domain).host_machine
+    if not Kernel.on(host.host).has_apparmor():
+        pytest.skip(f"{domain.name}: not confined: the kernel of {host.name} has no AppArmor")
+    expected = f"libvirt-{domain.guest.uuid} (enforce)"
+    profile = Qemu.on(host.host).profile(domain.name)
+    assert profile == expected, (
+        f"{domain.differs('profile of its QEMU process', expected, profile)}"
+        f"\n  → on {host.name}: virsh shutdown {domain.name}; then deploy again"
+    )
 
 
 @pytest.mark.claim("C12")

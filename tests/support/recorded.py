@@ -144,7 +144,8 @@ class RecordedLab:
     def switch_off(self) -> None:
         """Have all guests be off, and none come up with the host."""
         self.answers[HV1][Libvirt.OFF] = "minet-alice\nminet-bob"
-        for command in (Libvirt.RUNNING, Libvirt.AUTOSTARTED, Qemu.DOMAINS, Qemu.FILES, Qemu.EXITS):
+        of_processes = (Qemu.DOMAINS, Qemu.FILES, Qemu.PROFILES, Qemu.EXITS)
+        for command in (Libvirt.RUNNING, Libvirt.AUTOSTARTED, *of_processes):
             self.answers[HV1][command] = ""
 
     def machine(self, fixture: str) -> Any:

@@ -26,6 +26,7 @@ KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
 SAID = RecordedLab().answers
 (SITE,) = (command for command in SAID[CT1] if command.startswith("perl "))
 EXITS = [line for line in SAID[HV1][Qemu.EXITS].splitlines() if line.startswith("minet-alice ")]
+(PROFILE,) = (line for line in SAID[HV1][Qemu.PROFILES].splitlines() if line.startswith("minet-alice "))
 USERS = SAID[HV1][AMD.users]
 STARTED = machines.processes_with("proof-of-minet-alice")
 ALICE_PID = dict(line.split()[:2] for line in SAID[CT1][Docker.PIDS].splitlines())[f"/{CONTAINER}"]
@@ -137,6 +138,12 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
     (domains.test_host_sees_one_qemu_process, HV1, Qemu.DOMAINS): [
         ("minet-alice", ""),
         ("minet-alice", "minet-alice\nminet-alice"),
+    ],
+    (domains.test_process_is_confined, HV1, Qemu.PROFILES): [
+        ("(enforce)", "(complain)"),
+        ("minet-alice libvirt-4", "minet-alice libvirt-5"),
+        (PROFILE, "minet-alice unconfined"),
+        (PROFILE, "minet-alicia"),
     ],
     (domains.test_process_uses_kvm, HV1, Qemu.FILES): [
         ("minet-alice /dev/kvm", "minet-alice /dev/null"),

@@ -50,7 +50,7 @@ def test_whatever_a_lab_is_made_of_makes_it_another(inventory: Path) -> None:
     group_data = inventory.parent / "group_data"
     for file, line in (
         ("kvm_hosts.py", "guest = {'memory': 768, 'cores': 4, 'disk': 8}"),
-        ("all.py", "require_kvm = True"),
+        ("@sandbox.py", "require_kvm = True"),
         ("@sandbox.py", "sandbox_memory = 5000"),
     ):
         with (group_data / file).open("a") as settings:

@@ -104,7 +104,7 @@ def test_all_of_the_practical_work_is_on_real_hosts_and_on_the_course_in_the_san
         ("kvm_hosts", "capacity = -1", "capacity"),
         ("container_hosts", "capacity = 'many'", "capacity"),
         ("all", "lab_name = 'Much Too Long A Name'", "lab_name"),
-        ("all", "require_kvm = 'yes'", "require_kvm"),
+        ("@sandbox", "require_kvm = 'yes'", "require_kvm"),
         ("kvm_hosts", "guests_run = 'no'", "guests_run"),
         (
             "container_hosts",
@@ -152,8 +152,22 @@ def test_it_is_read_once_and_again_when_one_of_its_files_changes(folder, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr("subprocess.Popen", None)  # calling it would be an error
         assert read_inventory(folder / "lab.py") == first
-    set_data(folder, "all", "require_kvm = True")
+    set_data(folder, "@sandbox", "require_kvm = True")
     assert {host.data["require_kvm"] for host in read_inventory(folder / "lab.py")} == {True}
+
+
+@pytest.mark.parametrize(
+    ("kvm_hosts", "required"),
+    [
+        (["@sandbox/hv1"], False),
+        (["hv1.example.org"], True),
+        (["@sandbox/hv1", "hv1.example.org"], True),
+        ([("hv1.example.org", {"require_kvm": False})], False),
+    ],
+)
+def test_kvm_is_required_of_real_hosts_unless_they_say_otherwise(folder, kvm_hosts, required):
+    (folder / "lab.py").write_text(f"kvm_hosts = {kvm_hosts}\ncontainer_hosts = ['ct1.example.org']\n")
+    assert load(folder / "lab.py").lab.require_kvm == required
 
 
 @pytest.mark.parametrize("name", ["students.csv", "allocation.csv", "group_data/all.py"])

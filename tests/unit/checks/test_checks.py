@@ -13,7 +13,7 @@ import tests.hosts.test_guests as guests
 import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_site as site
-from minetlab.checks.modules import Cpu, Libvirt
+from minetlab.checks.modules import Cpu, Kernel, Libvirt
 from tests.support.recorded import ALICE, HV1, RecordedLab
 from tests.support.wrong_machines import CHAIN, WRONG, Check, container_sheet, conteneur_sheet, vm_sheet
 
@@ -121,8 +121,17 @@ def test_without_hardware_virtualization_it_is_said_and_require_kvm_refuses_it(c
             run(check, lab)
 
 
+def test_without_apparmor_it_is_said() -> None:
+    for old, new in (("Y\n", "N\n"), ("Y\n", ""), ("\napparmor", "")):
+        lab = RecordedLab()
+        lab.spoil(HV1, Kernel.APPARMOR, old, new)
+        with pytest.raises(pytest.skip.Exception, match=r"^minet-alice: .* kernel of hv1 has no AppArmor$"):
+            run(domains.test_process_is_confined, lab)
+
+
 OF_ITS_PROCESS = [
     domains.test_host_sees_one_qemu_process,
+    domains.test_process_is_confined,
     domains.test_process_uses_kvm,
     domains.test_processor_leaves_the_guest,
     domains.test_module_serves_the_guest,

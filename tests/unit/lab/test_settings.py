@@ -56,8 +56,8 @@ def test_where_nothing_is_said_containers_are_small_and_have_no_privileges() -> 
     assert (settings.site_port, settings.capacity) == (8080, None)
 
 
-def test_where_nothing_is_said_a_lab_does_not_require_kvm() -> None:
-    assert not LabSettings(lab_name="minet", roster="students.csv").require_kvm
+def test_where_nothing_is_said_a_lab_requires_kvm() -> None:
+    assert LabSettings(lab_name="minet", roster="students.csv").require_kvm
 
 
 @pytest.mark.parametrize(

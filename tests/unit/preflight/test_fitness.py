@@ -23,6 +23,7 @@ from minetlab.lab.settings import AddressPool, PortRange
 from minetlab.plan import allocate
 from minetlab.preflight.findings import CheckedHost, Finding, Severity
 from minetlab.preflight.fitness import findings, verdict
+from minetlab.resources.confinement import ConfinementObserved
 from minetlab.resources.docker import DockerObserved, ObservedContainer
 from minetlab.resources.dockerd import DaemonState, pools_setting
 from minetlab.resources.guests import OVERHEAD
@@ -52,6 +53,7 @@ SYSTEM = System(
     bridges=frozenset({"br0"}),
     ports=frozenset({22}),
 )
+CONFINES = ConfinementObserved(available=True)
 WORKS = KvmObserved(vendor="GenuineIntel", feature="vmx", loaded=True, nested=True, device=True)
 
 
@@ -68,7 +70,7 @@ def subject(
     )
     plan = allocate(lab)
     system = replace(SYSTEM, **{key: seen.pop(key) for key in list(seen) if hasattr(SYSTEM, key)})
-    observed = HostObserved(system, **{"kvm": WORKS, **seen})
+    observed = HostObserved(system, **{"kvm": WORKS, "confinement": CONFINES, **seen})
     return CheckedHost(lab, "h", observed, plan.guests, plan.containers, settings, container)
 
 
@@ -80,7 +82,7 @@ def test_where_all_is_well_everything_is_checked_and_fits() -> None:
     found = list(findings(subject(), NOW - 1, NOW + 1))
     assert {each.severity for each in found} == {Severity.OK}
     assert [each.check for each in found] == [
-        *("sudo", "Debian", "clock", "virtualization", "limits", "memory", "disk", "processors"),
+        *("sudo", "Debian", "clock", "virtualization", "AppArmor", "limits", "memory", "disk", "processors"),
         *("home folders", "guest network", "address pools", "ports"),
     ]
     assert verdict([subject()], found) == "fits"
@@ -124,6 +126,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, Severity, str]] = {
     "none, required": (
         {"kvm": KvmObserved("X"), "require_kvm": True}, "virtualization", P, "require_kvm is set",
     ),
+    "no AppArmor": ({"confinement": ConfinementObserved()}, "AppArmor", W, "breaks out of its QEMU"),
     "no device": ({"kvm": replace(WORKS, device=False)}, "virtualization", W, "cannot open /dev/kvm"),
     "not nested": ({"kvm": replace(WORKS, nested=False, users=2)}, "virtualization", W, "nested=0"),
     "memory": ({"memory": 2 * (1000 + OVERHEAD)}, "memory", P, "^2 guests too many: 4 to start need 4512"),
