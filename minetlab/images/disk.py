@@ -10,12 +10,12 @@ import shlex
 import struct
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from minetlab.images.cache import images_folder, make_once, require_free_space
 from minetlab.images.mmdebstrap import mmdebstrap
-from minetlab.images.recipe import ImageFile, ImageRecipe
+from minetlab.images.recipe import EMULATED_FAMILY, ImageFile, ImageRecipe
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.util.process import run, run_logged
 from minetlab.util.progress import Progress
@@ -25,6 +25,16 @@ PARTITION_START = 2**20
 BUILD_GIB = 5
 """Free disk that a build needs, in GiB."""
 GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "linux16", "normal", "configfile")
+EMULATION_MODULES = ("smbios", "test")
+"""GRUB's modules for what is different where the machine is emulated."""
+
+# The family is a string of the system's table whose number is at offset 26 (SMBIOS specification, type 1).
+_IF_EMULATED = """\
+smbios --type 1 --get-string 26 --set family
+if [ "$family" = "{family}" ]; then
+    set more="{arguments}"
+fi
+"""
 
 # A small initramfs is read faster: it has only what is needed to mount the root file system of this disk.
 _INITRAMFS = (
@@ -61,7 +71,8 @@ def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
         raw = scratch / "disk.raw"
         _format(toolbox, raw, recipe.disk_gib * 2**30, root_uuid, tar)
         tar.unlink()
-        _install_boot_loader(toolbox, raw, scratch)
+        modules = (*GRUB_MODULES, *(EMULATION_MODULES if recipe.emulated_arguments else ()))
+        _install_boot_loader(toolbox, raw, scratch, modules)
         compress = ["-c", "-o", "compression_type=zstd", "-W", "-m", "4"]
         run_logged(
             toolbox.command("qemu-img", "convert", "-O", "qcow2", *compress, str(raw), str(disk)),
@@ -159,12 +170,16 @@ def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:
 def _boot_files(recipe: ImageRecipe, root_uuid: str) -> tuple[ImageFile, ...]:
     # In Debian, /vmlinuz and /initrd.img are links to the newest kernel that is installed.
     linux = f"{recipe.grub_command} /vmlinuz root=UUID={root_uuid} ro {recipe.kernel_arguments}"
+    choice = ""
+    if recipe.emulated_arguments:
+        choice = _IF_EMULATED.format(family=EMULATED_FAMILY, arguments=recipe.emulated_arguments)
+        linux += " $more"
     initrd = recipe.grub_command.replace("linux", "initrd")
     fstab = f"UUID={root_uuid} / ext4 errors=remount-ro 0 0\n"
     return (
         ImageFile(path="/etc/fstab", content=fstab),
         *_INITRAMFS,
-        ImageFile(path="/boot/grub/grub.cfg", content=f"{linux}\n{initrd} /initrd.img\nboot\n"),
+        ImageFile(path="/boot/grub/grub.cfg", content=f"{choice}{linux}\n{initrd} /initrd.img\nboot\n"),
     )
 
 
@@ -177,11 +192,11 @@ def _format(toolbox: Toolbox, raw: Path, size: int, root_uuid: str, tar: Path) -
     run([*command, "-b", "4096", "-d", str(tar), str(raw), str(blocks)], env=toolbox.env, limit=900)
 
 
-def _install_boot_loader(toolbox: Toolbox, raw: Path, scratch: Path) -> None:
+def _install_boot_loader(toolbox: Toolbox, raw: Path, scratch: Path, modules: Iterable[str]) -> None:
     core = scratch / "core.img"
     options = ["--format=i386-pc", f"--directory={toolbox.grub}", f"--output={core}"]
     options.append("--prefix=(hd0,msdos1)/boot/grub")
-    run(toolbox.command("grub-mkimage", *options, *GRUB_MODULES), env=toolbox.env)
+    run(toolbox.command("grub-mkimage", *options, *modules), env=toolbox.env)
     second_stage = core.read_bytes()
     if SECTOR + len(second_stage) > PARTITION_START:
         raise ValueError(f"GRUB's second stage, {len(second_stage)} bytes, does not fit before the partition")

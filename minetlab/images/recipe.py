@@ -23,6 +23,10 @@ kernel skips this check by itself (``arch/x86/kernel/kvm.c``).
 """
 
 
+EMULATED_FAMILY = "minet-lab-emulated"
+"""The family that the SMBIOS table of an emulated machine names: type 1 of QEMU's option ``-smbios``."""
+
+
 class ImageFile(BaseModel, frozen=True, extra="forbid"):
     """A file to put into an image, owned by root.
 
@@ -58,6 +62,7 @@ class ImageRecipe(BaseModel, frozen=True, extra="forbid"):
     :param hooks: shell commands that are run in the image as root, after that.
     :param disk_gib: the size of the disk in GiB; the file takes only the room of its content.
     :param kernel_arguments: the arguments of the kernel, except for the root device.
+    :param emulated_arguments: further ones, only where the machine's family is :data:`EMULATED_FAMILY`.
     :param grub_command: how GRUB loads the kernel: ``linux`` copies it to its place byte by byte, ``linux16``
         reads it to its place at once.
     """
@@ -71,6 +76,7 @@ class ImageRecipe(BaseModel, frozen=True, extra="forbid"):
     hooks: tuple[str, ...] = ()
     disk_gib: int = Field(default=10, ge=2, le=2000)
     kernel_arguments: str = "console=ttyS0"
+    emulated_arguments: str = Field(default="", exclude_if=lambda value: not value)
     grub_command: Literal["linux", "linux16"] = Field(
         default="linux", exclude_if=lambda value: value == "linux"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from minetlab.images.cache import locked
+from minetlab.images.recipe import EMULATED_FAMILY
 from minetlab.images.toolbox import Toolbox
 from minetlab.util.process import running
 from minetlab.util.progress import Progress
@@ -45,7 +46,8 @@ class Accelerator:
         """QEMU's arguments; with both accelerators, the machine can run virtual machines itself."""
         if self.name == "kvm":
             return ("-accel", "kvm", "-cpu", "host")
-        return ("-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU)
+        told = ("-smbios", f"type=1,family={EMULATED_FAMILY}")
+        return ("-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU, *told)
 
     @property
     def slowness(self) -> int:

@@ -95,6 +95,14 @@ def test_two_hosts_of_one_state_share_no_secret_and_no_id(lab: LabUnderTest) -> 
     ]
 
 
+def test_only_an_emulated_host_does_without_mitigations(lab: LabUnderTest) -> None:
+    bring_up(lab, "hv1")
+    emulated = (
+        json.loads((folder_of(lab, "hv1") / "machine.json").read_text())["accelerator"]["name"] == "tcg"
+    )
+    assert ("mitigations=off" in on(lab, "hv1", "cat /proc/cmdline").split()) == emulated
+
+
 def test_a_new_container_host_has_a_dockerd_of_its_own(lab: LabUnderTest) -> None:
     bring_up(lab, "ct1")
     on(lab, "ct1", "timeout 120 sh -c 'until docker info >/dev/null 2>&1; do sleep 1; done'")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from minetlab.images.disk import _boot_files, boot_record, write_files
 from minetlab.images.guest import guest_recipe
-from minetlab.images.recipe import ImageFile, ImageRecipe, files_of
+from minetlab.images.recipe import EMULATED_FAMILY, ImageFile, ImageRecipe, files_of
 from minetlab.images.toolbox import Toolbox
 from minetlab.util.paths import TEMPLATES
 
@@ -29,6 +29,7 @@ def test_equal_recipes_are_the_same_image() -> None:
         {"hooks": ("true",)},
         {"disk_gib": 11},
         {"kernel_arguments": "quiet"},
+        {"emulated_arguments": "quiet"},
     ],
 )
 def test_any_change_makes_another_image(change: dict[str, object]) -> None:
@@ -97,10 +98,11 @@ def test_programs_of_the_guest_are_shell_scripts(program: Path) -> None:
     subprocess.run(["sh", "-n", str(program)], check=True)
 
 
-def test_the_boot_loader_says_how_the_kernel_is_loaded() -> None:
-    def grub_cfg(recipe: ImageRecipe) -> str:
-        return {file.path: file.content for file in _boot_files(recipe, "1-2")}["/boot/grub/grub.cfg"]
+def grub_cfg(recipe: ImageRecipe) -> str:
+    return {file.path: file.content for file in _boot_files(recipe, "1-2")}["/boot/grub/grub.cfg"]
 
+
+def test_the_boot_loader_says_how_the_kernel_is_loaded() -> None:
     assert grub_cfg(RECIPE).startswith("linux /vmlinuz root=UUID=1-2 ro console=ttyS0\ninitrd /initrd.img\n")
     in_place = RECIPE.model_copy(update={"grub_command": "linux16"})
     assert grub_cfg(in_place).startswith(
@@ -108,8 +110,19 @@ def test_the_boot_loader_says_how_the_kernel_is_loaded() -> None:
     )
 
 
+def test_the_boot_loader_adds_arguments_only_where_the_machine_is_emulated() -> None:
+    recipe = RECIPE.model_copy(update={"emulated_arguments": "mitigations=off"})
+    choice, linux = grub_cfg(recipe).split("fi\n")
+    assert linux == "linux /vmlinuz root=UUID=1-2 ro console=ttyS0 $more\ninitrd /initrd.img\nboot\n"
+    assert choice.splitlines()[1:] == [
+        f'if [ "$family" = "{EMULATED_FAMILY}" ]; then',
+        '    set more="mitigations=off"',
+    ]
+
+
 def test_images_that_are_loaded_as_ever_stay_the_same() -> None:
     assert "grub_command" not in RECIPE.model_dump_json()
+    assert "emulated_arguments" not in RECIPE.model_dump_json()
     assert RECIPE.model_copy(update={"grub_command": "linux16"}).digest != RECIPE.digest
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from minetlab.images.recipe import EMULATED_FAMILY
 from minetlab.sandbox import accelerator as module
 from minetlab.sandbox.accelerator import Accelerator, choose_accelerator, kvm_obstacle, processor, trial_boot
 from tests.support.fake_toolbox import FakeToolbox
@@ -101,6 +102,7 @@ def test_an_emulated_machine_is_given_more_time_and_another_processor() -> None:
     assert real.arguments == ("-accel", "kvm", "-cpu", "host")
     assert emulated.arguments[:2] == ("-accel", "tcg,thread=multi")
     assert "svm=on" in emulated.arguments[3]
+    assert emulated.arguments[4:] == ("-smbios", f"type=1,family={EMULATED_FAMILY}")
 
 
 def test_a_device_that_this_user_may_not_use_is_no_kvm(

@@ -37,3 +37,5 @@ def test_a_host_learns_who_it_is_and_shows_its_kernels_log() -> None:
     recipe = sandbox_recipe(13, "bare", 64)
     assert [file.path for file in recipe.files if file.path.endswith("minetlab-identity.service")]
     assert recipe.kernel_arguments.startswith("console=ttyS0 no_timer_check ")
+    assert "mitigations" not in recipe.kernel_arguments, "which a host under KVM has, too"
+    assert recipe.emulated_arguments == "mitigations=off"
