@@ -15,6 +15,7 @@ from typing import Literal
 from minetlab.images.cache import locked
 from minetlab.images.recipe import EMULATED_FAMILY
 from minetlab.images.toolbox import Toolbox
+from minetlab.sandbox.unprivileged import user_arguments
 from minetlab.util.process import running
 from minetlab.util.progress import Progress
 
@@ -119,6 +120,7 @@ def trial_boot(toolbox: Toolbox, accelerator: Accelerator, image: Path, folder: 
         *accelerator.arguments,
         *("-drive", f"if=virtio,format=qcow2,file={str(image).replace(',', ',,')}"),
         *("-serial", f"file:{console}"),
+        *user_arguments(folder),
     ]
     console.write_bytes(b"")
     with running(toolbox.qemu(arguments), folder / "trial.log", env=toolbox.env) as qemu:

@@ -6,12 +6,14 @@ from pathlib import Path
 from minetlab.sandbox.accelerator import Accelerator
 from minetlab.sandbox.qmp import NETWORK
 from minetlab.sandbox.spec import SandboxSpec
+from minetlab.sandbox.unprivileged import user_arguments
 
 PID_FILE = "qemu.pid"
 QMP_SOCKET = "qmp.sock"
 AGENT_SOCKET = "agent.sock"
 CONSOLE = "console.log"
 DISK = "disk.qcow2"
+_DISK_OPTIONS = "cache=unsafe,discard=unmap,auto-read-only=off"
 INCOMING = ("-S", "-incoming", "defer")
 """Arguments with which a machine stays stopped until QMP gives it the memory to resume from."""
 
@@ -51,16 +53,18 @@ def qemu_arguments(
         *("-name", f"minet-lab-{name}"),
         *hardware_arguments(spec, accelerator),
         # cache=unsafe: flushing the disk only helps when this machine loses power, and takes long.
-        *("-drive", f"if=none,id=disk,format=qcow2,file={_escape(folder / DISK)},cache=unsafe,discard=unmap"),
+        # auto-read-only=off: QEMU would open the file again once a machine that is resumed may write to it.
+        *("-drive", f"if=none,id=disk,format=qcow2,file={_escape(folder / DISK)},{_DISK_OPTIONS}"),
         # Port 0: the kernel chooses a free port, which QMP reports.
         *("-netdev", f"user,id={NETWORK},hostfwd=tcp:127.0.0.1:0-:22"),
         *("-chardev", f"file,id=console,path={_escape(folder / CONSOLE)}"),
         # Relative paths: that of a Unix socket has at most 107 bytes (unix(7)), and the folder may have more.
         *("-chardev", f"socket,id=agent,path={AGENT_SOCKET},server=on,wait=off"),
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
-        # A machine that breaks out of its QEMU finds few system calls there. It may still start programs, as
-        # QEMU itself does to become a daemon.
+        # A machine that breaks out of its QEMU finds few system calls there. Those to start programs and to
+        # change the user are left, as QEMU itself needs them to become a daemon.
         *("-sandbox", "on,obsolete=deny,resourcecontrol=deny"),
+        *user_arguments(folder),
         *("-pidfile", str(folder / PID_FILE)),
         "-daemonize",
     ]

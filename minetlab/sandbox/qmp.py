@@ -5,8 +5,8 @@ import os
 import re
 import socket
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +31,26 @@ def execute(path: Path, command: str, **arguments: Any) -> Any:
     :return: the value that QEMU returns, decoded from JSON.
     :raises OSError: QEMU does not answer, or refuses the command.
     """
+    with _connected(path) as run:
+        return run({"execute": command, "arguments": arguments})
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[Callable[..., Any]]:
+    """Provide a function that sends QEMU a request, with open files if need be, and returns the result."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(QMP_LIMIT)
         connect(client, path)
-        with client.makefile("rw", encoding="utf-8", newline="\n") as stream:
+        with client.makefile("r", encoding="utf-8", newline="\n") as stream:
             if not stream.readline():
                 raise ConnectionError(f"{path}: QEMU closed the connection")
-            for request in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
-                stream.write(json.dumps(request) + "\n")
-                stream.flush()
-                answer = _answer(stream.readline, path)
-    return answer
+
+            def run(request: Mapping[str, Any], *descriptors: int) -> Any:
+                socket.send_fds(client, [json.dumps(request).encode() + b"\n"], descriptors)
+                return _answer(stream.readline, path)
+
+            run({"execute": "qmp_capabilities"})
+            yield run
 
 
 def run_state(path: Path) -> str:
@@ -54,18 +63,18 @@ def run_state(path: Path) -> str:
     return str(execute(path, "query-status")["status"])
 
 
-def migrate(path: Path, address: str, limit: float) -> None:
+def migrate(path: Path, memory: Path, limit: float) -> None:
     """Write the memory of a stopped machine.
 
     :param path: QEMU's QMP socket.
-    :param address: where to write, as QEMU's migration takes it, such as ``file:/memory``.
+    :param memory: the file to write to, which exists.
     :param limit: seconds that it may take.
     :raises OSError: QEMU fails or takes too long.
     """
     # In bytes a second: no limit, as the machine is stopped and waits for this.
     execute(path, "migrate-set-parameters", **{"max-bandwidth": 2**40})
     try:
-        execute(path, "migrate", uri=address)
+        _begin(path, "migrate", memory, os.O_WRONLY)
         _wait_for_migration(path, limit)
     except BaseException:  # Ctrl-C, too: QEMU would stop the machine at the end of the migration
         with suppress(OSError):
@@ -83,17 +92,29 @@ def cancel_migration(path: Path) -> None:
     _migration(path, {"none", *ENDED}, QMP_LIMIT, "still writes the machine's memory")
 
 
-def migrate_incoming(path: Path, address: str, limit: float) -> None:
+def migrate_incoming(path: Path, memory: Path, limit: float) -> None:
     """Read the memory of a machine that was started to wait for it.
 
     :param path: QEMU's QMP socket.
-    :param address: where to read, as QEMU's migration takes it, such as ``file:/memory``.
+    :param memory: the file to read.
     :param limit: seconds that it may take.
     :raises RefusedError: QEMU refuses the memory.
     :raises OSError: QEMU ends or takes too long, so that the memory may still be good.
     """
-    execute(path, "migrate-incoming", uri=address, **{"exit-on-error": False})
+    _begin(path, "migrate-incoming", memory, os.O_RDONLY, **{"exit-on-error": False})
     _wait_for_migration(path, limit)
+
+
+def _begin(path: Path, command: str, memory: Path, flags: int, **arguments: Any) -> None:
+    """Begin a migration to or from a file that is opened here, as QEMU's user may not open it."""
+    descriptor = os.open(memory, flags)
+    try:
+        # In one connection: at its end, QEMU closes the files of which it has made no use.
+        with _connected(path) as run:
+            fdset = run({"execute": "add-fd"}, descriptor)["fdset-id"]
+            run({"execute": command, "arguments": {"uri": f"file:/dev/fdset/{fdset}", **arguments}})
+    finally:
+        os.close(descriptor)
 
 
 def _wait_for_migration(path: Path, limit: float) -> None:

@@ -83,7 +83,7 @@ class SavedMemory:
                 pause(machine, platform.accelerator)
                 memory = partial / MEMORY_FILE
                 os.close(os.open(memory, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-                qmp.migrate(machine.qmp_socket, f"file:{memory}", SAVE_LIMIT)
+                qmp.migrate(machine.qmp_socket, memory, SAVE_LIMIT)
                 record = machine.record
                 manifest = MemoryManifest(
                     # The running QEMU is that of the last boot; the toolbox may have a newer one by now.
@@ -137,7 +137,7 @@ class SavedMemory:
         :raises RefusedError: QEMU refuses the memory.
         :raises OSError: QEMU ends or takes too long, so that the memory may still be good.
         """
-        qmp.migrate_incoming(machine.qmp_socket, f"file:{self.folder / MEMORY_FILE}", SAVE_LIMIT)
+        qmp.migrate_incoming(machine.qmp_socket, self.folder / MEMORY_FILE, SAVE_LIMIT)
 
     def remove(self) -> None:
         """Delete the memory; it is renamed first, so that a half-deleted one is never used."""

@@ -95,6 +95,17 @@ def test_two_hosts_of_one_state_share_no_secret_and_no_id(lab: LabUnderTest) -> 
     ]
 
 
+def test_the_qemu_of_a_host_can_do_nothing_but_run_it(lab: LabUnderTest) -> None:
+    bring_up(lab, "hv1")
+    pid = int((folder_of(lab, "hv1") / "qemu.pid").read_text())
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    assert set(status["Uid"]) == set(status["Gid"]) and "0" not in status["Uid"]
+    assert status["Groups"] in ([], [status["Gid"][0]]) or os.geteuid()
+    assert int(status["CapEff"][0], 16) == int(status["CapPrm"][0], 16) == 0
+    assert (status["NoNewPrivs"], status["Seccomp"]) == (["1"], ["2"]), "it cannot become anybody else again"
+
+
 def test_only_an_emulated_host_does_without_mitigations(lab: LabUnderTest) -> None:
     bring_up(lab, "hv1")
     emulated = (

@@ -12,10 +12,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 ROOT = Path(sys.argv[1])
 ARGUMENTS = sys.argv[2:]
@@ -52,6 +52,7 @@ class Machine:
         self.name = values("-name")[0]
         self.state = "inmigrate" if "-incoming" in ARGUMENTS else "running"
         self.migration: dict[str, str] = {}
+        self.files: list[int] = []
         self.ssh = socket.create_server(("127.0.0.1", 0))
         self.forwards = {22: self.ssh.getsockname()[1]}
 
@@ -68,6 +69,8 @@ class Machine:
                 self.state = "paused"
             case "cont":
                 self.state = behaviour("after cont") or "running"
+            case "add-fd":
+                return {"fdset-id": len(self.files), "fd": self.files[-1]}
             case "migrate":
                 self.migrate(arguments["uri"], "saving", "postmigrate")
             case "migrate-incoming":
@@ -81,13 +84,14 @@ class Machine:
         return {}
 
     def migrate(self, uri: str, what: str, then: str) -> None:
-        file = Path(uri.removeprefix("file:"))
+        file = self.files[int(uri.removeprefix("file:/dev/fdset/")) - 1]
         if reason := behaviour(what):
             self.migration = {"status": "failed", "error-desc": reason}
             return
         if what == "saving":
-            file.write_text(f"memory of {self.name.removeprefix('minet-lab-')}")
-        self.note(f"{what} {file.read_text()}")
+            os.write(file, f"memory of {self.name.removeprefix('minet-lab-')}".encode())
+        content = Path(f"/proc/self/fd/{file}").read_text()  # whatever it was opened for
+        self.note(f"{what} {content}")
         self.migration, self.state = {"status": "completed"}, then
 
     def human(self, line: str) -> str:
@@ -129,24 +133,34 @@ class Machine:
         """Answer one client after the other, as QEMU does."""
         while True:
             client, _ = server.accept()
-            with client, client.makefile("rwb") as stream:
+            with client:
                 try:
                     if greeting:
-                        stream.write(greeting.encode() + b"\n")
-                        stream.flush()
+                        client.sendall(greeting.encode() + b"\n")
                     elif behaviour("agent is gone"):
                         continue
-                    self.answer(cast(BinaryIO, stream), do)
+                    self.answer(client, do)
                 except OSError:
                     continue
 
-    def answer(self, stream: BinaryIO, do: Callable[[str, dict[str, Any]], Any]) -> None:
-        for line in stream:
+    def answer(self, client: socket.socket, do: Callable[[str, dict[str, Any]], Any]) -> None:
+        for line in self.lines(client):
             request = json.loads(line.rpartition(b"\xff")[2])
             returned = do(request["execute"], request.get("arguments", {}))
             sentinel = b"\xff" if request["execute"] == "guest-sync-delimited" else b""
-            stream.write(sentinel + json.dumps({"return": returned}).encode() + b"\n")
-            stream.flush()
+            client.sendall(sentinel + json.dumps({"return": returned}).encode() + b"\n")
+
+    def lines(self, client: socket.socket) -> Iterator[bytes]:
+        """What a client says, line by line; the files that it sends are kept."""
+        said = b""
+        while True:
+            data, files, *_ = socket.recv_fds(client, 2**16, 1)
+            said += data
+            self.files += files
+            if not data:
+                return
+            *lines, said = said.split(b"\n")
+            yield from lines
 
 
 def listen(path: str) -> socket.socket:

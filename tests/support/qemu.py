@@ -43,6 +43,8 @@ class Monitor(list[str]):
         match self[-1]:
             case "quit":
                 return {"error": {"desc": "no"}}
+            case "add-fd":
+                return {"return": {"fdset-id": 1, "fd": 9}}
             case "query-status":
                 return {"return": {"status": self.state}}
             case "query-migrate":

@@ -122,7 +122,7 @@ def test_a_memory_that_is_not_written_in_time_is_given_up_before_the_host_goes_o
     """A machine that runs while its memory is written is stopped by QEMU at the end of that."""
     monitor.migration = ("active", "cancelling", "cancelling", "cancelled")
     with pytest.raises(TimeoutError, match="QEMU has not finished after 0 s"):
-        qmp.migrate(machine.qmp_socket, "file:/dev/null", limit=0)
+        qmp.migrate(machine.qmp_socket, Path("/dev/null"), limit=0)
     asked = monitor[monitor.index("migrate_cancel") :]
     assert asked.count("query-migrate") == 3
 

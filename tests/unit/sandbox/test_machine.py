@@ -54,6 +54,7 @@ def test_qemu_is_told_all_and_no_secret_is_among_its_words(tmp_path: Path) -> No
     assert f"format=qcow2,file={tmp_path}/a,,b/disk.qcow2" in line
     assert f"name=opt/io.systemd.credentials/minetlab.host_key,file={tmp_path}/a,,b/host_key" in line
     assert (folder / "host_key").read_text() not in line
+    assert ("-run-with" in words) == (os.geteuid() == 0), "which QEMU is not to stay"
     assert {oct((folder / key).stat().st_mode & 0o777) for key in ("host_key", "client_key")} == {"0o600"}
 
 

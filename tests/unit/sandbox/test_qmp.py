@@ -1,6 +1,7 @@
 """What QEMU is asked for over QMP, and what is done where it fails or does not end."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ from minetlab.sandbox import qmp
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.sandbox.qmp import RefusedError, migrate, migrate_incoming
 
-SOCKET = Path("qmp.sock")
+SOCKET, MEMORY = Path("qmp.sock"), Path("memory")
 
 
 @pytest.fixture
@@ -27,16 +28,26 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         return {"status": "active" if ("migrate_cancel", {}) not in sent else "cancelled"}
 
     monkeypatch.setattr(qmp, "execute", execute)
+    monkeypatch.setattr(qmp, "_begin", begin_in(sent))
     return sent
+
+
+def begin_in(sent: list[tuple[str, dict[str, Any]]]) -> Any:
+    """What begins no migration, and notes it."""
+
+    def begin(path: Path, command: str, memory: Path, flags: int, **arguments: Any) -> None:
+        sent.append((command, {"memory": memory, **arguments}))
+
+    return begin
 
 
 def test_a_migration_that_takes_too_long_is_cancelled(sent: list[tuple[str, dict[str, Any]]]) -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError, match="QEMU has not finished after 1 s"):
-        migrate(SOCKET, "file:/memory", limit=1)
+        migrate(SOCKET, MEMORY, limit=1)
     assert 1 <= time.monotonic() - began < 30
     assert sent[0] == ("migrate-set-parameters", {"max-bandwidth": 2**40})
-    assert sent[1] == ("migrate", {"uri": "file:/memory"})
+    assert sent[1] == ("migrate", {"memory": MEMORY})
     assert [command for command, _ in sent[-2:]] == ["migrate_cancel", "query-migrate"]
 
 
@@ -51,8 +62,9 @@ def test_a_memory_that_qemu_refuses_is_said_in_its_words(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], reason: str
 ) -> None:
     monkeypatch.setattr(qmp, "execute", lambda *_, **__: answer)
+    monkeypatch.setattr(qmp, "_begin", begin_in([]))
     with pytest.raises(RefusedError, match=f"^{reason}$"):
-        migrate_incoming(SOCKET, "file:/memory", limit=1)
+        migrate_incoming(SOCKET, MEMORY, limit=1)
 
 
 def test_a_memory_is_loaded_by_a_qemu_that_outlives_a_refusal(
@@ -66,8 +78,9 @@ def test_a_memory_is_loaded_by_a_qemu_that_outlives_a_refusal(
         return {"status": next(answers)} if command == "query-migrate" else {}
 
     monkeypatch.setattr(qmp, "execute", execute)
-    migrate_incoming(SOCKET, "file:/memory", limit=10)
-    assert sent[0] == ("migrate-incoming", {"uri": "file:/memory", "exit-on-error": False})
+    monkeypatch.setattr(qmp, "_begin", begin_in(sent))
+    migrate_incoming(SOCKET, MEMORY, limit=10)
+    assert sent[0] == ("migrate-incoming", {"memory": MEMORY, "exit-on-error": False})
     assert [command for command, _ in sent[1:]] == ["query-migrate"] * 3
 
 
@@ -166,3 +179,39 @@ def test_a_command_is_sent_with_its_arguments(machine: SandboxHost) -> None:
         assert qmp.execute(machine.qmp_socket, "migrate", uri="file:/m") == 2
         thread.join(5)
     assert got == [{"execute": "qmp_capabilities"}, {"execute": "migrate", "arguments": {"uri": "file:/m"}}]
+
+
+def test_a_memory_is_opened_here_and_handed_to_qemu(machine: SandboxHost, tmp_path: Path) -> None:
+    """QEMU has the file in its hands, and closes it with the connection unless it makes use of it."""
+    memory = tmp_path / "memory"
+    memory.write_text("before")
+    got: list[Any] = []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(machine.qmp_socket))
+        server.listen(1)
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.sendall(b'{"QMP": {}}\n')
+                for _ in range(3):
+                    line, files, *_ = socket.recv_fds(client, 2**16, 1)
+                    got.append(json.loads(line))
+                    for file in files:
+                        got.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+                        os.close(file)
+                    client.sendall(b'{"return": {"fdset-id": 3}}\n')
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        qmp._begin(machine.qmp_socket, "migrate", memory, os.O_WRONLY)
+        thread.join(5)
+    assert got == [
+        {"execute": "qmp_capabilities"},
+        {"execute": "add-fd"},
+        str(memory),
+        {"execute": "migrate", "arguments": {"uri": "file:/dev/fdset/3"}},
+    ]
+    with pytest.raises(FileNotFoundError):
+        qmp._begin(machine.qmp_socket, "migrate", tmp_path / "none", os.O_WRONLY)
+    assert not (tmp_path / "none").exists()

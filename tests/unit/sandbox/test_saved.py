@@ -142,8 +142,8 @@ def test_a_processor_is_known_by_what_a_machine_sees_of_it(tmp_path: Path) -> No
 def test_a_memory_takes_the_place_of_an_older_one(
     memory: SavedMemory, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_it(path: Path, address: str, limit: float) -> None:
-        Path(address.removeprefix("file:")).write_text("newer")
+    def write_it(path: Path, file: Path, limit: float) -> None:
+        file.write_text("newer")
 
     monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
     monkeypatch.setattr(qmp, "migrate", write_it)
@@ -158,7 +158,7 @@ def test_a_memory_is_of_the_hardware_that_the_host_was_booted_on(
 ) -> None:
     """The project and its QEMU may be newer than the QEMU that runs."""
     monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
-    monkeypatch.setattr(qmp, "migrate", lambda path, address, limit: None)
+    monkeypatch.setattr(qmp, "migrate", lambda path, file, limit: None)
     machine = SandboxHost("hv1", disk.parent)
     then = HARDWARE.model_copy(update={"qemu": "10.0.13"})
     machine.record = HostRecord(
@@ -209,8 +209,7 @@ def test_a_memory_is_for_this_user_only(
 ) -> None:
     modes: list[int] = []
 
-    def write_it(path: Path, address: str, limit: float) -> None:
-        file = Path(address.removeprefix("file:"))
+    def write_it(path: Path, file: Path, limit: float) -> None:
         modes.extend(stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent))
 
     monkeypatch.setattr(qmp, "run_state", lambda path: "paused")
