@@ -12,6 +12,11 @@ roster = str(Path(__file__).parent.parent / "students.csv")
 # they answer everybody. See docs/reference/firewall.md.
 student_networks = []
 
+# The SSH host keys of real hosts, pinned by `lab check --pin`: commit that file. A host whose key is not in
+# it is refused, also at the first contact. Sandbox hosts need no line: this machine makes their keys.
+ssh_known_hosts_file = str(Path(__file__).parent.parent / "known_hosts")
+ssh_strict_host_key_checking = "yes"
+
 # True: a KVM host without hardware virtualization is an error. False: its guests are emulated; a warning says
 # so. In the sandbox it is False: see @sandbox.py.
 require_kvm = True

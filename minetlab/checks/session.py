@@ -20,7 +20,7 @@ from minetlab.checks.machines import (
 )
 from minetlab.checks.protocol import Measurement
 from minetlab.checks.site import ServedSite
-from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.hosts import SANDBOX_PREFIX, InventoryHost
 from minetlab.inventory.load import LoadedLab
 from minetlab.lab import ContainerHost, KvmHost
 from minetlab.operations import specs
@@ -28,7 +28,7 @@ from minetlab.plan import Container, Guest
 from minetlab.secrets import keys
 from minetlab.site.build import Site, site_of
 from minetlab.ssh.backend import STUDENTS_MAX_BYTES, STUDENTS_MAX_NOTED, LabSshBackend, Read, connect
-from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
+from minetlab.ssh.ssh_config import alias_of, write_config
 from minetlab.tp.tp_images import TP_SHELL
 from minetlab.util.process import MAX_OUTPUT
 

@@ -63,10 +63,22 @@ def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
 
 
 @app.command("check")
-def check_command(inventory: Inventory = DEFAULT_INVENTORY) -> None:
+def check_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    *,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="First pin the SSH host keys that are not pinned yet.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --pin: do not ask whether fingerprints are right.")
+    ] = False,
+) -> None:
     """Check that every host is fit for the lab and has room for it, changing and booting nothing."""
     from minetlab.cli import check
+    from minetlab.cli.pin import pin_host_keys
 
+    if pin:
+        pin_host_keys(inventory, yes=yes)
     raise typer.Exit(0 if check.show(inventory) else 1)
 
 

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from minetlab.inventory.hosts import STRICT_CHECKING
+from minetlab.inventory.load import LoadedLab, load
+from minetlab.ssh.ssh_config import write_host_keys
 from minetlab.util.process import run_attached
 
 
@@ -17,12 +20,23 @@ def run(
     :param data: host data for this run only.
     :param host: the name in the inventory of the only host to deploy to; None: all hosts.
     :return: whether it succeeded on every host.
-    :raises LabError: pyinfra could not be started.
+    :raises LabError: the inventory or the roster is wrong, or pyinfra could not be started.
     """
+    data = {**_host_keys(load(inventory)), **(data or {})}
     # --no-wait: an operation that takes long on one host, such as to boot guests, does not delay the others.
     command = [sys.executable, "-m", "pyinfra", "-y", "--no-wait"]
-    for key, value in (data or {}).items():
+    for key, value in data.items():
         command += ["--data", f"{key}={value}"]
     if host:
         command += ["--limit", host]
     return run_attached([*command, str(inventory), deploy_file]) == 0
+
+
+def _host_keys(loaded: LoadedLab) -> dict[str, str]:
+    """Return the host data with which pyinfra believes real hosts by their pinned keys only.
+
+    It would believe any host at the first contact. Sandbox hosts have files of their own, which hold.
+    """
+    if not any(host.is_real for host in loaded.hosts):
+        return {}
+    return {"ssh_known_hosts_file": str(write_host_keys(loaded)), **STRICT_CHECKING}

@@ -10,12 +10,11 @@ from rich.table import Table
 from minetlab.cli.options import COMMAND_AT_THE_END, Inventory, command_of, lab_command
 from minetlab.cli.tables import table_of
 from minetlab.cli.terminal import console
-from minetlab.inventory.hosts import DEFAULT_INVENTORY, read_inventory
+from minetlab.inventory.hosts import DEFAULT_INVENTORY, SANDBOX_PREFIX, read_inventory
 from minetlab.inventory.load import load
 from minetlab.sandbox import SandboxHostState, checkpoint, list_hosts, prune, remove, ssh_argv, stop
 from minetlab.sandbox.checkpoint import Checkpoint, list_checkpoints
 from minetlab.sandbox.machine import SandboxHost
-from minetlab.ssh.ssh_config import SANDBOX_PREFIX
 from minetlab.util.errors import LabError
 from minetlab.util.paths import state_dir
 from minetlab.util.process import become

@@ -12,13 +12,14 @@ from minetlab.cli import check, deploy, up_checkpoint
 from minetlab.cli.options import lab_command
 from minetlab.cli.tables import console_for, table_of
 from minetlab.cli.terminal import console
+from minetlab.inventory.hosts import SANDBOX_PREFIX
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
 from minetlab.plan import Guest
 from minetlab.sandbox import list_hosts
 from minetlab.sandbox.machine import SandboxHost
-from minetlab.ssh.ssh_config import SANDBOX_PREFIX, alias_of, write_config
+from minetlab.ssh.ssh_config import alias_of, write_config
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
 

@@ -1,6 +1,5 @@
 """How students log into their machines from their own computers, without an admin's key or account."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
 from minetlab.resources.jump import HOST_SSH_PORT, containers_need_jump, guests_need_jump, jump_account
 from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
-from minetlab.ssh import ssh_config
+from minetlab.ssh import host_keys, ssh_config
 from minetlab.tp.tp_images import TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
@@ -26,8 +25,7 @@ class ReachedHost:
     :param alias: its name in the lab.
     :param hostname: its name or address for SSH.
     :param port: port of its sshd.
-    :param host_keys: its public keys in the administrator's known_hosts, each as ``type key``; empty: none is
-        known yet.
+    :param host_keys: the public keys by which it is believed, each as ``type key``; empty: none is known yet.
     """
 
     alias: str
@@ -91,7 +89,7 @@ def reached_hosts(config: Path, hosts: Sequence[InventoryHost]) -> dict[str, Rea
     :raises LabError: a sandbox host does not run, so that it has no address; or ssh cannot read its
         configuration.
     """
-    stopped = [ssh_config.alias_of(host.name) for host in hosts if ssh_config.host_block(host) is None]
+    stopped = [ssh_config.alias_of(host.name) for host in hosts if not ssh_config.has_address(host)]
     if stopped:
         raise LabError(
             f"sandbox hosts that do not run have no address: {named(stopped)}",
@@ -108,6 +106,7 @@ def logins_of(lab: Lab, plan: Plan, student: Student, hosts: Mapping[str, Reache
     :param student: the student.
     :param hosts: how the hosts of the student's machines are reached, by their names in the inventory.
     :return: the logins: first of the guest, then of the containers by name.
+    :raises LabError: a host on the way has no key that is known.
     """
     guests = [_guest(lab, guest, hosts[guest.host]) for guest in plan.guests if guest.student == student]
     containers = [
@@ -148,6 +147,11 @@ def _container(lab: Lab, container: Container, host: ReachedHost) -> Login:
 
 
 def _jump(lab: Lab, host: ReachedHost) -> Jump:
+    if not host.host_keys:
+        raise LabError(
+            f"{host.alias}: its SSH host key is not pinned, so students could not tell it from another host",
+            next_step="pin it: ./lab check --pin",
+        )
     account = jump_account(lab.name)
     return Jump(f"{account}-{host.alias}", account, host)
 
@@ -170,23 +174,9 @@ def _reached(config: Path, alias: str) -> ReachedHost:
     options = dict(line.partition(" ")[::2] for line in settings.splitlines())
     hostname, port = options["hostname"], int(options["port"])
     name = options.get("hostkeyalias") or (hostname if port == HOST_SSH_PORT else f"[{hostname}]:{port}")
-    return ReachedHost(alias, hostname, port, _host_keys(name, options["userknownhostsfile"]))
-
-
-def _host_keys(name: str, files: str) -> tuple[str, ...]:
-    """Return the keys of a host in the first known_hosts file that has some.
-
-    :param name: name of the host in these files.
-    :param files: the files as ``ssh -G`` prints them: separated by spaces, and not quoted.
-    :return: the keys, each as ``type key``; empty if no file has any.
-    """
-    for file in [files] if Path(files).exists() else files.split():
-        entries = _output("ssh-keygen", "-F", name, "-f", str(Path(file).expanduser())) or ""
-        # Comments begin with #, and entries with a marker, such as those of revoked keys, with @.
-        lines = [line.split() for line in entries.splitlines() if re.match(r"[^#@]", line)]
-        if lines:
-            return tuple(f"{key_type} {key}" for _, key_type, key, *_ in lines)
-    return ()
+    # The lab's configuration names one file, whose path may have spaces.
+    keys = host_keys.keys_in(Path(options["userknownhostsfile"]), [name])
+    return ReachedHost(alias, hostname, port, tuple(key.line for key in keys))
 
 
 def _output(*command: str) -> str | None:

@@ -1,16 +1,18 @@
 """What a deploy works on: the lab, its plan, and the part of it that ``--data students=`` chooses."""
 
+from collections.abc import Iterable
 from functools import cache
 
 from pyinfra import context
 from pyinfra.api.exceptions import InventoryError
 
-from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.hosts import STRICT_CHECKING, InventoryHost
 from minetlab.inventory.load import CHOSEN_STUDENTS, load_lab
 from minetlab.lab import Lab
 from minetlab.plan import Plan, allocate
 from minetlab.plan.allocation import plan_of_students
 from minetlab.util.errors import LabError
+from minetlab.util.names import named
 
 
 @cache
@@ -26,10 +28,22 @@ def lab_and_plan() -> tuple[Lab, Plan]:
         for host in context.inventory
     ]
     try:
+        _refuse_first_contacts(hosts)
         lab = load_lab(hosts)
         return lab, allocate(lab)
     except LabError as error:
         raise InventoryError(str(error)) from error
+
+
+def _refuse_first_contacts(hosts: Iterable[InventoryHost]) -> None:
+    """Refuse an inventory with which pyinfra, run by itself, believes hosts that it has never seen."""
+    ((setting, strict),) = STRICT_CHECKING.items()
+    lenient = [host.name for host in hosts if host.is_real and host.data.get(setting) != strict]
+    if lenient:
+        raise LabError(
+            f"{named(lenient)}: pyinfra would believe whatever key these hosts show at the first contact",
+            next_step=f'set {setting} = "{strict}" in group_data/all.py, and pin the keys: ./lab check --pin',
+        )
 
 
 def chosen_plan() -> Plan:

@@ -18,7 +18,12 @@ from minetlab.util.process import Process, TooMuchError, end, read_to_end, start
 
 KVM_HOSTS, CONTAINER_HOSTS = "kvm_hosts", "container_hosts"
 """The inventory's groups."""
+SANDBOX_PREFIX = "@sandbox/"
+SSH = "@ssh/"
+"""Prefixes of hosts in the inventory, which choose pyinfra's connector."""
 DEFAULT_INVENTORY = Path("inventories/lab.py")
+STRICT_CHECKING = {"ssh_strict_host_key_checking": "yes"}
+"""The host data with which pyinfra believes no host whose key it does not know."""
 READ_LIMIT = 120.0
 """Seconds that pyinfra may take to read an inventory."""
 
@@ -39,6 +44,11 @@ class InventoryHost:
     name: str
     groups: tuple[str, ...]
     data: Mapping[str, Any]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether pyinfra reaches it by plain SSH, and not by a connector such as that of the sandbox."""
+        return not self.name.startswith("@") or self.name.startswith(SSH)
 
 
 def begin_to_read(inventory: Path) -> None:

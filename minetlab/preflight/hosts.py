@@ -11,6 +11,7 @@ from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, InventoryHost
 from minetlab.lab import Lab
 from minetlab.machines import status
 from minetlab.plan import Plan
+from minetlab.preflight import host_keys
 from minetlab.preflight.findings import CheckedHost, Finding, Severity
 from minetlab.preflight.fitness import findings, room
 from minetlab.resources.host import HostObserved, System
@@ -49,7 +50,7 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
     :return: the findings, and what they are about.
     """
     alias = ssh_config.alias_of(host.name)
-    if ssh_config.host_block(host) is None:
+    if not ssh_config.has_address(host):
         return _not_booted(lab, plan, host)
     asked_at = time.time()
     try:
@@ -59,6 +60,8 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
             return _refused(alias, last_line(answer.errors) or "it does not say why")
         observed = HostState().process(answer.output.splitlines())
     except NoAnswerError as error:
+        if distrusted := host_keys.problem(host):
+            return HostLook((distrusted,))
         next_step = (
             "switch it on, or correct its name, user or key in the inventory or ~/.ssh/config; "
             "lab up goes on with the other hosts"
@@ -69,7 +72,7 @@ def look(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> HostLook:
         return _refused(alias, str(error))
     subject = _subject(lab, plan, host, observed)
     reached = subject.ok("reachable", f"answered within {answered_at - asked_at:.1f} s")
-    return HostLook((reached, *findings(subject, asked_at, answered_at)), subject)
+    return HostLook((reached, *host_keys.pinned(host), *findings(subject, asked_at, answered_at)), subject)
 
 
 def _not_booted(lab: Lab, plan: Plan, host: InventoryHost) -> HostLook:

@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from minetlab.inventory.hosts import InventoryHost
+from minetlab.inventory.hosts import SANDBOX_PREFIX, SSH, InventoryHost
 from minetlab.inventory.load import LoadedLab
 from minetlab.plan import Container, Guest
 from minetlab.secrets.keys import ADMIN, container_host_key, guest_host_key, lab_key
+from minetlab.ssh import host_keys
+from minetlab.ssh.host_keys import Endpoint
 from minetlab.tp.tp_images import TP_USER
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
 from minetlab.util.paths import state_dir
 from minetlab.util.process import capture
 
-SANDBOX_PREFIX = "@sandbox/"
-SSH = "@ssh/"
-"""Prefixes of hosts in the inventory, which choose pyinfra's connector."""
 # A socket's path has at most 108 bytes, with a null byte at the end (unix(7)). To the folder, ssh adds a
 # slash, %C (40 digits) and, for a moment, a suffix of 17 bytes.
 MAX_SOCKET_FOLDER = 108 - 1 - len("/") - 40 - 17 - 1
@@ -36,9 +35,7 @@ OPTION_OF_HOST_DATA = {
     "ssh_port": "Port",
     "ssh_user": "User",
     "ssh_key": "IdentityFile",
-    "ssh_known_hosts_file": "UserKnownHostsFile",
 }
-FILE_OPTIONS = frozenset({"IdentityFile", "UserKnownHostsFile"})
 # A lost connection is noticed after a minute, as an emulated machine can be silent for half a minute.
 COMMON_OPTIONS = {
     "ConnectTimeout": "60",
@@ -104,9 +101,10 @@ def write_config(loaded: LoadedLab) -> Path:
     path = config_path(lab)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     known_hosts = path.with_name("known_hosts")
-    key = lab_key(lab).private
+    key, known_real_hosts = lab_key(lab).private, write_host_keys(loaded)
     with ThreadPoolExecutor() as workers:  # suspended sandbox hosts resume in parallel
-        blocks = [block for block in workers.map(host_block, loaded.hosts) if block is not None]
+        found = workers.map(lambda host: host_block(host, known_real_hosts), loaded.hosts)
+        blocks = [block for block in found if block is not None]
     aliases = {block.alias for block in blocks}
     machines = [machine for machine in loaded.plan.machines if alias_of(machine.host) in aliases]
     blocks += [student_machine_block(machine, key, known_hosts) for machine in machines]
@@ -151,10 +149,16 @@ def render(blocks: Iterable[Block], sockets: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def host_block(host: InventoryHost) -> Block | None:
+def has_address(host: InventoryHost) -> bool:
+    """Tell whether a host can be reached: a sandbox host that does not run has no address."""
+    return host_block(host, Path(os.devnull)) is not None
+
+
+def host_block(host: InventoryHost, known_real_hosts: Path) -> Block | None:
     """Return the section for a host, which is reached as pyinfra reaches it.
 
     :param host: a host of the inventory.
+    :param known_real_hosts: the file of :func:`write_host_keys`.
     :return: its section; None for a sandbox host that does not run.
     :raises LabError: the host has a connector other than SSH.
     """
@@ -165,16 +169,54 @@ def host_block(host: InventoryHost) -> Block | None:
             f"{host.name}: hosts are reached over SSH, and this connector does not use it",
             next_step="name the host as SSH knows it, in the inventory",
         )
-    options: dict[str, str] = {}
+    options = _options(host)
+    if "IdentityFile" in options:
+        options["IdentitiesOnly"] = "yes"
+    # What this machine's own files know of the host is in this one.
+    options["UserKnownHostsFile"] = _file(known_real_hosts)
+    options["GlobalKnownHostsFile"] = os.devnull
+    options["StrictHostKeyChecking"] = "yes"
+    return Block(alias_of(host.name), options, include_user_config=True)
+
+
+def endpoint(host: InventoryHost) -> Endpoint:
+    """Return where a real host's sshd answers, and where its keys are pinned.
+
+    :param host: a host for which :attr:`~minetlab.inventory.hosts.InventoryHost.is_real` holds.
+    :return: where it answers.
+    :raises LabError: ssh cannot read its configuration, or a value cannot be written in one.
+    """
+    pin_file = host.data.get("ssh_known_hosts_file")
+    words = {option: config_word(option, value) for option, value in _options(host).items()}
+    return host_keys.endpoint(
+        alias_of(host.name), words, Path(str(pin_file)).expanduser() if pin_file else None
+    )
+
+
+def write_host_keys(loaded: LoadedLab) -> Path:
+    """Write a known_hosts file with the keys by which a lab's real hosts are believed, and no others.
+
+    :param loaded: the lab.
+    :return: the file's path.
+    :raises LabError: ssh cannot read its configuration, a value cannot be written in one, or the file cannot
+        be written.
+    """
+    path = config_path(loaded.lab.name).with_name("host_keys")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ThreadPoolExecutor() as workers:
+        endpoints = workers.map(endpoint, [host for host in loaded.hosts if host.is_real])
+        write_private(path, host_keys.known_hosts(endpoints))
+    return path
+
+
+def _options(host: InventoryHost) -> dict[str, str]:
+    """Return the options of ssh_config(5) that the inventory sets for a real host."""
+    options = {}
     for key, option in OPTION_OF_HOST_DATA.items():
         value = host.data.get(key)
         if value is not None:
-            options[option] = _file(value) if option in FILE_OPTIONS else str(value)
-    if "IdentityFile" in options:
-        options["IdentitiesOnly"] = "yes"
-    # The default is that of pyinfra: the first deploy has put the host's key where ssh looks for it.
-    options["StrictHostKeyChecking"] = str(host.data.get("ssh_strict_host_key_checking") or "accept-new")
-    return Block(alias_of(host.name), options, include_user_config=True)
+            options[option] = _file(value) if option == "IdentityFile" else str(value)
+    return options
 
 
 def student_machine_block(machine: Guest | Container, key: Path, known_hosts: Path) -> Block:

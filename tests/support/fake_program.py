@@ -4,6 +4,12 @@ from pathlib import Path
 
 import pytest
 
+SSH_SETTINGS = """\
+#!/bin/sh
+[ "$1" != -G ] || exec /usr/bin/ssh "$@"
+"""
+"""How a script begins that stands in for ssh: the real one says how a host is reached, and reaches none."""
+
 
 def put_first_in_path(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a shell script be the program of that name.

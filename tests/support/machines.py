@@ -8,10 +8,11 @@ import pytest
 
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.util.paths import PROJECT_ROOT
+from tests.support.fake_program import SSH_SETTINGS
 
 # The machine's own files are below its folder; where there is none, it does not answer.
-SSH = """\
-#!/bin/sh
+SSH = f"""\
+{SSH_SETTINGS}\
 while [ $# -gt 2 ]; do shift; done
 if ! cd "$MACHINES/$1" 2>/dev/null; then
     echo "ssh: connect to host $1 port 22: No route to host" >&2

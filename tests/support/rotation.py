@@ -42,12 +42,15 @@ class Command:
     def __init__(self, lab: Lab, host: PrivateHost, folder: Path) -> None:
         self.lab, self.host, self.folder = lab, host, folder
         host.add_account("root", keys.lab_key("minet").public)
+        self.known_hosts = folder / "known_hosts"
+        self.known_hosts.write_text(f"127.0.0.1 {host.prints('cat /etc/ssh/host_key.pub')}")
         shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
         data = {
             "ssh_hostname": "127.0.0.1",
             "ssh_user": "root",
             "ssh_key": str(keys.lab_key("minet").private),
-            "ssh_known_hosts_file": str(folder / "known_hosts"),
+            "ssh_known_hosts_file": str(self.known_hosts),
+            "ssh_strict_host_key_checking": "yes",
         }
         self.inventory = folder / "inventories" / "lab.py"
         self.inventory.write_text(f"kvm_hosts = [({HOST!r}, {data})]\ncontainer_hosts = kvm_hosts\n")
@@ -57,7 +60,12 @@ class Command:
 
     def run(self, *words: str) -> tuple[int, str]:
         """Run lab; its exit status, and all that it said."""
-        env = ("env", f"MINETLAB_STATE={self.folder / 'state'}", f"MINETLAB_CACHE={self.folder / 'cache'}")
+        env = (
+            "env",
+            "COLUMNS=500",
+            f"MINETLAB_STATE={self.folder / 'state'}",
+            f"MINETLAB_CACHE={self.folder / 'cache'}",
+        )
         command = (*env, sys.executable, *words, str(self.inventory))
         result = self.host.run("sh", "-c", 'cd "$0" && exec "$@" 2>&1', str(PROJECT_ROOT), *command)
         return result.returncode, result.stdout

@@ -18,6 +18,7 @@ from minetlab.cli import report
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab
 from minetlab.util.paths import PROJECT_ROOT
+from tests.support.fake_program import SSH_SETTINGS
 
 
 def verify(inventory: Path) -> subprocess.CompletedProcess[str]:
@@ -59,8 +60,8 @@ def test_what_does_not_answer_fails_once_a_machine_and_says_what_to_do(inventory
 
 
 # Runs the first command of a connection here, and loses every later one.
-SSH_THAT_FALLS_SILENT = """\
-#!/bin/sh
+SSH_THAT_FALLS_SILENT = f"""\
+{SSH_SETTINGS}\
 for command; do :; done
 mkdir "$COUNTED" 2>/dev/null && exec sh -c "$command"
 echo "Connection reset by peer" >&2

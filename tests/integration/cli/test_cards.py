@@ -8,7 +8,7 @@ import pypdfium2
 import pytest
 
 from minetlab.cli import cards
-from minetlab.secrets import passwords
+from minetlab.secrets import keys, passwords
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
@@ -18,6 +18,7 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example with real hosts: none of them is asked anything."""
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
     folder = shutil.copytree(PROJECT_ROOT / "inventories", tmp_path / "inventories")
+    (folder / "known_hosts").write_text(f"*.example.org {keys.key_pair(tmp_path / 'key', 'hosts').public}\n")
     return Path(folder) / "production.example.py"
 
 

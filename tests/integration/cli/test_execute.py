@@ -10,6 +10,7 @@ from minetlab.cli import execute
 from minetlab.plan import allocate
 from minetlab.ssh import student_machines
 from minetlab.util.errors import LabError
+from tests.support.fake_program import SSH_SETTINGS
 from tests.support.machines import ALL, NOT_RUN, lab_of, stand, start_by_hand
 
 
@@ -110,7 +111,7 @@ def test_guests_that_are_off_on_purpose_are_said_and_not_waited_for(
 
 def test_what_hangs_is_given_up(inventory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(student_machines, "ANSWER_LIMIT", 0.2)
-    (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "bin" / "ssh").write_text(f"{SSH_SETTINGS}exec sleep 60\n")
     assert not run(inventory, "true")
 
 

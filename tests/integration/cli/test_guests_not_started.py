@@ -10,6 +10,7 @@ from minetlab.checks import verify
 from minetlab.checks.verify import Verdicts
 from minetlab.cli import status
 from minetlab.cli.up import show_lab
+from tests.support.fake_program import SSH_SETTINGS
 from tests.support.guests import answer
 from tests.support.machines import NOT_RUN, stand, start_by_hand
 
@@ -29,7 +30,7 @@ def libvirt(inventory: Path, tmp_path: Path) -> Path:
     inventory.with_name("students.csv").write_text("name,login\nÉlève 0,s0\nÉlève 1,s1\n")
     inventory.with_name("allocation.csv").unlink()
     said = tmp_path / "libvirt"
-    (tmp_path / "bin" / "ssh").write_text(f"#!/bin/sh\nexec cat {shlex.quote(str(said))}\n")
+    (tmp_path / "bin" / "ssh").write_text(f"{SSH_SETTINGS}exec cat {shlex.quote(str(said))}\n")
     return said
 
 

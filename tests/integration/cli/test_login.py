@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from minetlab.util.paths import PROJECT_ROOT
+from tests.support.fake_program import SSH_SETTINGS
 from tests.support.guests import answer
 
 # Says which machine it was to reach; of a host's libvirt, it says what is in a file, and fails without.
-SSH = """\
-#!/bin/sh
+SSH = f"""\
+{SSH_SETTINGS}\
 for last; do :; done
 case $last in
     *"sh -c"*) exec cat "$ANSWER" ;;

@@ -21,8 +21,10 @@ from minetlab.preflight.hosts import look
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from minetlab.util.limits import MIB
+from tests.support.fake_program import SSH_SETTINGS
 
-SSH = """#!/bin/sh
+SSH = f"""\
+{SSH_SETTINGS}\
 # $6: the host, $7: the command line
 case $6 in
 gone) echo "ssh: connect to host gone: No route to host" >&2; exit 255 ;;

@@ -1,5 +1,6 @@
 """A student's folder: they log in with it, by the real ssh, and it holds nothing that is somebody else's."""
 
+import os
 import re
 import stat
 import subprocess
@@ -67,6 +68,10 @@ def lab_of(
 
 
 def logins(lab: Lab, student: Student = ALICE, **data: object) -> tuple[Login, ...]:
+    """A student's logins; the key of each host is pinned, if the host data name no file where it is."""
+    pinned = Path(os.environ["MINETLAB_STATE"]).with_name("pinned")
+    pinned.write_text(f"* {key_pair(pinned.with_name('of-the-host'), 'hv1').public}\n")
+    data = {"ssh_known_hosts_file": str(pinned), **data}
     hosts = [
         InventoryHost(lab.kvm_hosts[0].name, ("kvm_hosts",), data),
         InventoryHost(lab.container_hosts[0].name, ("container_hosts",), data),
@@ -87,14 +92,14 @@ def ssh(folder: Path, machine: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def servers() -> Iterator[dict[str, SshServer]]:
+def servers(tmp_path: Path) -> Iterator[dict[str, SshServer]]:
     """Alice's guest, its host, and Alice's container, each with the key that the lab gave it."""
     key = student_key("minet", "alice").public
     guest = SshServer("alice", str(guest_host_key("minet", "minet-alice").private), key)
     container_key = container_host_key("minet", "minet-alice-processus")
     container = SshServer("etudiant", str(container_key.private), key)
     address = str(next(each for each in allocate(lab_of()).guests if each.student == ALICE).address.ip)
-    host_key = key_pair(lab_key("minet").private.with_name("of-the-host"), "hv1")
+    host_key = key_pair(tmp_path / "of-the-host", "hv1")
     host = SshServer(
         jump_account("minet"),
         str(host_key.private),
@@ -175,6 +180,7 @@ def test_it_holds_the_students_key_and_no_other(tmp_path: Path) -> None:
     assert {line.split()[0] for line in (mine / "known_hosts").read_text().splitlines()} == {
         "minet-alice",
         "minet-alice-processus",
+        "minet-jump-hv1",
     }
 
 
@@ -252,6 +258,21 @@ def test_a_host_is_the_one_that_the_admins_ssh_reaches_and_its_key_the_one_that_
     assert host_key.split()[1] in (folder / "known_hosts").read_text()
 
 
+def test_a_jump_host_whose_key_is_not_pinned_is_handed_to_nobody(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"hv1: its SSH host key is not pinned.*\n.*lab check --pin"):
+        logins(lab_of(), ssh_known_hosts_file=str(tmp_path / "nothing pinned"))
+
+
+def test_a_jump_host_with_another_key_is_not_believed(tmp_path: Path, servers: dict[str, SshServer]) -> None:
+    folder = written(
+        tmp_path / "alice", class_of_one(servers), ssh_hostname="127.0.0.1", ssh_port=servers["host"].port
+    )
+    servers["host"].host_key = str(guest_host_key("minet", "minet-mallory").private)
+    result = ssh(folder, "minet-alice")
+    assert (result.returncode, servers["host"].asked_for) == (255, [])
+    assert "Host key verification failed" in result.stderr
+
+
 def test_a_guest_on_the_campus_network_is_reached_directly(tmp_path: Path) -> None:
     guest, _ = logins(lab_of(guest_network=BRIDGED))
     assert guest.jump is None
@@ -265,7 +286,7 @@ def test_a_guest_on_the_campus_network_is_reached_directly(tmp_path: Path) -> No
 @pytest.mark.parametrize("settings", [{}, {"guest_network": BRIDGED}])
 def test_of_a_sandbox_host_nothing_but_its_sshd_is_reached(settings: dict[str, Any]) -> None:
     lab = lab_of(kvm="@sandbox/hv1", docker="@sandbox/ct1", **settings)
-    hosts = {f"@sandbox/{name}": ReachedHost(name, "127.0.0.1", 40000, ()) for name in ("hv1", "ct1")}
+    hosts = {f"@sandbox/{name}": ReachedHost(name, "127.0.0.1", 40000, (KEY,)) for name in ("hv1", "ct1")}
     guest, container = logins_of(lab, allocate(lab), ALICE, hosts)
     assert guest.jump
     assert container.jump

@@ -100,7 +100,9 @@ def test_only_its_owner_reads_it_and_nothing_else_is_left(state: Path) -> None:
     write(kvm_host())
     assert config == state / "labs" / "course" / "ssh_config"
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
-    assert {path.name for path in config.parent.iterdir()} <= {"ssh_config", "known_hosts", "keys", "ssh"}
+    assert {path.name for path in config.parent.iterdir()} <= {
+        *("ssh_config", "known_hosts", "host_keys", "keys", "ssh")
+    }
 
 
 def test_a_host_is_reached_as_pyinfra_reaches_it(state: Path) -> None:
@@ -134,6 +136,7 @@ def test_shared_connections_end_and_others_are_passed_over(state: Path, tmp_path
         "ssh_key": key.private,
         "ssh_known_hosts_file": tmp_path / "known",
     }
+    (tmp_path / "known").write_text(f"[127.0.0.1]:{server.port} {host_key.public}\n")
     config = write(kvm_host("hv1", **options))
     ssh_config.end_shared_connections("another-lab", ["hv1"])  # has no configuration yet
 
@@ -149,8 +152,38 @@ def test_shared_connections_end_and_others_are_passed_over(state: Path, tmp_path
         server.close()
 
 
+def test_a_host_is_believed_by_its_pinned_key_only(state: Path, tmp_path: Path) -> None:
+    host_key, other = key_pair(tmp_path / "host", "hv1"), key_pair(tmp_path / "other", "hv1")
+    server = SshServer("admin", str(host_key.private), lab_key("course").public)
+    known = tmp_path / "known"
+    options: dict[str, object] = {
+        "ssh_hostname": "127.0.0.1",
+        "ssh_port": server.port,
+        "ssh_user": "admin",
+        "ssh_key": lab_key("course").private,
+        "ssh_known_hosts_file": known,
+        "ssh_strict_host_key_checking": "accept-new",
+    }
+
+    def said() -> str:
+        config = write(kvm_host("hv1", **options))
+        ssh = ["ssh", "-F", str(config), "-o", "ControlPath=none", "-o", "BatchMode=yes", "hv1", "id"]
+        result = subprocess.run(ssh, capture_output=True, text=True, timeout=60, check=False)
+        return result.stdout + result.stderr
+
+    try:
+        assert "Host key verification failed" in said()
+        assert "Host key verification failed" in said(), "the first contact has taught ssh nothing"
+        known.write_text(f"[127.0.0.1]:{server.port} {other.public}\n")
+        assert "Host key verification failed" in said()
+        known.write_text(f"[127.0.0.1]:{server.port} {host_key.public}\n")
+        assert said() == "admin\n"
+    finally:
+        server.close()
+
+
 def test_what_a_host_leaves_open_comes_from_the_users_own_configuration() -> None:
-    block = ssh_config.host_block(kvm_host())
+    block = ssh_config.host_block(kvm_host(), Path("known"))
     assert block
     text = ssh_config.render([block], Path("/run/x"))
     assert "Include ~/.ssh/config" in text
