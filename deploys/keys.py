@@ -1,4 +1,4 @@
-"""Write students' present keys and passwords to the hosts.
+"""Write students' and the lab's present keys and passwords to the hosts, and end the sessions of old keys.
 
 Usage: pyinfra inventories/lab.py deploys/keys.py --data students=alice
 
@@ -9,7 +9,7 @@ from pyinfra import host
 
 from minetlab.inventory import current
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS
-from minetlab.operations import access, guests, jump, lock, site
+from minetlab.operations import access, guests, jump, lock, site, specs
 
 lab, plan = current.lab_and_plan()
 chosen = current.chosen_plan()
@@ -33,3 +33,11 @@ if CONTAINER_HOSTS in host.groups:
     site.users(name="Let the students into the TP site", lab=lab)
 
 jump.keys(name="Let the students through to their machines", lab=lab, plan=plan)
+
+# Whoever has logged in by a key that is removed now would stay.
+ended = specs.with_revoked_keys(lab.name, chosen)
+
+if CONTAINER_HOSTS in host.groups:
+    access.end_sessions(name="End the sessions of old keys", containers=ended.containers_on(host.name))
+
+jump.end_sessions(name="End the connections of old keys", lab=lab, plan=plan, ended=ended)

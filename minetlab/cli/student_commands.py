@@ -151,10 +151,17 @@ def revert(students: Students, inventory: Inventory = DEFAULT_INVENTORY) -> None
 
 @app.command("rotate", rich_help_panel=STUDENTS_PANEL)
 def rotate_command(
-    student: Annotated[str, typer.Argument(help="The student's login.", autocompletion=completion.logins)],
+    student: Annotated[
+        str | None, typer.Argument(help="The student's login.", autocompletion=completion.logins)
+    ] = None,
+    *,
+    lab: Annotated[bool, typer.Option("--lab", help="The lab's own key pair, on all machines.")] = False,
+    instructor: Annotated[
+        bool, typer.Option("--instructor", help="The instructor's password for the TP site.")
+    ] = False,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
-    """Replace the key pair and the TP site's password that the lab made for a student; nothing restarts."""
+    """Replace the key pair and password that the lab made for a student, and end the old key's sessions."""
     from minetlab.cli import rotate
 
-    rotate.rotate(inventory, student)
+    rotate.rotate(inventory, student, lab=lab, instructor=instructor)

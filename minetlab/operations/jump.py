@@ -18,6 +18,7 @@ from minetlab.resources.jump import (
     JUMP_SHELL,
     JumpObserved,
     jump_account,
+    jump_targets,
     keys_file,
     keys_folder,
     label,
@@ -38,6 +39,15 @@ RELOAD = (
     f" || timeout 60 bash -c {shlex.quote(_ANSWERS)}"
     " || { echo 'sshd does not answer any more' >&2; false; }; }; }"
 )
+
+# Standard input: what ss prints of a connection to another student's machine. One process can have several.
+_END_SESSIONS = """\
+exec 3<&0
+others=$(ss --no-header --tcp --numeric --processes state established |
+    grep --fixed-strings --file=/dev/fd/3 | grep --only-matching 'pid=[0-9]*')
+for pid in $(pgrep --euid "$1" --full '^sshd'); do
+    echo "$others" | grep --quiet --line-regexp "pid=$pid" || kill -KILL "$pid" 2>/dev/null || true
+done"""
 
 
 @lab_operation
@@ -64,6 +74,29 @@ def keys(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
         yield _write_keys(lab.name, keys)
     else:
         yield from _removal(lab.name, observed)
+
+
+@lab_operation
+def end_sessions(lab: Lab, plan: Plan, ended: Plan) -> Iterator[PyinfraCommand]:
+    """End connections through the jump account that lead to no other machines than these.
+
+    :param lab: the lab.
+    :param plan: who has which machine.
+    :param ended: the machines whose old keys were removed: those keys lead to no others.
+    :yields: the command.
+    """
+    observed = observe.fact(JumpState, lab=lab.name)
+    if observed.label != label(lab.name) or not (
+        ended.guests_on(host.name) or ended.containers_on(host.name)
+    ):
+        host.noop("no connections to end")
+        return
+    others = {machine.student.login for machine in plan.machines}
+    others -= {machine.student.login for machine in ended.machines}
+    targets = jump_targets(lab, plan.of_students(others), host.name).values()
+    peers = "".join(f" {target} \n" for targets_of_one in targets for target in targets_of_one)
+    account = jump_account(lab.name)
+    yield with_input(peers.encode(), "sh -c", QuoteString(_END_SESSIONS), "sh", QuoteString(account))
 
 
 @lab_operation

@@ -9,7 +9,7 @@ from minetlab.lab import GuestNetwork, KvmHostSettings, Lab
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.resources import firewall, jump, site
-from minetlab.resources.access import AccessFile
+from minetlab.resources.access import AccessFile, guest_logins
 from minetlab.resources.docker import container_user
 from minetlab.resources.firewall import FirewallSpec
 from minetlab.resources.guests import GuestSpec
@@ -90,7 +90,9 @@ def seed(lab: str, guest: Guest, network: GuestNetwork) -> Seed:
     :return: the seed.
     :raises LabError: a key cannot be generated.
     """
-    files = _seed_files(lab, guest, network, keys.student_public_keys(lab, guest.student))
+    files = _seed_files(
+        lab, guest, network, keys.student_public_keys(lab, guest.student), keys.of_lab(lab).accepted
+    )
     # Guests apply a seed only if they do not know its instance ID, so it changes with the content.
     instance = uuid5(guest.uuid, _seed_identity(lab, guest, network))
     return Seed({**files, "meta-data": render("cloud-init/meta-data.j2", guest=guest, instance=instance)})
@@ -105,18 +107,21 @@ def _seed_identity(lab: str, guest: Guest, network: GuestNetwork) -> str:
     """Return a hash of everything in a seed for which a guest has to restart, to apply it again."""
     # A generated key counts as one, whatever its content: new keys need no restart, see
     # docs/decisions/keys-are-replaced-in-running-guests.md.
-    return Seed(_seed_files(lab, guest, network, (guest.student.ssh_key or "generated",))).digest
+    student_key = guest.student.ssh_key or "generated"
+    return Seed(_seed_files(lab, guest, network, (student_key,), ("generated",))).digest
 
 
-def _seed_files(lab: str, guest: Guest, network: GuestNetwork, student_keys: Iterable[str]) -> dict[str, str]:
-    lab_key = keys.lab_key(lab).public
-    student = guest.student
+def _seed_files(
+    lab: str, guest: Guest, network: GuestNetwork, student_keys: Iterable[str], lab_keys: Iterable[str]
+) -> dict[str, str]:
+    student, lab_logins = guest.student, guest_logins(network, lab_keys)
+    student_logins = [*guest_logins(network, student_keys), *lab_logins]
     values: dict[str, Any] = {
         "lab": lab,
         "guest": guest,
         "accounts": [
-            {"name": student.login, "full_name": student.name, "ssh_keys": [*student_keys, lab_key]},
-            {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": [lab_key]},
+            {"name": student.login, "full_name": student.name, "ssh_keys": student_logins},
+            {"name": keys.ADMIN, "full_name": f"{lab} lab", "ssh_keys": lab_logins},
         ],
         "host_key": keys.guest_host_key(lab, guest.name),
         "gateway": network.gateway,
@@ -162,7 +167,7 @@ def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
     """
     files = {}
     for container in containers:
-        public_keys = (*keys.student_public_keys(lab, container.student), keys.lab_key(lab).public)
+        public_keys = (*keys.student_public_keys(lab, container.student), *keys.of_lab(lab).accepted)
         host_key = keys.container_host_key(lab, container.name)
         owner = container_user(container.ssh_port)
         # sshd runs as the student's account in the container, so the key belongs to that account.
@@ -170,6 +175,21 @@ def access(lab: str, containers: Iterable[Container]) -> dict[str, AccessFile]:
         authorized_keys = "".join(f"{key}\n" for key in public_keys)
         files[f"{container.name}/authorized_keys"] = AccessFile(authorized_keys.encode(), 0o444, owner)
     return files
+
+
+def with_revoked_keys(lab: str, plan: Plan) -> Plan:
+    """Return the part of a plan whose machines an old key has opened: that of the lab, or of its student.
+
+    :param lab: the lab's name.
+    :param plan: who has which machine.
+    :return: the machines where sessions may go on that the old key has opened.
+    """
+    if keys.of_lab(lab).revoked:
+        return plan
+    students = {machine.student for machine in plan.machines}
+    return plan.of_students(
+        {student.login for student in students if keys.of_student(lab, student.login).revoked}
+    )
 
 
 def site_users(lab: Lab) -> dict[str, AccessFile]:

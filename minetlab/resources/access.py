@@ -2,9 +2,13 @@
 
 import io
 import tarfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
+
+from minetlab.lab import GuestNetwork, NatNetwork
+from minetlab.lab.student import SSH_KEY_TYPES
 
 
 @dataclass(frozen=True)
@@ -68,18 +72,45 @@ def archive(files: Mapping[str, AccessFile]) -> bytes:
     return buffer.getvalue()
 
 
+def sessions_of(accounts: Iterable[str]) -> str:
+    """Return the regular expression of pgrep(1) for the command lines of sshd's processes of a session.
+
+    :param accounts: the accounts that were logged into.
+    :return: the expression; it does not match the sshd that listens.
+    """
+    return f"^sshd(-session)?: ({'|'.join(accounts)})([@ ]|$)"
+
+
+def guest_logins(network: GuestNetwork, keys: Iterable[str]) -> list[str]:
+    """Return lines of a guest's ``authorized_keys`` that let these keys in, from wherever its logins come.
+
+    Behind NAT, all logins come from the host: through the jump account, or through the administrator's.
+
+    :param network: the network of the host's guests.
+    :param keys: public keys, each as ``type key comment``.
+    :return: a line for each key.
+    """
+    options = f'from="{network.gateway}" ' if isinstance(network, NatNetwork) else ""
+    return [f"{options}{key}" for key in keys]
+
+
 def with_keys_replaced(text: str, add: Collection[str], drop: Collection[str]) -> str:
     """Return the text of an ``authorized_keys`` file with some keys added and others removed.
 
     Only the encoded key is compared, not options or comments: see AUTHORIZED_KEYS FILE FORMAT in sshd(8).
 
     :param text: the present content of the file.
-    :param add: public keys that the file shall have, each as ``type key comment``.
-    :param drop: public keys to remove, in the same form.
+    :param add: lines for the keys that the file shall have, each as ``options type key comment``.
+    :param drop: public keys to remove, each as ``type key comment``.
     :return: the new content of the file.
     """
-    dropped = {key.split()[1] for key in drop}
+    dropped = set(map(_encoded, drop))
     lines = [line for line in text.splitlines() if dropped.isdisjoint(line.split())]
     present = {word for line in lines if not line.lstrip().startswith("#") for word in line.split()}
-    lines += [key for key in add if key.split()[1] not in present]
+    lines += [line for line in add if _encoded(line) not in present]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _encoded(line: str) -> str:
+    """Return the encoded key of a line whose options, if it has any, have no spaces."""
+    return next(key for word, key in pairwise(line.split()) if word in SSH_KEY_TYPES)

@@ -11,7 +11,7 @@ from minetlab.util.process import run
 
 ADMIN = "lab"
 """The lab's own account on every guest, and the file name of its key."""
-# What the names of the files of a student's next key, and of the revoked public one, have after the login.
+# What the names of the files of the next key, and of the revoked public one, have after that of the current.
 _NEXT, _REVOKED = ".next", ".revoked.pub"
 
 
@@ -29,7 +29,7 @@ class KeyPair:
 
 def lab_key(lab: str) -> KeyPair:
     """Return the key pair for the lab's own account on every guest, which the verification uses."""
-    return key_pair(_keys_folder(lab) / ADMIN, comment=f"{ADMIN}@{lab}")
+    return of_lab(lab).current
 
 
 def guest_host_key(lab: str, guest: str) -> KeyPair:
@@ -49,47 +49,77 @@ def student_public_key(lab: str, student: Student) -> str:
 
 def student_public_keys(lab: str, student: Student) -> tuple[str, ...]:
     """Return all public keys for a student's machines: during a rotation, the current and the next one."""
-    current = student_public_key(lab, student)
-    next_file = _public_file(_student_file(lab, student.login, _NEXT))
-    if student.ssh_key or not next_file.exists():
-        return (current,)
-    return (current, next_file.read_text(encoding="ascii").strip())
+    return (student.ssh_key,) if student.ssh_key else of_student(lab, student.login).accepted
 
 
 def student_key(lab: str, login: str) -> KeyPair:
     """Return the key pair generated for a student; the first call generates it."""
-    return key_pair(_student_file(lab, login), comment=f"{login}@{lab}")
+    return of_student(lab, login).current
 
 
-def next_student_key(lab: str, login: str) -> KeyPair:
-    """Return the key pair that is to replace a student's; the first call generates it."""
-    return key_pair(_student_file(lab, login, _NEXT), comment=f"{login}@{lab}")
+def of_lab(lab: str) -> "ReplaceableKey":
+    """Return the lab's own key pair as one that can be replaced."""
+    return ReplaceableKey(_keys_folder(lab) / ADMIN, f"{ADMIN}@{lab}")
 
 
-def replace_student_key(lab: str, login: str) -> None:
-    """Make the next key pair the student's, and keep the old public key as the revoked one.
+def of_student(lab: str, login: str) -> "ReplaceableKey":
+    """Return the key pair generated for a student as one that can be replaced."""
+    return ReplaceableKey(_keys_folder(lab) / "students" / login, f"{login}@{lab}")
 
-    If a call is interrupted, the next call completes it.
+
+@dataclass(frozen=True)
+class ReplaceableKey:
+    """A key pair that another one can replace: the files beside it record how far that has come.
+
+    :param file: the file of the private key.
+    :param comment: the comment of a new key.
     """
-    current_file, next_file = _student_file(lab, login), _student_file(lab, login, _NEXT)
-    revoked_file = _student_file(lab, login, _REVOKED)
-    if not revoked_file.exists():
-        write_private(revoked_file, f"{student_key(lab, login).public}\n")
-    if _public_file(next_file).exists():
-        _public_file(next_file).rename(_public_file(current_file))
-    if next_file.exists():
-        next_file.rename(current_file)
 
+    file: Path
+    comment: str
 
-def revoked_student_key(lab: str, login: str) -> str | None:
-    """Return the student's old public key, which may still open some machines; None if there is none."""
-    file = _student_file(lab, login, _REVOKED)
-    return file.read_text(encoding="ascii").strip() if file.exists() else None
+    @property
+    def current(self) -> KeyPair:
+        """The key pair; the first use generates it."""
+        return key_pair(self.file, self.comment)
 
+    @property
+    def next(self) -> KeyPair:
+        """The key pair that is to replace the current one; the first use generates it."""
+        return key_pair(self._beside(_NEXT), self.comment)
 
-def forget_revoked_student_key(lab: str, login: str) -> None:
-    """Delete the student's old public key, once no machine accepts it any more."""
-    _student_file(lab, login, _REVOKED).unlink(missing_ok=True)
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The public keys that are to open machines: during a rotation, the current and the next one."""
+        next_file = _public_file(self._beside(_NEXT))
+        next_keys = (next_file.read_text(encoding="ascii").strip(),) if next_file.exists() else ()
+        return (self.current.public, *next_keys)
+
+    @property
+    def revoked(self) -> str | None:
+        """The old public key, which may still open some machines; None if there is none."""
+        file = self._beside(_REVOKED)
+        return file.read_text(encoding="ascii").strip() if file.exists() else None
+
+    def replace(self) -> None:
+        """Make the next key pair the current one, and keep the old public key as the revoked one.
+
+        If a call is interrupted, the next call completes it.
+        """
+        next_file = self._beside(_NEXT)
+        if self.revoked is None:
+            write_private(self._beside(_REVOKED), f"{self.current.public}\n")
+        if _public_file(next_file).exists():
+            _public_file(next_file).rename(_public_file(self.file))
+        if next_file.exists():
+            next_file.rename(self.file)
+
+    def forget_revoked(self) -> None:
+        """Delete the old public key, once no machine accepts it any more."""
+        self._beside(_REVOKED).unlink(missing_ok=True)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.file.with_name(f"{self.file.name}{suffix}")
 
 
 def key_pair(private: Path, comment: str) -> KeyPair:
@@ -119,10 +149,6 @@ def _complete(private: Path, comment: str) -> None:
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)], limit=60)
     _public_file(new).rename(_public_file(private))
     new.rename(private)
-
-
-def _student_file(lab: str, login: str, suffix: str = "") -> Path:
-    return _keys_folder(lab) / "students" / f"{login}{suffix}"
 
 
 def _public_file(private: Path) -> Path:

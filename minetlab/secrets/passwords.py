@@ -61,6 +61,13 @@ def replace_student(lab: str, login: str) -> None:
     _write(file)
 
 
+def replace_instructor(lab: str) -> None:
+    """Give the instructor a new password."""
+    file = _file(lab, "instructor")
+    make_folder(file.parent, private=True)
+    _write(file)
+
+
 def _account(file: Path, login: str) -> Account:
     make_folder(file.parent, private=True)
     with lock_folder(file.parent):

@@ -88,6 +88,18 @@ class PrivateHost:
         assert result.returncode == 0, f"{script}: {result.stderr}"
         return result.stdout
 
+    @contextlib.contextmanager
+    def session(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Have a command run there, once it has printed its first line."""
+        argv = [str(self.shell), "-c", f"exec {shlex.join(command)}"]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout
+                assert process.stdout.readline()
+                yield process
+            finally:
+                process.kill()
+
     def add_account(self, login: str, *keys: str, root: bool = False) -> None:
         """Add a person's account, which these public keys open.
 
@@ -99,6 +111,18 @@ class PrivateHost:
             self.prints(f"useradd {options} --create-home --password '*' --shell /bin/sh {login}")
         self.prints(f"mkdir -m 700 {folder} && printf '%s\\n' {shlex.join(keys)} >{folder}/authorized_keys")
         self.prints(f"chown -R {login} {folder}")
+
+
+def is_open(session: subprocess.Popen[bytes]) -> bool:
+    """Whether a session in which cat runs still answers."""
+    assert session.stdin
+    assert session.stdout
+    try:
+        session.stdin.write(b"still there\n")
+        session.stdin.flush()
+    except BrokenPipeError:
+        return False
+    return bool(session.stdout.readline())
 
 
 @contextlib.contextmanager

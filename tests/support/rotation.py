@@ -41,14 +41,15 @@ class Command:
 
     def __init__(self, lab: Lab, host: PrivateHost, folder: Path) -> None:
         self.lab, self.host, self.folder = lab, host, folder
-        host.add_account("root", keys.lab_key("minet").public)
+        self.admin = keys.key_pair(folder / "admin", "admin")
+        host.add_account("root", self.admin.public)
         self.known_hosts = folder / "known_hosts"
         self.known_hosts.write_text(f"127.0.0.1 {host.prints('cat /etc/ssh/host_key.pub')}")
         shutil.copytree(PROJECT_ROOT / "inventories", folder / "inventories")
         data = {
             "ssh_hostname": "127.0.0.1",
             "ssh_user": "root",
-            "ssh_key": str(keys.lab_key("minet").private),
+            "ssh_key": str(self.admin.private),
             "ssh_known_hosts_file": str(self.known_hosts),
             "ssh_strict_host_key_checking": "yes",
         }
@@ -70,8 +71,8 @@ class Command:
         result = self.host.run("sh", "-c", 'cd "$0" && exec "$@" 2>&1', str(PROJECT_ROOT), *command)
         return result.returncode, result.stdout
 
-    def rotate(self, login: str = "alice") -> tuple[int, str]:
-        return self.run("-m", "minetlab", "rotate", login, "--inventory")
+    def rotate(self, *words: str) -> tuple[int, str]:
+        return self.run("-m", "minetlab", "rotate", *(words or ("alice",)), "--inventory")
 
     def serve(self, lab: Lab) -> None:
         """Have what the web server of the TP site reads, as where it is served."""

@@ -1,6 +1,8 @@
 """``lab rotate``: the old key opens what it opened until the new one opens everything, and then nothing."""
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +19,15 @@ from minetlab.resources.layout import Layout
 from minetlab.secrets import keys, passwords
 from minetlab.ssh.ssh_config import Block, render
 from minetlab.util.errors import LabError
-from tests.support.deployed import Deployed
-from tests.support.private_host import PrivateHost
+from tests.support.deployed import OPTIONS, Deployed
+from tests.support.private_host import PrivateHost, is_open
 from tests.support.rotation import HOST, Command, command, host, lab
 
 __all__ = ["command", "host", "lab"]  # fixtures
 
 OLD, NEW, OWN = "ssh-ed25519 AAAAOLD a@lab", "ssh-ed25519 AAAANEW a@lab", "ssh-rsa AAAAOWN my laptop"
+FROM_HOST = f'from="10.77.0.1" {NEW}'
+"""The line of the new key in a guest, all of whose logins come from its host."""
 
 
 def test_what_else_opens_the_account_stays() -> None:
@@ -72,9 +76,9 @@ class Guest:
         states = {"minet-alice": self.state, "minet-bob": "shut off"}
         return tuple(MachineState(HOST, name, "guest", "", state) for name, state in states.items())
 
-    def change(self, add: list[str], drop: list[str]) -> list[str]:
+    def change(self, add: list[str], drop: list[str], *, of_lab: bool = False) -> list[str]:
         plan = allocate(self.lab).of_students({"alice"})
-        return rotation.change_keys(self.lab, plan, [], self.config, add=add, drop=drop)
+        return rotation.change_keys(self.lab, plan, [], self.config, add=add, drop=drop, of_lab=of_lab)
 
     @property
     def authorized(self) -> list[str]:
@@ -88,17 +92,76 @@ def guest(lab: Lab, host: PrivateHost, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_running_guest_gets_the_new_key_and_loses_the_old_one(guest: Guest) -> None:
     assert guest.change([NEW], []) == []
-    assert guest.authorized == [OLD, OWN, NEW]
+    assert guest.authorized == [OLD, OWN, FROM_HOST]
     assert guest.change([NEW], [OLD]) == []
-    assert guest.authorized == [OWN, NEW]
+    assert guest.authorized == [OWN, FROM_HOST]
     assert guest.host.prints("stat -c '%U %a' /home/alice/.ssh/authorized_keys") == "alice 600\n"
     assert guest.host.prints("ls -A /home/alice/.ssh") == "authorized_keys\n"
+
+
+def opened(guest: Guest, account: str, private: Path) -> list[str]:
+    """An ssh to the guest by a key; there, cat sends back what it is sent."""
+    return ["ssh", *OPTIONS, "-i", str(private), f"{account}@10.77.0.20", "echo open; cat"]
+
+
+def test_the_sessions_of_a_student_end_with_their_old_key_and_nobody_elses(guest: Guest) -> None:
+    key = keys.of_student("minet", "alice")
+    for account in ("alice", "alice2"):
+        if account != "alice":
+            guest.host.add_account(account)
+        guest.host.prints(f"echo '{key.current.public}' >/home/{account}/.ssh/authorized_keys")
+    ssh = opened(guest, "alice", key.file)
+    labs = keys.lab_key("minet").private
+    with (
+        guest.host.session(*ssh) as hers,
+        guest.host.session(*opened(guest, "alice2", key.file)) as anothers,
+        guest.host.session(*opened(guest, "lab", labs)) as of_lab,
+    ):
+        assert guest.change([key.next.public], []) == []
+        assert all(map(is_open, (hers, anothers, of_lab)))
+        assert guest.change([key.next.public], [key.current.public]) == []
+        hers.wait(30)
+        assert all(map(is_open, (anothers, of_lab)))
+    refused = guest.host.run(*ssh)
+    assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True)
+
+
+def test_the_labs_key_is_replaced_in_both_accounts_and_its_sessions_end(guest: Guest) -> None:
+    key = keys.of_lab("minet")
+    old = guest.config.with_name("old")
+    shutil.copy2(key.file, old)
+    with guest.host.session(*opened(guest, "lab", old)) as session:
+        assert guest.change([key.next.public], [], of_lab=True) == []
+        assert is_open(session)
+        revoked = key.current.public
+        key.replace()
+        assert guest.change([key.current.public], [revoked], of_lab=True) == []
+        session.wait(30)
+    line = f'from="10.77.0.1" {key.current.public}'
+    assert guest.authorized == [OLD, OWN, line]
+    assert guest.host.prints("cat /home/lab/.ssh/authorized_keys") == f"{line}\n"
+    refused = guest.host.run(*opened(guest, "lab", old))
+    assert (refused.returncode, "Permission denied" in refused.stderr) == (255, True)
+    # The way on stays open: the next one is made by the new key.
+    assert guest.change([key.current.public], [revoked], of_lab=True) == []
+
+
+def test_a_key_opens_a_guest_from_its_host_only(guest: Guest) -> None:
+    key = keys.of_student("minet", "alice")
+    assert guest.change([key.current.public], [OLD]) == []
+    ssh = opened(guest, "alice", key.file)
+    from_host, from_elsewhere = (
+        [*ssh[:-2], "-b", source, ssh[-2], "true"] for source in ("10.77.0.1", "10.77.0.9")
+    )
+    guest.host.prints("ip address add 10.77.0.9/24 dev lo")
+    assert guest.host.run(*from_host).returncode == 0
+    assert "Permission denied" in guest.host.run(*from_elsewhere).stderr
 
 
 def test_a_student_without_the_file_gets_it(guest: Guest) -> None:
     guest.host.prints("rm -r /home/alice/.ssh")
     assert guest.change([NEW], [OLD]) == []
-    assert guest.authorized == [NEW]
+    assert guest.authorized == [FROM_HOST]
 
 
 def test_what_is_in_a_comment_is_not_run(guest: Guest) -> None:
@@ -106,13 +169,14 @@ def test_what_is_in_a_comment_is_not_run(guest: Guest) -> None:
         "ssh-ed25519 AAAANEW '; touch /home/alice/gone; $(touch /home/alice/gone)`touch /home/alice/gone`"
     )
     assert guest.change([hostile], []) == []
-    assert guest.authorized == [OLD, OWN, hostile]
+    assert guest.authorized == [OLD, OWN, f'from="10.77.0.1" {hostile}']
     assert guest.host.prints("ls /home/alice") == ""
 
 
 def test_what_arrives_in_part_only_is_not_put_in_place(guest: Guest) -> None:
     (alice,) = allocate(guest.lab).of_students({"alice"}).guests
-    assert rotation._run_as_student(guest.config, alice, rotation._write_script(f"{NEW}\n"), NEW[:5]) is None
+    script = rotation._write_script(f"{NEW}\n")
+    assert rotation._run_as("alice", guest.config, alice, script, NEW[:5]) is None
     assert guest.authorized == [OLD, OWN]
 
 
@@ -205,7 +269,7 @@ def test_hosts_take_the_new_key_and_forget_the_old_one(command: Command, lab: La
     assert "alice's old key is still in use: hv1 was not changed" in said
     assert f"./lab rotate -i {command.inventory} alice" in said
     assert "Traceback" not in said
-    new = body(keys.next_student_key("minet", "alice").public)
+    new = body(keys.of_student("minet", "alice").next.public)
     assert body(keys.student_key("minet", "alice").public) == old
     assert command.let_in() == f"{password.line}{bobs_password.line}"
 
@@ -218,12 +282,12 @@ def test_hosts_take_the_new_key_and_forget_the_old_one(command: Command, lab: La
     assert body(keys.student_key("minet", "alice").public) == new
     assert command.opened_by(jump_keys) == [new, bobs]
     assert command.opened_by(container) == [new, admin]
-    assert keys.revoked_student_key("minet", "alice") is None
+    assert keys.of_student("minet", "alice").revoked is None
 
 
 def test_both_keys_open_everything_while_one_replaces_the_other(command: Command, lab: Lab) -> None:
     keys.student_key("minet", "alice")
-    keys.next_student_key("minet", "alice")
+    assert keys.of_student("minet", "alice").next
     both = [body(each) for each in keys.student_public_keys("minet", lab.students[0])]
     Deployed(command.host).does(access.keys, lab="minet", containers=allocate(lab).containers)
     opened = command.opened_by("/var/lib/minet-lab/minet/access/minet-alice-processus/authorized_keys")
@@ -252,10 +316,51 @@ def test_where_there_is_no_site_either_there_is_nothing_to_replace(command: Comm
         settings.write("site_port = None\n")
     (command.inventory.with_name("group_data") / "container_hosts.py").write_text("")
     with pytest.raises(LabError, match="alice uses their own SSH key"):
-        rotate.rotate(command.inventory, "alice")
+        rotate.rotate_student(command.inventory, "alice")
     assert not (command.folder / "state" / "labs" / "minet" / "keys" / "students").exists()
 
 
 def test_who_is_not_in_the_roster_is_said(command: Command) -> None:
     with pytest.raises(LabError, match="not in the roster: carol"):
-        rotate.rotate(command.inventory, "carol")
+        rotate.rotate_student(command.inventory, "carol")
+
+
+def test_the_labs_own_key_is_replaced_by_one_command_that_can_be_interrupted(
+    command: Command, lab: Lab
+) -> None:
+    container = "/var/lib/minet-lab/minet/access/minet-alice-processus/authorized_keys"
+    Deployed(command.host).does(access.keys, lab="minet", containers=allocate(lab).containers)
+    key = keys.of_lab("minet")
+    old, (alices, _) = body(key.current.public), command.opened_by(container)
+    command.host.prints("sed -i '1i Port 2022' /etc/ssh/sshd_config; kill -HUP 1; sleep 0.5")
+    failed, said = command.rotate("--lab")
+    assert (failed, "the lab's old key is still in use: hv1 was not changed" in said) == (1, True), said
+    assert f"./lab rotate -i {command.inventory} --lab" in said
+    assert body(key.current.public) == old
+    new = body(key.next.public)
+    command.host.prints("sed -i 1d /etc/ssh/sshd_config; kill -HUP 1; sleep 0.5")
+    failed, said = command.rotate("--lab")
+    assert (failed, "the lab has a new key, and the old one opens nothing any more" in said) == (0, True), (
+        said
+    )
+    assert body(key.current.public) == new
+    assert command.opened_by(container) == [alices, new]
+    assert key.revoked is None
+
+
+def test_the_instructors_password_is_replaced_and_no_students(command: Command, lab: Lab) -> None:
+    command.serve(lab)
+    old, students = passwords.instructor("minet"), command.let_in()
+    failed, said = command.rotate("--instructor")
+    assert (failed, "the instructor has a new password" in said) == (0, True), said
+    new = passwords.instructor("minet")
+    assert new.password != old.password
+    assert new.password not in said
+    there = command.host.prints("cat /var/lib/minet-lab/minet/access/minet-site/formateur")
+    assert (there, command.let_in()) == (new.line, students)
+
+
+@pytest.mark.parametrize("choice", [{}, {"login": "alice", "lab": True}, {"lab": True, "instructor": True}])
+def test_one_thing_is_replaced_at_a_time(command: Command, choice: dict[str, Any]) -> None:
+    with pytest.raises(LabError, match=r"what is to be replaced\n.*--lab or --instructor"):
+        rotate.rotate(command.inventory, **{"login": None, "lab": False, "instructor": False, **choice})

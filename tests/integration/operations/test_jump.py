@@ -1,6 +1,7 @@
 """The account through which students reach their machines: made by the deploy, and tried by a real ssh."""
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from html import unescape
@@ -123,6 +124,37 @@ def test_nobody_reaches_anything_else(deployed: Deployed, address: dict[str, str
         assert not deployed.forwards("alice", f"{target}:{port}")
     assert not deployed.forwards("alice", f"{address['alice']}:80")
     assert not deployed.forwards("bob", f"{address['alice']}:22")
+
+
+def test_the_connections_of_an_old_key_end_and_nobody_elses(
+    deployed: Deployed, lab: Lab, plan: Plan, address: dict[str, str]
+) -> None:
+    """Also one that leads nowhere just now, as it could lead to her machines again."""
+    host = deployed.host
+    alices, bobs = (
+        ["ssh", *OPTIONS, "-i", str(keys.student_key("minet", login).private), f"{ACCOUNT}@127.0.0.1"]
+        for login in ("alice", "bob")
+    )
+    idle = [*alices, "-o", "ExitOnForwardFailure=yes", "-L", "2201:10.77.0.1:22", "-N"]
+    with (
+        host.session(*alices, "-W", f"{address['alice']}:22") as hers,
+        host.session(*bobs, "-W", f"{address['bob']}:22") as his,
+        subprocess.Popen([str(host.shell), "-c", f"exec {shlex.join(idle)}"]) as unused,
+    ):
+        host.prints(
+            "timeout 30 sh -c 'until ss --no-header -tln sport = 2201 | grep -q .; do sleep 0.1; done'"
+        )
+        nobodys = plan.of_students({"carol"})
+        assert not deployed.does(jump.end_sessions, lab=lab, plan=plan, ended=nobodys)
+        assert unused.poll() is None
+        assert deployed.does(jump.end_sessions, lab=lab, plan=plan, ended=plan.of_students({"alice"}))
+        hers.wait(30)
+        unused.wait(30)
+        assert his.poll() is None
+        assert len(host.prints(f"pgrep --euid {ACCOUNT}").split()) == 1
+        assert deployed.does(jump.end_sessions, lab=lab, plan=plan, ended=plan)
+        his.wait(30)
+    assert deployed.forwards("alice", f"{address['alice']}:22")
 
 
 def test_a_key_of_somebody_else_opens_nothing(deployed: Deployed, address: dict[str, str]) -> None:

@@ -141,7 +141,7 @@ def test_the_seed_makes_both_accounts_without_a_password() -> None:
     user_data = yaml.safe_load(seed(LAB, GUEST, NETWORK).files["user-data"])
     student, admin = user_data["users"]
     assert (student["name"], student["gecos"], admin["name"]) == ("s0", "Élève <0>", "lab")
-    assert student["ssh_authorized_keys"][0] == KEY
+    assert student["ssh_authorized_keys"][0] == f'from="{NETWORK.gateway}" {KEY}'
     assert student["ssh_authorized_keys"][1:] == admin["ssh_authorized_keys"]
     assert all(each["lock_passwd"] and "passwd" not in each for each in user_data["users"])
     assert user_data["ssh_pwauth"] is False

@@ -1,11 +1,24 @@
 """Files that let people in: which are sent, and in what archive."""
 
 import io
+import re
 import tarfile
 from dataclasses import replace
 from hashlib import sha256
+from ipaddress import IPv4Network
 
-from minetlab.resources.access import AccessFile, ObservedFile, archive, outdated, with_keys_replaced
+import pytest
+
+from minetlab.lab import BridgedNetwork, NatNetwork
+from minetlab.resources.access import (
+    AccessFile,
+    ObservedFile,
+    archive,
+    guest_logins,
+    outdated,
+    sessions_of,
+    with_keys_replaced,
+)
 
 OLD, NEW, OWN = "ssh-ed25519 AAAAold lab", "ssh-ed25519 AAAAnew lab", "ssh-rsa AAAAown me@home"
 
@@ -63,3 +76,40 @@ def test_a_key_in_a_comment_lets_nobody_in_so_it_is_added() -> None:
 def test_keys_are_added_to_an_empty_file_in_their_order() -> None:
     assert with_keys_replaced("", [NEW, OWN], [OLD]) == f"{NEW}\n{OWN}\n"
     assert with_keys_replaced("", [], []) == ""
+
+
+def test_a_line_with_options_is_added_once_and_its_key_is_dropped() -> None:
+    (line,) = guest_logins(NatNetwork(mode="nat", subnet=IPv4Network("10.77.0.0/24")), [NEW])
+    assert line == f'from="10.77.0.1" {NEW}'
+    assert with_keys_replaced(f"{OLD}\n", [line], [OLD]) == f"{line}\n"
+    assert with_keys_replaced(f"{line}\n", [line], [OLD]) == f"{line}\n"
+    assert with_keys_replaced(f"{NEW}\n", [line], []) == f"{NEW}\n"
+    assert with_keys_replaced(f"{line}\n{OWN}\n", [], [NEW]) == f"{OWN}\n"
+
+
+def test_students_reach_a_bridged_guest_from_everywhere() -> None:
+    network = BridgedNetwork.model_validate(
+        {
+            "mode": "bridge",
+            "bridge": "br0",
+            "subnet": "192.0.2.0/24",
+            "gateway": "192.0.2.1",
+            "nameservers": ["192.0.2.1"],
+        }
+    )
+    assert guest_logins(network, [NEW, OWN]) == [NEW, OWN]
+
+
+@pytest.mark.parametrize("prefix", ["sshd: ", "sshd-session: "])
+def test_sessions_of_an_account_are_known_by_what_sshd_calls_its_processes(prefix: str) -> None:
+    for rest, ends in {
+        "alice@pts/0": True,
+        "alice@notty": True,
+        "alice [priv]": True,
+        "lab": True,
+        "alice2@pts/0": False,
+        "bob@pts/0": False,
+        "/usr/sbin/sshd -D [listener] 0 of 10-100 startups": False,
+    }.items():
+        assert bool(re.search(sessions_of(["alice", "lab"]), prefix + rest)) == ends, rest
+    assert not re.search(sessions_of(["alice"]), "vi sshd: alice@pts/0")

@@ -2,6 +2,8 @@ import stat
 import subprocess
 import sys
 
+import pytest
+
 from minetlab.lab import Student
 from minetlab.secrets import keys
 
@@ -28,38 +30,56 @@ def test_a_students_own_key_is_used_and_none_is_made(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_is_replaced_in_two_steps_each_of_which_can_be_taken_again(tmp_path, monkeypatch):
+KINDS = [keys.of_lab, lambda lab: keys.of_student(lab, "alice")]
+
+
+@pytest.mark.parametrize("key_of", KINDS)
+def test_a_key_is_replaced_in_two_steps_each_of_which_can_be_taken_again(key_of, tmp_path, monkeypatch):
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
-    alice = Student(login="alice", name="Alice")
-    old = keys.student_key("course", "alice").public
-    assert keys.student_public_keys("course", alice) == (old,)
-    new = keys.next_student_key("course", "alice")
-    assert keys.next_student_key("course", "alice") == new
+    key = key_of("course")
+    old = key.current.public
+    assert key.accepted == (old,)
+    new = key.next
+    assert key.next == new
     assert stat.S_IMODE(new.private.stat().st_mode) == 0o600
-    assert keys.student_public_keys("course", alice) == (old, new.public)
-    assert keys.student_public_key("course", alice) == old
+    assert key.accepted == (old, new.public)
+    assert key.current.public == old
     private = new.private.read_text()
     for _ in range(2):
-        keys.replace_student_key("course", "alice")
-        assert keys.student_public_keys("course", alice) == (new.public,)
-        assert keys.student_key("course", "alice").private.read_text() == private
-        assert keys.revoked_student_key("course", "alice") == old
-    keys.forget_revoked_student_key("course", "alice")
-    assert keys.revoked_student_key("course", "alice") is None
-    assert {path.name for path in new.private.parent.iterdir()} == {"alice", "alice.pub"}
+        key.replace()
+        assert key.accepted == (new.public,)
+        assert key.current.private.read_text() == private
+        assert key.revoked == old
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in new.private.parent.iterdir()}
+    assert modes <= {0o600, 0o644}
+    assert stat.S_IMODE(key.current.private.stat().st_mode) == 0o600
+    key.forget_revoked()
+    assert key.revoked is None
+    assert {path.name for path in new.private.parent.iterdir()} == {key.file.name, f"{key.file.name}.pub"}
 
 
-def test_a_replacement_that_was_interrupted_is_ended(tmp_path, monkeypatch):
+@pytest.mark.parametrize("key_of", KINDS)
+def test_a_replacement_that_was_interrupted_is_ended(key_of, tmp_path, monkeypatch):
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
-    old = keys.student_key("course", "alice").public
-    new = keys.next_student_key("course", "alice")
-    private, public = new.private.read_text(), new.private.with_name("alice.next.pub")
-    new.private.with_name("alice.revoked.pub").write_text(f"{old}\n")
-    public.rename(public.with_name("alice.pub"))
-    keys.replace_student_key("course", "alice")
-    assert keys.student_key("course", "alice").public == new.public
-    assert keys.student_key("course", "alice").private.read_text() == private
-    assert keys.revoked_student_key("course", "alice") == old
+    key = key_of("course")
+    old, new = key.current.public, key.next
+    private, public = new.private.read_text(), new.private.with_name(f"{new.private.name}.pub")
+    key.file.with_name(f"{key.file.name}.revoked.pub").write_text(f"{old}\n")
+    public.rename(public.with_name(f"{key.file.name}.pub"))
+    key.replace()
+    assert key.current.public == new.public
+    assert key.current.private.read_text() == private
+    assert key.revoked == old
+
+
+def test_keys_of_the_lab_and_of_a_student_are_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    assert keys.of_lab("course").current == keys.lab_key("course")
+    assert (
+        keys.of_student("course", "lab").current
+        == keys.student_key("course", "lab")
+        != keys.lab_key("course")
+    )
 
 
 MAKE = """

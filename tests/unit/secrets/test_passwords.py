@@ -67,6 +67,13 @@ def test_only_their_owner_can_read_them(state: Path) -> None:
     assert {stat.S_IMODE(each.stat().st_mode) for each in (folder, folder / "students")} == {0o700}
 
 
+def test_the_instructor_gets_another_one() -> None:
+    old, alices = passwords.instructor("minet"), passwords.student("minet", "alice")
+    passwords.replace_instructor("minet")
+    assert passwords.instructor("minet").password != old.password
+    assert passwords.student("minet", "alice") == alices
+
+
 def test_they_are_not_shown_where_an_account_is() -> None:
     account = passwords.student("minet", "alice")
     assert "alice" in repr(account)
