@@ -14,6 +14,7 @@ from minetlab.resources.guests import start_hint
 from minetlab.secrets.keys import ADMIN
 from minetlab.ssh.run import NoAnswerError, run
 from minetlab.ssh.ssh_config import alias_of
+from minetlab.ssh.student_machines import in_parallel
 from minetlab.util.process import TooMuchError
 
 AUTHORIZED_KEYS = "~/.ssh/authorized_keys"
@@ -55,16 +56,19 @@ def change_keys(
     states = {machine.name: machine.state for machine in machines if machine.name in guests}
     off = [guests[name] for name, state in states.items() if state == status.OFF]
     never_started = _never_started(lab, off, hosts, config)
-    unchanged = []
-    for name, state in states.items():
+
+    def problem_of(guest: Guest) -> str:
+        state = states[guest.name]
         if state == status.RUNNING:
-            if not _change(config, guests[name], _logins(lab, guests[name], add), drop, of_lab=of_lab):
-                unchanged.append(f"{name} does not answer SSH")
-        elif state == status.SILENT:
-            unchanged.append(f"{name}: its host does not answer")
-        elif state != status.MISSING and name not in never_started:
-            unchanged.append(f"{name} is {state}{_how_to_start(guests[name])}")
-    return unchanged
+            changed = _change(config, guest, _logins(lab, guest, add), drop, of_lab=of_lab)
+            return "" if changed else f"{guest.name} does not answer SSH"
+        if state == status.SILENT:
+            return f"{guest.name}: its host does not answer"
+        if state == status.MISSING or guest.name in never_started:
+            return ""
+        return f"{guest.name} is {state}{_how_to_start(guest)}"
+
+    return sorted(filter(None, in_parallel(problem_of, [guests[name] for name in states])))
 
 
 def _never_started(

@@ -110,10 +110,12 @@ def endpoint(alias: str, options: Mapping[str, str], pin_file: Path | None) -> E
     output = run(["ssh", "-G", *words, "--", alias], limit=60)
     settings = dict(line.partition(" ")[::2] for line in output.splitlines())
     hostname, port = settings["hostname"], int(settings["port"])
+    written = options.get("HostName", alias)
     own_files = (*_files(settings, "userknownhostsfile"), *_files(settings, "globalknownhostsfile"))
     return Endpoint(
         alias=alias,
-        hostname=hostname,
+        # OpenSSH writes names in lower case, and pyinfra looks for a key by the name as it is written.
+        hostname=written if written.lower() == hostname else hostname,
         port=port,
         name=settings.get("hostkeyalias") or (hostname if port == SSH_PORT else f"[{hostname}]:{port}"),
         proxied=any(settings.get(option, "none") != "none" for option in ("proxyjump", "proxycommand")),

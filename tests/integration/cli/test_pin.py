@@ -80,6 +80,20 @@ def test_a_key_is_pinned_on_request_and_only_then(unpinned: Command, lab: Lab, h
     assert unpinned.known_hosts.read_text() == pinned
 
 
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_in_a_terminal_the_fingerprint_is_asked_about(
+    unpinned: Command, lab: Lab, host: PrivateHost, answer: str
+) -> None:
+    words = (sys.executable, "-m", "minetlab", "check", "--pin", "-i", str(unpinned.inventory))
+    state = f"MINETLAB_STATE={unpinned.folder / 'state'} MINETLAB_CACHE={unpinned.folder / 'cache'}"
+    line = f"cd {shlex.quote(str(PROJECT_ROOT))} && {state} {shlex.join(words)}"
+    said = host.run("script", "--quiet", "--command", line, "/dev/null", stdin=f"{answer}\n").stdout
+    comparison = "on the host's own console, ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub prints it"
+    assert f"hv1 (127.0.0.1) shows ED25519 {shown_by(host)}" in said
+    assert f"Compare it: {comparison}." in said
+    assert unpinned.known_hosts.exists() == (answer == "y"), said
+
+
 def test_a_key_in_the_admins_own_file_counts_as_pinned_also_where_names_are_hashed(
     unpinned: Command, lab: Lab, host: PrivateHost
 ) -> None:

@@ -77,6 +77,8 @@ def test_openssh_says_where_a_host_answers(tmp_path: Path) -> None:
     assert (host.hostname, host.port, host.names) == ("192.0.2.7", 2222, ("[192.0.2.7]:2222",))
     assert (host.pin_file, host.proxied) == (tmp_path, False)
     assert Path("/etc/ssh/ssh_known_hosts") in host.own_files
+    capital = host_keys.endpoint("HV1", {}, tmp_path)
+    assert (capital.hostname, capital.names) == ("HV1", ("hv1", "HV1"))
     aliased = host_keys.endpoint("hv1", {"HostKeyAlias": "hv", "ProxyJump": "gate"}, None)
     assert (aliased.names, aliased.proxied) == (("hv", "hv1"), True)
     assert aliased.pin_file == aliased.own_files[0]
