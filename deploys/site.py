@@ -6,10 +6,10 @@ from minetlab.inventory import current
 from minetlab.operations import site
 
 lab, plan = current.lab_and_plan()
-port = lab.container_host(host.name).settings.site_port
+container_host = lab.container_host(host.name)
 
-if port:
+if container_host.settings.site_port:
     site.image(name="Import the web server of the TP site", lab=lab.name)
-    site.serve(name="Serve the TP site", lab=lab, plan=plan, port=port)
+    site.serve(name="Serve the TP site", lab=lab, plan=plan, container_host=container_host)
 else:
     site.remove(name="Serve no TP site", lab=lab.name)

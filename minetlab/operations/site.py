@@ -7,15 +7,16 @@ from pyinfra.context import host
 
 from minetlab.facts.access import AccessFiles
 from minetlab.facts.site import SiteFolders
-from minetlab.lab import Lab
+from minetlab.lab import ContainerHost, Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.access import write_commands
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.docker import run_commands
-from minetlab.operations.shell import all_of, upload, verify_upload
+from minetlab.operations.shell import with_input
 from minetlab.operations.tp_images import load_commands
 from minetlab.plan import Plan
 from minetlab.resources.access import outdated
+from minetlab.resources.docker import published_on
 from minetlab.resources.site import (
     STATUS,
     SiteSpec,
@@ -41,35 +42,44 @@ def image(lab: str) -> Iterator[PyinfraCommand]:
 
 
 @lab_operation
-def serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
+def serve(lab: Lab, plan: Plan, container_host: ContainerHost) -> Iterator[PyinfraCommand]:
     """Serve the lab's site on a port of the host, with its password files; remove older revisions."""
-    yield from observe.changing(_serve(lab, plan, port))
+    yield from observe.changing(_serve(lab, plan, container_host))
 
 
-def _serve(lab: Lab, plan: Plan, port: int) -> Iterator[PyinfraCommand]:
+def _serve(lab: Lab, plan: Plan, container_host: ContainerHost) -> Iterator[PyinfraCommand]:
     observed = observe.docker(lab.name)
     folders = observe.fact(SiteFolders, lab=lab.name)
     access_files = observe.fact(AccessFiles, lab=lab.name)
     new_site = build.site_of(lab, plan)
-    if new_site.revision not in folders:
+    if not folders.private:
+        yield StringCommand("install --directory --mode=0700", QuoteString(sites_folder(lab.name)))
+    if new_site.revision not in folders.names:
         yield from _upload(lab.name, new_site)
     password_files = specs.site_users(lab)
-    if STATUS not in folders:
+    if STATUS not in folders.names:
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
     yield from write_commands(lab.name, outdated(password_files, access_files))
     server_image = server.spec(lab.name).reference
-    spec = SiteSpec(container_name(lab.name), server_image, lab.name, port, new_site.revision)
+    spec = SiteSpec(
+        container_name(lab.name),
+        server_image,
+        lab.name,
+        address=published_on(container_host.settings),
+        port=container_host.settings.site_port or 0,
+        revision=new_site.revision,
+    )
     if old_servers := [name for name in web_servers(lab.name, observed) if name != spec.name]:
         # The web server of an earlier revision of this project uses the port.
         yield StringCommand("docker container rm --force --volumes", *map(QuoteString, old_servers))
     yield from run_commands(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
     current_folders = {new_site.revision, STATUS}
-    complete = current_folders <= set(folders) and password_files.keys() <= access_files.keys()
+    complete = current_folders <= set(folders.names) and password_files.keys() <= access_files.keys()
     if not complete and container and container.spec == spec.digest:
         # Somebody has removed files that the container has mounted: it sees the new ones after a restart.
         yield StringCommand("docker container restart", QuoteString(spec.name))
-    if old_folders := [name for name in folders if name not in current_folders]:
+    if old_folders := [name for name in folders.names if name not in current_folders]:
         paths = (f"{sites_folder(lab.name)}/{name}" for name in old_folders)
         yield StringCommand("rm -rf", *map(QuoteString, paths))
 
@@ -97,23 +107,20 @@ def remove(lab: str) -> Iterator[PyinfraCommand]:
     commands = []
     if servers:
         commands.append(StringCommand("docker container rm --force --volumes", *map(QuoteString, servers)))
-    if folders:
-        paths = [*(f"{sites_folder(lab)}/{name}" for name in folders), users_folder(lab)]
+    if folders.names:
+        paths = [*(f"{sites_folder(lab)}/{name}" for name in folders.names), users_folder(lab)]
         commands.append(StringCommand("rm -rf", *map(QuoteString, paths)))
     yield from observe.changing(commands, otherwise="this host serves no site")
 
 
 def _upload(lab: str, site: build.Site) -> Iterator[PyinfraCommand]:
-    folder = f"{sites_folder(lab)}/{site.revision}"
-    uploaded, partial = f"{folder}.tar.gz", f"{folder}.partial"
-    yield StringCommand("rm -rf", QuoteString(partial), "&& mkdir -p", QuoteString(partial))
+    folder = QuoteString(f"{sites_folder(lab)}/{site.revision}")
+    partial = QuoteString(f"{sites_folder(lab)}/{site.revision}.partial")
     tar = build.build(site, host.log)
-    yield upload(tar, uploaded)
-    yield all_of(
-        verify_upload(tar, uploaded),
-        StringCommand(
-            "tar --extract --no-same-owner --file", QuoteString(uploaded), "--directory", QuoteString(partial)
-        ),
-        StringCommand("rm", QuoteString(uploaded)),
-        StringCommand("mv -T", QuoteString(partial), QuoteString(folder)),
+    # On standard input, as an upload with sudo is in /var/tmp at first, where everybody can read it.
+    yield with_input(
+        tar.read_bytes(),
+        *("(rm -rf", partial, "&& mkdir", partial, "&&"),
+        *("tar --extract --gzip --no-same-owner --directory", partial, "&&"),
+        *("mv -T", partial, folder, ")"),
     )

@@ -156,6 +156,11 @@ class ContainerSpec(Spec):
         return {**super().labels(lab), STUDENT_LABEL: self.student}
 
 
+def published_on(settings: ContainerHostSettings) -> str:
+    """Return the address of a host on which its containers' ports are published."""
+    return str(settings.published_on or ANY_ADDRESS)
+
+
 def publication(address: str, port: int, target: int) -> tuple[str, ...]:
     """Return options of ``docker run`` that publish a port of a container.
 
@@ -302,7 +307,7 @@ def container_specs(
             files=limits.files,
             capabilities=limits.capabilities,
             home=home_folder(lab, container.name),
-            address=str(settings.published_on or ANY_ADDRESS),
+            address=published_on(settings),
             ssh_port=container.ssh_port,
         )
         for container in containers

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from minetlab.resources.docker import DockerObserved, Spec, access_folder, confinement, lab_folder
+from minetlab.resources.docker import (
+    DockerObserved,
+    Spec,
+    access_folder,
+    confinement,
+    lab_folder,
+    publication,
+)
 
 # Port and folders inside the container: templates/site/server/etc/minet-lab/nginx.conf.
 PORT, SITE_ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/users"
@@ -31,7 +38,8 @@ def web_servers(lab: str, observed: DockerObserved) -> list[str]:
 
 
 def sites_folder(lab: str) -> str:
-    """Return the folder of a host for revisions of the site: a subfolder per revision."""
+    """Return the folder of a host for revisions of the site, where only root can look: a subfolder each."""
+    # Students' and instructor's pages are in it. To the web server, Docker mounts a subfolder.
     return f"{lab_folder(lab)}/site"
 
 
@@ -48,16 +56,30 @@ def users_folder(lab: str) -> str:
 
 
 @dataclass(frozen=True)
+class SiteObserved:
+    """What a host has in the folder of the site's revisions.
+
+    :param names: the names of what is in it: revisions, the status, and leftovers.
+    :param private: whether its mode is 0700.
+    """
+
+    names: tuple[str, ...] = ()
+    private: bool = False
+
+
+@dataclass(frozen=True)
 class SiteSpec(Spec):
     """Everything that the site's container is started with.
 
     :param name: the container's name.
     :param image: reference of the web server's image; the tag is a hash of the image's content.
     :param network: the Docker network that it joins, named after the lab.
+    :param address: address of the host on which that port is published.
     :param port: port of the host on which the site answers HTTP.
     :param revision: the revision of the site to serve.
     """
 
+    address: str
     port: int
     revision: str
 
@@ -69,7 +91,7 @@ class SiteSpec(Spec):
             "--restart=unless-stopped",
             f"--name={self.name}",
             f"--network={self.network}",
-            f"--publish={self.port}:{PORT}",
+            *publication(self.address, self.port, PORT),
             f"--mount=type=bind,source={site},target={SITE_ROOT},readonly",
             f"--mount=type=bind,source={status_folder(self.network)},target={STATUS_ROOT},readonly",
             f"--mount=type=bind,source={users_folder(self.network)},target={USERS_ROOT},readonly",

@@ -1,4 +1,4 @@
-"""What a container host says of the files that let people in, and of the site's folders."""
+"""What a container host says of the files that let people in."""
 
 import os
 import subprocess
@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from minetlab.facts.access import AccessFiles
-from minetlab.facts.site import SiteFolders
 from minetlab.resources.access import ObservedFile
 from minetlab.resources.docker import access_folder
 
@@ -21,7 +20,6 @@ def files_in(folder: Path) -> Mapping[str, ObservedFile]:
 
 def test_a_host_without_a_lab_has_no_files() -> None:
     assert AccessFiles().default() == {}
-    assert SiteFolders().default() == ()
 
 
 def test_a_file_that_vanished_meanwhile_is_not_there() -> None:

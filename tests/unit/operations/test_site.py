@@ -1,5 +1,6 @@
 """How a host comes to serve the TP site, and who is let in: on a host that answers from a script."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from minetlab.facts.docker import DockerState
 from minetlab.lab import Lab, Student
 from minetlab.operations import site as operations, specs
 from minetlab.plan import allocate
-from minetlab.resources.docker import compare
+from minetlab.resources.access import AccessFile, archive
+from minetlab.resources.docker import ANY_ADDRESS, compare
 from minetlab.resources.site import (
     INSTRUCTOR,
     SITE_ROOT,
@@ -23,13 +25,14 @@ from minetlab.site import build, server
 from tests.support.fake_host import Run, run_operation
 from tests.support.site_lab import KEY, LAB, SITE, lab_of
 
-STATE, SITES = "docker container ls", "ls -A /var/lib/minet-lab/minet/site"
+STATE, SITES = "docker container ls", "cd /var/lib/minet-lab/minet/site"
 USERS = "cd /var/lib/minet-lab/minet/access"
 NETWORK = {"kind": "network", "name": "minet", "lab": "minet"}
+PAGES = gzip.compress(archive({"./formateur.html": AccessFile(b"all machines", 0o644)}))
 
 
 def spec(port: int = 8080, revision: str = SITE.revision) -> SiteSpec:
-    return SiteSpec("minet-site", server.spec("minet").reference, "minet", port, revision)
+    return SiteSpec("minet-site", server.spec("minet").reference, "minet", ANY_ADDRESS, port, revision)
 
 
 def state(running: SiteSpec | None, **changed: str) -> list[str]:
@@ -56,13 +59,17 @@ def serve(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     known: list[str] | None = None,
+    *,
+    mode: str = "700",
 ) -> Run:
     tar = tmp_path / f"{SITE.revision}.tar.gz"
-    tar.write_bytes(b"")
-    tar.with_name(f"{tar.name}.sha256").write_text(f"{'0' * 64}  {tar.name}\n")
+    tar.write_bytes(PAGES)
     monkeypatch.setattr(build, "build", lambda made, progress: tar)  # built for real above
-    responses = {STATE: observed, SITES: there, USERS: users() if known is None else known}
-    return run_operation(operations.serve, responses, lab=LAB, plan=allocate(LAB), port=8080)
+    responses = {STATE: observed, SITES: [mode, *there], USERS: users() if known is None else known}
+    container_host = LAB.container_hosts[0]
+    return run_operation(
+        operations.serve, responses, lab=LAB, plan=allocate(LAB), container_host=container_host
+    )
 
 
 def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> None:
@@ -72,7 +79,7 @@ def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> Non
     status = f"source=/var/lib/minet-lab/minet/site/status,target={STATUS_ROOT},readonly"
     users = f"source=/var/lib/minet-lab/minet/access/minet-site,target={USERS_ROOT},readonly"
     mounts = {f"--mount=type=bind,{each}" for each in (mount, status, users)}
-    assert {"--publish=8080:8080", *mounts} < options
+    assert {"--publish=0.0.0.0:8080:8080", *mounts} < options
 
 
 def test_a_served_site_is_three_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -87,11 +94,25 @@ def test_a_changed_sheet_changes_the_site_and_removes_the_old_one(
     folder = "/var/lib/minet-lab/minet/site"
     *_, unpack, anew, clean = run.commands
     remove, create = anew.split(" && ")
-    assert unpack.startswith(f"echo '{'0' * 64}  {folder}/{SITE.revision}.tar.gz' | sha256sum --check")
-    assert unpack.endswith(f"mv -T {folder}/{SITE.revision}.partial {folder}/{SITE.revision}")
+    partial = f"{folder}/{SITE.revision}.partial"
+    assert unpack == (
+        f"base64 --decode | (rm -rf {partial} && mkdir {partial} && "
+        f"tar --extract --gzip --no-same-owner --directory {partial} && "
+        f"mv -T {partial} {folder}/{SITE.revision} )"
+    )
+    assert run.files == {"./formateur.html": b"all machines"}, "on standard input, not in /var/tmp"
     assert remove == "docker container rm --force --volumes minet-site"
     assert create.startswith("docker run --detach --restart=unless-stopped --name=minet-site ")
     assert clean == f"rm -rf {folder}/old {folder}/older.partial"
+
+
+def test_pages_that_others_could_read_are_shut_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As they were before; and before there is any page."""
+    shut = "install --directory --mode=0700 /var/lib/minet-lab/minet/site"
+    run = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path, mode="755")
+    assert run.commands[3:] == [shut]
+    first, unpack, *_ = serve(state(None), [], monkeypatch, tmp_path, mode="").commands[3:]
+    assert (first, unpack.split()[0]) == (shut, "base64")
 
 
 def test_the_web_server_of_an_earlier_revision_gives_its_port_to_todays(
@@ -219,7 +240,7 @@ def test_image_is_imported_once() -> None:
 
 
 def test_no_site_leaves_nothing_but_the_image() -> None:
-    there = [SITE.revision, "status"]
+    there = ["700", SITE.revision, "status"]
     run = run_operation(operations.remove, {STATE: state(spec()), SITES: there}, lab="minet")
     folder = "/var/lib/minet-lab/minet/site"
     assert run.commands[2:] == [
