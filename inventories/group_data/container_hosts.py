@@ -41,3 +41,9 @@ published_on = None
 # be set for one host alone:
 # container_hosts = ["ct1.example.org", ("ct2.example.org", {"site_port": None})]
 site_port = 8080
+
+# The certificate with which the TP site speaks TLS, in files of this machine, such as
+# {"chain": "/etc/letsencrypt/live/ct1.example.org/fullchain.pem",
+#  "key": "/etc/letsencrypt/live/ct1.example.org/privkey.pem"}. None: a CA of the lab's own signs one. It can
+# be set for one host alone. See docs/reference/site.md.
+site_certificate = None

@@ -368,7 +368,7 @@ def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
     """Return the batches of a container host that serves this TP site, or none."""
     return (
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
-        (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *((site.command,) if site else ())),
+        (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
     )
 
 

@@ -25,7 +25,7 @@ from minetlab.inventory.load import LoadedLab
 from minetlab.lab import ContainerHost, KvmHost
 from minetlab.operations import specs
 from minetlab.plan import Container, Guest
-from minetlab.secrets import keys
+from minetlab.secrets import certificates, keys
 from minetlab.site.build import Site, site_of
 from minetlab.ssh.backend import STUDENTS_MAX_BYTES, STUDENTS_MAX_NOTED, LabSshBackend, Read, connect
 from minetlab.ssh.ssh_config import alias_of, write_config
@@ -158,10 +158,13 @@ class Session:
         )
 
     def _container_host(self, host: ContainerHost) -> ContainerHostMachine:
-        port = host.settings.site_port
-        site = ServedSite(port, self.site) if port else None
+        site = self._served_site(host, port) if (port := host.settings.site_port) else None
         connection = self._connect_host(host.name, machines.container_host_batches(site))
         return ContainerHostMachine(alias_of(host.name), connection, self.lab.name, host.settings, site)
+
+    def _served_site(self, host: ContainerHost, port: int) -> ServedSite:
+        anchor = certificates.site_certificate(self.lab, host).anchor.pem
+        return ServedSite(self.lab.name, port, self.site, host.address, anchor)
 
     def _jump_host(self, host: str) -> JumpHostMachine:
         connection = self._connect_host(host, machines.jump_host_batches(self.lab.name))

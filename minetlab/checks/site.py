@@ -1,6 +1,7 @@
 """The TP site of a container host, requested on that host as a browser would request it."""
 
 import html
+import ipaddress
 import re
 import shlex
 from dataclasses import dataclass
@@ -8,23 +9,36 @@ from dataclasses import dataclass
 from testinfra.host import Host
 
 from minetlab.checks.modules import Reader
-from minetlab.resources.site import STATUS_FILE
+from minetlab.resources.site import STATUS_FILE, secrets_folder, sites_folder
 from minetlab.site.build import Site
 
 # The login x with the password x, which nobody has: with credentials, the web server reads its user file.
 _STRANGER = " Authorization: Basic eDp4"
-# In Perl, which every Debian has; it need not have curl. A request is a path, and a header if need be. Of the
-# answers, it prints the status line, the lines with the page's title and revision, and links to sheets.
-_FETCH = """\
-alarm 60; $port = shift;
+# All requests go through one connection. Of each answer, this prints the status line, the lines with the
+# page's title and revision, and links to sheets; of a connection that fails, what openssl says of it. It is
+# in Perl, which every Debian has.
+_ANSWERS = """\
 for $request (@ARGV) {
   print "GET $request\\n";
-  ($path, $header) = (split(" ", $request, 2), "Accept: */*");
-  $site = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $port, Timeout => 10);
-  $site or print("$!\\n"), next;
-  print $site "GET $path HTTP/1.0\\r\\nHost: site\\r\\n$header\\r\\n\\r\\n";
-  $. = 0; while (<$site>) { s/\\r//; print if $. == 1 or /name="revision"|<h1|href="tp\\// }
+  $status = ""; while (<STDIN>) { s/\\r//; $status = $_; last if /^HTTP/ }
+  print $status || "no answer\\n";
+  $length = 0; while (<STDIN>) { last if /^\\r?$/; $length = $1 if /^content-length: ([0-9]+)/i }
+  read STDIN, $page, $length;
+  print map "$_\\n", grep /name="revision"|<h1|href="tp\\//, split /\\n/, $page;
 }"""
+OLD_VERSIONS = ("-tls1", "-tls1_1")
+"""The versions of TLS that nobody should speak any more, as options of openssl: RFC 8996."""
+REFUSED = "SSL alert number 70"
+"""What openssl says if the server refuses the version of TLS: RFC 8446, 6.2, protocol_version."""
+# Debian's own settings keep openssl from offering them.
+_OFFER = "-cipher DEFAULT:@SECLEVEL=0"
+LED = "/connexion.html"
+"""A page, to ask for it without TLS."""
+# Where such a request is led.
+_REDIRECTION = """\
+alarm 60; $site = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$ARGV[0]", Timeout => 10) or die "$!\\n";
+print $site "GET $ARGV[1] HTTP/1.0\\r\\nHost: site\\r\\n\\r\\n";
+while (<$site>) { s/\\r//; last if /^$/; print if $. == 1 or /^Location/ }"""
 
 
 @dataclass(frozen=True)
@@ -52,12 +66,18 @@ class Page:
 class ServedSite:
     """The TP site as a host serves it.
 
+    :param lab: name of the lab.
     :param port: port of the host on which it is served.
     :param site: what the site has to show.
+    :param name: the host's name or address, for which its certificate has to be.
+    :param anchor: in PEM, the CA that has to have signed the certificate, or the certificate itself.
     """
 
+    lab: str
     port: int
     site: Site
+    name: str
+    anchor: str
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -77,17 +97,72 @@ class ServedSite:
         return dict.fromkeys(without_access, 401) | dict.fromkeys(student_pages, 404)
 
     @property
+    def commands(self) -> tuple[str, ...]:
+        """All commands that look at it."""
+        return (self.command, self.tls_command, self.plain_command, self.folders_command)
+
+    @property
     def command(self) -> str:
-        """The command that sends all requests, on the host."""
-        return shlex.join(
-            ["perl", "-MIO::Socket::INET", "-e", _FETCH, str(self.port), *self.paths, *self.refused]
+        """The command that sends all requests over TLS, on the host, to a server that proves who it is."""
+        requests = (*self.paths, *self.refused)
+        words = [word for request in requests for word in _words(request)]
+        # printf repeats its format for each two words. The last request ends the connection.
+        sent = (
+            rf"{{ printf 'GET %s HTTP/1.1\r\nHost: site\r\n%s\r\n\r\n' {shlex.join(words)}; "
+            r"printf 'GET / HTTP/1.0\r\n\r\n'; }"
         )
+        read = f"perl -e {shlex.quote(_ANSWERS)} {shlex.join(requests)}"
+        return f"{sent} | {self._client('-quiet -verify_quiet -verify_return_error')} 2>&1 | {read}"
+
+    @property
+    def tls_command(self) -> str:
+        """The command that shows what the server proves, and what it says to old versions of TLS."""
+        kept = "grep -E '^(Verif|New, )|alert number|errno|error' || true"
+        offers = {"today": "", **{old: f"{old} {_OFFER}" for old in OLD_VERSIONS}}
+        return "; ".join(
+            f"echo {name}: $(: | {self._client(options)} 2>&1 | {kept})" for name, options in offers.items()
+        )
+
+    @property
+    def plain_command(self) -> str:
+        """The command that shows where a request without TLS is led."""
+        program = shlex.quote(_REDIRECTION)
+        return f"perl -MIO::Socket::INET -e {program} {self.port} {LED} 2>&1"
+
+    @property
+    def folders_command(self) -> str:
+        """The command that shows whether another account of the host gets into the site's folders."""
+        folders = shlex.join([sites_folder(self.lab), secrets_folder(self.lab)])
+        return f"""\
+for folder in {folders}; do
+  state=closed; test -d $folder || state=missing
+  /usr/sbin/runuser --user nobody -- sh -c 'test -r "$1" || test -x "$1"' sh $folder && state=open
+  echo $state $folder
+done"""
 
     def pages(self, host: Host) -> dict[str, Page]:
         """Request all pages on the host, and return what it answers to each request."""
         _, *parts = re.split(r"^GET (.+)\n", Reader.on(host).read(self.command), flags=re.MULTILINE)
         requests, answers = parts[::2], parts[1::2]
         return {request: _page(answer) for request, answer in zip(requests, answers, strict=True)}
+
+    def _client(self, options: str) -> str:
+        """Return the command that sends what it reads to the server, and trusts the anchor alone."""
+        try:
+            name = f"-verify_ip {ipaddress.ip_address(self.name)}"
+        except ValueError:
+            name = f"-verify_hostname {shlex.quote(self.name)}"
+        # The anchor may be the certificate itself.
+        trust = f"-CAfile /dev/fd/3 -no-CApath -no-CAstore -partial_chain {name}"
+        client = f"timeout 60 openssl s_client {options} -connect 127.0.0.1:{self.port} {trust}"
+        # Standard input is what is sent, so the anchor comes by another descriptor.
+        return f"{{ printf %s {shlex.quote(self.anchor)} | {client} 3<&0 <&4; }} 4<&0"
+
+
+def _words(request: str) -> tuple[str, str]:
+    """Return the path and the header of a request."""
+    path, _, header = request.partition(" ")
+    return path, header or "Accept: */*"
 
 
 def _page(answer: str) -> Page:

@@ -11,6 +11,7 @@ from minetlab.handouts.logins import logins_of, reached_hosts
 from minetlab.handouts.words import Language
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab, Student
+from minetlab.resources.site import site_url as url_of
 from minetlab.secrets import passwords
 from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
@@ -45,7 +46,7 @@ def write(
     # The site of a sandbox host can be reached only from this machine.
     reachable = [host for host in lab.site_hosts if not host.in_sandbox]
     if not site_url and reachable:
-        site_url = f"http://{reachable[0].address}:{reachable[0].settings.site_port}/"
+        site_url = url_of(reachable[0].address, reachable[0].settings.site_port or 0)
     student_cards = _make_cards(loaded, _chosen(lab, login), site_url, language)
     for card in student_cards:
         write_folder(folder / card.student.login, card)

@@ -17,6 +17,7 @@ from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
 from minetlab.machines.status import RUNNING, MachineState, states
 from minetlab.plan import Guest
+from minetlab.resources.site import site_url
 from minetlab.sandbox import list_hosts
 from minetlab.sandbox.machine import SandboxHost
 from minetlab.ssh.ssh_config import alias_of, write_config
@@ -107,13 +108,13 @@ def sites(lab: Lab) -> list[str]:
     """Return the URLs of the TP site on each host; those of sandbox hosts work only on this machine."""
     urls = []
     for host in lab.site_hosts:
-        address, port = host.address, host.settings.site_port
-        if port and host.in_sandbox:
+        address, port = host.address, host.settings.site_port or 0
+        if host.in_sandbox:
             try:
                 address, port = "127.0.0.1", SandboxHost(alias_of(host.name)).forward(port)
             except LabError:  # it does not run, which the deploy has reported
                 continue
-        urls.append(f"http://{address}:{port}/")
+        urls.append(site_url(address, port))
     return urls
 
 

@@ -9,6 +9,7 @@ from minetlab.lab.lab import ContainerHost as ContainerHost, KvmHost as KvmHost,
 from minetlab.lab.roster import parse_roster as parse_roster
 from minetlab.lab.settings import (
     BridgedNetwork as BridgedNetwork,
+    CertificateFiles as CertificateFiles,
     ContainerHostSettings as ContainerHostSettings,
     ContainerLimits as ContainerLimits,
     DebianImage as DebianImage,

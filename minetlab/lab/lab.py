@@ -40,6 +40,13 @@ class ContainerHost(Host):
 
     settings: ContainerHostSettings
 
+    @property
+    def site_names(self) -> tuple[str, ...]:
+        """The names and addresses under which its TP site is reached, also through a forwarded port."""
+        published_on = self.settings.published_on
+        addresses = (str(published_on),) if published_on else ()
+        return tuple(dict.fromkeys((self.address, *addresses, "localhost", "127.0.0.1")))
+
 
 class Lab(Frozen):
     """The wanted infrastructure of one session.

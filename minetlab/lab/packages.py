@@ -7,10 +7,11 @@ from collections.abc import Mapping
 # apparmor: Debian's kernel has AppArmor on, and then dockerd starts no container without apparmor_parser;
 # libvirt confines each QEMU with it.
 # docker-cli: in Debian 13 the client is no longer in docker.io, which only recommends it.
+# openssl: the verification speaks TLS with the TP site by it.
 # pigz: where its unpigz is installed, dockerd unpacks images with it, in a third of the time.
 CONTAINER_HOST_PACKAGES: Mapping[int, tuple[str, ...]] = {
-    12: ("apparmor", "docker.io", "e2fsprogs", "nftables", "pigz"),
-    13: ("apparmor", "docker-cli", "docker.io", "e2fsprogs", "nftables", "pigz"),
+    12: ("apparmor", "docker.io", "e2fsprogs", "nftables", "openssl", "pigz"),
+    13: ("apparmor", "docker-cli", "docker.io", "e2fsprogs", "nftables", "openssl", "pigz"),
 }
 
 # Complete with APT::Install-Recommends off: libvirt needs dnsmasq-base and iptables for its NAT networks, and

@@ -231,6 +231,17 @@ class PortRange(Frozen):
         return self
 
 
+class CertificateFiles(Frozen):
+    """A TLS certificate that somebody else has signed, in two files of this machine, in PEM.
+
+    :param chain: the file with the certificate, and after it those that lead to its CA.
+    :param key: the file with its private key.
+    """
+
+    chain: Annotated[str, StringConstraints(min_length=1)]
+    key: Annotated[str, StringConstraints(min_length=1)]
+
+
 class ContainerHostSettings(Frozen):
     """The settings of a container host, from ``group_data/container_hosts.py``.
 
@@ -241,6 +252,7 @@ class ContainerHostSettings(Frozen):
     :param capacity: for how many students at most the host has containers; None: any number.
     :param published_on: the address of the host on which its ports for students answer; None: all of IPv4.
     :param site_port: the port on which the host serves the TP site; 0 or None: it does not serve it.
+    :param site_certificate: the site's certificate; None: the lab's own CA signs one.
     :param egress: what containers may reach beyond the host.
     """
 
@@ -251,6 +263,7 @@ class ContainerHostSettings(Frozen):
     capacity: Capacity = None
     published_on: Address | None = None
     site_port: int | None = Field(default=8080, ge=0, le=65535)
+    site_certificate: CertificateFiles | None = None
     egress: Egress = ()
 
     @field_validator("site_port")

@@ -19,11 +19,12 @@ from minetlab.resources.access import outdated
 from minetlab.resources.docker import published_on
 from minetlab.resources.site import (
     STATUS,
+    SiteObserved,
     SiteSpec,
     container_name,
+    secrets_folder,
     sites_folder,
     status_folder,
-    users_folder,
     web_servers,
 )
 from minetlab.site import build, server
@@ -43,7 +44,7 @@ def image(lab: str) -> Iterator[PyinfraCommand]:
 
 @lab_operation
 def serve(lab: Lab, plan: Plan, container_host: ContainerHost) -> Iterator[PyinfraCommand]:
-    """Serve the lab's site on a port of the host, with its password files; remove older revisions."""
+    """Serve the lab's site on a port of the host, with certificate and passwords; remove older revisions."""
     yield from observe.changing(_serve(lab, plan, container_host))
 
 
@@ -52,36 +53,44 @@ def _serve(lab: Lab, plan: Plan, container_host: ContainerHost) -> Iterator[Pyin
     folders = observe.fact(SiteFolders, lab=lab.name)
     access_files = observe.fact(AccessFiles, lab=lab.name)
     new_site = build.site_of(lab, plan)
-    if not folders.private:
-        yield StringCommand("install --directory --mode=0700", QuoteString(sites_folder(lab.name)))
-    if new_site.revision not in folders.names:
-        yield from _upload(lab.name, new_site)
     password_files = specs.site_users(lab)
-    if STATUS not in folders.names:
-        yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab.name)))
-    yield from write_commands(lab.name, outdated(password_files, access_files))
-    server_image = server.spec(lab.name).reference
+    tls_files = specs.site_tls(lab, container_host)
     spec = SiteSpec(
         container_name(lab.name),
-        server_image,
+        server.spec(lab.name).reference,
         lab.name,
         address=published_on(container_host.settings),
         port=container_host.settings.site_port or 0,
         revision=new_site.revision,
     )
+    yield from _folder_commands(lab.name, folders, new_site)
+    yield from write_commands(lab.name, outdated(password_files | tls_files, access_files))
     if old_servers := [name for name in web_servers(lab.name, observed) if name != spec.name]:
         # The web server of an earlier revision of this project uses the port.
         yield StringCommand("docker container rm --force --volumes", *map(QuoteString, old_servers))
     yield from run_commands(lab.name, observed, [spec])
     container = observed.containers.get(spec.name)
-    current_folders = {new_site.revision, STATUS}
-    complete = current_folders <= set(folders.names) and password_files.keys() <= access_files.keys()
-    if not complete and container and container.spec == spec.digest:
-        # Somebody has removed files that the container has mounted: it sees the new ones after a restart.
-        yield StringCommand("docker container restart", QuoteString(spec.name))
-    if old_folders := [name for name in folders.names if name not in current_folders]:
+    if container and container.spec == spec.digest:
+        mounted = {new_site.revision, STATUS} <= set(folders.names)
+        if not mounted or not (password_files | tls_files).keys() <= access_files.keys():
+            # Somebody has removed files that the container has mounted: it sees the new ones after a restart.
+            yield StringCommand("docker container restart", QuoteString(spec.name))
+        elif outdated(tls_files, access_files):
+            # nginx reads passwords at each request, but a certificate only when it is told to.
+            yield StringCommand("docker container kill --signal=HUP", QuoteString(spec.name))
+    if old_folders := [name for name in folders.names if name not in (new_site.revision, STATUS)]:
         paths = (f"{sites_folder(lab.name)}/{name}" for name in old_folders)
         yield StringCommand("rm -rf", *map(QuoteString, paths))
+
+
+def _folder_commands(lab: str, folders: SiteObserved, new_site: build.Site) -> Iterator[PyinfraCommand]:
+    """Have the folders that the container mounts on the host, where nobody but root can enter."""
+    if not folders.private:
+        yield StringCommand("install --directory --mode=0700", QuoteString(sites_folder(lab)))
+    if new_site.revision not in folders.names:
+        yield from _upload(lab, new_site)
+    if STATUS not in folders.names:
+        yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab)))
 
 
 @lab_operation
@@ -108,7 +117,7 @@ def remove(lab: str) -> Iterator[PyinfraCommand]:
     if servers:
         commands.append(StringCommand("docker container rm --force --volumes", *map(QuoteString, servers)))
     if folders.names:
-        paths = [*(f"{sites_folder(lab)}/{name}" for name in folders.names), users_folder(lab)]
+        paths = [*(f"{sites_folder(lab)}/{name}" for name in folders.names), secrets_folder(lab)]
         commands.append(StringCommand("rm -rf", *map(QuoteString, paths)))
     yield from observe.changing(commands, otherwise="this host serves no site")
 

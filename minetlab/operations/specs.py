@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid5
 
-from minetlab.lab import GuestNetwork, KvmHostSettings, Lab
+from minetlab.lab import ContainerHost, GuestNetwork, KvmHostSettings, Lab
 from minetlab.plan import Container, Guest, Plan
 from minetlab.plan.allocation import NAMESPACE
 from minetlab.resources import firewall, jump, site
@@ -17,7 +17,7 @@ from minetlab.resources.layout import Layout, overlay, seed_volume_name
 from minetlab.resources.libvirt import METADATA, Reservation
 from minetlab.resources.network import NetworkSpec
 from minetlab.resources.seed import Seed
-from minetlab.secrets import keys, passwords
+from minetlab.secrets import certificates, keys, passwords
 from minetlab.util.render import render
 
 
@@ -206,6 +206,22 @@ def site_users(lab: Lab) -> dict[str, AccessFile]:
     return {
         f"{folder}/{name}": AccessFile(text.encode(), 0o400, site.WEB_SERVER_UID)
         for name, text in files.items()
+    }
+
+
+def site_tls(lab: Lab, host: ContainerHost) -> dict[str, AccessFile]:
+    """Return the files of the site's certificate on a host, and of its private key.
+
+    :param lab: the lab.
+    :param host: a host that serves the site.
+    :return: files by path below :func:`minetlab.resources.docker.access_folder`.
+    :raises LabError: group data names a certificate that is not good, or a file cannot be written.
+    """
+    certificate = certificates.site_certificate(lab, host)
+    folder = site.container_name(lab.name)
+    return {
+        f"{folder}/{name}": AccessFile(text.encode(), 0o400, site.WEB_SERVER_UID)
+        for name, text in ((site.TLS_CHAIN, certificate.chain), (site.TLS_KEY, certificate.key))
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from minetlab.images.cache import checksum_file, require_free_space
@@ -15,6 +16,7 @@ from minetlab.preflight.hosts import HostLook
 from minetlab.resources.host import HostObserved
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.lifecycle import QEMU_OVERHEAD_MIB, available_memory
+from minetlab.secrets.certificates import authority_is_outgrown, site_certificate
 from minetlab.site import server
 from minetlab.ssh.ssh_config import alias_of
 from minetlab.tp import guest_image, guest_tps, tp_images
@@ -22,6 +24,8 @@ from minetlab.util.errors import LabError
 from minetlab.util.names import named
 
 HERE = "this machine"
+SOON = timedelta(days=30)
+"""How long before its end a certificate of group data is worth a warning."""
 IMAGES_CHECK = "images"
 
 
@@ -56,6 +60,7 @@ def findings_here(lab: Lab, looks: Sequence[HostLook]) -> Iterator[Finding]:
     :yields: a finding for each check.
     """
     yield from _foreign_guest_images(lab)
+    yield from _site_certificates(lab)
     try:
         missing_images = list(_missing_images(lab, looks))
     except LabError as error:
@@ -82,6 +87,30 @@ def _foreign_guest_images(lab: Lab) -> Iterator[Finding]:
             f"the image of {url} may need more than the guests' CPU, kvm64, offers",
             "try one guest: x86-64-v2 (RHEL 9 and its relatives) does not run there, Debian and Ubuntu do",
         )
+
+
+def _site_certificates(lab: Lab) -> Iterator[Finding]:
+    """Check whether the lab's CA can sign for all hosts of the site, and the certificates of group data."""
+    check = "site certificate"
+    try:
+        if authority_is_outgrown(lab):
+            message = "the lab's CA ends, or is not for all hosts of the site: the deploy makes another"
+            next_step = "make cards and folders again (lab cards), as they show the CA"
+            yield Finding(HERE, check, Severity.WARNING, message, next_step)
+    except LabError as error:
+        yield Finding(HERE, check, Severity.PROBLEM, error.problem, error.next_step)
+    # The others are signed by the deploy.
+    for host in (host for host in lab.site_hosts if host.settings.site_certificate):
+        try:
+            end = site_certificate(lab, host).end
+        except LabError as error:
+            yield Finding(HERE, check, Severity.PROBLEM, error.problem, error.next_step)
+            continue
+        message = f"that of {alias_of(host.name)} is valid until {end:%Y-%m-%d}"
+        if end - datetime.now(UTC) < SOON:
+            yield Finding(HERE, check, Severity.WARNING, message, "renew it, and run lab up again")
+        else:
+            yield Finding(HERE, check, Severity.OK, message)
 
 
 def _missing_images(lab: Lab, looks: Sequence[HostLook]) -> Iterator[MissingImage]:

@@ -12,9 +12,12 @@ from minetlab.resources.docker import (
 )
 
 # Port and folders inside the container: templates/site/server/etc/minet-lab/nginx.conf.
-PORT, SITE_ROOT, STATUS_ROOT, USERS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/users"
+PORT, SITE_ROOT, STATUS_ROOT, SECRETS_ROOT = 8080, "/srv/site", "/srv/status", "/srv/secrets"
 STUDENTS, INSTRUCTOR = "eleves", "formateur"
 """Names of the password files: students see their own machines, the instructor sees all."""
+TLS_CHAIN, TLS_KEY = "certificate.pem", "key.pem"
+"""Names of the files of the certificate, and of its private key."""
+HTTPS_PORT = 443
 WEB_SERVER_UID = 33
 """Numeric user of www-data, as which the web server runs; Debian's base-passwd fixes it."""
 STATUS_FILE = "etat.json"
@@ -37,6 +40,12 @@ def web_servers(lab: str, observed: DockerObserved) -> list[str]:
     return [name for name in names if name in observed.containers_of(lab)]
 
 
+def site_url(address: str, port: int) -> str:
+    """Return the URL of the site at an address and a port."""
+    host = f"[{address}]" if ":" in address else address
+    return f"https://{host}/" if port == HTTPS_PORT else f"https://{host}:{port}/"
+
+
 def sites_folder(lab: str) -> str:
     """Return the folder of a host for revisions of the site, where only root can look: a subfolder each."""
     # Students' and instructor's pages are in it. To the web server, Docker mounts a subfolder.
@@ -49,8 +58,8 @@ def status_folder(lab: str) -> str:
     return f"{sites_folder(lab)}/{STATUS}"
 
 
-def users_folder(lab: str) -> str:
-    """Return the folder of a host for the site's password files."""
+def secrets_folder(lab: str) -> str:
+    """Return the folder of a host for the site's password files, its certificate and the key of that."""
     # It is beside the keys of containers, where only root can look.
     return f"{access_folder(lab)}/{container_name(lab)}"
 
@@ -75,7 +84,7 @@ class SiteSpec(Spec):
     :param image: reference of the web server's image; the tag is a hash of the image's content.
     :param network: the Docker network that it joins, named after the lab.
     :param address: address of the host on which that port is published.
-    :param port: port of the host on which the site answers HTTP.
+    :param port: port of the host on which the site answers HTTPS.
     :param revision: the revision of the site to serve.
     """
 
@@ -94,7 +103,7 @@ class SiteSpec(Spec):
             *publication(self.address, self.port, PORT),
             f"--mount=type=bind,source={site},target={SITE_ROOT},readonly",
             f"--mount=type=bind,source={status_folder(self.network)},target={STATUS_ROOT},readonly",
-            f"--mount=type=bind,source={users_folder(self.network)},target={USERS_ROOT},readonly",
+            f"--mount=type=bind,source={secrets_folder(self.network)},target={SECRETS_ROOT},readonly",
             "--read-only",
             "--tmpfs=/tmp:rw,noexec,nosuid,nodev,size=4m",
             *confinement(SITE_MEMORY, PIDS, CPUS, FILES),

@@ -76,7 +76,12 @@ def opened(
     :param account: what is typed where the browser asks for a login and a password.
     """
     colours: Literal["dark", "light"] = "dark" if dark else "light"
-    page = browser.new_page(viewport=screen, color_scheme=colours, http_credentials=typed_by(account))
+    page = browser.new_page(
+        viewport=screen,
+        color_scheme=colours,
+        http_credentials=typed_by(account),
+        ignore_https_errors=True,  # tests/integration/site looks at the certificate
+    )
     page.context.set_offline(url.startswith("file:"))
     said: list[str] = []
     asked: list[str] = []

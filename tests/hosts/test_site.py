@@ -4,6 +4,7 @@ import pytest
 
 from minetlab.checks.machines import ContainerHostMachine
 from minetlab.checks.modules import Docker
+from minetlab.checks.site import LED, OLD_VERSIONS, REFUSED
 from minetlab.resources.site import container_name
 
 
@@ -29,6 +30,34 @@ def test_every_sheet_is_there(site_host: ContainerHostMachine) -> None:
         missing = sorted(sheets - linked)
         if missing:
             wrong.append(site_host.differs("sheets that / leads to", "all", f"all but {', '.join(missing)}"))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_site_proves_who_it_is_and_is_not_spoken_to_in_plain(site_host: ContainerHostMachine) -> None:
+    """Over TLS, by the CA or certificate that is on students' cards; plain HTTP is led there."""
+    assert site_host.site is not None
+    site, wrong = site_host.site, []
+    today, *old = site_host.reads(site.tls_command).splitlines()
+    for proof in ("Verification: OK", f"Verified peername: {site.name}"):
+        if proof not in today:
+            wrong.append(site_host.differs("certificate", proof, today))
+    refusals = dict(line.split(":", 1) for line in old)
+    for version in OLD_VERSIONS:
+        if REFUSED not in refusals.get(version, ""):
+            wrong.append(site_host.differs(f"openssl {version}", REFUSED, refusals.get(version)))
+    redirected = ["HTTP/1.1 307 Temporary Redirect", f"Location: https://site{LED}"]
+    answered = site_host.reads(site.plain_command).splitlines()
+    if answered != redirected:
+        wrong.append(site_host.differs("plain HTTP", redirected, answered))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_other_account_of_the_host_gets_to_pages_and_secrets(site_host: ContainerHostMachine) -> None:
+    """The instructor's pages, the passwords' hashes and the key are in folders that only root can enter."""
+    assert site_host.site is not None
+    found = site_host.reads(site_host.site.folders_command).splitlines()
+    wrong = [site_host.differs("folder", "closed", line) for line in found if not line.startswith("closed ")]
+    assert found, f"{site_host.name}: nothing is known of the site's folders"
     assert not wrong, "\n".join(wrong)
 
 

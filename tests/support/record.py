@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from minetlab.checks.sheets import commands_of
-from tests.support.recorded import RECORDED_SHEETS, RECORDED_SITE, TP_IMAGES, TPS
+from tests.support.recorded import RECORDED_SHEETS, RECORDED_SITE, RECORDED_TLS, TP_IMAGES, TPS
 
 
 def main(report: Path) -> None:
@@ -26,8 +26,9 @@ def main(report: Path) -> None:
     text = json.dumps(sheets, indent=1, ensure_ascii=False)
     RECORDED_SHEETS.write_text(f"{text}\n", encoding="utf-8")
     reads = [read for transcript in transcripts for read in transcript]
-    (answers, *_) = (read["output"] for read in reads if "IO::Socket" in read["command"])
-    RECORDED_SITE.write_text(answers, encoding="utf-8")
+    for file, word in ((RECORDED_SITE, 'name="revision"'), (RECORDED_TLS, "(Verif|")):
+        (answers, *_) = (read["output"] for read in reads if word in read["command"])
+        file.write_text(answers, encoding="utf-8")
 
 
 def _printed(tp: str, transcripts: list[list[dict[str, Any]]]) -> list[list[Any]]:

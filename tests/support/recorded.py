@@ -46,6 +46,7 @@ TPS, TP_IMAGES = (
 )
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED_SHEETS, RECORDED_SITE = OBSERVED / "sheets.json", OBSERVED / "site.txt"
+RECORDED_TLS, RECORDED_CA = OBSERVED / "site-tls.txt", OBSERVED / "ca.pem"
 RECORD = "record it, from the report of a lab that has it: python -m tests.support.record REPORT.json"
 STUDENT_KEY, OTHER_KEY = ((OBSERVED / f"{login}.pub").read_text().strip() for login in ("alice", "bob"))
 IN_CONTAINER, IN_GUEST = (TP_SHELL, "-c"), ("runuser", "--login", "alice", "--command")
@@ -111,7 +112,14 @@ class RecordedBackend(BaseBackend):  # type: ignore[misc]
 class RecordedLab:
     """The machines of the recording, each of which can be made to answer wrongly."""
 
-    def __init__(self, *, require_kvm: bool = False, guests_run: bool = True, cores: int = 4) -> None:
+    def __init__(
+        self,
+        *,
+        require_kvm: bool = False,
+        guests_run: bool = True,
+        cores: int = 4,
+        anchor: str | None = None,
+    ) -> None:
         self.answers = {name: dict(_recorded(name)) for name in (HV1, CT1, ALICE, CONTAINER)}
         # One container stands for those of every TP image.
         self.answers[CONTAINER] |= {command: _typed(tp) for tp, command in SHEETS.items()}
@@ -129,8 +137,10 @@ class RecordedLab:
         )
         self.plan = allocate(self.lab)
         self.transcript: list[Read] = []
-        self._site = ServedSite(8080, site_of(self.lab, self.plan))
-        self.answers[CT1][self._site.command] = _answered(self._site)
+        anchor = anchor or RECORDED_CA.read_text()
+        self.site = ServedSite("minet", 8080, site_of(self.lab, self.plan), CT1, anchor)
+        self.answers[CT1][self.site.command] = _answered(self.site)
+        self.answers[CT1][self.site.tls_command] = RECORDED_TLS.read_text()
 
     def spoil(self, machine: str, command: str, old: str, new: str | None) -> None:
         """Have a machine answer a command with ``new`` where it answered ``old``; None: the command fails."""
@@ -170,7 +180,7 @@ class RecordedLab:
     @property
     def container_host(self) -> ContainerHostMachine:
         settings = self.lab.container_hosts[0].settings
-        return ContainerHostMachine(CT1, self._host(CT1), "minet", settings, self._site)
+        return ContainerHostMachine(CT1, self._host(CT1), "minet", settings, self.site)
 
     site_host = container_host
 

@@ -33,7 +33,7 @@ def card_of(login: str, name: str, images: tuple[str, ...] = ("isa", "processus"
         )
         for number, image in enumerate(images)
     ]
-    site = {"site_url": "http://ct1.example.org:8080/", "password": PASSWORD}
+    site = {"site_url": "https://ct1.example.org:8080/", "password": PASSWORD}
     return Card("minet", Student(login=login, name=name), (guest, *containers), **{**site, **changes})
 
 

@@ -13,6 +13,7 @@ from minetlab.checks.session import Session
 from minetlab.checks.verify import Verdicts
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab
+from minetlab.secrets.certificates import site_certificate
 from minetlab.ssh.backend import UnreachableError
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.recorded import TP_IMAGES, TPS, RecordedBackend, RecordedLab
@@ -67,7 +68,10 @@ class Machines:
                 for name, group in hosts.items()
             )
         )
-        self.answers: dict[str, dict[str, str]] = RecordedLab().answers
+        # Its certificate is the lab's own; what was recorded is said of it, too.
+        sites = [site_certificate(self.loaded.lab, host) for host in self.loaded.lab.site_hosts]
+        anchor = sites[0].anchor.pem if sites else None
+        self.answers: dict[str, dict[str, str]] = RecordedLab(anchor=anchor).answers
         self.connections: dict[str, RecordedConnection] = {}
         monkeypatch.setattr(session, "LabSshBackend", self._connect)
         for module in (plugin, verify):

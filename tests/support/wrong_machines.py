@@ -24,7 +24,7 @@ LIBVIRT_UNITS = Units.command(*machines.LIBVIRT_UNITS)
 DOCKER_UNIT = Units.command(machines.DOCKER_UNIT)
 KEYS, PASSWORD = machines.keys_of("alice"), machines.password_of("alice")
 SAID = RecordedLab().answers
-(SITE,) = (command for command in SAID[CT1] if command.startswith("perl "))
+SITE, TLS, PLAIN, FOLDERS = RecordedLab().site.commands
 EXITS = [line for line in SAID[HV1][Qemu.EXITS].splitlines() if line.startswith("minet-alice ")]
 (PROFILE,) = (line for line in SAID[HV1][Qemu.PROFILES].splitlines() if line.startswith("minet-alice "))
 USERS = SAID[HV1][AMD.users]
@@ -367,6 +367,24 @@ WRONG: dict[tuple[Check, str, str], list[tuple[str, str | None]]] = {
         ('<meta name="revision"', '<meta name="author"'),
         ('href="tp/vm.html"', 'href="#"'),
         ("GET", None),
+    ],
+    (site.test_site_proves_who_it_is_and_is_not_spoken_to_in_plain, CT1, TLS): [
+        ("Verification: OK Verified peername: ct1", "Verification error: self-signed certificate"),
+        ("Verified peername: ct1", ""),
+        ("alert number 70", "alert number 40"),
+        ("-tls1_1:", "-tls1_2:"),
+        ("today: Verification: OK Verified peername: ct1 New", "today: connect: errno=111"),
+    ],
+    (site.test_site_proves_who_it_is_and_is_not_spoken_to_in_plain, CT1, PLAIN): [
+        ("307 Temporary Redirect", "200 OK"),
+        ("https://site", "http://site"),
+        ("HTTP/1.1 307 Temporary Redirect", ""),
+    ],
+    (site.test_no_other_account_of_the_host_gets_to_pages_and_secrets, CT1, FOLDERS): [
+        ("closed /var/lib/minet-lab/minet/site", "open /var/lib/minet-lab/minet/site"),
+        ("closed /var/lib/minet-lab/minet/access", "open /var/lib/minet-lab/minet/access"),
+        ("closed /var/lib/minet-lab/minet/site", "missing /var/lib/minet-lab/minet/site"),
+        ("closed", None),
     ],
     (site.test_students_see_their_own_machines_only, CT1, SITE): [
         ("GET /moi\nHTTP/1.1 401 Unauthorized", "GET /moi\nHTTP/1.1 200 OK"),

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Error as PlaywrightError, ViewportSize
 
 from minetlab.plan import allocate
-from minetlab.resources.site import SITE_ROOT, STATUS_FILE, STUDENTS, USERS_ROOT
+from minetlab.resources.site import SECRETS_ROOT, SITE_ROOT, STATUS_FILE, STUDENTS
 from minetlab.secrets import passwords
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, opened, typed_by
-from tests.e2e.site.served import CLASS, ask
+from tests.support.served_site import CLASS, ask
 
 
 @pytest.mark.parametrize("screen", [PHONE, PROJECTOR])
@@ -39,7 +39,7 @@ def test_who_types_a_wrong_password_is_told_where_it_is(
 ) -> None:
     wrong = replace(student, password=passwords.student("minet", "s08").password)
     for path, account in (("moi", wrong), ("formateur", student)):
-        page = browser.new_page(viewport=PHONE, http_credentials=typed_by(account))
+        page = browser.new_page(viewport=PHONE, http_credentials=typed_by(account), ignore_https_errors=True)
         answer = page.goto(f"{served}{path}")
         assert answer
         assert (answer.status, page.locator("h1").inner_text()) == (401, "Accès refusé")
@@ -49,7 +49,7 @@ def test_who_types_a_wrong_password_is_told_where_it_is(
 
 
 def test_who_has_none_is_asked_for_a_password(served: str, browser: Browser) -> None:
-    page = browser.new_page()
+    page = browser.new_page(ignore_https_errors=True)
     for path in ("moi", "formateur"):
         with pytest.raises(PlaywrightError, match="ERR_INVALID_AUTH_CREDENTIALS"):
             page.goto(f"{served}{path}")
@@ -138,7 +138,7 @@ def test_no_page_of_a_student_is_given_by_its_name(served: str, student: Account
 
 def test_a_student_called_formateur_is_a_student(served: str, root: Path, instructor: Account) -> None:
     """Logins and the instructor's account are in two files."""
-    file = root / USERS_ROOT[1:] / STUDENTS
+    file = root / SECRETS_ROOT[1:] / STUDENTS
     before = file.read_text()
     namesake = passwords.student("minet", passwords.INSTRUCTOR_LOGIN)
     file.write_text(before + namesake.line)
@@ -154,7 +154,7 @@ def test_a_student_called_formateur_is_a_student(served: str, root: Path, instru
 
 
 def test_another_password_holds_at_the_next_request(served: str, root: Path) -> None:
-    file = root / USERS_ROOT[1:] / STUDENTS
+    file = root / SECRETS_ROOT[1:] / STUDENTS
     old = passwords.student("minet", "s09")
     passwords.replace_student("minet", "s09")
     new = passwords.student("minet", "s09")

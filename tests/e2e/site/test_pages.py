@@ -10,7 +10,7 @@ from minetlab.resources.site import SITE_ROOT
 from minetlab.secrets.passwords import Account
 from minetlab.site.build import Site
 from tests.e2e.browser import PHONE, PROJECTOR, first_key_leads_to, fits, is_accessible, opened
-from tests.e2e.site.served import CLASS, SHEET
+from tests.support.served_site import CLASS, SHEET
 
 
 def test_every_page_is_good(

@@ -13,7 +13,7 @@ from minetlab.plan import allocate
 from minetlab.resources.site import STATUS_FILE, STATUS_ROOT, status_folder
 from minetlab.secrets.passwords import Account
 from tests.e2e.browser import PHONE, PROJECTOR, fits, is_accessible, opened, typed_by
-from tests.e2e.site.served import CLASS
+from tests.support.served_site import CLASS
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_where_the_site_does_not_answer_what_was_known_ages(
     served: str, folder: Path, browser: Browser, instructor: Account
 ) -> None:
     publish(folder, age=30)
-    page = browser.new_page(http_credentials=typed_by(instructor))
+    page = browser.new_page(http_credentials=typed_by(instructor), ignore_https_errors=True)
     page.route(f"**/{STATUS_FILE}", lambda route: route.abort())
     page.goto(f"{served}formateur")
     shown(page, "Le site ne répond pas.")
@@ -116,7 +116,9 @@ def test_without_scripts_the_page_says_nothing_of_it(
     served: str, folder: Path, browser: Browser, instructor: Account
 ) -> None:
     publish(folder)
-    page = browser.new_page(java_script_enabled=False, http_credentials=typed_by(instructor))
+    page = browser.new_page(
+        java_script_enabled=False, http_credentials=typed_by(instructor), ignore_https_errors=True
+    )
     page.goto(f"{served}formateur")
     assert page.get_by_role("img", name="Topologie du lab minet").is_visible()
     assert not page.locator("#etat").is_visible()

@@ -37,7 +37,7 @@ def test_everybody_gets_a_card_and_a_folder(
         assert student in text
     said = capsys.readouterr().out
     assert str(folder / "cards.pdf") in said
-    site = "http://ct1.example.org:8080/"
+    site = "https://ct1.example.org:8080/"
     accounts = {
         **{folder / login / "README.txt": passwords.student("minet", login) for login in ("alice", "bob")},
         folder / "formateur.txt": passwords.instructor("minet"),

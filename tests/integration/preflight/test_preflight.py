@@ -12,15 +12,17 @@ from minetlab.cli import check
 from minetlab.images.fetched import probe
 from minetlab.inventory.hosts import InventoryHost
 from minetlab.inventory.load import LoadedLab, load_lab
-from minetlab.lab import UrlImage
+from minetlab.lab import CertificateFiles, UrlImage
 from minetlab.machines import status
 from minetlab.plan import allocate
 from minetlab.preflight import this_machine
 from minetlab.preflight.findings import Finding, Severity
 from minetlab.preflight.hosts import look
+from minetlab.secrets.certificates import site_certificate
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from minetlab.util.limits import MIB
+from tests.support.certificates import self_signed
 from tests.support.fake_program import SSH_SETTINGS
 
 SSH = f"""\
@@ -151,6 +153,41 @@ def test_without_mmdebstrap_nothing_can_be_built(machine: Path, monkeypatch: pyt
 def test_a_wrong_folder_of_practical_work_is_a_problem(machine: Path) -> None:
     found = looked(hosts(machine, "ct1", group="container_hosts", tp_images=["nothing"]))
     assert of(found, this_machine.HERE, "images").severity == Severity.PROBLEM
+
+
+def serving(machine: Path, name: str, files: CertificateFiles | None) -> tuple[InventoryHost, ...]:
+    """A host that serves the site, with a certificate of group data if there is one."""
+    data = {"site_port": 8080, "site_certificate": files.model_dump() if files else None}
+    return hosts(machine, name, group="container_hosts", **data)
+
+
+def test_certificates_that_group_data_name_are_looked_at(machine: Path) -> None:
+    good, ending, other = (
+        self_signed(machine / name, f"{name}.example.org", days=days)
+        for name, days in (("ct1", 60), ("ct2", 20), ("ct3", 60))
+    )
+    inventory = (
+        *serving(machine, "ct1.example.org", good),
+        *serving(machine, "ct2.example.org", ending),
+        *serving(machine, "ct4.example.org", other),
+        *serving(machine, "ct5.example.org", None),
+    )
+    found = [each for each in looked(inventory).findings if each.check == "site certificate"]
+    assert [each.severity for each in found] == [Severity.OK, Severity.WARNING, Severity.PROBLEM]
+    assert [each.message.split()[2] for each in found[:2]] == ["ct1.example.org", "ct2.example.org"]
+    assert "ct4.example.org, but for ct3.example.org" in found[2].message
+    assert not (machine / "state" / "labs" / "minet" / "certificates").exists()
+
+
+def test_who_gets_a_host_more_is_told_that_cards_change(machine: Path) -> None:
+    first = serving(machine, "ct1.example.org", None)
+    lab = load_lab(first)
+    before = site_certificate(lab, lab.site_hosts[0])
+    assert not [each for each in looked(first).findings if each.check == "site certificate"]
+    second = serving(machine, "ct2.example.org", None)
+    found = of(looked((*first, *second)), this_machine.HERE, "site certificate")
+    assert (found.severity, "lab cards" in found.next_step) == (Severity.WARNING, True)
+    assert site_certificate(lab, lab.site_hosts[0]) == before, "nothing is changed by a look"
 
 
 def test_an_address_is_probed_and_not_fetched(machine: Path) -> None:

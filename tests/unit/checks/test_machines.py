@@ -90,9 +90,9 @@ def test_a_guest_is_off_on_purpose_if_plan_and_host_say_so() -> None:
 
 
 def test_a_host_is_asked_for_the_site_that_it_serves() -> None:
-    site = ServedSite(8080, SITE)
+    site = ServedSite("minet", 8080, SITE, "ct1", "anchor")
     (_, with_site), (identity, without) = (kinds.container_host_batches(each) for each in (site, None))
-    assert [*with_site] == [*without, site.command]
+    assert [*with_site] == [*without, *site.commands]
     assert Kernel.BOOT_ID in [*identity]
 
 

@@ -10,6 +10,7 @@ from minetlab.checks.modules import Kernel, Libvirt
 from minetlab.checks.session import Session
 from minetlab.checks.site import ServedSite
 from minetlab.secrets import keys
+from minetlab.secrets.certificates import site_certificate
 from minetlab.ssh.backend import STUDENTS_MAX_NOTED
 from minetlab.util.process import MAX_OUTPUT
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, TP_IMAGES, TPS
@@ -77,7 +78,13 @@ def test_machines_are_as_planned(session: Session) -> None:
     assert (host.lab, [each.name for each in host.guests], host.require_kvm) == ("minet", [ALICE, BOB], False)
     assert guest.student_key == keys.student_public_key("minet", guest.guest.student)
     assert guest.terminal.shell == ("runuser", "--login", "alice", "--command")
-    assert session.container_hosts[CT1].site == ServedSite(8080, session.site)
+    assert session.container_hosts[CT1].site == ServedSite(
+        "minet",
+        8080,
+        session.site,
+        "ct1",
+        site_certificate(session.lab, session.lab.site_hosts[0]).anchor.pem,
+    )
 
 
 def test_a_host_without_a_port_for_it_serves_no_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

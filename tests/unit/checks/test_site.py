@@ -1,5 +1,8 @@
 """The TP site as a host serves it: what is requested, and what an answer says."""
 
+import shlex
+from dataclasses import replace
+
 import pytest
 
 from minetlab.checks.site import Page, ServedSite
@@ -8,7 +11,7 @@ from minetlab.site.sheets import Sheet
 from tests.support.answering import AnsweringLab
 from tests.support.site_lab import SITE
 
-SERVED = ServedSite(8080, SITE)
+SERVED = ServedSite("minet", 8080, SITE, "ct1.example.org", "-----BEGIN CERTIFICATE-----\n")
 ANSWERS = """\
 GET /
 HTTP/1.1 200 OK
@@ -52,9 +55,10 @@ def test_everybody_may_see_the_sheets_and_nobody_what_has_a_password() -> None:
 
 def test_what_has_no_sheets_is_asked_for_its_home_page() -> None:
     sheets: tuple[Sheet, ...] = ()
-    served = ServedSite(8081, Site("Travaux", sheets, {}))
+    served = replace(SERVED, port=8081, site=Site("Travaux", sheets, {}))
     assert served.paths == ("/",)
-    assert " 8081 / /moi " in served.command
+    assert " 127.0.0.1:8081 " in served.command
+    assert served.command.endswith(f" {shlex.join(['/', *served.refused])}")
 
 
 def test_each_answer_is_read_as_a_page() -> None:

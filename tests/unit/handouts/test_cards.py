@@ -46,7 +46,7 @@ def test_every_card_is_whole_on_one_page_of_a4_with_all_that_its_student_needs(s
     for card in cards:
         wanted = [card.student.name, *(card.command(login) for login in card.logins)]
         wanted += [login.shown for login in card.logins]
-        wanted += [PASSWORD, "http://ct1.example.org:8080/"]
+        wanted += [PASSWORD, "https://ct1.example.org:8080/"]
         where = {
             number for number, text in enumerate(texts) if squeezed(card.command(card.logins[0])) in text
         }

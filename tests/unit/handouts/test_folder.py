@@ -187,12 +187,12 @@ def test_it_holds_the_students_key_and_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_sites_password_is_in_it_where_the_lab_serves_one(tmp_path: Path, language: Language) -> None:
     lab = lab_of()
-    for site_url in ("http://ct1:8080/", None):
+    for site_url in ("https://ct1:8080/", None):
         card = Card("minet", ALICE, logins(lab), site_url, PASSWORD, language)
         write_folder(tmp_path / "alice", card)
         text = (tmp_path / "alice" / "README.txt").read_text()
         assert re.search(rf"login +alice\n.*{PASSWORD}", text)
-        assert ("(http://ct1:8080/)" in text) == bool(site_url)
+        assert ("(https://ct1:8080/)" in text) == bool(site_url)
     write_folder(tmp_path / "alice", Card("minet", ALICE, logins(lab), language=language))
     assert "Mes machines" not in (tmp_path / "alice" / "README.txt").read_text()
 

@@ -356,7 +356,7 @@ def test_only_missing_packages_are_installed(lines: list[str], commands: int) ->
     run = run_operation(packages.install, {PACKAGES: lines}, packages=CONTAINER_HOST_PACKAGES)
     assert len(run.commands) == commands
     assert not run.failed
-    missing = "apparmor docker-cli e2fsprogs nftables pigz"
+    missing = "apparmor docker-cli e2fsprogs nftables openssl pigz"
     assert all(command.endswith(missing) for command in run.commands[2:])
 
 

@@ -7,21 +7,24 @@ from pathlib import Path
 import pytest
 
 from minetlab.facts.docker import DockerState
-from minetlab.lab import Lab, Student
+from minetlab.lab import ContainerHost, ContainerHostSettings, Lab, Student
 from minetlab.operations import site as operations, specs
 from minetlab.plan import allocate
 from minetlab.resources.access import AccessFile, archive
 from minetlab.resources.docker import ANY_ADDRESS, compare
 from minetlab.resources.site import (
     INSTRUCTOR,
+    SECRETS_ROOT,
     SITE_ROOT,
     STATUS_ROOT,
     STUDENTS,
-    USERS_ROOT,
     SiteSpec,
 )
 from minetlab.secrets import passwords
+from minetlab.secrets.certificates import site_certificate
 from minetlab.site import build, server
+from minetlab.util.paths import state_dir
+from tests.support.certificates import self_signed
 from tests.support.fake_host import Run, run_operation
 from tests.support.site_lab import KEY, LAB, SITE, lab_of
 
@@ -47,8 +50,8 @@ def state(running: SiteSpec | None, **changed: str) -> list[str]:
 
 
 def users(lab: Lab = LAB) -> list[str]:
-    """The users' files, as a host that has them says it."""
-    files = specs.site_users(lab)
+    """The site's passwords and certificate, as a host that has them says it."""
+    files = specs.site_users(lab) | specs.site_tls(lab, lab.container_hosts[0])
     digests = [f"sha256 {file.observed.sha256}  ./{path}" for path, file in files.items()]
     return [*digests, *(f"owner {file.owner} ./{path}" for path, file in files.items())]
 
@@ -61,12 +64,12 @@ def serve(
     known: list[str] | None = None,
     *,
     mode: str = "700",
+    container_host: ContainerHost = LAB.container_hosts[0],
 ) -> Run:
     tar = tmp_path / f"{SITE.revision}.tar.gz"
     tar.write_bytes(PAGES)
     monkeypatch.setattr(build, "build", lambda made, progress: tar)  # built for real above
     responses = {STATE: observed, SITES: [mode, *there], USERS: users() if known is None else known}
-    container_host = LAB.container_hosts[0]
     return run_operation(
         operations.serve, responses, lab=LAB, plan=allocate(LAB), container_host=container_host
     )
@@ -77,7 +80,7 @@ def test_container_can_read_the_site_and_the_status_and_do_nothing_else() -> Non
     assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} < options
     mount = f"source=/var/lib/minet-lab/minet/site/{SITE.revision},target={SITE_ROOT},readonly"
     status = f"source=/var/lib/minet-lab/minet/site/status,target={STATUS_ROOT},readonly"
-    users = f"source=/var/lib/minet-lab/minet/access/minet-site,target={USERS_ROOT},readonly"
+    users = f"source=/var/lib/minet-lab/minet/access/minet-site,target={SECRETS_ROOT},readonly"
     mounts = {f"--mount=type=bind,{each}" for each in (mount, status, users)}
     assert {"--publish=0.0.0.0:8080:8080", *mounts} < options
 
@@ -213,6 +216,39 @@ def test_users_are_there_before_what_reads_them(monkeypatch: pytest.MonkeyPatch,
     assert last.startswith("docker run --detach ")
     *first, last = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path, []).commands[3:]
     assert (first, last) == (ENTER, "docker container restart minet-site")
+
+
+def test_another_certificate_is_taken_up_without_a_restart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = (state(spec()), [SITE.revision, "status"])
+    old = users()
+    (state_dir() / "labs" / "minet" / "certificates" / "hosts" / "ct1.pem").unlink()
+    run = serve(*there, monkeypatch, tmp_path, old)
+    assert run.commands[3:] == [*ENTER, "docker container kill --signal=HUP minet-site"]
+    certificate = site_certificate(LAB, LAB.container_hosts[0])
+    assert run.files == {
+        "minet-site/certificate.pem": certificate.chain.encode(),
+        "minet-site/key.pem": certificate.key.encode(),
+    }
+    assert "PRIVATE KEY" not in "".join(run.commands)
+    assert serve(*there, monkeypatch, tmp_path).idle
+
+
+def test_only_the_web_server_reads_the_key() -> None:
+    files = specs.site_tls(LAB, LAB.container_hosts[0])
+    assert {(file.mode, file.owner) for file in files.values()} == {(0o400, 33)}
+
+
+def test_a_certificate_of_group_data_that_is_not_good_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = self_signed(tmp_path / "other", "elsewhere.example.org")
+    settings = ContainerHostSettings(site_certificate=files)
+    host = ContainerHost(name="@sandbox/ct1", settings=settings)
+    run = serve(state(spec()), [SITE.revision, "status"], monkeypatch, tmp_path, container_host=host)
+    assert (run.failed, len(run.commands)) == (True, 3)
+    assert "is not for ct1, but for elsewhere.example.org" in caplog.text
 
 
 def test_hosts_hold_hashes_which_nginx_can_check_and_no_password() -> None:

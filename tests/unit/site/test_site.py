@@ -14,11 +14,13 @@ from minetlab.plan import allocate
 from minetlab.resources.site import (
     INSTRUCTOR,
     PORT,
+    SECRETS_ROOT,
     SITE_ROOT,
     STATUS_FILE,
     STATUS_ROOT,
     STUDENTS,
-    USERS_ROOT,
+    TLS_CHAIN,
+    TLS_KEY,
 )
 from minetlab.site import build, content, server, sheets
 from minetlab.site.lexer import SheetLexer
@@ -243,11 +245,13 @@ def test_commands_are_told_from_output() -> None:
 
 def test_server_listens_and_finds_its_pages_where_the_container_has_them() -> None:
     (config,) = server.recipe().files
-    assert f"listen {PORT};" in config.content
+    assert f"listen {PORT} ssl;" in config.content
+    assert f"ssl_certificate {SECRETS_ROOT}/{TLS_CHAIN};" in config.content
+    assert f"ssl_certificate_key {SECRETS_ROOT}/{TLS_KEY};" in config.content
     assert f"root {SITE_ROOT};" in config.content
     assert f"location = /{STATUS_FILE} {{\n            root {STATUS_ROOT};" in config.content
-    assert config.content.count(f"auth_basic_user_file {USERS_ROOT}/{STUDENTS};") == 1
-    assert config.content.count(f"auth_basic_user_file {USERS_ROOT}/{INSTRUCTOR};") == 2
+    assert config.content.count(f"auth_basic_user_file {SECRETS_ROOT}/{STUDENTS};") == 1
+    assert config.content.count(f"auth_basic_user_file {SECRETS_ROOT}/{INSTRUCTOR};") == 2
     assert f'"{config.path}"' in server.SITE_IMAGE_INSTRUCTIONS[1]
 
 
@@ -255,7 +259,7 @@ def test_lab_up_says_where_the_site_is(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))  # so there is no sandbox host
     real = [
         ContainerHost(name=name, hostname=hostname, settings=ContainerHostSettings(site_port=port))
-        for name, hostname, port in (("ct2", "192.0.2.7", 80), ("ct3", None, 8080), ("ct4", None, None))
+        for name, hostname, port in (("ct2", "192.0.2.7", 443), ("ct3", None, 8080), ("ct4", None, None))
     ]
     lab = LAB.model_copy(update={"container_hosts": (*LAB.container_hosts, *real)})
-    assert sites(lab) == ["http://192.0.2.7:80/", "http://ct3:8080/"]
+    assert sites(lab) == ["https://192.0.2.7/", "https://ct3:8080/"]

@@ -1,24 +1,20 @@
 """What the web server answers, and that the verification finds what is wrong with it."""
 
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request
 
 import pytest
 
-from minetlab.checks.machines import ContainerHostMachine
-from minetlab.checks.site import ServedSite
-from minetlab.resources.site import SITE_ROOT, STATUS_FILE, USERS_ROOT
+from minetlab.resources.site import SECRETS_ROOT, SITE_ROOT, STATUS_FILE
 from minetlab.site.build import Site
-from tests.e2e.site.served import SHEET, ask
 from tests.hosts.test_site import (
     test_every_sheet_is_there as every_sheet_is_there,
     test_students_see_their_own_machines_only as students_see_their_own,
 )
-from tests.support.recorded import RecordedLab
+from tests.integration.site.verified_site import verify
+from tests.support.served_site import SHEET, ask
 
 
 def test_the_server_gives_pages_and_nothing_else(served: str, site: Site) -> None:
@@ -41,29 +37,18 @@ def test_the_server_gives_pages_and_nothing_else(served: str, site: Site) -> Non
 
 
 def test_the_verification_finds_every_sheet_and_misses_one(served: str, site: Site, root: Path) -> None:
-    """The check of tests/hosts, against this very server."""
-    lab = RecordedLab()
-    checked = ServedSite(int(served.rstrip("/").rpartition(":")[2]), site)
-
-    def check(of_the_site: Callable[[ContainerHostMachine], None] = every_sheet_is_there) -> None:
-        machine = lab.container_host
-        machine.host.backend.inner.answers[checked.command] = subprocess.run(
-            ["sh", "-c", checked.command], check=True, capture_output=True, text=True
-        ).stdout
-        of_the_site(type(machine)(machine.name, machine.host, "minet", machine.settings, checked))
-
-    check()
-    check(students_see_their_own)
-    users = root / USERS_ROOT[1:]
+    verify(served, every_sheet_is_there)
+    verify(served, students_see_their_own)
+    users = root / SECRETS_ROOT[1:]
     users.rename(away := root / "users")
     with pytest.raises(AssertionError, match=r"ct1: /moi Authorization: .* expected HTTP status 401, .* 403"):
-        check(students_see_their_own)
+        verify(served, students_see_their_own)
     away.rename(users)
     there = root / SITE_ROOT[1:] / SHEET
     shutil.move(there, away := root / "away.html")
     with pytest.raises(AssertionError, match=rf"ct1: /{SHEET}: expected HTTP status 200, observed .* 404"):
-        check()
+        verify(served, every_sheet_is_there)
     there.write_text(away.read_text().replace(site.revision, "0" * 12))
     with pytest.raises(AssertionError, match=rf"revision of /{SHEET}: expected {site.revision}, observed 0+"):
-        check()
+        verify(served, every_sheet_is_there)
     shutil.move(away, there)
