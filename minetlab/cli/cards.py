@@ -12,7 +12,8 @@ from minetlab.handouts.words import Language
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab, Student
 from minetlab.resources.site import site_url as url_of
-from minetlab.secrets import passwords
+from minetlab.secrets import certificates, passwords
+from minetlab.secrets.certificates import Anchor
 from minetlab.ssh.ssh_config import write_config
 from minetlab.util.errors import LabError
 from minetlab.util.files import write_private
@@ -43,11 +44,14 @@ def write(
         )
     loaded = load(inventory_file)
     lab = loaded.lab
+    anchor = None
     # The site of a sandbox host can be reached only from this machine.
-    reachable = [host for host in lab.site_hosts if not host.in_sandbox]
-    if not site_url and reachable:
-        site_url = url_of(reachable[0].address, reachable[0].settings.site_port or 0)
-    student_cards = _make_cards(loaded, _chosen(lab, login), site_url, language)
+    site_hosts = sorted(lab.site_hosts, key=lambda host: host.in_sandbox)
+    if site_hosts and not site_url:
+        anchor = certificates.site_certificate(lab, site_hosts[0]).anchor
+        if not site_hosts[0].in_sandbox:
+            site_url = url_of(site_hosts[0].address, site_hosts[0].settings.site_port or 0)
+    student_cards = _make_cards(loaded, _chosen(lab, login), site_url, anchor, language)
     for card in student_cards:
         write_folder(folder / card.student.login, card)
     page = cards.html(lab.name, student_cards, language or "fr")
@@ -58,12 +62,16 @@ def write(
     typer.echo(f"to print: {folder / name}.pdf (or .html); {secret}")
     typer.echo(f"to hand over: {folder}/<login>/, only to that student, as it opens their machines")
     if lab.site_hosts and login is None:
-        file = _write_instructor_password(folder, lab.name, site_url)
+        file = _write_instructor_password(folder, lab.name, site_url, anchor)
         typer.echo(f"to keep: {file}, as it opens the instructor's page of the TP site")
 
 
 def _make_cards(
-    loaded: LoadedLab, students: list[Student], site_url: str | None, language: Language | None
+    loaded: LoadedLab,
+    students: list[Student],
+    site_url: str | None,
+    anchor: Anchor | None,
+    language: Language | None,
 ) -> list[cards.Card]:
     lab, plan = loaded.lab, loaded.plan
     host_names = {machine.host for machine in plan.machines if machine.student in students}
@@ -80,17 +88,20 @@ def _make_cards(
             logins=logins_of(lab, plan, student, hosts),
             site_url=site_url,
             password=passwords.student(lab.name, student.login).password if lab.site_hosts else None,
+            anchor=anchor,
             language=language or student.language,
         )
         for student in students
     ]
 
 
-def _write_instructor_password(folder: Path, lab: str, site_url: str | None) -> Path:
+def _write_instructor_password(folder: Path, lab: str, site_url: str | None, anchor: Anchor | None) -> Path:
     # A login has no dot, so this file cannot have the name of a student's folder.
     file = folder / f"{passwords.INSTRUCTOR_LOGIN}.txt"
     account = passwords.instructor(lab)
-    write_private(file, render("cards/formateur.txt.j2", lab=lab, site_url=site_url, account=account))
+    write_private(
+        file, render("cards/formateur.txt.j2", lab=lab, site_url=site_url, account=account, anchor=anchor)
+    )
     return file
 
 

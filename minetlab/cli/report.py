@@ -1,6 +1,7 @@
 """``lab report``: verify the lab, and write what the checks saw of each claim, for people and programs."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,8 +11,11 @@ from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import evidence_by_claim
 from minetlab.cli.terminal import console
 from minetlab.inventory.load import load
-from minetlab.report.page import About, page
+from minetlab.lab import Lab
+from minetlab.report.page import About, ReachedSite, page
 from minetlab.report.topology import topology
+from minetlab.resources.site import site_url
+from minetlab.secrets import certificates
 from minetlab.util import process
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
@@ -39,22 +43,32 @@ def write(inventory: Path, folder: Path) -> bool:
         hosts=versions_of(verdicts.read),
     )
     claims = evidence_by_claim(verdicts.evidence)
+    sites = _sites(loaded.lab)
     content = {
         "lab": loaded.lab.name,
         "date": about.date.isoformat(timespec="seconds"),
         "revision": about.revision,
         "versions": {"here": about.tools, **about.hosts},
+        "sites": [asdict(site) for site in sites],
         "findings": [claim.model_dump(mode="json") for claim in claims],
         "measured": [measurement.model_dump(mode="json") for measurement in verdicts.measured],
         "others": [item.model_dump(mode="json") for item in verdicts.evidence if item.claim is None],
     }
     (folder / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     plots, tables = figures(verdicts.measured)
-    text = page(about, verdicts.evidence, topology(loaded.lab, loaded.plan), plots, tables)
+    text = page(about, verdicts.evidence, topology(loaded.lab, loaded.plan), plots, tables, sites=sites)
     (folder / "report.html").write_text(text, encoding="utf-8")
     demonstrated = sum(claim.verdict == "demonstrated" for claim in claims)
     console().print(f"{demonstrated} of {len(claims)} claims demonstrated: {folder / 'report.html'}")
     return verdicts.green
+
+
+def _sites(lab: Lab) -> list[ReachedSite]:
+    anchors = [(host, certificates.site_certificate(lab, host).anchor) for host in lab.site_hosts]
+    return [
+        ReachedSite(site_url(host.address, host.settings.site_port or 0), anchor.by_lab, anchor.fingerprint)
+        for host, anchor in anchors
+    ]
 
 
 def _revision() -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from minetlab.handouts.logins import Login
 from minetlab.handouts.words import CARD_WORDS, Language, Words
 from minetlab.lab import Student
+from minetlab.secrets.certificates import Anchor
 from minetlab.util.errors import LabError
 from minetlab.util.render import render
 
@@ -27,6 +28,8 @@ class Card:
     :param logins: the student's logins, in the order in which they are shown.
     :param site_url: address of the TP site; None: students cannot reach one.
     :param password: the student's password for the TP site; None: the lab serves none.
+    :param anchor: the certificate by which that site is known; None: the lab serves none, or the address is
+        that of a proxy in front of it.
     :param language: language of the card.
     """
 
@@ -35,6 +38,7 @@ class Card:
     logins: tuple[Login, ...]
     site_url: str | None = None
     password: str | None = field(default=None, repr=False)
+    anchor: Anchor | None = None
     language: Language = "fr"
 
     @property
@@ -69,6 +73,14 @@ class Card:
     def site(self) -> Markup:
         """The text that gives login and password for the TP site's page with the student's machines."""
         return _filled(self.words.site, login=self.student.login, password=self.password or "")
+
+    @property
+    def known_by(self) -> Markup:
+        """The text with the fingerprint by which the TP site is known; empty: nothing is to be compared."""
+        if not self.anchor:
+            return Markup()
+        text = self.words.authority if self.anchor.by_lab else self.words.certificate
+        return _filled(text, fingerprint=self.anchor.fingerprint)
 
     def command(self, login: Login) -> str:
         """Return the command that the student types to log into a machine."""

@@ -42,16 +42,26 @@ def write_folder(folder: Path, card: Card) -> None:
             first=logins[0].machine if logins else "",
             site_url=card.site_url,
             password=card.password,
+            anchor=card.anchor,
+            authority=authority_file(card.lab),
         ),
     }
+    if card.anchor and card.anchor.by_lab:
+        files[authority_file(card.lab)] = card.anchor.pem
     if student.ssh_key is None:
         files[KEY_FILE] = student_key(card.lab, student.login).private.read_text(encoding="ascii")
     make_folder(folder, private=True)
     for name, text in files.items():
         write_private(folder / name, text)
-    if student.ssh_key is not None:
-        # The lab's key may still be there from before the student brought a key.
-        (folder / KEY_FILE).unlink(missing_ok=True)
+    for name in {KEY_FILE, authority_file(card.lab)} - files.keys():
+        # From before the student brought a key, or group data named a certificate.
+        (folder / name).unlink(missing_ok=True)
+
+
+def authority_file(lab: str) -> str:
+    """Return the name of the file with the CA that has signed the TP site's certificate."""
+    # By this suffix, every desktop knows what to do with it.
+    return f"{lab}-ca.crt"
 
 
 def _refuse_unusable_path(folder: Path) -> None:

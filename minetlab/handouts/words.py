@@ -21,6 +21,8 @@ class Words:
     :param own_key: which key opens the machines of a student who brought one.
     :param new_key: which key opens the machines of a student for whom the lab made one.
     :param site: what the TP site asks for, with ``{login}`` and ``{password}``.
+    :param authority: by which CA the TP site is known, with ``{fingerprint}``.
+    :param certificate: by which certificate it is known, if the lab's CA has not signed it.
     :param scan_site: caption of a QR code that leads to the TP site.
     :param scan_machine: caption of a QR code that leads to a machine.
     :param title: title of the page with all cards.
@@ -36,6 +38,8 @@ class Words:
     own_key: str
     new_key: str
     site: str
+    authority: str
+    certificate: str
     scan_site: str
     scan_machine: str
     title: str
@@ -53,6 +57,8 @@ CARD_WORDS: Mapping[Language, Words] = {
         own_key="Votre propre clé SSH ouvre ces machines.",
         new_key="La clé SSH qui ouvre ces machines est dans ce dossier : elle n'est qu'à vous.",
         site="Vos machines sur le site : login {login}, mot de passe {password}",
+        authority="CA du site, SHA-256 : {fingerprint}",
+        certificate="Certificat du site, SHA-256 : {fingerprint}",
         scan_site="Les fiches du TP",
         scan_machine="Pour un client SSH",
         title="Cartes d'accès",
@@ -68,6 +74,8 @@ CARD_WORDS: Mapping[Language, Words] = {
         own_key="Your own SSH key opens these machines.",
         new_key="The SSH key that opens these machines is in that folder: it is yours alone.",
         site="Your machines on the site: login {login}, password {password}",
+        authority="CA of the site, SHA-256: {fingerprint}",
+        certificate="Certificate of the site, SHA-256: {fingerprint}",
         scan_site="The practical work",
         scan_machine="For an SSH client",
         title="Access cards",

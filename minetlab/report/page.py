@@ -53,6 +53,20 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class ReachedSite:
+    """The TP site on a host.
+
+    :param url: its address.
+    :param by_lab: whether the fingerprint is that of the lab's CA; otherwise that of the site's certificate.
+    :param fingerprint: the SHA-256 by which the site is known.
+    """
+
+    url: str
+    by_lab: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class MeasuredTable:
     """A table of figures that were measured.
 
@@ -131,6 +145,8 @@ def page(
     topology: Topology,
     figures: Sequence[Plot] = (),
     tables: Sequence[MeasuredTable] = (),
+    *,
+    sites: Sequence[ReachedSite] = (),
 ) -> str:
     """Make the report.
 
@@ -139,6 +155,7 @@ def page(
     :param topology: the lab that was verified.
     :param figures: plots of measurements.
     :param tables: tables of measurements.
+    :param sites: the TP site on each host that serves it.
     :return: the HTML document.
     :raises ValueError: a check names a claim that the course does not make.
     """
@@ -159,6 +176,7 @@ def page(
         picture=Markup(svg(topology, verdict_by_machine(evidence))),  # noqa: S704 (its own template escapes it)
         figures=figures,
         tables=tables,
+        sites=sites,
         words=words,
         readable=readable,
     )

@@ -5,9 +5,12 @@ from typing import Any
 from minetlab.handouts.cards import Card
 from minetlab.handouts.logins import Jump, Login, ReachedHost
 from minetlab.lab import Student
+from minetlab.secrets.certificates import Anchor
+from tests.support.recorded import RECORDED_CA
 
 HOST = ReachedHost("hv1", "hv1.example.org", 22, ())
 PASSWORD = "kfpj-vwmq-zzgd-hbtr-nxcs"  # noqa: S105 (nobody's)
+ANCHOR = Anchor(RECORDED_CA.read_text(), by_lab=True)
 NAMES = [
     "Élodie Œuvrard-N’Guyễn",  # noqa: RUF001 (a typographer's apostrophe)
     "<script>alert('x')</script>",
@@ -33,7 +36,7 @@ def card_of(login: str, name: str, images: tuple[str, ...] = ("isa", "processus"
         )
         for number, image in enumerate(images)
     ]
-    site = {"site_url": "https://ct1.example.org:8080/", "password": PASSWORD}
+    site = {"site_url": "https://ct1.example.org:8080/", "password": PASSWORD, "anchor": ANCHOR}
     return Card("minet", Student(login=login, name=name), (guest, *containers), **{**site, **changes})
 
 

@@ -8,7 +8,8 @@ import pypdfium2
 import pytest
 
 from minetlab.cli import cards
-from minetlab.secrets import keys, passwords
+from minetlab.inventory.load import load
+from minetlab.secrets import certificates, keys, passwords
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT
 
@@ -38,6 +39,11 @@ def test_everybody_gets_a_card_and_a_folder(
     said = capsys.readouterr().out
     assert str(folder / "cards.pdf") in said
     site = "https://ct1.example.org:8080/"
+    lab = load(inventory).lab
+    anchor = certificates.site_certificate(lab, lab.site_hosts[0]).anchor
+    assert anchor.fingerprint in (folder / "cards.html").read_text()
+    assert (folder / "alice" / "minet-ca.crt").read_text() == anchor.pem
+    assert anchor.fingerprint in (folder / "formateur.txt").read_text()
     accounts = {
         **{folder / login / "README.txt": passwords.student("minet", login) for login in ("alice", "bob")},
         folder / "formateur.txt": passwords.instructor("minet"),
@@ -72,6 +78,8 @@ def test_a_late_arrival_gets_theirs_and_the_others_keep_theirs(tmp_path: Path, i
     assert names(folder) == {*cards_of_all, "cards-bob.html", "cards-bob.pdf", "bob"}
     assert (folder / "cards.pdf").read_bytes() == before
     page = (folder / "cards-bob.html").read_text()
+    assert "SHA-256" not in page, "nothing is known of the certificate of what is in front of the site"
+    assert not (folder / "bob" / "minet-ca.crt").exists()
     assert "Alice" not in page
     assert "https://tp.example.org" in page
     assert 'lang="en"' in page

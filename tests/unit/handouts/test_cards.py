@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from minetlab.handouts.cards import Card
 from minetlab.handouts.words import CARD_WORDS
 from minetlab.lab import Student
 from minetlab.secrets.keys import key_pair, student_key
-from tests.support.student_cards import NAMES, PASSWORD, card_of, class_of
+from tests.support.student_cards import ANCHOR, NAMES, PASSWORD, card_of, class_of
 
 MM = 72 / 25.4
 
@@ -46,7 +47,7 @@ def test_every_card_is_whole_on_one_page_of_a4_with_all_that_its_student_needs(s
     for card in cards:
         wanted = [card.student.name, *(card.command(login) for login in card.logins)]
         wanted += [login.shown for login in card.logins]
-        wanted += [PASSWORD, "https://ct1.example.org:8080/"]
+        wanted += [PASSWORD, "https://ct1.example.org:8080/", ANCHOR.fingerprint]
         where = {
             number for number, text in enumerate(texts) if squeezed(card.command(card.logins[0])) in text
         }
@@ -122,6 +123,18 @@ def test_a_password_is_on_the_card_where_there_is_a_site_and_in_no_qr_code() -> 
     assert "mot de passe" not in cards.html("minet", [card_of("alice", "Alice", password=None)])
 
 
+def test_the_sites_fingerprint_is_on_the_card_with_whose_it_is() -> None:
+    for anchor, said in (
+        (ANCHOR, "CA"),
+        (replace(ANCHOR, by_lab=False), "Certificat"),
+    ):
+        page = parsed(cards.html("minet", [card_of("alice", "Alice", anchor=anchor)]))
+        (known,) = page.xpath("//p[@class='known']")
+        assert known.text_content().startswith(f"{said} du site")
+        assert known.text_content().endswith(ANCHOR.fingerprint)
+    assert "SHA-256" not in cards.html("minet", [card_of("alice", "Alice", anchor=None)])
+
+
 def test_a_student_without_machines_has_a_card_without_a_code() -> None:
     card = Card("minet", Student(login="alice", name="Alice"), ())
     assert card.scanned is None
@@ -155,6 +168,8 @@ def test_every_language_says_everything() -> None:
     for words in CARD_WORDS.values():
         assert all(vars(words).values())
         assert {"{folder}", "{home}"} <= set(re.findall(r"{\w+}", words.once))
+        assert "{fingerprint}" in words.authority
+        assert "{fingerprint}" in words.certificate
         assert {"{login}", "{password}"} <= set(re.findall(r"{\w+}", words.site))
 
 

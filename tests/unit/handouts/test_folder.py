@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
 from tests.support.ssh_client import as_ssh_reads
 from tests.support.ssh_server import SshServer
+from tests.support.student_cards import ANCHOR
 
 ALICE = Student(login="alice", name="Alice Exemple")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbhDPmyMKG9QmiHzaFcq9fHBPYUJnTuIHFnmAwRIWRa bob@home"
@@ -188,13 +190,32 @@ def test_it_holds_the_students_key_and_no_other(tmp_path: Path) -> None:
 def test_the_sites_password_is_in_it_where_the_lab_serves_one(tmp_path: Path, language: Language) -> None:
     lab = lab_of()
     for site_url in ("https://ct1:8080/", None):
-        card = Card("minet", ALICE, logins(lab), site_url, PASSWORD, language)
+        card = Card("minet", ALICE, logins(lab), site_url, PASSWORD, ANCHOR, language)
         write_folder(tmp_path / "alice", card)
         text = (tmp_path / "alice" / "README.txt").read_text()
         assert re.search(rf"login +alice\n.*{PASSWORD}", text)
         assert ("(https://ct1:8080/)" in text) == bool(site_url)
     write_folder(tmp_path / "alice", Card("minet", ALICE, logins(lab), language=language))
     assert "Mes machines" not in (tmp_path / "alice" / "README.txt").read_text()
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_labs_ca_is_in_it_where_the_site_is_known_by_that(tmp_path: Path, language: Language) -> None:
+    folder = tmp_path / "alice"
+    card = Card("minet", ALICE, logins(lab_of()), "https://ct1:8080/", PASSWORD, ANCHOR, language)
+    write_folder(folder, card)
+    text = (folder / "README.txt").read_text()
+    assert (folder / "minet-ca.crt").read_text() == ANCHOR.pem
+    assert "minet-ca.crt" in text
+    assert ANCHOR.fingerprint in re.sub(r"\n +", ":", text)
+    named = replace(card, anchor=replace(ANCHOR, by_lab=False))
+    write_folder(folder, named)
+    text = (folder / "README.txt").read_text()
+    assert not (folder / "minet-ca.crt").exists()
+    assert "minet-ca.crt" not in text
+    assert ANCHOR.fingerprint in re.sub(r"\n +", ":", text)
+    write_folder(folder, replace(card, anchor=None))
+    assert "SHA-256" not in (folder / "README.txt").read_text()
 
 
 def test_who_brought_a_key_is_handed_none_also_where_one_was_before(tmp_path: Path) -> None:

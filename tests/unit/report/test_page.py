@@ -18,6 +18,7 @@ from minetlab.cli import report as report_command
 from minetlab.report import words
 from minetlab.report.output import readable
 from minetlab.report.page import MeasuredTable, Plot, page
+from minetlab.secrets.certificates import site_certificate
 from tests.support.evidence import (
     about,
     evidence_of,
@@ -27,6 +28,7 @@ from tests.support.evidence import (
     spread,
 )
 from tests.support.recorded import ALICE, CONTAINER, CT1, HV1, RecordedLab
+from tests.support.site_lab import lab_of
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x1b[2J\x00\ufffe\u202e"
 PLOT = '<svg xmlns="http://www.w3.org/2000/svg"><rect id="figure_1" width="1" height="1"/></svg>'
@@ -195,6 +197,16 @@ def test_plots_and_measurements_have_their_place(mixed: Any) -> None:
         ["charge", "natif", "KVM"],
         ["cpu", "1,0", "1,1"],
     ]
+
+
+def test_the_site_is_there_with_what_it_is_known_by() -> None:
+    lab = lab_of(ct1="ct1.example.org")
+    anchor = site_certificate(lab, lab.container_hosts[0]).anchor
+    sites = report_command._sites(lab)
+    said = text_of(at(parsed(evidence_of(RecordedLab()), sites=sites), "site").getparent())
+    assert "https://ct1.example.org:8080/Autorité de certification, SHA-256" in said
+    assert said.endswith(anchor.fingerprint)
+    assert not parsed(evidence_of(RecordedLab())).xpath("//*[@id='site' or @href='#site']")
 
 
 def test_versions_are_those_that_the_checks_read(mixed: Any) -> None:
