@@ -9,14 +9,13 @@ from markupsafe import Markup, escape
 from minetlab.handouts.logins import Login
 from minetlab.handouts.words import CARD_WORDS, Language, Words
 from minetlab.lab import Student
+from minetlab.plan.student_folder import folder_home, login_command
 from minetlab.secrets.certificates import Anchor
 from minetlab.util.errors import LabError
 from minetlab.util.render import render
 
 # With level M, a QR code can be read although 15 % of it is damaged (ISO/IEC 18004): by a fold, or by coffee.
 ERROR_CORRECTION = "m"
-CONFIG = "ssh_config"
-"""The name of the SSH configuration in a student's folder."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Card:
     @property
     def home(self) -> str:
         """The path at which the student is told to put their folder on their own computer."""
-        return f"~/{self.lab}"
+        return folder_home(self.lab)
 
     @property
     def scanned(self) -> str | None:
@@ -84,7 +83,7 @@ class Card:
 
     def command(self, login: Login) -> str:
         """Return the command that the student types to log into a machine."""
-        return f"ssh -F {self.home}/{CONFIG} {login.machine}"
+        return login_command(self.lab, login.machine)
 
 
 def _filled(text: str, **values: str) -> Markup:

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from minetlab.handouts.cards import CONFIG, Card
+from minetlab.handouts.cards import Card
 from minetlab.handouts.logins import Jump, Login
+from minetlab.plan.student_folder import CONFIG
 from minetlab.secrets.keys import student_key
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError

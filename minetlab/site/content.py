@@ -1,6 +1,6 @@
 """The pages of the site as Markdown.
 
-They have no key or password in them, and nothing that changes from one build to the next, such as a date.
+They have no private key or password in them, and nothing that changes between builds, such as a date.
 """
 
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from markupsafe import Markup
 
 from minetlab.lab import Lab, Student
 from minetlab.plan import Container, Guest, Plan
+from minetlab.plan.student_folder import folder_home, login_command
 from minetlab.report.picture import svg
 from minetlab.report.topology import topology
 from minetlab.report.words import counted, listed
-from minetlab.resources.jump import guests_need_jump, jump_account
+from minetlab.resources.jump import containers_need_jump, guests_need_jump, jump_account
+from minetlab.secrets.keys import KeyPair, container_host_key, guest_host_key
 from minetlab.site.sheets import Sheet
 from minetlab.tp.tp_images import TP_USER
 from minetlab.util.render import render
 
-KEY_PATH = "~/.ssh/tp"
-"""Where students keep their private key, according to the site."""
 SANDBOX_CONNECTOR = "sandbox"
 """The pyinfra connector of sandbox hosts."""
 ORPHAN = "---\norphan: true\n---\n\n"
@@ -32,11 +32,15 @@ class MachineLogin:
     :param name: the name of the machine.
     :param kind: what the machine is, in French.
     :param command: the command that logs in.
+    :param where: account and address of the machine; as seen from its host, if that leads to it.
+    :param known_host: the machine's line for a ``known_hosts`` file: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
     """
 
     name: str
     kind: str
     command: str
+    where: str
+    known_host: str
 
 
 def pages(lab: Lab, plan: Plan, sheets: tuple[Sheet, ...]) -> dict[str, str]:
@@ -48,6 +52,8 @@ def pages(lab: Lab, plan: Plan, sheets: tuple[Sheet, ...]) -> dict[str, str]:
         "guests": plan.guests,
         "containers": plan.containers,
         "user": TP_USER,
+        "home": folder_home(lab.name),
+        "command": login_command(lab.name, "MACHINE"),
         "sandbox": [host.name for host in shape.hosts if host.connector == SANDBOX_CONNECTOR],
         "inner": any(guests_need_jump(lab.kvm_host(guest.host)) for guest in plan.guests),
         "jump": jump_account(lab.name),
@@ -87,16 +93,34 @@ def _machines(lab: Lab, plan: Plan, student: Student) -> str:
 
 
 def _container_login(lab: Lab, container: Container) -> MachineLogin:
-    host = lab.container_host(container.host).address
-    command = f"ssh -i {KEY_PATH} -p {container.ssh_port} {TP_USER}@{host}"
-    return MachineLogin(container.name, f"conteneur {container.tp_image}", command)
+    host, port = lab.container_host(container.host), container.ssh_port
+    return _login(
+        lab,
+        container,
+        kind=f"conteneur {container.tp_image}",
+        where=f"{TP_USER}@{host.address}:{port}",
+        name="" if containers_need_jump(host) else f"[{host.address}]:{port}",
+        key=container_host_key(lab.name, container.name),
+    )
 
 
 def _guest_login(lab: Lab, guest: Guest) -> MachineLogin:
-    host = lab.kvm_host(guest.host)
-    # With -J instead, ssh would not use the key of -i for the jump host.
-    jump = f'-o "ProxyCommand=ssh -i {KEY_PATH} -W %h:%p {jump_account(lab.name)}@{host.address}" '
-    command = (
-        f"ssh -i {KEY_PATH} {jump if guests_need_jump(host) else ''}{guest.student.login}@{guest.address.ip}"
+    address = str(guest.address.ip)
+    return _login(
+        lab,
+        guest,
+        kind="machine virtuelle",
+        where=f"{guest.student.login}@{address}",
+        name="" if guests_need_jump(lab.kvm_host(guest.host)) else address,
+        key=guest_host_key(lab.name, guest.name),
     )
-    return MachineLogin(guest.name, "machine virtuelle", command)
+
+
+def _login(
+    lab: Lab, machine: Guest | Container, *, kind: str, where: str, name: str, key: KeyPair
+) -> MachineLogin:
+    """Return the login of a machine, whose key is known by the machine's name and by this one."""
+    names = ",".join(filter(None, (machine.name, name)))
+    key_type, encoded, *_ = key.public.split()
+    command = login_command(lab.name, machine.name)
+    return MachineLogin(machine.name, kind, command, where, f"{names} {key_type} {encoded}")

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import PyinfraError
 
+from minetlab.handouts.cards import Card
+from minetlab.handouts.folder import write_folder
+from minetlab.handouts.logins import ReachedHost, logins_of
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import jump
 from minetlab.plan import Plan, allocate
@@ -84,14 +87,22 @@ def test_everybody_reaches_their_own_guest(deployed: Deployed, address: dict[str
         assert deployed.forwards(login, f"{address[login]}:22")
 
 
-def test_the_login_that_the_site_shows_works(deployed: Deployed) -> None:
+def test_the_login_that_the_site_shows_works(deployed: Deployed, tmp_path: Path) -> None:
+    """With the student's folder where the page says, and nothing asked."""
     lab = lab_of("alice", "bob", host="127.0.0.1")
-    shown = content.pages(lab, allocate(lab), ())["moi-alice.md"]
-    (command,) = re.findall("(ssh -i [^<]* alice@[^<]*)<", unescape(shown))
-    pair = keys.student_key("minet", "alice")
-    deployed.host.add_account("alice", pair.public)
-    deployed.host.prints(f"mkdir -p ~/.ssh && cp {pair.private} ~/.ssh/tp")
-    deployed.host.prints("echo StrictHostKeyChecking no >/etc/ssh/ssh_config")
+    plan = allocate(lab)
+    shown = content.pages(lab, plan, ())["moi-alice.md"]
+    (command,) = re.findall("<code>(ssh -F [^<]* minet-alice)<", unescape(shown))
+    scanned = deployed.host.prints("ssh-keyscan 127.0.0.1 2>/dev/null").splitlines()
+    host_keys = tuple(line.partition(" ")[2] for line in scanned)
+    hosts = {"127.0.0.1": ReachedHost("host", "127.0.0.1", 22, host_keys)}
+    (alice, _) = lab.students
+    write_folder(tmp_path / "alice", Card("minet", alice, logins_of(lab, plan, alice, hosts)))
+    deployed.host.add_account("alice", keys.student_key("minet", "alice").public)
+    deployed.host.prints(f"rm -rf ~/minet && cp -r {tmp_path}/alice ~/minet")
+    # The guest is the host itself here, so its key is the host's.
+    machine = f"minet-alice {host_keys[0]}"
+    deployed.host.prints(f"echo '{machine}' >>~/minet/known_hosts")
     assert deployed.host.prints(f"{command} id --user --name") == "alice\n"
 
 

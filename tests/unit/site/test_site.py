@@ -1,6 +1,7 @@
 """The TP site: what it says and does not say, and when it changes."""
 
 import re
+import subprocess
 import tarfile
 from dataclasses import replace
 from html import unescape
@@ -22,11 +23,12 @@ from minetlab.resources.site import (
     TLS_CHAIN,
     TLS_KEY,
 )
+from minetlab.secrets.keys import container_host_key, guest_host_key
 from minetlab.site import build, content, server, sheets
 from minetlab.site.lexer import SheetLexer
 from minetlab.tp.tp_images import TP_FOLDER
 from minetlab.util.errors import LabError
-from tests.support.site_lab import LAB, SITE, lab_of, let_in_by
+from tests.support.site_lab import KEY, LAB, SITE, lab_of, let_in_by
 
 SCRIPT = '<script src="_static/etat.js" defer></script>'
 
@@ -113,26 +115,70 @@ def test_a_sheet_without_title_or_goal_is_refused_by_name(tmp_path: Path, text: 
 def test_students_find_their_machines() -> None:
     (container,) = allocate(LAB).containers
     (guest,) = allocate(LAB).guests
-    said = pages(LAB)["moi-alice.md"]
-    assert f"ssh -i ~/.ssh/tp -p {container.ssh_port} etudiant@ct1<" in said
-    way = '-o "ProxyCommand=ssh -i ~/.ssh/tp -W %h:%p minet-jump@hv1"'
-    assert f"ssh -i ~/.ssh/tp {way} alice@{guest.address.ip}<" in unescape(said)
+    said = unescape(pages(LAB)["moi-alice.md"])
+    assert (
+        f"<code>ssh -F ~/minet/ssh_config minet-alice-processus</code><br>etudiant@ct1:{container.ssh_port}<"
+        in said
+    )
+    assert f"<code>ssh -F ~/minet/ssh_config minet-alice</code><br>alice@{guest.address.ip}<" in said
 
 
 def test_hosts_are_named_as_others_find_them() -> None:
     said = pages(lab_of(ct1="192.0.2.7"))["moi-alice.md"]
-    assert "etudiant@192.0.2.7<" in said
+    assert "etudiant@192.0.2.7:" in said
 
 
-def test_guests_on_a_bridge_are_reached_at_once() -> None:
-    said = pages(lab_of(bridged=True))["moi-alice.md"]
-    assert "ssh -i ~/.ssh/tp alice@192.0.2." in said
-    assert "-J" not in said
+def known_hosts(lab: Lab, folder: Path) -> Path:
+    """The lines that Alice's page shows, in a file."""
+    (lines,) = re.findall("<pre>(.*?)</pre>", pages(lab)["moi-alice.md"], re.DOTALL)
+    file = folder / "known_hosts"
+    file.write_text(lines.lstrip())
+    return file
 
 
-def test_no_page_has_a_key_or_an_email_address_in_it() -> None:
+def known_as(file: Path, name: str) -> list[str]:
+    """The keys by which ssh would know a machine of this name."""
+    done = subprocess.run(
+        ["ssh-keygen", "-F", name, "-f", file], capture_output=True, text=True, check=False
+    ).stdout
+    return [line.partition(" ")[2] for line in done.splitlines() if not line.startswith("#")]
+
+
+def test_ssh_knows_the_machines_by_the_lines_of_the_page(tmp_path: Path) -> None:
+    host = ContainerHost(name="ct1.example.org", settings=ContainerHostSettings())
+    lab = lab_of(bridged=True).model_copy(update={"container_hosts": (host,)})
+    file = known_hosts(lab, tmp_path)
+    plan = allocate(lab)
+    for machine, address, pair in (
+        (plan.guests[0], str(plan.guests[0].address.ip), guest_host_key("minet", "minet-alice")),
+        (
+            plan.containers[0],
+            f"[ct1.example.org]:{plan.containers[0].ssh_port}",
+            container_host_key("minet", "minet-alice-processus"),
+        ),
+    ):
+        key = " ".join(pair.public.split()[:2])
+        assert known_as(file, machine.name) == known_as(file, address) == [key]
+    assert known_as(file, "elsewhere") == []
+
+
+def test_what_is_behind_its_host_is_known_by_its_name_alone(tmp_path: Path) -> None:
+    """Addresses behind a host are the same in other labs."""
+    names = [line.split()[0] for line in known_hosts(LAB, tmp_path).read_text().splitlines()]
+    assert names == ["minet-alice-processus", "minet-alice"]
+
+
+def test_nobody_is_told_to_believe_an_unknown_machine() -> None:
     for page, text in SITE.pages.items():
-        assert "AAAAC3" not in text, page
+        assert not re.search(r"répondez .?(yes|oui)|StrictHostKeyChecking|accept-new", text), page
+    assert "répondez non" in SITE.pages["connexion.md"]
+
+
+def test_keys_of_machines_are_on_their_students_page_and_no_others_are_anywhere() -> None:
+    for page, text in SITE.pages.items():
+        assert ("AAAAC3" in text) == (page == "moi-alice.md"), page
+        assert KEY.split()[1] not in text, page
+        assert "PRIVATE" not in text, page
         assert "example.org" not in text, page
 
 
