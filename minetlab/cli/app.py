@@ -189,6 +189,17 @@ def status_command(
     raise typer.Exit(0 if status.show(inventory, as_json=as_json, watch=watch, publish=publish) else 1)
 
 
+@app.command("audit")
+def audit_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Look for what is weak in a running lab, changing nothing; the exit status is 0 if nothing is."""
+    from minetlab.cli import audit
+
+    raise typer.Exit(0 if audit.show(inventory, as_json=as_json) else 1)
+
+
 @app.command()
 def down(
     inventory: Inventory = DEFAULT_INVENTORY,

@@ -1,0 +1,196 @@
+"""Read what the audit judges: from hosts, from students' machines and on this machine; nothing is changed."""
+
+import os
+import socket
+import time
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra.api.facts import FactBase
+
+from minetlab.audit.exposure import Attempt, command, from_inside, ports_to_try, reached
+from minetlab.audit.rules import FROM_INSIDE, not_asked, weaknesses
+from minetlab.audit.weaknesses import AuditedHost, ThisMachine, Weakness, Weight
+from minetlab.facts.firewall import Firewall
+from minetlab.facts.jump import JumpState
+from minetlab.facts.security import MOST_FILES, SecurityState
+from minetlab.images.disk import disk_file, rootfs_file
+from minetlab.images.fetched import fetched_file
+from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, SANDBOX_PREFIX, InventoryHost
+from minetlab.inventory.load import LoadedLab
+from minetlab.lab import Lab, UrlImage
+from minetlab.machines.status import run_on_host
+from minetlab.operations.specs import firewall_spec
+from minetlab.resources.security import SecurityObserved
+from minetlab.ssh.run import NoAnswerError, run as run_line
+from minetlab.ssh.ssh_config import alias_of, host_block
+from minetlab.tp import guest_tps, tp_images
+from minetlab.util.paths import state_dir
+from minetlab.util.process import TooMuchError
+from minetlab.util.text import last_line
+
+Value = TypeVar("Value")
+
+PORT_LIMIT = 3.0
+"""Seconds that a port of a host has to answer this machine."""
+ATTEMPT_LIMIT = 120.0
+"""Seconds that a student's machine has to say what it reaches; an emulated one takes half a minute."""
+MOST_ANSWERED = 2**14
+"""Bytes that it may say."""
+
+
+class NotReadError(Exception):
+    """A host could not be read; the message says why."""
+
+
+def host(loaded: LoadedLab, inventory_host: InventoryHost, config: Path) -> AuditedHost | Weakness:
+    """Read a host.
+
+    :param loaded: the lab.
+    :param inventory_host: the host.
+    :param config: the lab's SSH configuration.
+    :return: the host as it is and as planned; or, if it cannot be read, that it cannot.
+    """
+    name, lab, plan = inventory_host.name, loaded.lab, loaded.plan
+    try:
+        security = _fact(SecurityState(), lab, inventory_host, config)
+        firewall = _fact(Firewall(), lab, inventory_host, config)
+        jump = _fact(JumpState(), lab, inventory_host, config)
+    except NotReadError as error:
+        return not_asked(alias_of(name), Weight.MEDIUM, str(error))
+    audited = AuditedHost(
+        lab=lab,
+        alias=alias_of(name),
+        security=security,
+        firewall=firewall,
+        planned_firewall=firewall_spec(lab, plan, name),
+        jump=jump,
+        guests=plan.guests_on(name),
+        containers=plan.containers_on(name),
+        kvm=lab.kvm_host(name).settings if KVM_HOSTS in inventory_host.groups else None,
+        container=lab.container_host(name).settings if CONTAINER_HOSTS in inventory_host.groups else None,
+        in_sandbox=name.startswith(SANDBOX_PREFIX),
+        host_key_checking=str(inventory_host.data.get("ssh_strict_host_key_checking", "")),
+        known_keys=_known_keys(lab, inventory_host),
+    )
+    return replace(audited, reached=_answering(lab, name, ports_to_try(audited)))
+
+
+def _fact(fact: FactBase[Value], lab: Lab, inventory_host: InventoryHost, config: Path) -> Value:
+    try:
+        answer = run_on_host(str(fact.command(lab=lab.name)), inventory_host, config)
+        if answer.status != 0:
+            raise NotReadError(last_line(answer.errors) or f"exit status {answer.status}")
+        return fact.process(answer.output.splitlines())
+    except (NoAnswerError, TooMuchError, FactProcessError) as error:
+        raise NotReadError(str(error)) from error
+
+
+def _answering(lab: Lab, name: str, ports: Collection[int]) -> frozenset[int]:
+    """Return the ports of a host that take a connection from this machine."""
+    hosts = {host.name: host.address for host in (*lab.kvm_hosts, *lab.container_hosts)}
+
+    def answers(port: int) -> bool:
+        try:
+            with socket.create_connection((hosts[name], port), PORT_LIMIT):
+                return True
+        except OSError:
+            return False
+
+    if not ports or name not in hosts:
+        return frozenset()
+    with ThreadPoolExecutor(max_workers=len(ports)) as pool:
+        return frozenset(port for port, open_ in zip(ports, pool.map(answers, ports), strict=True) if open_)
+
+
+def _known_keys(lab: Lab, inventory_host: InventoryHost) -> frozenset[str]:
+    """Return the encoded public keys that this machine has a file of, or the roster a line."""
+    block = host_block(inventory_host, Path(os.devnull))
+    identity = block.options.get("IdentityFile", "").replace("%%", "%") if block else ""
+    files = [
+        *(Path.home() / ".ssh").glob("*.pub"),
+        *([Path(f"{identity}.pub").expanduser()] if identity else []),
+        *(_lab_folder(lab.name) / "keys").glob("**/*.pub"),
+    ]
+    lines = [student.ssh_key for student in lab.students if student.ssh_key]
+    lines += [file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file()]
+    return frozenset(word for line in lines for word in line.split() if word.startswith("AAAA"))
+
+
+def student_machine(config: Path, attempt: Attempt) -> Iterator[Weakness]:
+    """Have a student's machine try to reach what it must not, and yield what it reaches.
+
+    :param config: the lab's SSH configuration.
+    :param attempt: what it is to try.
+    :yields: a weakness for each that it reaches; or one that it did not try.
+    """
+    name = attempt.machine.name
+    try:
+        answer = run_line(config, name, command(attempt.targets), ATTEMPT_LIMIT, max_bytes=MOST_ANSWERED)
+    except (NoAnswerError, TooMuchError) as error:
+        yield not_asked(name, Weight.LOW, str(error))
+        return
+    targets = reached(attempt, answer.output)
+    if targets is None:
+        yield not_asked(name, Weight.LOW, "it has no bash, or does not run it")
+    else:
+        yield from weaknesses(name, FROM_INSIDE, from_inside(targets))
+
+
+def this_machine(loaded: LoadedLab, observed: Iterable[SecurityObserved]) -> ThisMachine:
+    """Read what this machine has of a lab.
+
+    :param loaded: the lab.
+    :param observed: what was read of its hosts.
+    :return: its secrets' files, and the age of keys and images.
+    """
+    folder = _lab_folder(loaded.lab.name)
+    aliases = [alias_of(host.name) for host in loaded.hosts]
+    keys = _files([folder / "keys"])
+    secrets = [*keys, *_files([folder / "passwords"])]
+    secrets += [file for alias in aliases for file in (state_dir() / "sandbox" / alias).glob("*_key")]
+    made = [state.changed for security in observed for state in security.files.values()]
+    return ThisMachine(
+        user=os.geteuid(),
+        modes={str(path): _mode(path) for path in (state_dir(), *secrets)},
+        keys={str(path): path.stat().st_mtime for path in keys},
+        images={name: file.stat().st_mtime for name, file in _images(loaded.lab).items() if file.exists()},
+        now=time.time(),
+        lab_made=min(made, default=None),
+    )
+
+
+def _lab_folder(lab: str) -> Path:
+    return state_dir() / "labs" / lab
+
+
+def _files(folders: Iterable[Path]) -> list[Path]:
+    """Return the files below folders that hold secrets: all but public keys."""
+    paths = islice((path for folder in folders for path in folder.rglob("*")), MOST_FILES)
+    return sorted(path for path in paths if path.is_file() and path.suffix != ".pub")
+
+
+def _mode(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mode & 0o7777, status.st_uid
+
+
+def _images(lab: Lab) -> dict[str, Path]:
+    """Return the files of the images that a lab uses, whether they exist or not, by their names."""
+    images = {}
+    for kvm_host in lab.kvm_hosts:
+        image, tps = kvm_host.settings.guest_image, kvm_host.settings.guest_tps
+        images["the guest image"] = (
+            fetched_file(image)
+            if isinstance(image, UrlImage)
+            else disk_file(guest_tps.recipe(image.debian, tps))
+        )
+    for container_host in lab.container_hosts:
+        for tp_image in tp_images.read(container_host.settings.tp_images):
+            images[f"the TP image {tp_image.name}"] = rootfs_file(tp_images.recipe(tp_image))
+    return images
