@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from minetlab.audit.weaknesses import AuditedHost, Look, Weight
 from minetlab.resources.firewall import table
+from minetlab.resources.security import MOST_FILES
 from minetlab.util.names import named
 
 LOAD = "run lab up, which loads it again"
@@ -45,6 +46,8 @@ def not_seen(host: AuditedHost) -> Iterator[Look]:
         silent.append("ports of bridges")
     if host.container and not security.dockerd:
         silent.append("dockerd's options")
+    if len(security.files) >= MOST_FILES:
+        silent.append(f"more than {MOST_FILES} files")
     if security.upgrades is None:
         silent.append("updates")
     if silent:

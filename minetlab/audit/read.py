@@ -18,7 +18,7 @@ from minetlab.audit.rules import FROM_INSIDE, not_asked, weaknesses
 from minetlab.audit.weaknesses import AuditedHost, ThisMachine, Weakness, Weight
 from minetlab.facts.firewall import Firewall
 from minetlab.facts.jump import JumpState
-from minetlab.facts.security import MOST_FILES, SecurityState
+from minetlab.facts.security import SecurityState
 from minetlab.images.disk import disk_file, rootfs_file
 from minetlab.images.fetched import fetched_file
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, SANDBOX_PREFIX, InventoryHost
@@ -26,7 +26,7 @@ from minetlab.inventory.load import LoadedLab
 from minetlab.lab import Lab, UrlImage
 from minetlab.machines.status import run_on_host
 from minetlab.operations.specs import firewall_spec
-from minetlab.resources.security import SecurityObserved
+from minetlab.resources.security import MOST_FILES, SecurityObserved
 from minetlab.ssh.run import NoAnswerError, run as run_line
 from minetlab.ssh.ssh_config import alias_of, host_block
 from minetlab.tp import guest_tps, tp_images
@@ -158,7 +158,7 @@ def this_machine(loaded: LoadedLab, observed: Iterable[SecurityObserved]) -> Thi
     return ThisMachine(
         user=os.geteuid(),
         modes={str(path): _mode(path) for path in (state_dir(), *secrets)},
-        keys={str(path): path.stat().st_mtime for path in keys},
+        keys={str(path.relative_to(folder)): path.stat().st_mtime for path in keys},
         images={name: file.stat().st_mtime for name, file in _images(loaded.lab).items() if file.exists()},
         now=time.time(),
         lab_made=min(made, default=None),

@@ -9,10 +9,8 @@ from minetlab.resources.dockerd import DAEMON_CONFIG
 from minetlab.resources.firewall import FOLDER, UNITS, rules_file, table
 from minetlab.resources.jump import JUMP_KEYS_FOLDER, jump_account, settings_file
 from minetlab.resources.layout import Layout
-from minetlab.resources.security import SSH_CONNECTS_AS, SecurityObserved, parse
+from minetlab.resources.security import MOST_FILES, SSH_CONNECTS_AS, SecurityObserved, parse
 
-MOST_FILES = 20_000
-"""How many of the lab's files are looked at on a host; a class of three hundred has some 3000."""
 MOST_KEY_LINES = 1000
 """How many lines of an account's authorized keys are read."""
 SETTINGS_FOR = "host=localhost,addr=127.0.0.1"
@@ -24,9 +22,9 @@ _INSPECT = (
 _COMMAND = r"""
 export LC_ALL=C
 section() {{ echo "@$1"; shift; "$@" 2>/dev/null | sed 's/^/ /'; }}
-confined() {{  # NAME PID
-    user=$(stat --format=%u "/proc/$2" 2>/dev/null) || return 0
-    echo "$1 $user $(sed -n 's/^Seccomp:[[:space:]]*//p' "/proc/$2/status")" \
+confined() {{  # NAME PID; a process that has just ended is none
+    user=$(stat --format=%u "/proc/$2") && calls=$(grep '^Seccomp:' "/proc/$2/status") || return 0
+    echo "$1 $user ${{calls##*[[:space:]]}}" \
         "$(tr -d '\0' <"/proc/$2/attr/apparmor/current" 2>/dev/null || tr -d '\0' <"/proc/$2/attr/current")"
 }}
 of_qemu() {{ for file in /run/libvirt/qemu/*.pid; do
@@ -71,7 +69,6 @@ upgrades() {{
 section time date +%s
 section listeners ss -Hlntup
 section files files
-section apparmor cat /sys/module/apparmor/parameters/enabled
 section qemu of_qemu
 section domains domains
 section filtered sh -c '{virsh} nwfilter-binding-list | grep clean-traffic'

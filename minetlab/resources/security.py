@@ -11,6 +11,8 @@ from minetlab.resources import printed
 
 SSH_CONNECTS_AS = "root"
 """An account for which sshd's settings are read; those of the jump account are read beside them."""
+MOST_FILES = 20_000
+"""How many of the lab's files are looked at on a host; a class of three hundred has some 3000."""
 _PROGRAM = re.compile(r'users:\(\("(?P<name>[^"]*)"')
 _UPGRADE = re.compile(r"Inst (?P<package>\S+) \[\S+\] \((?P<origin>[^)]*)")
 _CHAIN = re.compile(r"\s*chain (?P<name>\S+) \{")
@@ -98,7 +100,6 @@ class SecurityObserved:
     :param time: the host's clock, in seconds since 1970.
     :param listeners: all sockets on which programs wait for others.
     :param files: the lab's files on the host, by path.
-    :param apparmor: whether the kernel has AppArmor on.
     :param qemu: how QEMU is confined, by the name of its domain.
     :param taps: the interface of each running domain.
     :param filtered: the interfaces that libvirt filters now.
@@ -122,7 +123,6 @@ class SecurityObserved:
     time: float = 0.0
     listeners: tuple[Listener, ...] = ()
     files: Mapping[str, FileState] = field(default_factory=dict)
-    apparmor: bool = False
     qemu: Mapping[str, ProcessState] = field(default_factory=dict)
     taps: Mapping[str, Tap] = field(default_factory=dict)
     filtered: frozenset[str] = frozenset()
@@ -162,7 +162,6 @@ def parse(output: Iterable[str]) -> SecurityObserved:
             time=float(lines("time")[0]),
             listeners=tuple(map(_listener, lines("listeners"))),
             files=dict(map(_file, lines("files"))),
-            apparmor=lines("apparmor") == ["Y"],
             qemu=dict(map(_process, lines("qemu"))),
             taps=_taps(lines("domains")),
             filtered=frozenset(line.split()[0] for line in lines("filtered")),
