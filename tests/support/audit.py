@@ -26,7 +26,10 @@ def lab_of_one_host() -> Lab:
     """Alice and Bob, with a guest and a container each, on one host."""
     lab = lab_of(("alice", "bob"), tps=("processus",))
     (container_host,) = lab.container_hosts
-    return lab.model_copy(update={"container_hosts": (container_host.model_copy(update={"name": "hv0"}),)})
+    here: Lab = lab.model_copy(
+        update={"container_hosts": (container_host.model_copy(update={"name": "hv0"}),)}
+    )
+    return here
 
 
 def inspected(lab: Lab, **changes: Any) -> dict[str, dict[str, Any]]:
