@@ -27,9 +27,10 @@ table ip hole {{
 }}
 """
 # All that an audit could change of a host, but for what its machines write all the time.
-STATE = """
+STATE = r"""
 find /etc /root /home /usr/local /var/lib/minet-lab /var/lib/libvirt /var/lib/apt /var/cache/apt \
-    /var/log/apt -xdev -not -path '*/disks/*' -not -path '*/consoles/*' -printf '%p %m %U %s %T@\n' 2>/dev/null | sort
+    /var/log/apt -xdev -not -path '*/disks/*' \
+    -not -path '*/consoles/*' -printf '%p %m %U %s %T@\n' 2>/dev/null | sort
 nft --stateless list tables; bridge link; virsh -q list --all 2>/dev/null; docker ps --all --quiet 2>/dev/null
 true
 """
