@@ -17,9 +17,9 @@ def audited(command: Command, lab: Lab) -> AuditedLab:
     return AuditedLab(command, lab)
 
 
-def test_a_clean_lab(audited: AuditedLab) -> None:
+def test_nothing_is_found_in_a_lab_as_it_was_deployed(audited: AuditedLab) -> None:
     before = local(audited.host)
-    assert audited.weaknesses() == []
+    assert audited.audit() == (0, "Nothing weak was found in the lab minet.\n")
     assert local(audited.host) ^ before == set()
 
 
@@ -74,4 +74,6 @@ def test_twelve_faults_are_found_and_nothing_else_and_nothing_is_changed(audited
     for kind, words in planted.items():
         assert words in by_kind[kind]["problem"]
         assert by_kind[kind]["next_step"]
+    status, table = audited.audit()
+    assert (status, table.count("→")) == (1, 12)
     assert local(audited.host) ^ before == set()
