@@ -16,7 +16,7 @@ MOST_TARGETS = 16
 """How many ports of its host each machine of a student tries."""
 NEIGHBOURS = 2
 """How many of its neighbours each of them tries."""
-COMMANDERS = frozenset({"dockerd", "containerd", "libvirtd", "virtproxyd", "virtqemud"})
+COMMANDERS = frozenset({"dockerd", "libvirtd", "virtproxyd", "virtqemud"})
 """Programs that do as root what they are asked for; over TCP, anybody asks."""
 CLIENTS = frozenset({("udp", 68), ("udp", 546)})
 """Ports on which the host itself is given addresses, by DHCP."""

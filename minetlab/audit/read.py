@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra.api.facts import FactBase
@@ -36,6 +36,8 @@ from minetlab.util.text import last_line
 
 Value = TypeVar("Value")
 
+AUDIT_LIMIT = 300.0
+"""Seconds that a host has for each answer; an emulated one takes some twenty if nothing else runs here."""
 PORT_LIMIT = 3.0
 """Seconds that a port of a host has to answer this machine."""
 ATTEMPT_LIMIT = 120.0
@@ -56,11 +58,12 @@ def host(loaded: LoadedLab, inventory_host: InventoryHost, config: Path) -> Audi
     :param config: the lab's SSH configuration.
     :return: the host as it is and as planned; or, if it cannot be read, that it cannot.
     """
-    name, lab, plan = inventory_host.name, loaded.lab, loaded.plan
+    name, groups, lab, plan = inventory_host.name, inventory_host.groups, loaded.lab, loaded.plan
     try:
-        security = _fact(SecurityState(), lab, inventory_host, config)
-        firewall = _fact(Firewall(), lab, inventory_host, config)
-        jump = _fact(JumpState(), lab, inventory_host, config)
+        daemons = {"libvirt": KVM_HOSTS in groups, "docker": CONTAINER_HOSTS in groups}
+        security = _fact(SecurityState(), inventory_host, config, lab=lab.name, **daemons)
+        firewall = _fact(Firewall(), inventory_host, config, lab=lab.name)
+        jump = _fact(JumpState(), inventory_host, config, lab=lab.name)
     except NotReadError as error:
         return not_asked(alias_of(name), Weight.MEDIUM, str(error))
     audited = AuditedHost(
@@ -72,8 +75,8 @@ def host(loaded: LoadedLab, inventory_host: InventoryHost, config: Path) -> Audi
         jump=jump,
         guests=plan.guests_on(name),
         containers=plan.containers_on(name),
-        kvm=lab.kvm_host(name).settings if KVM_HOSTS in inventory_host.groups else None,
-        container=lab.container_host(name).settings if CONTAINER_HOSTS in inventory_host.groups else None,
+        kvm=lab.kvm_host(name).settings if KVM_HOSTS in groups else None,
+        container=lab.container_host(name).settings if CONTAINER_HOSTS in groups else None,
         in_sandbox=name.startswith(SANDBOX_PREFIX),
         host_key_checking=str(inventory_host.data.get("ssh_strict_host_key_checking", "")),
         known_keys=_known_keys(lab, inventory_host),
@@ -81,9 +84,9 @@ def host(loaded: LoadedLab, inventory_host: InventoryHost, config: Path) -> Audi
     return replace(audited, reached=_answering(lab, name, ports_to_try(audited)))
 
 
-def _fact(fact: FactBase[Value], lab: Lab, inventory_host: InventoryHost, config: Path) -> Value:
+def _fact(fact: FactBase[Value], inventory_host: InventoryHost, config: Path, **arguments: Any) -> Value:
     try:
-        answer = run_on_host(str(fact.command(lab=lab.name)), inventory_host, config)
+        answer = run_on_host(str(fact.command(**arguments)), inventory_host, config, AUDIT_LIMIT)
         if answer.status != 0:
             raise NotReadError(last_line(answer.errors) or f"exit status {answer.status}")
         return fact.process(answer.output.splitlines())

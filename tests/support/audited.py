@@ -36,8 +36,7 @@ VIRSH = """#!/bin/sh
 [ "$(id -u)" = 0 ] || exit 1
 case $* in
     *dumpxml*) cat /run/fake/domains;;
-    *nwfilter-binding-list*) cat /run/fake/filtered;;
-    *"list --uuid"*) echo 498c5712-cdfe-5c00-ab20-053a78ae65de;;
+    *"list --uuid"*) echo 498c5712-cdfe-5c00-ab20-053a78ae65de; cat /run/fake/filtered;;
 esac
 """
 DOCKER = """#!/bin/sh
@@ -45,7 +44,6 @@ case $* in
     info*) cat /run/fake/dockerd;;
     ps*) echo 123456789abc;;
     "network inspect"*) cat /run/fake/network;;
-    *State.Pid*) ;;
     inspect*) cat /run/fake/containers;;
 esac
 """
@@ -153,6 +151,7 @@ class AuditedLab:
             lines.append(
                 {
                     "Name": f"/{spec.name}",
+                    "Pid": 0,
                     "AppArmorProfile": "docker-default",
                     "HostConfig": {
                         "Privileged": False,

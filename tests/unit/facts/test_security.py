@@ -10,7 +10,7 @@ from minetlab.facts.security import SecurityState
 from minetlab.resources.security import SecurityObserved
 from tests.support.fake_program import put_first_in_path
 
-COMMAND = SecurityState().command("minet")
+COMMAND = SecurityState().command("minet", libvirt=True, docker=True)
 
 
 def test_a_host_without_libvirt_docker_and_firewall_can_be_read(
@@ -50,3 +50,10 @@ def test_nothing_in_the_command_changes_a_host() -> None:
 
 def test_a_lab_has_the_default_without_an_answer() -> None:
     assert SecurityState().default() == SecurityObserved()
+
+
+def test_a_daemon_is_asked_only_where_it_is_to_run() -> None:
+    """systemd starts libvirtd or dockerd for whoever connects to its socket."""
+    for libvirt, docker in ((True, False), (False, True), (False, False)):
+        command = SecurityState().command("minet", libvirt=libvirt, docker=docker)
+        assert ("virsh" in command, "docker ps" in command) == (libvirt, docker)
