@@ -75,7 +75,7 @@ def test_a_machine_is_made_once(session: Session) -> None:
 
 def test_machines_are_as_planned(session: Session) -> None:
     host, guest = session.kvm_hosts[HV1], session.guests[ALICE]
-    assert (host.lab, [each.name for each in host.guests], host.require_kvm) == ("minet", [ALICE, BOB], False)
+    assert (host.lab, [each.name for each in host.guests], host.require_kvm) == ("minet", [ALICE, BOB], True)
     assert guest.student_key == keys.student_public_key("minet", guest.guest.student)
     assert guest.terminal.shell == ("runuser", "--login", "alice", "--command")
     assert session.container_hosts[CT1].site == ServedSite(

@@ -4,6 +4,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from minetlab.facts.host import HostState
+from minetlab.resources.confinement import ConfinementObserved
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
 from minetlab.resources.host import HostObserved, System
@@ -14,6 +15,7 @@ from minetlab.resources.lock import Holder
 HOLDER = Holder("r1", "eve@admin", "minet", 90)
 LINES = {
     "kvm": ["vendor AuthenticAMD", "feature svm"],
+    "confinement": ["available yes"],
     "libvirt": ["@memory", "900", "@installed"],
     "docker": ['{"kind":"silence"}'],
     "daemon": ["read", "{}"],
@@ -52,6 +54,7 @@ def test_each_part_of_the_answer_is_read_by_its_own_fact() -> None:
             loop_devices=True,
         ),
         kvm=KvmObserved(vendor="AuthenticAMD", feature="svm"),
+        confinement=ConfinementObserved(available=True),
         libvirt=LibvirtObserved(installed=True, memory=900),
         docker=DockerObserved(installed=True),
         daemon=DaemonState({}),
