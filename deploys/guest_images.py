@@ -9,5 +9,9 @@ lab, _ = current.lab_and_plan()
 settings = lab.kvm_host(host.name).settings
 
 guest_images.upload(
-    name="Receive the guest image", lab=lab.name, image=settings.guest_image, tps=settings.guest_tps
+    name="Receive the guest image",
+    lab=lab.name,
+    image=settings.guest_image,
+    tps=settings.guest_tps,
+    disk=settings.guest.disk,
 )

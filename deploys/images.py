@@ -15,6 +15,7 @@ if KVM_HOSTS in host.groups:
         lab=lab.name,
         image=kvm_settings.guest_image,
         tps=kvm_settings.guest_tps,
+        disk=kvm_settings.guest.disk,
     )
 
 if CONTAINER_HOSTS in host.groups:

@@ -1,6 +1,7 @@
 """Images that others have made: fetched once, and used only if they have the checksum of the inventory."""
 
 import hashlib
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,24 +18,28 @@ from minetlab.util.progress import Heartbeat, Progress
 
 STALL_LIMIT = 60.0
 """Seconds without a byte after which a download is given up."""
+MIN_RATE = 2**14
+"""Bytes a second that a download has to bring on the whole, after the first :data:`STALL_LIMIT` seconds."""
+GIB = 2**30
 CHUNK = 2**20
 """Bytes to read from the server at once."""
 PROBE_LIMIT = 10.0
 """Seconds for the server to answer."""
 
 
-def fetch(image: UrlImage, progress: Progress) -> Path:
+def fetch(image: UrlImage, max_gib: int, progress: Progress) -> Path:
     """Return an image's file in the cache; it is fetched first unless the cache has it intact.
 
     :param image: the URL and the checksum.
+    :param max_gib: how large the file may be, in GiB.
     :param progress: told the state of the download every ten seconds.
     :return: the file in the cache.
-    :raises LabError: the image cannot be fetched, or has another checksum.
+    :raises LabError: the image cannot be fetched, is too large, or has another checksum.
     """
     label = f"image {image.url}"
 
     def make(target: Path, scratch: Path) -> None:
-        _download(image, target, label, progress)
+        _download(image, target, label, max_gib * GIB, progress)
 
     return make_once(fetched_file(image), make, label, progress)
 
@@ -66,9 +71,14 @@ def _open(image: UrlImage, limit: float) -> addinfourl:
 
 
 def _chunks(response: addinfourl, image: UrlImage) -> Iterator[bytes]:
+    deadline = time.monotonic() + STALL_LIMIT
     try:
-        while chunk := response.read(CHUNK):
+        # read1() returns what has come: read() waits for a whole chunk, and each byte starts its limit anew.
+        while chunk := response.read1(CHUNK):
             yield chunk
+            deadline += len(chunk) / MIN_RATE
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it sends less than {MIN_RATE // 2**10} KiB a second")
     except (OSError, HTTPException) as error:
         raise _fetch_error(image, error) from error
 
@@ -80,8 +90,8 @@ def _fetch_error(image: UrlImage, error: OSError | HTTPException) -> LabError:
     )
 
 
-def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> None:
-    """Download the image to ``target``, and verify its checksum."""
+def _download(image: UrlImage, target: Path, label: str, max_bytes: int, progress: Progress) -> None:
+    """Download the image to ``target``, no more than ``max_bytes`` of it, and verify its checksum."""
     digest = hashlib.new(image.algorithm)
     heartbeat = Heartbeat(f"{label}: fetching", progress)
     received = 0
@@ -90,11 +100,13 @@ def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> 
     total = int(response.headers.get("Content-Length") or 0)
     try:
         with response, target.open("wb") as file:
-            require_free_space(target.parent, total / 2**30, label)
+            _require_small(total, max_bytes, image)
+            require_free_space(target.parent, total / GIB, label)
             for chunk in _chunks(response, image):
+                received += len(chunk)
+                _require_small(received, max_bytes, image)
                 digest.update(chunk)
                 file.write(chunk)
-                received += len(chunk)
                 heartbeat.beat(f": {received // 2**20} of {total // 2**20 or '?'} MiB")
     except OSError as error:
         raise write_error(target, error) from error
@@ -108,4 +120,13 @@ def _download(image: UrlImage, target: Path, label: str, progress: Progress) -> 
             f"{image.url} does not have the expected checksum:\n"
             f"    {image.algorithm} expected {image.checksum}\n    {image.algorithm} got      {checksum}",
             next_step="correct the checksum if the image was renewed, or do not trust that address",
+        )
+
+
+def _require_small(size: int, max_bytes: int, image: UrlImage) -> None:
+    if size > max_bytes:
+        raise LabError(
+            f"{image.url} is larger than the disk of a guest, {max_bytes // GIB} GiB",
+            next_step="see whether the address is right; if so, raise guest.disk in "
+            "inventories/group_data/kvm_hosts.py",
         )

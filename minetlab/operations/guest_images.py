@@ -17,23 +17,24 @@ from minetlab.util.errors import LabError
 
 
 @lab_operation
-def start_build(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Iterator[PyinfraCommand]:
+def start_build(lab: str, image: GuestImage, tps: tuple[str, ...], disk: int) -> Iterator[PyinfraCommand]:
     """Begin to build or fetch the base image with these TPs, unless the host has it; never fail."""
     # The operation upload then waits less, and reports the errors.
     with suppress(LabError):
         if guest_image.volume(image, tps) not in observe.libvirt(lab).volumes:
-            background.begin([partial(guest_image.file, image, tps, host.log)])
+            background.begin([partial(guest_image.file, image, tps, disk, host.log)])
     host.noop("the base image is there, or is being made")
     yield from ()
 
 
 @lab_operation
-def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Iterator[PyinfraCommand]:
+def upload(lab: str, image: GuestImage, tps: tuple[str, ...], disk: int) -> Iterator[PyinfraCommand]:
     """Have the base image in the lab's pool.
 
     :param lab: the lab's name.
     :param image: the guest image in the host's settings.
     :param tps: names of the TPs in it.
+    :param disk: size of the guests' disks in GiB.
     :yields: the commands.
     """
     observed = observe.libvirt(lab)
@@ -42,18 +43,18 @@ def upload(lab: str, image: GuestImage, tps: tuple[str, ...]) -> Iterator[Pyinfr
     if volume in observed.volumes:
         host.noop("the base image is there")
     else:
-        yield from observe.changing(_distribute(Layout(lab), image, tps, observed.disk))
+        yield from observe.changing(_distribute(Layout(lab), image, tps, disk, observed.disk))
 
 
 def _distribute(
-    layout: Layout, image: GuestImage, tps: tuple[str, ...], free: int
+    layout: Layout, image: GuestImage, tps: tuple[str, ...], disk: int, free: int
 ) -> Iterator[PyinfraCommand]:
     name = guest_image.volume(image, tps)
     uploaded = f"{layout.folder}/{name}.new"
     # An interrupted run may have left the file. And as this command comes first, no image is built for a host
     # that does not answer any more.
     yield StringCommand("rm -f", QuoteString(uploaded))
-    path = guest_image.file(image, tps, host.log)
+    path = guest_image.file(image, tps, disk, host.log)
     size = path.stat().st_size >> 20
     if size > free:
         raise LabError(

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from minetlab.images import Progress, build_disk, fetch
+from minetlab.images.inspection import require_plain
+from minetlab.images.toolbox import ensure_toolbox
 from minetlab.lab import DebianImage, GuestImage
 from minetlab.tp import guest_tps
-from minetlab.util.errors import LabError
-
-QCOW2_MAGIC = b"QFI\xfb"
-"""The first bytes of every qcow2 file."""
 
 
 def volume(image: GuestImage, tps: tuple[str, ...]) -> str:
@@ -22,24 +20,20 @@ def volume(image: GuestImage, tps: tuple[str, ...]) -> str:
     return f"base-{_digest(image, tps)[:12]}.qcow2"
 
 
-def file(image: GuestImage, tps: tuple[str, ...], progress: Progress) -> Path:
+def file(image: GuestImage, tps: tuple[str, ...], disk_gib: int, progress: Progress) -> Path:
     """Return the image's qcow2 file; it is built or fetched first unless the cache has it intact.
 
     :param image: the guest image of the host's settings.
     :param tps: the names of the TPs that are in the image.
+    :param disk_gib: the size of the guests' disks, which an image that is fetched must not exceed.
     :param progress: told each step of building or fetching it.
     :return: the file in the cache.
-    :raises LabError: the image cannot be built or fetched, or it is not in qcow2 format.
+    :raises LabError: the image cannot be built or fetched, or is none that guests' disks can lie upon.
     """
     if isinstance(image, DebianImage):
         return build_disk(guest_tps.recipe(image.debian, tps), progress)
-    path = fetch(image, progress)
-    with path.open("rb") as content:
-        if content.read(len(QCOW2_MAGIC)) != QCOW2_MAGIC:
-            raise LabError(
-                f"{image.url} is no qcow2 image",
-                next_step="set guest_image in inventories/group_data/kvm_hosts.py to a .qcow2 cloud image",
-            )
+    path = fetch(image, disk_gib, progress)
+    require_plain(path, image.url, disk_gib, ensure_toolbox(progress))
     return path
 
 

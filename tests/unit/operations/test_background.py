@@ -88,12 +88,13 @@ def test_a_tp_that_there_is_not_is_no_failure_yet() -> None:
     assert (run.changed, run.failed) == (False, False)
 
 
+@pytest.mark.usefixtures("plain_images")
 def test_a_guest_image_is_in_the_cache_before_it_is_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
     image = image_at(tmp_path, b"QFI\xfb and the rest")
-    run = run_operation(guest_images.start_build, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=())
+    run = run_operation(guest_images.start_build, {LIBVIRT: EMPTY}, lab=LAB, image=image, tps=(), disk=8)
     assert (len(run.commands), run.idle) == (1, True)
     until(fetched_file(image).exists)
 

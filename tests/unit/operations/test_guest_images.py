@@ -15,10 +15,12 @@ from tests.support.kvm_host import EMPTY, KVM, STATE, WORKING, image_at
 
 MIB = 2**20
 
+pytestmark = pytest.mark.usefixtures("plain_images")
+
 
 def upload(lines: list[str], folder: Path, size: int) -> Run:
     image = image_at(folder, b"QFI\xfb" + bytes(size - 4))
-    return run_operation(guest_images.upload, {STATE: lines}, lab=LAB, image=image, tps=())
+    return run_operation(guest_images.upload, {STATE: lines}, lab=LAB, image=image, tps=(), disk=8)
 
 
 def with_free(mebibytes: int) -> list[str]:
@@ -57,7 +59,7 @@ def test_an_image_that_cannot_be_had_fails_the_host(
 
 
 def test_nothing_is_fetched_for_a_libvirtd_that_is_silent(caplog: pytest.LogCaptureFixture) -> None:
-    run = run_operation(guest_images.upload, {STATE: ["@installed"]}, lab=LAB, image=IMAGE, tps=())
+    run = run_operation(guest_images.upload, {STATE: ["@installed"]}, lab=LAB, image=IMAGE, tps=(), disk=8)
     assert (run.failed, len(run.commands)) == (True, 1)
     assert "libvirtd does not answer" in caplog.text
 
@@ -65,14 +67,14 @@ def test_nothing_is_fetched_for_a_libvirtd_that_is_silent(caplog: pytest.LogCapt
 def test_an_image_that_is_there_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[object] = []
     monkeypatch.setattr(background, "begin", begun.extend)
-    run = run_operation(guest_images.start_build, {STATE: answer(1)}, lab=LAB, image=IMAGE, tps=())
+    run = run_operation(guest_images.start_build, {STATE: answer(1)}, lab=LAB, image=IMAGE, tps=(), disk=8)
     assert (len(run.commands), run.idle, begun) == (1, True, [])
-    run = run_operation(guest_images.start_build, {STATE: EMPTY}, lab=LAB, image=IMAGE, tps=())
+    run = run_operation(guest_images.start_build, {STATE: EMPTY}, lab=LAB, image=IMAGE, tps=(), disk=8)
     assert (run.idle, len(begun)) == (True, 1)
 
 
 def present(lines: list[str], image: GuestImage, *tps: str) -> Run:
-    return run_operation(guest_images.upload, {STATE: lines}, lab=LAB, image=image, tps=tps)
+    return run_operation(guest_images.upload, {STATE: lines}, lab=LAB, image=image, tps=tps, disk=8)
 
 
 def test_an_image_that_is_there_is_not_even_fetched() -> None:
