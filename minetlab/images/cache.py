@@ -52,6 +52,7 @@ def make_once(target: Path, make: Callable[[Path, Path], object], label: str, pr
                 os.utime(checksum_file(target))  # pruning removes the least recently used first
                 return target
             progress(f"{label}: the cached {target.name} does not match its checksum: making it again")
+            target.unlink()
         with files.scratch_folder(target) as scratch:
             new_file = scratch / target.name
             started = time.monotonic()

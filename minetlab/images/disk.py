@@ -5,16 +5,15 @@ is in sector 0, and loads the second stage from the sectors that follow: this is
 (GRUB 2.12, ``boot.S`` and ``diskboot.S``).
 """
 
-import io
-import shlex
 import struct
-import tarfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from minetlab.images.cache import images_folder, make_once, require_free_space
-from minetlab.images.mmdebstrap import mmdebstrap
+from minetlab.images.bootstrap import bootstrap
+from minetlab.images.build import build_image, image_file, log_of
+from minetlab.images.edition import Edition
+from minetlab.images.manifest import ImageManifest
 from minetlab.images.recipe import EMULATED_FAMILY, ImageFile, ImageRecipe
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.util.process import run, run_logged
@@ -22,8 +21,7 @@ from minetlab.util.progress import Progress
 
 SECTOR = 512
 PARTITION_START = 2**20
-BUILD_GIB = 5
-"""Free disk that a build needs, in GiB."""
+_DISK, _ROOTFS = ".qcow2", ".tar.gz"
 GRUB_MODULES = ("biosdisk", "part_msdos", "ext2", "linux", "linux16", "normal", "configfile")
 EMULATION_MODULES = ("smbios", "test")
 """GRUB's modules for what is different where the machine is emulated."""
@@ -54,120 +52,93 @@ rm -f "$DESTDIR/usr/lib/udev/hwdb.bin"
 )
 
 
-def build_disk(recipe: ImageRecipe, progress: Progress) -> Path:
+def build_disk(recipe: ImageRecipe, progress: Progress, edition: Edition | None = None) -> Path:
     """Return the bootable qcow2 disk of a recipe; it is built first unless the cache has it intact.
 
     :param recipe: what is on the disk.
     :param progress: told each step of a build.
+    :param edition: the state of the mirror to build it from; None: as it is known for the recipe.
     :return: the file in the cache.
     :raises LabError: mmdebstrap cannot run on this machine or fails, or there is no room.
     """
-
-    def make(disk: Path, scratch: Path) -> None:
-        toolbox = ensure_toolbox(progress)
-        root_uuid = str(uuid.UUID(recipe.digest[:32]))
-        tar = scratch / "rootfs.tar"
-        _bootstrap(recipe, _boot_files(recipe, root_uuid), tar, progress)
-        raw = scratch / "disk.raw"
-        _format(toolbox, raw, recipe.disk_gib * 2**30, root_uuid, tar)
-        tar.unlink()
-        modules = (*GRUB_MODULES, *(EMULATION_MODULES if recipe.emulated_arguments else ()))
-        _install_boot_loader(toolbox, raw, scratch, modules)
-        compress = ["-c", "-o", "compression_type=zstd", "-W", "-m", "4"]
-        run_logged(
-            toolbox.command("qemu-img", "convert", "-O", "qcow2", *compress, str(raw), str(disk)),
-            log_of(disk_file(recipe)),
-            f"{recipe.name} image: compressing",
-            progress,
-            env=toolbox.env,
-        )
-
-    return make_once(disk_file(recipe), make, f"{recipe.name} image", progress)
+    return build_image(recipe, _DISK, _make_disk, progress, edition)
 
 
-def build_rootfs(recipe: ImageRecipe, progress: Progress) -> Path:
+def build_rootfs(recipe: ImageRecipe, progress: Progress, edition: Edition | None = None) -> Path:
     """Return the root file system of a recipe as a tar file, compressed for the transfer to the hosts.
 
     It is built first unless the cache has it intact. It is compressed with gzip, which every Docker reads.
 
     :param recipe: what is in the root file system.
     :param progress: told each step of a build.
+    :param edition: the state of the mirror to build it from; None: as it is known for the recipe.
     :return: the file in the cache.
     :raises LabError: mmdebstrap cannot run on this machine or fails, or there is no room.
     """
-
-    def make(tar: Path, scratch: Path) -> None:
-        _bootstrap(recipe, (), tar, progress)
-
-    return make_once(rootfs_file(recipe), make, f"{recipe.name} root file system", progress)
+    return build_image(recipe, _ROOTFS, _make_rootfs, progress, edition)
 
 
 def disk_file(recipe: ImageRecipe) -> Path:
-    """Return the file in the cache that has the disk of a recipe once it is built."""
-    return images_folder() / f"{recipe.file_stem}.qcow2"
+    """Return the file in the cache that has the disk of a recipe, of its known edition, once it is built."""
+    return image_file(recipe, _DISK)
 
 
 def rootfs_file(recipe: ImageRecipe) -> Path:
-    """Return the file in the cache that has the root file system of a recipe once it is built."""
-    return images_folder() / f"{recipe.file_stem}.tar.gz"
+    """Return the file in the cache that has the root file system of a recipe, as :func:`disk_file`."""
+    return image_file(recipe, _ROOTFS)
 
 
-def log_of(image: Path) -> Path:
-    """Return the file in the cache that has the build log of ``image``, a disk or a root file system."""
-    return image.with_name(f"{image.name.removesuffix('.qcow2').removesuffix('.tar.gz')}.log")
+def _make_disk(
+    recipe: ImageRecipe, edition: Edition, disk: Path, scratch: Path, progress: Progress
+) -> ImageManifest:
+    toolbox = ensure_toolbox(progress)
+    tar = scratch / "rootfs.tar"
+    manifest = _bootstrap(recipe, edition, tar, progress, boot_files=_boot_files(recipe))
+    raw = scratch / "disk.raw"
+    _format(toolbox, raw, tar, recipe, edition)
+    tar.unlink()
+    modules = (*GRUB_MODULES, *(EMULATION_MODULES if recipe.emulated_arguments else ()))
+    _install_boot_loader(toolbox, raw, scratch, modules)
+    # Not with -W: the order of the clusters would depend on which was compressed first.
+    compress = ["-c", "-o", "compression_type=zstd", "-m", "4"]
+    run_logged(
+        toolbox.command("qemu-img", "convert", "-O", "qcow2", *compress, str(raw), str(disk)),
+        log_of(disk),
+        f"{recipe.name} image: compressing",
+        progress,
+        env=toolbox.env,
+    )
+    return manifest
 
 
-def _bootstrap(recipe: ImageRecipe, boot_files: tuple[ImageFile, ...], tar: Path, progress: Progress) -> None:
-    uploads = list(_upload_hooks(recipe, progress))
-    step = f"{recipe.name} image: installing Debian {recipe.suite}"
-    require_free_space(tar.parent, BUILD_GIB, step)
-    progress(step)
-    files = tar.with_name("files.tar")
-    write_files(files, (*boot_files, *recipe.files))
-    log = log_of(rootfs_file(recipe))
-    log.unlink(missing_ok=True)
-    hooks = (f'--customize-hook=chroot "$1" sh -euc {shlex.quote(hook)}' for hook in recipe.hooks)
-    options = [
-        f"--essential-hook=tar-in {shlex.quote(str(files))} /",
-        *uploads,
-        *hooks,
-        # With these files, systemd takes /etc and /var for up to date, and the first boot skips ldconfig.
-        '--customize-hook=touch "$1/etc/.updated" "$1/var/.updated"',
-        # These settings are for the build only; without them, apt in the image behaves as in any Debian.
-        '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
-        "--dpkgopt=force-confold",
-    ]
-    mmdebstrap(
-        recipe.suite,
+def _make_rootfs(
+    recipe: ImageRecipe, edition: Edition, tar: Path, _scratch: Path, progress: Progress
+) -> ImageManifest:
+    return _bootstrap(recipe, edition, tar, progress)
+
+
+def _bootstrap(
+    recipe: ImageRecipe,
+    edition: Edition,
+    tar: Path,
+    progress: Progress,
+    *,
+    boot_files: tuple[ImageFile, ...] = (),
+) -> ImageManifest:
+    """Install a recipe's system; images that are put into it are of the same edition."""
+    return bootstrap(
+        recipe,
+        edition,
         tar,
-        variant="minbase",
-        packages=recipe.packages,
-        options=options,
-        log=log,
-        label=step,
+        log=log_of(image_file(recipe, _ROOTFS, edition)),
+        boot_files=boot_files,
+        build_archive=lambda archive: build_rootfs(archive, progress, edition),
         progress=progress,
     )
 
 
-def _upload_hooks(recipe: ImageRecipe, progress: Progress) -> Iterator[str]:
-    """Build the archives of an image; yield mmdebstrap's hooks that put them into it."""
-    for archive in recipe.archives:
-        file = build_rootfs(archive.recipe, progress)
-        yield f'--customize-hook=mkdir -p "$1"{shlex.quote(str(Path(archive.path).parent))}'
-        yield f"--customize-hook=upload {shlex.quote(str(file))} {shlex.quote(archive.path)}"
-
-
-def write_files(tar: Path, files: tuple[ImageFile, ...]) -> None:
-    """Write files to a tar archive in which root owns them."""
-    with tarfile.open(tar, "w") as archive:
-        for file in files:
-            content = file.content.encode()
-            member = tarfile.TarInfo(f".{file.path}")
-            member.size, member.mode = len(content), file.mode
-            archive.addfile(member, io.BytesIO(content))
-
-
-def _boot_files(recipe: ImageRecipe, root_uuid: str) -> tuple[ImageFile, ...]:
+def _boot_files(recipe: ImageRecipe) -> tuple[ImageFile, ...]:
+    root_uuid = _root_uuid(recipe)
     # In Debian, /vmlinuz and /initrd.img are links to the newest kernel that is installed.
     linux = f"{recipe.grub_command} /vmlinuz root=UUID={root_uuid} ro {recipe.kernel_arguments}"
     choice = ""
@@ -183,13 +154,20 @@ def _boot_files(recipe: ImageRecipe, root_uuid: str) -> tuple[ImageFile, ...]:
     )
 
 
-def _format(toolbox: Toolbox, raw: Path, size: int, root_uuid: str, tar: Path) -> None:
+def _root_uuid(recipe: ImageRecipe) -> str:
+    return str(uuid.UUID(recipe.digest[:32]))
+
+
+def _format(toolbox: Toolbox, raw: Path, tar: Path, recipe: ImageRecipe, edition: Edition) -> None:
+    size, root_uuid = recipe.disk_gib * 2**30, _root_uuid(recipe)
     with raw.open("wb") as disk:
         disk.truncate(size)
     extended = f"offset={PARTITION_START},lazy_itable_init=1,assume_storage_prezeroed=1,root_owner=0:0"
+    extended += f",hash_seed={root_uuid}"
     command = toolbox.command("mkfs.ext4", "-q", "-F", "-U", root_uuid, "-m", "1", "-E", extended)
     blocks = (size - PARTITION_START) // 4096
-    run([*command, "-b", "4096", "-d", str(tar), str(raw), str(blocks)], env=toolbox.env, limit=900)
+    env = {**toolbox.env, "SOURCE_DATE_EPOCH": str(edition.epoch)}
+    run([*command, "-b", "4096", "-d", str(tar), str(raw), str(blocks)], env=env, limit=900)
 
 
 def _install_boot_loader(toolbox: Toolbox, raw: Path, scratch: Path, modules: Iterable[str]) -> None:

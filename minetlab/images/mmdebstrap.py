@@ -21,6 +21,7 @@ def mmdebstrap(
     log: Path,
     label: str,
     progress: Progress,
+    epoch: int | None = None,
 ) -> None:
     """Write the root file system of a Debian release, with updates and security fixes, to a tar file.
 
@@ -32,6 +33,7 @@ def mmdebstrap(
     :param log: the file for mmdebstrap's output.
     :param label: what is being done, for messages.
     :param progress: told every ten seconds that it goes on.
+    :param epoch: the time, in seconds since 1970, that files get which are made later; None: their own.
     :raises LabError: mmdebstrap cannot run on this machine, or fails.
     """
     command = [
@@ -46,7 +48,8 @@ def mmdebstrap(
         suite,
         str(tar),
     ]
-    run_logged(command, log, label, progress, env=_proxy())
+    reproducible = {} if epoch is None else {"SOURCE_DATE_EPOCH": str(epoch)}
+    run_logged(command, log, label, progress, env=proxy() | reproducible)
 
 
 def mode() -> str:
@@ -74,7 +77,7 @@ def mode() -> str:
     return "unshare"
 
 
-def _proxy() -> dict[str, str]:
+def proxy() -> dict[str, str]:
     """Return variables with the proxy of this machine's apt, whose configuration mmdebstrap does not read."""
     if "http_proxy" in os.environ or not shutil.which("apt-config"):
         return {}

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-RECIPE_FORMAT = 1
+RECIPE_FORMAT = 2
 """Raise it when the builder makes another image from the same recipe, so that cached images are replaced."""
 
 Suite = Literal["bookworm", "trixie"]

@@ -49,12 +49,12 @@ def upload(lab: str, image: GuestImage, tps: tuple[str, ...], disk: int) -> Iter
 def _distribute(
     layout: Layout, image: GuestImage, tps: tuple[str, ...], disk: int, free: int
 ) -> Iterator[PyinfraCommand]:
-    name = guest_image.volume(image, tps)
-    uploaded = f"{layout.folder}/{name}.new"
+    uploaded = f"{layout.folder}/base-image.new"
     # An interrupted run may have left the file. And as this command comes first, no image is built for a host
     # that does not answer any more.
     yield StringCommand("rm -f", QuoteString(uploaded))
     path = guest_image.file(image, tps, disk, host.log)
+    name = guest_image.volume(image, tps)  # now that it is built, its edition is known
     size = path.stat().st_size >> 20
     if size > free:
         raise LabError(

@@ -1,6 +1,7 @@
 """Operations on the TP site: the web server's image, the pages, and the container that serves them."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
@@ -39,7 +40,7 @@ def image(lab: str) -> Iterator[PyinfraCommand]:
         host.noop("the web server's image is there")
         return
     observe.require_answer(observed)
-    yield from observe.changing(load_commands(lab, {spec: server.recipe()}))
+    yield from observe.changing(load_commands(lab, [(partial(server.spec, lab), server.recipe())], observed))
 
 
 @lab_operation

@@ -1,8 +1,9 @@
 """Operations on TP images: built on this machine once, and imported by each container host once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host
@@ -19,6 +20,8 @@ from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 
+SpecOfImage = Callable[[], ImageSpec]
+"""Says how hosts know an image: called once the image is built, as only then its edition is known."""
 ROOM_FACTOR = 7
 """Disk for an import, in sizes of the compressed file: the file, its content (three), and working space."""
 
@@ -29,7 +32,7 @@ def start_builds(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     # The operation load then waits less, and reports the errors.
     with suppress(LabError):
         missing = _missing(lab, names, observe.docker(lab))
-        background.begin(partial(build_rootfs, recipe, host.log) for recipe in missing.values())
+        background.begin(partial(build_rootfs, recipe, host.log) for _, recipe in missing)
     host.noop("the TP images are there, or are being made")
     yield from ()
 
@@ -48,7 +51,7 @@ def load(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
         host.noop("all TP images are there")
         return
     observe.require_answer(observed)
-    yield from observe.changing(load_commands(lab, missing))
+    yield from observe.changing(load_commands(lab, missing, observed))
 
 
 @lab_operation
@@ -61,23 +64,39 @@ def prune(lab: str, names: tuple[str, ...]) -> Iterator[PyinfraCommand]:
     yield from observe.changing(commands, otherwise="no image is out of use")
 
 
-def _missing(lab: str, names: tuple[str, ...], observed: DockerObserved) -> dict[ImageSpec, ImageRecipe]:
+def _missing(
+    lab: str, names: tuple[str, ...], observed: DockerObserved
+) -> tuple[tuple[SpecOfImage, ImageRecipe], ...]:
     present = {image.reference for image in observed.images}
-    wanted = {tp_images.spec(lab, image): image for image in tp_images.read(names)}
-    return {spec: tp_images.recipe(image) for spec, image in wanted.items() if spec.reference not in present}
+    return tuple(
+        (partial(tp_images.spec, lab, image), tp_images.recipe(image))
+        for image in tp_images.read(names)
+        if tp_images.spec(lab, image).reference not in present
+    )
 
 
-def load_commands(lab: str, images: Mapping[ImageSpec, ImageRecipe]) -> Iterator[PyinfraCommand]:
-    """Build images on this machine, upload them, have dockerd import them, and remove the uploads."""
+def load_commands(
+    lab: str, images: Iterable[tuple[SpecOfImage, ImageRecipe]], observed: DockerObserved
+) -> Iterator[PyinfraCommand]:
+    """Build images on this machine, upload them, have dockerd import them, and remove the uploads.
+
+    :param lab: the lab's name.
+    :param images: of each image, what says how the host knows it, and its recipe.
+    :param observed: the Docker of the host.
+    :yields: the commands.
+    """
     folder = uploads_folder(lab)
+    present = {image.reference for image in observed.images}
     yield StringCommand("install", "--directory", "--mode=0700", QuoteString(folder))
-    for spec, recipe in images.items():
-        yield from _import(spec, recipe, folder)
+    for spec_of_image, recipe in images:
+        tar = build_rootfs(recipe, host.log)
+        spec = spec_of_image()
+        if spec.reference not in present:  # what was built anew can be what the host has
+            yield from _import(spec, tar, folder)
     yield remove_folder(folder)
 
 
-def _import(spec: ImageSpec, recipe: ImageRecipe, folder: str) -> Iterator[PyinfraCommand]:
-    tar = build_rootfs(recipe, host.log)
+def _import(spec: ImageSpec, tar: Path, folder: str) -> Iterator[PyinfraCommand]:
     needed = ROOM_FACTOR * tar.stat().st_size
     free = observe.fact(DockerRoom)
     if free < needed:

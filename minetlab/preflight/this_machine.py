@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from minetlab.images.cache import checksum_file, require_free_space
-from minetlab.images.disk import BUILD_GIB, disk_file, rootfs_file
+from minetlab.images.bootstrap import BUILD_GIB
+from minetlab.images.build import is_cached
+from minetlab.images.cache import require_free_space
+from minetlab.images.disk import disk_file, rootfs_file
 from minetlab.images.fetched import fetched_file, probe
 from minetlab.images.mmdebstrap import mode
+from minetlab.images.recipe import ImageRecipe
 from minetlab.lab import ContainerHost, DebianImage, KvmHost, Lab, UrlImage
 from minetlab.operations.tp_images import ROOM_FACTOR
 from minetlab.preflight.findings import Finding, Severity
@@ -36,6 +39,7 @@ class MissingImage:
     :param host: the alias of the host.
     :param name: what the image is, for messages.
     :param file: its file in this machine's cache, whether it exists or not.
+    :param recipe: what it is built of; None if it is fetched.
     :param address: where it is fetched from; None if it is built.
     :param in_docker: whether it is a container image.
     """
@@ -43,13 +47,14 @@ class MissingImage:
     host: str
     name: str
     file: Path
+    recipe: ImageRecipe | None = None
     address: UrlImage | None = None
     in_docker: bool = False
 
     @property
     def cached(self) -> bool:
         """Whether the cache has the image; its checksum is verified only by the deploy."""
-        return self.file.exists() and checksum_file(self.file).exists()
+        return is_cached(self.file)
 
 
 def findings_here(lab: Lab, looks: Sequence[HostLook]) -> Iterator[Finding]:
@@ -74,6 +79,21 @@ def findings_here(lab: Lab, looks: Sequence[HostLook]) -> Iterator[Finding]:
         message += f"; to be built or fetched: {named(image.name for image in to_make)}"
     yield from list(_obstacles(to_make)) or [Finding(HERE, IMAGES_CHECK, Severity.OK, message)]
     yield from _memory(looks)
+
+
+def recipes_to_build(lab: Lab, looks: Sequence[HostLook]) -> tuple[ImageRecipe, ...]:
+    """Return the recipes of images that hosts lack and this machine does not have; none if one is wrong.
+
+    :param lab: the lab.
+    :param looks: what was seen of its hosts.
+    :return: each recipe once.
+    """
+    try:
+        missing_images = list(_missing_images(lab, looks))
+    except LabError:  # which is among the findings
+        return ()
+    recipes = {image.recipe for image in missing_images if image.recipe and not image.cached}
+    return tuple(sorted(recipes, key=lambda recipe: recipe.name))
 
 
 def _foreign_guest_images(lab: Lab) -> Iterator[Finding]:
@@ -123,7 +143,7 @@ def _missing_images(lab: Lab, looks: Sequence[HostLook]) -> Iterator[MissingImag
     for look in looks:
         if spec := look.to_boot:
             recipe = sandbox_recipe(spec.debian, spec.image, spec.disk)
-            yield MissingImage(HERE, "the image of sandbox hosts", disk_file(recipe))
+            yield MissingImage(HERE, "the image of sandbox hosts", disk_file(recipe), recipe)
 
 
 def _missing_guest_image(host: KvmHost, observed: HostObserved | None) -> Iterator[MissingImage]:
@@ -132,10 +152,10 @@ def _missing_guest_image(host: KvmHost, observed: HostObserved | None) -> Iterat
         return
     if isinstance(settings.guest_image, DebianImage):
         recipe = guest_tps.recipe(settings.guest_image.debian, settings.guest_tps)
-        yield MissingImage(alias, "the guest image", disk_file(recipe))
+        yield MissingImage(alias, "the guest image", disk_file(recipe), recipe)
     else:
         address = settings.guest_image
-        yield MissingImage(alias, "the guest image", fetched_file(address), address)
+        yield MissingImage(alias, "the guest image", fetched_file(address), address=address)
 
 
 def _missing_container_images(
@@ -145,10 +165,13 @@ def _missing_container_images(
     references = {image.reference for image in observed.docker.images} if observed else set()
     for image in tp_images.read(host.settings.tp_images):
         if tp_images.spec(lab, image).reference not in references:
-            file = rootfs_file(tp_images.recipe(image))
-            yield MissingImage(alias, f"the TP image {image.name}", file, in_docker=True)
+            recipe = tp_images.recipe(image)
+            yield MissingImage(
+                alias, f"the TP image {image.name}", rootfs_file(recipe), recipe, in_docker=True
+            )
     if host.settings.site_port and server.spec(lab).reference not in references:
-        yield MissingImage(alias, "the TP site's web server", rootfs_file(server.recipe()), in_docker=True)
+        recipe = server.recipe()
+        yield MissingImage(alias, "the TP site's web server", rootfs_file(recipe), recipe, in_docker=True)
 
 
 def _room_in_docker(looks: Iterable[HostLook], missing_images: Iterable[MissingImage]) -> Iterator[Finding]:

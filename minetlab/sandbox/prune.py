@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from minetlab.images.build import log_of
 from minetlab.images.cache import locked
-from minetlab.images.disk import log_of
+from minetlab.images.manifest import manifest_file
 from minetlab.images.toolbox import toolbox_folder
 from minetlab.sandbox.booted import TEMPLATE
 from minetlab.sandbox.in_use import in_use
@@ -121,7 +122,7 @@ def cache_entries() -> list[CacheEntry]:
 
 def _image_entry(checksum: Path, needed: set[Path]) -> CacheEntry:
     image = checksum.with_suffix("")
-    paths = tuple(path for path in (image, checksum, log_of(image)) if path.exists())
+    paths = tuple(path for path in (image, checksum, manifest_file(image), log_of(image)) if path.exists())
     return CacheEntry(paths or (image,), checksum, image in needed)
 
 

@@ -1,5 +1,6 @@
 """The image of the site's web server: Debian's nginx, built like a TP image; it does not have the pages."""
 
+from minetlab.images.editions import content_digest
 from minetlab.images.recipe import SUITES, ImageRecipe, files_of
 from minetlab.resources.tp_images import ImageSpec
 from minetlab.tp.tp_images import STRIP
@@ -14,7 +15,7 @@ SITE_IMAGE_INSTRUCTIONS = (
 
 
 def recipe() -> ImageRecipe:
-    """Return the recipe of the image's root file system; its digest is the hash of the content."""
+    """Return the recipe of the image's root file system."""
     return ImageRecipe(
         name="site",
         suite=SUITES[DEBIAN],
@@ -26,4 +27,4 @@ def recipe() -> ImageRecipe:
 
 def spec(lab: str) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    return ImageSpec(lab, "site", recipe().digest, SITE_IMAGE_INSTRUCTIONS)
+    return ImageSpec(lab, "site", content_digest(recipe()), SITE_IMAGE_INSTRUCTIONS)

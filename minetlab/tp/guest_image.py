@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from minetlab.images import Progress, build_disk, fetch
+from minetlab.images.editions import content_digest
 from minetlab.images.inspection import require_plain
 from minetlab.images.toolbox import ensure_toolbox
 from minetlab.lab import DebianImage, GuestImage
@@ -39,5 +40,5 @@ def file(image: GuestImage, tps: tuple[str, ...], disk_gib: int, progress: Progr
 
 def _digest(image: GuestImage, tps: tuple[str, ...]) -> str:
     if isinstance(image, DebianImage):
-        return guest_tps.recipe(image.debian, tps).digest
+        return content_digest(guest_tps.recipe(image.debian, tps))
     return image.checksum

@@ -47,7 +47,7 @@ def read(names: Iterable[str], folder: Path = TP_FOLDER) -> tuple[GuestTp, ...]:
 
 
 def recipe(debian: int, names: Iterable[str], folder: Path = TP_FOLDER) -> ImageRecipe:
-    """Return the recipe of the guest image with these TPs; its digest is the hash of the content.
+    """Return the recipe of the guest image with these TPs.
 
     :param debian: the major version of Debian, 12 or 13.
     :param names: the names of the TPs that are in the image.

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from minetlab.images.editions import content_digest
 from minetlab.images.recipe import SUITES, ImageFile, ImageRecipe, files_of
 from minetlab.lab.base import Frozen
 from minetlab.resources.docker import TP_ACCOUNTS, TP_HOME
@@ -86,7 +87,7 @@ def read(names: Iterable[str], folder: Path = TP_FOLDER) -> tuple[TpImage, ...]:
 
 
 def recipe(image: TpImage) -> ImageRecipe:
-    """Return the recipe of the image's root file system; its digest is the hash of the content."""
+    """Return the recipe of the image's root file system."""
     return ImageRecipe(
         name=f"tp-{image.name}",
         suite=SUITES[image.debian],
@@ -98,7 +99,7 @@ def recipe(image: TpImage) -> ImageRecipe:
 
 def spec(lab: str, image: TpImage) -> ImageSpec:
     """Return the image as the container hosts of the lab ``lab`` know it."""
-    return ImageSpec(lab, image.name, recipe(image).digest, TP_IMAGE_INSTRUCTIONS)
+    return ImageSpec(lab, image.name, content_digest(recipe(image)), TP_IMAGE_INSTRUCTIONS)
 
 
 def references(lab: str, names: Iterable[str]) -> dict[str, str]:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from minetlab.images.cache import record_checksum
-from minetlab.images.disk import disk_file
 from minetlab.images.toolbox import Toolbox, toolbox_folder
 from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.machine import sandbox_dir
 from minetlab.sandbox.spec import SandboxSpec
 from minetlab.util.errors import LabError
+from tests.support.images import put_into_cache
+from tests.support.mirror import edition
 
 SMALL = SandboxSpec(memory=512)
 QEMU = Path(__file__).with_name("fake_qemu.py")
@@ -68,7 +68,7 @@ def toolbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeToo
     monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(2**40, 0, 2**40))
-    for module in ("disk", "toolbox"):
+    for module in ("bootstrap", "toolbox"):
         monkeypatch.setattr(f"minetlab.images.{module}.mmdebstrap", _refuse_to_build)
     root = toolbox_folder()
     for name, line in PROGRAMS.items():
@@ -92,11 +92,7 @@ def image(toolbox: FakeToolbox) -> Path:
 
 
 def image_of(spec: SandboxSpec) -> Path:
-    file = disk_file(sandbox_recipe(spec.debian, spec.image, spec.disk))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("Debian")
-    record_checksum(file, file)
-    return file
+    return put_into_cache(sandbox_recipe(spec.debian, spec.image, spec.disk), ".qcow2", {}, edition())
 
 
 def _refuse_to_build(*_: object, **__: object) -> None:
