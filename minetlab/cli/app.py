@@ -55,11 +55,16 @@ app.add_typer(project_commands.app)
 
 
 @app.command()
-def up(inventory: Inventory = DEFAULT_INVENTORY) -> None:
+def up(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Build the images anew for which Debian has newer packages.")
+    ] = False,
+) -> None:
     """Bring the lab up: provision every host, verify all of it, and say how to log in."""
     from minetlab.cli.up import bring_up
 
-    raise typer.Exit(0 if bring_up(inventory) else 1)
+    raise typer.Exit(0 if bring_up(inventory, refresh=refresh) else 1)
 
 
 @app.command("check")

@@ -38,12 +38,13 @@ def show(inventory_file: Path) -> bool:
     return fits
 
 
-def require(inventory_file: Path) -> None:
+def require(inventory_file: Path) -> Preflight:
     """Check all hosts and this machine before a deploy, and show what is not as it should be.
 
     A host that does not answer is only shown: the deploy reports it, and goes on with the other hosts.
 
     :param inventory_file: the inventory of the lab.
+    :return: the result.
     :raises LabError: there are problems (it names all of them), the inventory or the roster is wrong, or the
         hosts have no room for all students.
     """
@@ -62,6 +63,7 @@ def require(inventory_file: Path) -> None:
             next_step="solve these problems, then run the same command again; "
             f"{lab_command(inventory_file, 'check')} shows all checks",
         )
+    return result
 
 
 def _preflight(inventory_file: Path) -> Preflight:

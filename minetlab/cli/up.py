@@ -10,8 +10,10 @@ from minetlab.checks import verify
 from minetlab.checks.verify import Verdicts
 from minetlab.cli import check, deploy, up_checkpoint
 from minetlab.cli.options import lab_command
+from minetlab.cli.refresh import refresh_images
 from minetlab.cli.tables import console_for, table_of
 from minetlab.cli.terminal import console
+from minetlab.images.editions import forget_editions
 from minetlab.inventory.hosts import SANDBOX_PREFIX
 from minetlab.inventory.load import LoadedLab, load
 from minetlab.lab import Lab
@@ -28,23 +30,31 @@ NO_ACCELERATOR = "—"
 """The table's cell for a machine that does not run."""
 
 
-def bring_up(inventory_file: Path) -> bool:
+def bring_up(inventory_file: Path, *, refresh: bool = False) -> bool:
     """Check the hosts, deploy and verify the lab, and show its machines.
 
     If none of the lab's sandbox hosts exists, they are restored from the checkpoint of an earlier call, or
     made anew and saved as a checkpoint.
 
     :param inventory_file: the inventory of the lab.
+    :param refresh: build those images anew first for which Debian's mirror has newer packages.
     :return: whether the deploy and the verification succeeded.
     :raises LabError: the lab cannot be deployed; nothing has been touched then.
     """
-    check.require(inventory_file)
-    made_anew = up_checkpoint.is_absent(inventory_file) and not up_checkpoint.come_back(inventory_file)
+    to_build = check.require(inventory_file).to_build
+    if refresh:
+        refresh_images(inventory_file)
+    is_absent = up_checkpoint.is_absent(inventory_file)
+    is_restored = is_absent and up_checkpoint.come_back(inventory_file)
+    if not is_restored:
+        # What a host lacks and this machine does not have either is built of the mirror's present packages.
+        # All hosts get that image, as those of a lab have the same.
+        forget_editions(to_build)
     deployed = deploy.run(inventory_file, "deploys/all.py")
     verdicts = verify.run(inventory_file)
     show_lab(inventory_file, verdicts)
     succeeded = deployed and verdicts.green
-    if succeeded and made_anew:
+    if succeeded and is_absent and not is_restored:
         up_checkpoint.keep(inventory_file)
     return succeeded
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import typer
 
 from minetlab.cli.sandbox import checkpoints_of, hosts_of, progress_of
+from minetlab.images.editions import known_edition
 from minetlab.inventory.load import load
 from minetlab.sandbox import checkpoint, list_hosts
 from minetlab.sandbox.checkpoint import Checkpoint, UnusableCheckpointError
+from minetlab.supply.lab_images import lab_images
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
 
@@ -66,13 +68,15 @@ def keep(inventory_file: Path) -> None:
 
 
 def made_of(inventory_file: Path) -> str:
-    """Return a hash of all that a lab is made of: settings, roster, plan, code, templates, TPs, secrets."""
+    """Return a hash of all that a lab is made of: settings, plan, code, templates, TPs, images, secrets."""
     loaded = load(inventory_file)
     digest = hashlib.sha256()
     # Without the allocation file, from which lab down removes former students: the plan has what counts.
     settings = loaded.lab.model_dump_json(exclude={"allocation"})
     hosts = json.dumps([asdict(host) for host in loaded.hosts], sort_keys=True, default=str)
-    for part in (settings, repr(loaded.plan), hosts):
+    editions = [known_edition(image.recipe) for image in lab_images(loaded.lab, loaded.hosts)]
+    images = repr([known.edition.id for known in editions if known])
+    for part in (settings, repr(loaded.plan), hosts, images):
         digest.update(part.encode() + b"\0")
     for file in _files(loaded.lab.name):
         digest.update(f"{file}\0".encode() + hashlib.sha256(file.read_bytes()).digest())

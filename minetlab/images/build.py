@@ -32,7 +32,7 @@ def build_image(
     label = f"{recipe.name} image"
     # Locked by recipe: two runs that find an image missing must not choose an edition each.
     with locked(images_folder() / f".{recipe.file_stem}{suffix}.lock", label, progress):
-        chosen = edition or _cached_edition(recipe, suffix) or present_edition(recipe.suite)
+        chosen = edition or _cached_edition(image_file(recipe, suffix)) or present_edition(recipe.suite)
         target = image_file(recipe, suffix, chosen)
         if read_manifest(target) is None:
             checksum_file(target).unlink(missing_ok=True)  # so that it is made again, with a manifest
@@ -54,11 +54,13 @@ def image_file(recipe: ImageRecipe, suffix: str, edition: Edition | None = None)
 
     :param recipe: the image's recipe.
     :param suffix: of the file.
-    :param edition: the state of the mirror that it is built from; None: the one that is known for the recipe.
+    :param edition: the state of the mirror that it is built from; None: the one that is known for the recipe,
+        or else the newest that is cached.
     :return: the file; of a recipe that was not built yet, one that does not exist.
     """
-    known = known_edition(recipe)
-    edition = edition or (known.edition if known else None)
+    if edition is None:
+        known = known_edition(recipe)
+        edition = known.edition if known else _newest_cached(recipe, suffix)
     return images_folder() / f"{recipe.file_stem}{f'-{edition.id}' if edition else ''}{suffix}"
 
 
@@ -68,14 +70,17 @@ def log_of(image: Path) -> Path:
 
 
 def is_cached(image: Path) -> bool:
-    """Return whether the cache has an image, with its manifest; its content is verified only at its use."""
+    """Return whether the cache has an image; its content is verified only at its use."""
     return image.exists() and checksum_file(image).exists()
 
 
-def _cached_edition(recipe: ImageRecipe, suffix: str) -> Edition | None:
-    """Return the known edition of a recipe if its image is cached; if none is known, the newest there."""
-    if known := known_edition(recipe):
-        return known.edition if is_cached(image_file(recipe, suffix, known.edition)) else None
+def _cached_edition(image: Path) -> Edition | None:
+    manifest = read_manifest(image) if is_cached(image) else None
+    return manifest.edition if manifest else None
+
+
+def _newest_cached(recipe: ImageRecipe, suffix: str) -> Edition | None:
+    """Return the newest edition of a recipe in the cache, which another user of the cache has built."""
     images = images_folder().glob(f"{recipe.file_stem}-*{suffix}")
-    manifests = [manifest for image in images if is_cached(image) and (manifest := read_manifest(image))]
-    return max((manifest.edition for manifest in manifests), key=lambda edition: edition.date, default=None)
+    editions = [edition for image in images if (edition := _cached_edition(image))]
+    return max(editions, key=lambda edition: edition.date, default=None)

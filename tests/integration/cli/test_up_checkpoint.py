@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from minetlab.cli import up_checkpoint
+from minetlab.images.editions import record_edition
 from minetlab.sandbox import checkpoint
 from minetlab.sandbox.checkpoint import CHECKPOINT_MANIFEST, CheckpointManifest, UnusableCheckpointError
+from minetlab.sandbox.images import sandbox_recipe
 from minetlab.sandbox.machine import SandboxHost
+from minetlab.sandbox.spec import SandboxSpec
 from minetlab.secrets.keys import lab_key
 from minetlab.util.errors import LabError
 from minetlab.util.paths import PROJECT_ROOT, state_dir
+from tests.support.mirror import FIRST, edition
 
 
 @pytest.fixture
@@ -56,6 +60,16 @@ def test_whatever_a_lab_is_made_of_makes_it_another(inventory: Path) -> None:
         with (group_data / file).open("a") as settings:
             settings.write(f"\n{line}\n")
         assert is_another(), line
+
+
+def test_refreshed_images_make_a_lab_another(inventory: Path) -> None:
+    recipe = sandbox_recipe(13, "warm", SandboxSpec().disk)
+    record_edition(recipe, edition())
+    before = up_checkpoint.made_of(inventory)
+    record_edition(recipe, edition())  # seen again, with nothing newer
+    assert up_checkpoint.made_of(inventory) == before
+    record_edition(recipe, edition(FIRST.replace(day=9)))
+    assert up_checkpoint.made_of(inventory) != before
 
 
 def test_other_libraries_make_a_lab_another(

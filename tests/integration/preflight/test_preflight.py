@@ -132,11 +132,13 @@ def test_images_that_are_cached_need_no_builder(machine: Path, monkeypatch: pyte
     lacking = looked(inventory)
     assert of(lacking, this_machine.HERE, "images").severity == Severity.PROBLEM
     assert "the TP image processus" in of(lacking, this_machine.HERE, "images").message
+    assert [recipe.name for recipe in lacking.to_build] == ["tp-processus"]
     (needed,) = this_machine._missing_images(load_lab(inventory), [])
     needed.file.write_bytes(b"x")
     assert not needed.cached
     needed.file.with_name(f"{needed.file.name}.sha256").write_text("")
     assert of(looked(inventory), this_machine.HERE, "images").severity == Severity.OK
+    assert looked(inventory).to_build == ()
     assert of(looked(inventory), "ct1", "Docker's disk").severity == Severity.OK
     monkeypatch.setattr(this_machine, "ROOM_FACTOR", 10**15)
     assert of(looked(inventory), "ct1", "Docker's disk").severity == Severity.PROBLEM

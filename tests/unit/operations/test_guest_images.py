@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from minetlab.images import Progress
+from minetlab.images.cache import record_checksum
+from minetlab.images.editions import record_edition
+from minetlab.images.recipe import ImageRecipe
 from minetlab.lab import DebianImage, GuestImage, KvmHostSettings
 from minetlab.operations import background, guest_images, guests as operations
 from minetlab.tp import guest_image
@@ -12,6 +16,7 @@ from minetlab.util.errors import LabError
 from tests.support.fake_host import Run, run_operation
 from tests.support.guests import IMAGE, LAB, NETWORK, answer, guests
 from tests.support.kvm_host import EMPTY, KVM, STATE, WORKING, image_at
+from tests.support.mirror import edition
 
 MIB = 2**20
 
@@ -86,6 +91,25 @@ def test_an_image_is_verified_on_the_host_before_it_is_put_in_place(tmp_path: Pa
     image = image_at(tmp_path, b"QFI\xfb and the rest")
     command = present(EMPTY, image).commands[-1]
     assert command.index(f"{image.sha256} ") < command.index("sha256sum --check") < command.index("mv -f")
+
+
+def test_an_image_is_put_in_place_under_the_name_of_the_edition_that_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / "state"))
+
+    def build(recipe: ImageRecipe, progress: Progress) -> Path:
+        record_edition(recipe, edition())
+        disk = tmp_path / "disk.qcow2"
+        disk.write_text("Debian")
+        record_checksum(disk, disk)
+        return disk
+
+    monkeypatch.setattr(guest_image, "build_disk", build)
+    before = guest_image.volume(DebianImage(), ())
+    command = present(EMPTY, DebianImage()).commands[-1]
+    assert guest_image.volume(DebianImage(), ()) != before
+    assert f"/{guest_image.volume(DebianImage(), ())} " in f"{command} "
 
 
 def test_a_tp_that_there_is_not_fails_the_host_and_names_those_there_are(

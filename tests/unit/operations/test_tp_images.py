@@ -1,11 +1,13 @@
 """TP images come to a host that answers from a script; building them is left out."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from minetlab.images import Progress
+from minetlab.images.editions import forget_editions, record_edition
 from minetlab.images.recipe import ImageRecipe
 from minetlab.operations import site, tp_images as operations
 from minetlab.site import server
@@ -13,6 +15,7 @@ from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from tests.support.container_host import BRIDGE, STATE, image_line
 from tests.support.fake_host import Operation, Run, run_operation
+from tests.support.mirror import edition
 
 ROOM = "df --output=avail"
 MIB = 2**20
@@ -121,6 +124,41 @@ def test_the_web_servers_image_comes_the_same_way(built: list[str]) -> None:
     (imported,) = loaded.sent("docker import")
     assert imported.endswith(f" {server.spec('minet').reference}")
     assert built == [server.recipe().name]
+
+
+def test_an_image_is_imported_under_the_name_of_the_edition_that_was_built(
+    built: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record_the_edition_of_what_is_built(monkeypatch, tmp_path)
+    (imported,) = run(operations.load, names=("isa",)).sent("docker import")
+    reference = tp_images.references("minet", ["isa"])["isa"]
+    assert reference != REFERENCES["isa"]
+    assert imported.endswith(f" {reference}")
+
+
+def test_what_was_built_anew_and_is_what_the_host_has_is_not_sent(
+    built: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record_the_edition_of_what_is_built(monkeypatch, tmp_path)
+    run(operations.load, names=("isa",))
+    there = tp_images.references("minet", ["isa"])["isa"]
+    forget_editions([tp_images.recipe(image) for image in tp_images.read(["isa"])])
+    loaded = run(operations.load, image_line(there), names=("isa",))
+    assert built == ["tp-isa", "tp-isa"]
+    assert not loaded.failed
+    assert not loaded.sent("docker import")
+
+
+def record_the_edition_of_what_is_built(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have a build do what the real one does, in a state of the test's own: record its edition."""
+    monkeypatch.setenv("MINETLAB_STATE", str(folder / "state"))
+    build: Callable[[ImageRecipe, Progress], Path] = vars(operations)["build_rootfs"]
+
+    def build_and_record(recipe: ImageRecipe, progress: Progress) -> Path:
+        record_edition(recipe, edition())
+        return build(recipe, progress)
+
+    monkeypatch.setattr(operations, "build_rootfs", build_and_record)
 
 
 def test_an_image_out_of_use_is_removed_and_no_other() -> None:
