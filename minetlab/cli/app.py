@@ -161,6 +161,17 @@ def export_command(
     export.write(inventory, output)
 
 
+@app.command("sbom")
+def sbom_command(
+    inventory: Inventory = DEFAULT_INVENTORY,
+    output: OutputFolder = Path("sbom"),
+) -> None:
+    """Write which packages are in the lab's images, for each of them (CycloneDX)."""
+    from minetlab.cli import sbom
+
+    sbom.write(inventory, output)
+
+
 @app.command(context_settings=COMMAND_AT_THE_END)
 def ssh(
     machine: Annotated[
