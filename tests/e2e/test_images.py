@@ -1,12 +1,19 @@
 """Images as the toolbox's own programs make and read them; no host boots."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
+from minetlab.images import disk
+from minetlab.images.cache import recorded_sha256
+from minetlab.images.manifest import read_manifest
+from minetlab.images.mirror import present_edition
+from minetlab.images.recipe import ImageRecipe
 from minetlab.images.toolbox import Toolbox, ensure_toolbox
 from minetlab.lab import UrlImage
+from minetlab.supply.sbom import sbom
 from minetlab.tp import guest_image
 from minetlab.util.errors import LabError
 from minetlab.util.process import run
@@ -66,3 +73,24 @@ def test_a_disk_that_is_larger_than_that_of_a_guest_is_refused(toolbox, fetched,
     run(toolbox.command("qemu-img", "resize", "-q", str(file), "9G"), env=toolbox.env)
     with pytest.raises(LabError, match=r"a disk of 9\.0 GiB, guests have 8 GiB"):
         fetched(file)
+
+
+def test_two_builds_of_one_edition_are_the_same(toolbox, tmp_path, monkeypatch):
+    """The smallest disk there is: Debian without a kernel, and what each step of a build makes of it."""
+    monkeypatch.setattr(disk, "ensure_toolbox", lambda progress: toolbox)
+    useradd = "useradd --create-home alice"
+    recipe = ImageRecipe(name="smallest", suite="trixie", packages=("netbase",), hooks=(useradd,), disk_gib=2)
+    checksums = set()
+    for number in ("first", "second"):
+        monkeypatch.setenv("MINETLAB_CACHE", str(tmp_path / number))
+        monkeypatch.setenv("MINETLAB_STATE", str(tmp_path / number / "state"))
+        image = disk.build_disk(recipe, print)
+        checksums.add(recorded_sha256(image))
+        manifest = read_manifest(image)
+        assert manifest
+        assert manifest.edition == present_edition("trixie")
+        assert {"apt", "base-files", "libc6", "passwd"} <= {package.name for package in manifest.packages}
+        assert manifest.edition.id in image.name
+        bill = json.loads(sbom(manifest, recorded_sha256(image), is_disk=True))
+        assert len(bill["components"]) == len(manifest.packages)
+    assert len(checksums) == 1
