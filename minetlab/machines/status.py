@@ -96,22 +96,20 @@ def ask(fact: FactBase[Any], host: InventoryHost, config: Path, **arguments: Any
         return None
 
 
-def run_on_host(
-    command: str, host: InventoryHost, config: Path, limit: float = HOST_ANSWER_LIMIT
-) -> ProgramResult:
+def run_on_host(command: str, host: InventoryHost, config: Path, limit: float | None = None) -> ProgramResult:
     """Run a shell command on a host, as root if the inventory says ``_sudo``.
 
     :param command: the command.
     :param host: the host.
     :param config: the lab's SSH configuration.
-    :param limit: seconds that the host has to answer.
+    :param limit: seconds that the host has to answer; None: :data:`HOST_ANSWER_LIMIT`.
     :return: the output and the exit status.
     :raises NoAnswerError: ssh itself failed, or the host took longer.
     :raises TooMuchError: the command printed more than any that this project runs.
     """
     words = ["sh", "-c", command]
     line = shlex.join(["sudo", *words] if host.data.get("_sudo") else words)
-    return run(config, ssh_config.alias_of(host.name), line, limit)
+    return run(config, ssh_config.alias_of(host.name), line, limit or HOST_ANSWER_LIMIT)
 
 
 def _on(lab: Lab, plan: Plan, host: InventoryHost, config: Path) -> Iterator[MachineState]:
