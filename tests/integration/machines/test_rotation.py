@@ -348,6 +348,21 @@ def test_the_labs_own_key_is_replaced_by_one_command_that_can_be_interrupted(
     assert key.revoked is None
 
 
+def test_a_call_that_was_interrupted_while_it_removed_the_old_key_is_gone_on_with(
+    command: Command, lab: Lab
+) -> None:
+    container = "/var/lib/minet-lab/minet/access/minet-alice-processus/authorized_keys"
+    key = keys.of_lab("minet")
+    old, new = body(key.current.public), body(key.next.public)
+    Deployed(command.host).does(access.keys, lab="minet", containers=allocate(lab).containers)
+    assert command.opened_by(container)[1:] == [old, new]
+    key.replace()
+    failed, said = command.rotate("--lab")
+    assert failed == 0, said
+    assert command.opened_by(container)[1:] == [body(key.current.public)] == [new]
+    assert key.revoked is None
+
+
 def test_the_instructors_password_is_replaced_and_no_students(command: Command, lab: Lab) -> None:
     command.serve(lab)
     old, students = passwords.instructor("minet"), command.let_in()

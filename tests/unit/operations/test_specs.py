@@ -14,9 +14,18 @@ from pycdlib.dr import DirectoryRecord
 from pycdlib.pycdlib import PyCdlib
 
 from minetlab.lab import BridgedNetwork, GuestSize, NatNetwork
-from minetlab.operations.specs import access, guest_spec, network_spec, pool_xml, seed, seed_volume
-from minetlab.plan import Container, Guest
+from minetlab.operations.specs import (
+    access,
+    guest_spec,
+    network_spec,
+    pool_xml,
+    seed,
+    seed_volume,
+    with_revoked_keys,
+)
+from minetlab.plan import Container, Guest, Plan
 from minetlab.resources.seed import Seed
+from minetlab.secrets import keys
 from tests.support.guests import BASE, KEY, LAB, NETWORK, SETTINGS, guest_specs, guests, network
 
 BRIDGED = BridgedNetwork(
@@ -219,3 +228,28 @@ def test_the_iso_is_what_cloud_init_looks_for() -> None:
         assert record.rock_ridge.get_file_mode() == 0o100644
     assert Seed(files).digest == Seed(dict(reversed(files.items()))).digest
     assert Seed(files).digest != Seed({**files, "meta-data": "a: e\n"}).digest
+
+
+def test_an_old_key_has_opened_sessions_on_its_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    plan = Plan(tuple(guests(3)), ())
+    assert with_revoked_keys(LAB, plan) == Plan((), ())
+    keys.of_student(LAB, "s1").replace()
+    assert [guest.name for guest in with_revoked_keys(LAB, plan).guests] == [f"{LAB}-s1"]
+    keys.of_lab(LAB).replace()
+    assert with_revoked_keys(LAB, plan) == plan
+
+
+def test_another_key_of_the_lab_makes_no_other_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guests would restart."""
+    monkeypatch.setenv("MINETLAB_STATE", str(tmp_path))
+    key = keys.of_lab(LAB)
+    before, old = seed_volume(LAB, GUEST, NETWORK), key.current.public
+    new = key.next.public
+    both = plain_files(GUEST)["keys/lab"].splitlines()
+    assert both == [f'from="{NETWORK.gateway}" {each}' for each in (old, new)]
+    key.replace()
+    assert plain_files(GUEST)["keys/lab"].splitlines() == [f'from="{NETWORK.gateway}" {new}']
+    assert seed_volume(LAB, GUEST, NETWORK) == before
