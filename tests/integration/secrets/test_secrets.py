@@ -16,14 +16,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
 from minetlab.lab import KvmHostSettings, Lab
 from minetlab.operations import specs
 from minetlab.plan import allocate
 from minetlab.report.page import page
 from minetlab.secrets import keys, passwords
+from minetlab.secrets.certificates import site_certificate
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.evidence import about, evidence_of, recorded_shape
 from tests.support.kvm_host import EMPTY
@@ -54,12 +56,22 @@ ANY_KEY = {b"OPENSSH PRIVATE KEY", base64.b64encode(b"openssh-key-v1\0")}
 def traces(private: Path) -> set[bytes]:
     """What a private key is known by, wherever it is written: lines of its file, its 32 bytes, in base64."""
     text = private.read_bytes()
-    key = load_ssh_private_key(text, None)
-    assert isinstance(key, Ed25519PrivateKey)
-    raw = key.private_bytes_raw()
-    lines = [line for line in text.splitlines()[3:-1] if len(line) > 20]  # the first two are the public key
+    if b"CERTIFICATE" in text:
+        raw, lines = _of_certificate(text)
+    else:
+        key = load_ssh_private_key(text, None)
+        assert isinstance(key, Ed25519PrivateKey)
+        raw = key.private_bytes_raw()
+        lines = [line for line in text.splitlines()[3:-1] if len(line) > 20]  # before them: the public key
     seen = set[bytes]().union(*map(encoded, (raw, *lines)))
     return {raw, raw.hex().encode(), *lines, *seen, *ANY_KEY}
+
+
+def _of_certificate(text: bytes) -> tuple[bytes, list[bytes]]:
+    key = load_pem_private_key(text, None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    # The rest of the file is public.
+    return key.private_numbers().private_value.to_bytes(32), text.splitlines()[1:3]
 
 
 def encoded(text: bytes) -> set[bytes]:
@@ -277,6 +289,16 @@ def test_a_leak_would_be_seen(
     leak: Callable[[Path, Path], list[object]], tmp_path: Path, witness: Path, lab: Lab
 ) -> None:
     assert leak(keys.student_key("minet", "alice").private, tmp_path) != []
+
+
+def test_the_key_of_a_certificate_would_be_seen_and_the_certificate_is_no_leak(
+    lab: Lab, tmp_path: Path
+) -> None:
+    certificate = site_certificate(lab, lab.site_hosts[0])
+    known = set[bytes]().union(*map(traces, (tmp_path / "state").rglob("*.pem")))
+    for line in certificate.key.splitlines()[1:3]:
+        assert shown(f"x {line} y", known) == [line.encode()]
+    assert shown(certificate.chain, known) == []
 
 
 def test_a_public_key_is_no_leak(lab: Lab) -> None:
