@@ -21,8 +21,8 @@ HTTPS_PORT = 443
 WEB_SERVER_UID = 33
 """Numeric user of www-data, as which the web server runs; Debian's base-passwd fixes it."""
 STATUS_FILE = "etat.json"
-# MiB, and number of processes; nginx takes 3 MiB and two processes.
-SITE_MEMORY, PIDS, CPUS, FILES = 64, 16, 1.0, 8192
+# MiB, and number of processes; nginx takes 4 MiB and two processes, and 32 KiB for each of 4096 connections.
+SITE_MEMORY, PIDS, CPUS, FILES = 256, 16, 1.0, 8192
 STATUS = "status"
 """The name of :func:`status_folder` among the folders of the site's revisions."""
 

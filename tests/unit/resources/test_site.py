@@ -18,7 +18,7 @@ def test_it_reads_one_revision_the_status_and_the_secrets_and_writes_nothing() -
         f"--mount=type=bind,source={FOLDER}/site/status,target=/srv/status,readonly",
         f"--mount=type=bind,source={FOLDER}/access/minet-site,target=/srv/secrets,readonly",
     ]
-    assert {"--read-only", "--cap-drop=ALL", "--memory=64m", "--pids-limit=16"} <= set(options)
+    assert {"--read-only", "--cap-drop=ALL", "--memory=256m", "--pids-limit=16"} <= set(options)
     assert {"--publish=0.0.0.0:80:8080", "--name=minet-site", "--network=minet"} <= set(options)
 
 
