@@ -100,5 +100,5 @@ def old_keys(here: ThisMachine) -> Iterator[Look]:
         yield (
             Weight.MEDIUM,
             f"{len(old)} keys are older than the lab, and whoever had them has them still: {named(old)}",
-            "lab rotate LOGIN replaces a student's; remove the others, then run lab up",
+            "replace them by lab rotate --lab and lab rotate LOGIN; remove the others, then run lab up",
         )

@@ -10,6 +10,7 @@ from minetlab.plan.allocation import Guest
 from minetlab.resources import site
 from minetlab.resources.docker import ContainerSpec, access_folder, container_specs, lab_folder
 from minetlab.resources.security import ProcessState
+from minetlab.resources.slices import container_slice
 from minetlab.util.limits import MIB
 
 FILTER = "clean-traffic"
@@ -160,6 +161,11 @@ def _limits(config: Mapping[str, Any], spec: ContainerSpec) -> Iterator[Containe
     memory = spec.memory * MIB
     files = [(limit.get("Name"), limit.get("Hard")) for limit in config.get("Ulimits") or ()]
     wanted: tuple[tuple[str, object, object], ...] = (
+        (
+            "its slice, which limits its use of disks",
+            container_slice(spec.network, spec.name),
+            config.get("CgroupParent"),
+        ),
         ("its memory", memory, config.get("Memory")),
         ("its memory with swap", memory, config.get("MemorySwap")),
         ("its limit of processes", spec.pids, config.get("PidsLimit")),

@@ -73,10 +73,9 @@ def _planned(host: AuditedHost, listener: Listener) -> bool:
         return True
     if host.container is None:
         return False
-    if listener.port in {container.ssh_port for container in host.containers}:
-        address = host.container.published_on
-        return address is None or listener.address == str(address)
-    return bool(host.container.site_port) and listener.port == host.container.site_port
+    planned = {container.ssh_port for container in host.containers} | {host.container.site_port}
+    address = host.container.published_on
+    return listener.port in planned and (address is None or listener.address == str(address))
 
 
 def attempts(host: AuditedHost) -> Iterator[Attempt]:

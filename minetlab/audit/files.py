@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from minetlab.audit.weaknesses import AuditedHost, Look, ThisMachine, Weight
 from minetlab.resources.docker import access_folder, homes_folder
 from minetlab.resources.layout import Layout
-from minetlab.resources.site import sites_folder
+from minetlab.resources.site import secrets_folder, sites_folder
 from minetlab.util.names import named
 
-OTHERS_WRITE, OTHERS_LIST, OTHERS_ANYTHING, STRANGERS_ANYTHING = 0o022, 0o066, 0o077, 0o007
-"""Permissions that files must not give: to group and others, or only to others."""
+OTHERS_WRITE, OTHERS_LIST, OTHERS_ANYTHING = 0o022, 0o066, 0o077
+"""Permissions that files must not give to their group and to others."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ def policies(lab: str) -> tuple[FilePolicy, ...]:
     layout, access = Layout(lab), re.escape(access_folder(lab))
     disks, consoles = re.escape(layout.disks), re.escape(layout.consoles)
     sites, homes = re.escape(sites_folder(lab)), re.escape(homes_folder(lab))
+    secrets = re.escape(secrets_folder(lab))
     return (
         FilePolicy(f"{access}/.*/host_key", OTHERS_ANYTHING, Weight.HIGH, "a private key", of_root=False),
+        FilePolicy(f"{secrets}/.*", OTHERS_ANYTHING, Weight.HIGH, "the site's secrets", of_root=False),
         FilePolicy(access, OTHERS_ANYTHING, Weight.HIGH, "keys and passwords of machines and site"),
         FilePolicy(f"{access}/.*", OTHERS_WRITE, Weight.HIGH, "keys and passwords", of_root=False),
         FilePolicy(f"{disks}/base-.*", OTHERS_WRITE, Weight.HIGH, "the image of all guests", of_root=False),
@@ -53,7 +55,7 @@ def policies(lab: str) -> tuple[FilePolicy, ...]:
         ),
         FilePolicy(homes, OTHERS_ANYTHING, Weight.MEDIUM, "students' home folders"),
         FilePolicy(rf"{homes}/[^/]*\.img", OTHERS_ANYTHING, Weight.HIGH, "a student's home folder"),
-        FilePolicy(sites, STRANGERS_ANYTHING, Weight.MEDIUM, "students' and instructors' pages"),
+        FilePolicy(sites, OTHERS_ANYTHING, Weight.MEDIUM, "students' and instructors' pages"),
         FilePolicy(f"{homes}/.*|{sites}/.*", OTHERS_WRITE, Weight.MEDIUM, "what students see", of_root=False),
         FilePolicy(".*", OTHERS_WRITE, Weight.HIGH, "what root's programs read"),
     )

@@ -155,7 +155,7 @@ def this_machine(loaded: LoadedLab, observed: Iterable[SecurityObserved]) -> Thi
     folder = _lab_folder(loaded.lab.name)
     aliases = [alias_of(host.name) for host in loaded.hosts]
     keys = _files([folder / "keys"])
-    secrets = [*keys, *_files([folder / "passwords"])]
+    secrets = [*keys, *_files([folder / "passwords", folder / "certificates"])]
     secrets += [file for alias in aliases for file in (state_dir() / "sandbox" / alias).glob("*_key")]
     made = [state.changed for security in observed for state in security.files.values()]
     return ThisMachine(

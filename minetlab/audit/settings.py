@@ -95,6 +95,11 @@ def settings(host: AuditedHost) -> Iterator[Look]:
                     f"{field} is {_word(value)}, where the default is {_word(default)}: {setting.consequence}"
                 )
                 yield setting.weight, problem, "set it back in inventories/group_data, if no sheet needs it"
+    if host.kvm and not host.lab.require_kvm and not host.in_sandbox:
+        problem = (
+            "require_kvm is False, where the default is True: QEMU is not made to keep emulated guests in"
+        )
+        yield Weight.LOW, problem, "set it to True in inventories/group_data, if the host can"
     if host.host_key_checking in UNCHECKED_HOST_KEYS:
         yield (
             Weight.HIGH,

@@ -13,6 +13,7 @@ from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved
 from minetlab.resources.layout import Layout
 from minetlab.resources.security import FileState, Listener, ProcessState, SecurityObserved, Tap
+from minetlab.resources.slices import container_slice
 from tests.support.places import lab_of
 
 EVERY = "0.0.0.0"  # noqa: S104 (nothing is bound)
@@ -27,7 +28,10 @@ def lab_of_one_host() -> Lab:
     lab = lab_of(("alice", "bob"), tps=("processus",))
     (container_host,) = lab.container_hosts
     here: Lab = lab.model_copy(
-        update={"container_hosts": (container_host.model_copy(update={"name": "hv0"}),)}
+        update={
+            "container_hosts": (container_host.model_copy(update={"name": "hv0"}),),
+            "require_kvm": True,
+        }
     )
     return here
 
@@ -42,6 +46,7 @@ def inspected(lab: Lab, **changes: Any) -> dict[str, dict[str, Any]]:
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "ReadonlyRootfs": True,
+            "CgroupParent": container_slice("lab", spec.name),
             "Memory": spec.memory * 2**20,
             "MemorySwap": spec.memory * 2**20,
             "PidsLimit": spec.pids,

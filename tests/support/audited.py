@@ -14,6 +14,7 @@ from minetlab.operations import access, firewall, jump, specs
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.resources.docker import container_specs
 from minetlab.resources.layout import Layout, overlay
+from minetlab.resources.slices import container_slice
 from minetlab.secrets import keys, passwords
 from tests.support.deployed import Deployed
 from tests.support.private_host import PrivateHost
@@ -164,6 +165,7 @@ class AuditedLab:
                         "IpcMode": "private",
                         "UTSMode": "",
                         "UsernsMode": "",
+                        "CgroupParent": container_slice("minet", spec.name),
                         "Memory": spec.memory * 2**20,
                         "MemorySwap": spec.memory * 2**20,
                         "PidsLimit": spec.pids,

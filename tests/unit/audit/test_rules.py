@@ -20,7 +20,7 @@ from minetlab.lab import ContainerHostSettings
 from minetlab.resources.docker import access_folder, homes_folder
 from minetlab.resources.jump import JumpObserved
 from minetlab.resources.security import MOST_FILES, FileState, Listener, ProcessState, Tap
-from minetlab.resources.site import sites_folder
+from minetlab.resources.site import secrets_folder, sites_folder
 from minetlab.util.paths import PROJECT_ROOT
 from tests.support.audit import EVERY, KEY, LAYOUT, NOW, clean_host, clean_machine, inspected
 
@@ -67,6 +67,7 @@ WEAK_SECURITY: list[tuple[str, Weight, dict[str, Any], str]] = [
     ("files", Weight.LOW, file(LAYOUT.disks, 0o755, kind="d"), "guests' files"),
     ("files", Weight.HIGH, file(access_folder("lab"), 0o755, kind="d"), "keys and passwords"),
     ("files", Weight.HIGH, file(f"{access_folder('lab')}/{CONTAINER}/host_key", 0o440), "a private key"),
+    ("files", Weight.HIGH, file(f"{secrets_folder('lab')}/key.pem", 0o404), "the site's secrets"),
     ("files", Weight.HIGH, file(f"{homes_folder('lab')}/{CONTAINER}.img", 0o640), "a student's home folder"),
     ("files", Weight.MEDIUM, file(sites_folder("lab"), 0o755, kind="d"), "instructors' pages"),
     ("files", Weight.HIGH, file("/etc/minet-lab/lab.nft", 0o646), "what root's programs read"),
@@ -101,6 +102,7 @@ WEAK_SECURITY: list[tuple[str, Weight, dict[str, Any], str]] = [
     ("containers", Weight.HIGH, container(Devices=[{"PathOnHost": "/dev/kvm"}]), "/dev/kvm"),
     ("containers", Weight.HIGH, container(PidMode="host"), "--pid"),
     ("containers", Weight.MEDIUM, container(PidsLimit=None), "its limit of processes is none, not 128"),
+    ("containers", Weight.MEDIUM, container(CgroupParent="system.slice"), "system.slice, not minetlab_lab-"),
     ("containers", Weight.MEDIUM, container(NanoCpus=0), "its limit of processors"),
     ("containers", Weight.HIGH, mounting("/run/docker.sock"), "/run/docker.sock"),
     ("containers", Weight.HIGH, mounting("/"), "is /, not none"),
@@ -183,6 +185,12 @@ WEAK_HOSTS: list[tuple[str, Weight, AuditedHost, str]] = [
         "jump_keys: line 2 lets in a key that is not known here: eve",
     ),
     ("settings", Weight.HIGH, replace(CLEAN, host_key_checking="no"), "any machine can pass"),
+    (
+        "settings",
+        Weight.LOW,
+        replace(CLEAN, lab=CLEAN.lab.model_copy(update={"require_kvm": False})),
+        "require_kvm is False",
+    ),
     (
         "settings",
         Weight.LOW,
