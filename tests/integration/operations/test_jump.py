@@ -208,12 +208,15 @@ def test_sockets_of_the_host_are_out_of_reach(deployed: Deployed) -> None:
     socket = "perl -MIO::Socket::UNIX -e"
     deployed.host.prints(
         f'{socket} \'$s = IO::Socket::UNIX->new(Local => "/run/open", Listen => 1); chmod 0666, "/run/open";'
-        'alarm 20; while ($c = $s->accept) { print $c "reached\n"; close $c }\' >/dev/null 2>&1 &'
+        'alarm 120; while ($c = $s->accept) { print $c "reached\n"; close $c }\' >/dev/null 2>&1 &'
     )
     key = keys.student_key("minet", "alice").private
     read = f"{socket} 'print IO::Socket::UNIX->new(Peer => $ARGV[0])->getline'"
-    ssh = f"timeout 2 ssh {' '.join(OPTIONS)} -i {key} -N -L /run/local:/run/open {ACCOUNT}@127.0.0.1"
-    result = deployed.host.run("sh", "-c", f"{ssh} & sleep 1; {read} /run/open; {read} /run/local; wait")
+    ssh = f"ssh {' '.join(OPTIONS)} -i {key} -N -L /run/local:/run/open {ACCOUNT}@127.0.0.1"
+    listen = "for _ in $(seq 300); do [ ! -S /run/open ] || [ ! -S /run/local ] || break; sleep 0.1; done"
+    result = deployed.host.run(
+        "sh", "-c", f"{ssh} & {listen}; {read} /run/open; {read} /run/local; kill $!; wait"
+    )
     assert result.stdout == "reached\n"
     assert "open failed" in result.stderr
 
