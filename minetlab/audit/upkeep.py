@@ -42,6 +42,6 @@ def images(here: ThisMachine) -> Iterator[Look]:
         if (age := here.now - built) > OLD_IMAGE:
             yield (
                 Weight.MEDIUM,
-                f"{name} is {age / DAY:.0f} days old, and so are its packages",
-                "remove it from the cache, and run lab up: it is built anew for new machines",
+                f"{name} was last known to be up to date {age / DAY:.0f} days ago",
+                "run lab up --refresh, which rebuilds it for new machines if Debian has newer packages",
             )

@@ -80,7 +80,7 @@ class ThisMachine:
     :param user: the number of its user.
     :param modes: permissions and owner of the files in the lab's state folder, by path.
     :param keys: when each private key was made, in seconds since 1970, by path in the lab's state folder.
-    :param images: when each image was built that the lab uses, in seconds since 1970, by its name.
+    :param images: when each image of the lab was known to be up to date, in seconds since 1970, by its name.
     :param now: the time.
     :param lab_made: when the oldest thing of the lab on any host was made; None if there is none.
     """
