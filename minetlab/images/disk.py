@@ -100,7 +100,7 @@ def _make_disk(
     modules = (*GRUB_MODULES, *(EMULATION_MODULES if recipe.emulated_arguments else ()))
     _install_boot_loader(toolbox, raw, scratch, modules)
     # Not with -W: the order of the clusters would depend on which was compressed first.
-    compress = ["-c", "-o", "compression_type=zstd", "-m", "4"]
+    compress = ["-c", "-o", "compression_type=zstd"]
     run_logged(
         toolbox.command("qemu-img", "convert", "-O", "qcow2", *compress, str(raw), str(disk)),
         log_of(disk),
