@@ -12,7 +12,7 @@ from minetlab.inventory.hosts import KVM_HOSTS
 from minetlab.inventory.load import CHOSEN_STUDENTS, LoadedLab, load
 from minetlab.machines import rotation
 from minetlab.plan import Plan, allocation
-from minetlab.secrets import keys, passwords
+from minetlab.secrets import certificates, keys, passwords
 from minetlab.secrets.keys import ReplaceableKey
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
@@ -20,24 +20,27 @@ from minetlab.util.errors import LabError
 SNAPSHOTS = "earlier snapshots have the old key: take new ones"
 
 
-def rotate(inventory_file: Path, login: str | None, *, lab: bool, instructor: bool) -> None:
+def rotate(inventory_file: Path, login: str | None, *, lab: bool, instructor: bool, site: bool) -> None:
     """Replace what the lab has made for a student, for the instructor, or for itself.
 
     :param inventory_file: the inventory of the lab.
     :param login: the student; None: nobody's.
     :param lab: replace the lab's own key pair.
     :param instructor: replace the instructor's password.
+    :param site: replace the CA by which the TP site is known.
     :raises LabError: not exactly one of them is chosen, or a secret could not be replaced everywhere.
     """
-    if [login is not None, lab, instructor].count(True) != 1:
+    if [login is not None, lab, instructor, site].count(True) != 1:
         raise LabError(
             "it has to be said what is to be replaced",
-            next_step="name one student, or use --lab or --instructor",
+            next_step="name one student, or use --lab, --instructor or --site",
         )
     if login:
         rotate_student(inventory_file, login)
     elif lab:
         rotate_lab(inventory_file)
+    elif site:
+        rotate_site(inventory_file)
     else:
         rotate_instructor(inventory_file)
 
@@ -66,7 +69,7 @@ def rotate_student(inventory_file: Path, login: str) -> None:
                 + lab_command(inventory_file, "up"),
             )
         passwords.replace_student(lab, login)
-        target.change_passwords(f"{login}'s old password still opens the TP site")
+        target.change_site(f"{login}'s old password still opens the TP site", "deploys/passwords.py")
         typer.echo(f"{login} has a new password for the TP site; their key is their own, and stays")
         typer.echo(f"to hand it over: {cards}")
         return
@@ -108,9 +111,29 @@ def rotate_instructor(inventory_file: Path) -> None:
             next_step="set site_port in group_data/container_hosts.py to serve one",
         )
     passwords.replace_instructor(loaded.lab.name)
-    target.change_passwords("the instructor's old password still opens the TP site")
+    target.change_site("the instructor's old password still opens the TP site", "deploys/passwords.py")
     typer.echo("the instructor has a new password for the TP site, and the old one opens nothing any more")
     typer.echo(f"to hand it over: {lab_command(inventory_file, 'cards')}, in formateur.txt")
+
+
+def rotate_site(inventory_file: Path) -> None:
+    """Replace the lab's CA, by which the TP site is known, and the certificates that it has signed.
+
+    :param inventory_file: the inventory of the lab.
+    :raises LabError: no site is known by the lab's CA, or a host could not be changed.
+    """
+    loaded = load(inventory_file)
+    target = _Target(inventory_file, ("--site",), loaded, loaded.plan)
+    if not any(host.settings.site_certificate is None for host in loaded.lab.site_hosts):
+        raise LabError(
+            "no TP site is known by the lab's CA, so there is none to replace",
+            next_step="a certificate that group data name is replaced where it comes from; then run "
+            + lab_command(inventory_file, "up"),
+        )
+    certificates.forget_authority(loaded.lab.name)
+    target.change_site("the old certificate of the TP site is still in use", "deploys/certificates.py")
+    typer.echo("the TP site has a new certificate, by a new CA, which browsers have to trust anew")
+    typer.echo(f"to hand it over: {lab_command(inventory_file, 'cards')}")
 
 
 def _replace(target: "_Target", key: ReplaceableKey, old: str, replace_more: Callable[[], None]) -> None:
@@ -184,13 +207,14 @@ class _Target:
         )
         self._raise_if_unfinished(unfinished, problems)
 
-    def change_passwords(self, unfinished: str) -> None:
-        """Bring the present passwords to every host that serves the TP site.
+    def change_site(self, unfinished: str, deploy_file: str) -> None:
+        """Bring present secrets to every host that serves the TP site.
 
         :param unfinished: the problem to report if a host could not be changed.
+        :param deploy_file: the deploy that brings them.
         :raises LabError: a host could not be changed.
         """
-        self._raise_if_unfinished(unfinished, self._change_hosts("deploys/passwords.py", self.site_hosts, {}))
+        self._raise_if_unfinished(unfinished, self._change_hosts(deploy_file, self.site_hosts, {}))
 
     def _change_hosts(self, deploy_file: str, names: Collection[str], data: dict[str, str]) -> list[str]:
         """Run a deploy on these hosts; return a line for each failure."""

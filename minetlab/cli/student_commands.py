@@ -159,9 +159,12 @@ def rotate_command(
     instructor: Annotated[
         bool, typer.Option("--instructor", help="The instructor's password for the TP site.")
     ] = False,
+    site: Annotated[
+        bool, typer.Option("--site", help="The CA by which the TP site is known; cards change.")
+    ] = False,
     inventory: Inventory = DEFAULT_INVENTORY,
 ) -> None:
     """Replace the key pair and password that the lab made for a student, and end the old key's sessions."""
     from minetlab.cli import rotate
 
-    rotate.rotate(inventory, student, lab=lab, instructor=instructor)
+    rotate.rotate(inventory, student, lab=lab, instructor=instructor, site=site)

@@ -1,6 +1,6 @@
 """Operations on the TP site: the web server's image, the pages, and the container that serves them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
@@ -16,7 +16,7 @@ from minetlab.operations.docker import run_commands
 from minetlab.operations.shell import with_input
 from minetlab.operations.tp_images import load_commands
 from minetlab.plan import Plan
-from minetlab.resources.access import outdated
+from minetlab.resources.access import ObservedFile, outdated
 from minetlab.resources.docker import published_on
 from minetlab.resources.site import (
     STATUS,
@@ -77,8 +77,7 @@ def _serve(lab: Lab, plan: Plan, container_host: ContainerHost) -> Iterator[Pyin
             # Somebody has removed files that the container has mounted: it sees the new ones after a restart.
             yield StringCommand("docker container restart", QuoteString(spec.name))
         elif outdated(tls_files, access_files):
-            # nginx reads passwords at each request, but a certificate only when it is told to.
-            yield StringCommand("docker container kill --signal=HUP", QuoteString(spec.name))
+            yield _take_up_certificate(spec.name)
     if old_folders := [name for name in folders.names if name not in (new_site.revision, STATUS)]:
         paths = (f"{sites_folder(lab.name)}/{name}" for name in old_folders)
         yield StringCommand("rm -rf", *map(QuoteString, paths))
@@ -94,17 +93,38 @@ def _folder_commands(lab: str, folders: SiteObserved, new_site: build.Site) -> I
         yield StringCommand("install --directory --mode=0755", QuoteString(status_folder(lab)))
 
 
+def _take_up_certificate(container: str) -> StringCommand:
+    # nginx reads passwords at each request, but a certificate only when it is told to.
+    return StringCommand("docker container kill --signal=HUP", QuoteString(container))
+
+
 @lab_operation
 def users(lab: Lab) -> Iterator[PyinfraCommand]:
     """Write changed password files of the lab's site, if the host serves it."""
-    # The web server reads them at each request, so it need not restart.
     access_files = observe.fact(AccessFiles, lab=lab.name)
-    if not any(path.startswith(f"{container_name(lab.name)}/") for path in access_files):
+    if not _is_served(lab.name, access_files):
         host.noop("this host serves no site")
         return
     changed = outdated(specs.site_users(lab), access_files)
     commands = write_commands(lab.name, changed)
     yield from observe.changing(commands, otherwise="the password files are up to date")
+
+
+@lab_operation
+def certificate(lab: Lab, container_host: ContainerHost) -> Iterator[PyinfraCommand]:
+    """Write a changed certificate of the lab's site, if the host serves it, for its web server to use."""
+    access_files = observe.fact(AccessFiles, lab=lab.name)
+    if not _is_served(lab.name, access_files):
+        host.noop("this host serves no site")
+        return
+    commands: list[PyinfraCommand] = []
+    if changed := outdated(specs.site_tls(lab, container_host), access_files):
+        commands = [*write_commands(lab.name, changed), _take_up_certificate(container_name(lab.name))]
+    yield from observe.changing(commands, otherwise="the site has its certificate")
+
+
+def _is_served(lab: str, access_files: Mapping[str, ObservedFile]) -> bool:
+    return any(path.startswith(f"{container_name(lab)}/") for path in access_files)
 
 
 @lab_operation

@@ -104,6 +104,15 @@ def site_certificate(lab: Lab, host: ContainerHost) -> SiteCertificate:
     return SiteCertificate(chain, pair.key_pem, anchor, pair.certificate.not_valid_after_utc)
 
 
+def forget_authority(lab: str) -> None:
+    """Delete the lab's CA with its private key, and what it has signed: the next use makes others."""
+    folder = _folder(lab)
+    if folder.exists():
+        with lock_folder(folder):
+            for file in (_authority_file(lab), *(folder / "hosts").glob("*.pem")):
+                file.unlink(missing_ok=True)
+
+
 def authority_is_outgrown(lab: Lab) -> bool:
     """Tell whether the lab has a CA that a deploy has to replace, as it cannot sign for all of its hosts."""
     file = _authority_file(lab.name)

@@ -1,5 +1,6 @@
 """``lab rotate``: the old key opens what it opened until the new one opens everything, and then nothing."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -375,7 +376,24 @@ def test_the_instructors_password_is_replaced_and_no_students(command: Command, 
     assert (there, command.let_in()) == (new.line, students)
 
 
+def test_the_sites_ca_is_replaced_and_the_web_server_told(command: Command, lab: Lab) -> None:
+    command.serve(lab)
+    docker = "#!/bin/sh\necho $* >>/run/docker\n"
+    command.host.run("sh", "-c", "cat >/usr/local/bin/docker; chmod 755 /usr/local/bin/docker", stdin=docker)
+    folder = "/var/lib/minet-lab/minet/access/minet-site"
+    served = []
+    for told in (1, 2):
+        failed, said = command.rotate("--site")
+        assert (failed, "the TP site has a new certificate, by a new CA" in said) == (0, True), said
+        served.append(command.host.prints(f"cat {folder}/certificate.pem {folder}/key.pem"))
+        assert command.host.prints("cat /run/docker") == "container kill --signal=HUP minet-site\n" * told
+    first, second = (re.findall(r"-----BEGIN [^-]*-----[^-]*", pair) for pair in served)
+    assert len(first) == len(second) == 3, "the certificate, its CA, and its key"
+    assert set(first).isdisjoint(second)
+
+
 @pytest.mark.parametrize("choice", [{}, {"login": "alice", "lab": True}, {"lab": True, "instructor": True}])
 def test_one_thing_is_replaced_at_a_time(command: Command, choice: dict[str, Any]) -> None:
-    with pytest.raises(LabError, match=r"what is to be replaced\n.*--lab or --instructor"):
-        rotate.rotate(command.inventory, **{"login": None, "lab": False, "instructor": False, **choice})
+    nothing = {"login": None, "lab": False, "instructor": False, "site": False}
+    with pytest.raises(LabError, match=r"what is to be replaced\n.*--lab, --instructor or --site"):
+        rotate.rotate(command.inventory, **{**nothing, **choice})

@@ -20,7 +20,7 @@ from minetlab.resources.site import (
     STUDENTS,
     SiteSpec,
 )
-from minetlab.secrets import passwords
+from minetlab.secrets import certificates, passwords
 from minetlab.secrets.certificates import site_certificate
 from minetlab.site import build, server
 from minetlab.util.paths import state_dir
@@ -295,3 +295,16 @@ def test_no_site_spares_somebody_elses_container() -> None:
 def test_site_is_no_container_of_a_student_who_left() -> None:
     observed = DockerState().process(state(spec()))
     assert compare("minet", [], observed.containers).unplanned == ()
+
+
+def test_a_replaced_ca_reaches_the_web_server_and_no_host_without_a_site() -> None:
+    container_host = LAB.container_hosts[0]
+    old = users()
+    idle = run_operation(operations.certificate, {USERS: old}, lab=LAB, container_host=container_host)
+    assert (len(idle.commands), idle.idle) == (1, True)
+    certificates.forget_authority("minet")
+    run = run_operation(operations.certificate, {USERS: old}, lab=LAB, container_host=container_host)
+    assert run.commands[1:] == [*ENTER, "docker container kill --signal=HUP minet-site"]
+    assert run.files.keys() == {"minet-site/certificate.pem", "minet-site/key.pem"}
+    elsewhere = run_operation(operations.certificate, {USERS: []}, lab=LAB, container_host=container_host)
+    assert (len(elsewhere.commands), elsewhere.idle) == (1, True)

@@ -190,3 +190,13 @@ def test_one_that_has_expired_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     at(monkeypatch, IN_TWO_YEARS)
     with pytest.raises(LabError, match=r"valid from .* only"):
         made(host)
+
+
+def test_a_ca_that_is_forgotten_is_followed_by_another_with_all_that_it_signs(state: Path) -> None:
+    certificates.forget_authority("minet")  # there is none
+    before = made(*LAB.container_hosts)
+    certificates.forget_authority("minet")
+    assert not list(state.glob("**/*.pem"))
+    after = made(*LAB.container_hosts)
+    assert before.anchor.fingerprint != after.anchor.fingerprint
+    assert before.key != after.key
