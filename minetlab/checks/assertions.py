@@ -1,5 +1,7 @@
 """What the checks of several kinds of machines assert."""
 
+from itertools import pairwise
+
 import pytest
 
 from minetlab.checks.machines import TREE, HardwareVirtualization, KvmMachine, MachineUnderTest
@@ -34,9 +36,11 @@ def assert_opened_by_key(machine: MachineUnderTest, authorized: str, key: str) -
     :param authorized: the file of the account's keys.
     :param key: the student's public key.
     """
-    keys = [line.split()[:2] for line in authorized.splitlines() if line.strip()]
-    assert key.split()[:2] in keys, machine.differs(
-        "keys that open it", f"{key} among them", f"{len(keys)} others"
+    lines = [line.split() for line in authorized.splitlines() if line.strip()]
+    # Before a key, there may be options, such as the addresses from which it opens the account.
+    key_type, encoded, *_ = key.split()
+    assert any((key_type, encoded) in pairwise(words) for words in lines), machine.differs(
+        "keys that open it", f"{key} among them", f"{len(lines)} others"
     )
 
 
