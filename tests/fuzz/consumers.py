@@ -35,7 +35,8 @@ from minetlab.util.text import first_line, last_line, printable, printable_line
 from tests.fuzz import hostile
 from tests.support.evidence import about, recorded_shape
 from tests.support.recorded import ALICE, CONTAINER, HV1, RecordedLab
-from tests.support.wrong_machines import container_sheet, conteneur_sheet, vm_sheet
+from tests.support.wrong_containers import container_sheet
+from tests.support.wrong_machines import conteneur_sheet, vm_sheet
 
 MODULES = (containers, domains, guests, jump, kvm_hosts)
 END = bytes(1024)

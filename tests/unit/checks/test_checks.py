@@ -15,7 +15,8 @@ import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_site as site
 from minetlab.checks.modules import Cpu, Kernel, Libvirt
 from tests.support.recorded import ALICE, HV1, RecordedLab
-from tests.support.wrong_machines import CHAIN, WRONG, Check, container_sheet, conteneur_sheet, vm_sheet
+from tests.support.wrong_containers import Check, container_sheet
+from tests.support.wrong_machines import CHAIN, WRONG, conteneur_sheet, vm_sheet
 
 CASES = [(*where, *answers) for where, each in WRONG.items() for answers in each]
 
