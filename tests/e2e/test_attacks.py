@@ -30,7 +30,7 @@ GUEST, NEIGHBOUR = "minet-alice", "minet-bob"
 CONTAINER, NEIGHBOURING = "minet-alice-processus", "minet-bob-processus"
 BRIDGE = Layout("minet").bridge
 HEARD = "/run/heard"
-IOPS = 50
+IOPS = 150
 """Few enough to be noticed where hosts are emulated."""
 METADATA, CAMPUS = "169.254.169.254", "192.0.2.2"
 # What a host has and its machines may not reach: another network, and the metadata that clouds keep.
