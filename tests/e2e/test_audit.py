@@ -14,6 +14,8 @@ from minetlab.resources.layout import Layout, overlay
 from minetlab.ssh.ssh_config import ssh_command
 from tests.e2e.lab_under_test import LAB, LabUnderTest, lab_in_sandbox
 
+# In each run, the same faults are planted on a host within this machine: tests/integration/audit.
+pytestmark = pytest.mark.long
 GUEST, CONTAINER = "minet-alice", "minet-bob-processus"
 LAYOUT = Layout("minet")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMalloryMalloryMalloryMalloryMalloryMallor mallory"
