@@ -19,10 +19,8 @@ from minetlab.audit.weaknesses import AuditedHost, ThisMachine, Weakness, Weight
 from minetlab.facts.firewall import Firewall
 from minetlab.facts.jump import JumpState
 from minetlab.facts.security import SecurityState
-from minetlab.images.disk import disk_file, rootfs_file
 from minetlab.images.editions import known_edition
 from minetlab.images.fetched import fetched_file
-from minetlab.images.recipe import ImageRecipe
 from minetlab.inventory.hosts import CONTAINER_HOSTS, KVM_HOSTS, SANDBOX_PREFIX, InventoryHost
 from minetlab.inventory.load import LoadedLab
 from minetlab.lab import Lab, UrlImage
@@ -31,7 +29,7 @@ from minetlab.operations.specs import firewall_spec
 from minetlab.resources.security import MOST_FILES, SecurityObserved
 from minetlab.ssh.run import NoAnswerError, run as run_line
 from minetlab.ssh.ssh_config import alias_of, host_block
-from minetlab.tp import guest_tps, tp_images
+from minetlab.supply.lab_images import lab_images
 from minetlab.util.paths import state_dir
 from minetlab.util.process import TooMuchError
 from minetlab.util.text import last_line
@@ -164,7 +162,7 @@ def this_machine(loaded: LoadedLab, observed: Iterable[SecurityObserved]) -> Thi
         user=os.geteuid(),
         modes={str(path): _mode(path) for path in (state_dir(), *secrets)},
         keys={str(path.relative_to(folder)): path.stat().st_mtime for path in keys},
-        images=dict(_images(loaded.lab)),
+        images=dict(_images(loaded)),
         now=time.time(),
         lab_made=min(made, default=None),
     )
@@ -185,28 +183,12 @@ def _mode(path: Path) -> tuple[int, int]:
     return status.st_mode & 0o7777, status.st_uid
 
 
-def _images(lab: Lab) -> Iterator[tuple[str, float]]:
+def _images(loaded: LoadedLab) -> Iterator[tuple[str, float]]:
     """Yield the name of each image that a lab uses and this machine has, and when nothing newer was known."""
-    for kvm_host in lab.kvm_hosts:
-        image, tps = kvm_host.settings.guest_image, kvm_host.settings.guest_tps
-        if isinstance(image, UrlImage):
-            yield from _fetched("the guest image", fetched_file(image))
-        else:
-            recipe = guest_tps.recipe(image.debian, tps)
-            yield from _built("the guest image", disk_file(recipe), recipe)
-    for container_host in lab.container_hosts:
-        for tp_image in tp_images.read(container_host.settings.tp_images):
-            recipe = tp_images.recipe(tp_image)
-            yield from _built(f"the TP image {tp_image.name}", rootfs_file(recipe), recipe)
-
-
-def _fetched(name: str, file: Path) -> Iterator[tuple[str, float]]:
-    if file.exists():
-        yield name, file.stat().st_mtime
-
-
-def _built(name: str, file: Path, recipe: ImageRecipe) -> Iterator[tuple[str, float]]:
-    if file.exists() and (known := known_edition(recipe)):
-        yield name, known.seen.timestamp()
-    else:
-        yield from _fetched(name, file)
+    for image in lab_images(loaded.lab, loaded.hosts):
+        if image.file.exists() and (known := known_edition(image.recipe)):
+            yield image.name, known.seen.timestamp()
+    for kvm_host in loaded.lab.kvm_hosts:
+        fetched = kvm_host.settings.guest_image
+        if isinstance(fetched, UrlImage) and (file := fetched_file(fetched)).exists():
+            yield f"the guest image from {fetched.url}", file.stat().st_mtime

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from minetlab.audit.weaknesses import AuditedHost, Look, ThisMachine, Weight
+from minetlab.supply.age import FRESH
 from minetlab.util.names import named
 
 DAY = 24 * 3600.0
-OLD_LISTS, OLD_IMAGE = 7 * DAY, 30 * DAY
+OLD_LISTS, OLD_IMAGE = 7 * DAY, FRESH.total_seconds()
 """Seconds after which package lists, and images, are old."""
 
 

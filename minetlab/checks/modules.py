@@ -193,15 +193,15 @@ class Docker(Reader):
 
     INFO = "docker info --format '{{json .}}'"
     CONTAINERS = "docker ps --all --quiet | xargs --no-run-if-empty docker inspect"
-    # NSpid of proc_pid_status(5): the number of a process in each PID namespace, the host's first.
-    PIDS = (
+    _FOR_EACH = (
         "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
-        r"while read -r name pid; do echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
+        "while read -r name pid; do"
     )
+    # NSpid of proc_pid_status(5): the number of a process in each PID namespace, the host's first.
+    PIDS = f"{_FOR_EACH} echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
     # io.max of the slice that each container has for itself: systemd.resource-control(5).
     DISK_LIMITS = (
-        "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
-        r"while read -r name pid; do cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); "
+        f"{_FOR_EACH} cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); "
         'sed "s|^|$name |" "/sys/fs/cgroup${cgroup%/*}/io.max"; done'
     )
     COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS)

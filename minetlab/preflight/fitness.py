@@ -14,13 +14,8 @@ SMALLEST_GUEST = 256
 """MiB; the least that ``guest.memory`` may be."""
 MAX_SKEW = 30.0
 """By how many seconds clocks may differ; apt and TLS bear more, but logs have to be comparable."""
-LIMITS_BY_CONTROLLER = {
-    "cpu": ("cpus",),
-    "io": ("iops",),
-    "memory": ("memory",),
-    "pids": ("pids",),
-}
-"""The settings of containers that a controller of control groups enforces: cgroups(7), version 2."""
+LIMIT_BY_CONTROLLER = {"cpu": "cpus", "io": "iops", "memory": "memory", "pids": "pids"}
+"""The limit of containers that each controller of control groups enforces: cgroups(7), version 2."""
 MAX_OVERCOMMIT = 8
 """Virtual processors for each processor of the host; a class that types commands is idle most of the time."""
 
@@ -162,8 +157,8 @@ def _limits(subject: CheckedHost) -> Finding:
             "it has no loop devices, on which the home folders of containers are",
             f"on {subject.alias}: modprobe loop; if it is itself a container, take a virtual machine",
         )
-    if missing := sorted(LIMITS_BY_CONTROLLER.keys() - system.controllers):
-        limits = dict.fromkeys(limit for controller in missing for limit in LIMITS_BY_CONTROLLER[controller])
+    if missing := sorted(LIMIT_BY_CONTROLLER.keys() - system.controllers):
+        limits = [LIMIT_BY_CONTROLLER[controller] for controller in missing]
         return subject.warning(
             check,
             f"its kernel does not limit {named(limits)} of containers (no cgroup v2 with {named(missing)})",

@@ -204,8 +204,10 @@ def write_host_keys(loaded: LoadedLab) -> Path:
     path = config_path(loaded.lab.name).with_name("host_keys")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ThreadPoolExecutor() as workers:
-        endpoints = workers.map(endpoint, [host for host in loaded.hosts if host.is_real])
-        write_private(path, host_keys.known_hosts(endpoints))
+        real_hosts = [host for host in loaded.hosts if host.is_real]
+        # A thread for each host: to look its keys up takes several programs.
+        lines = workers.map(lambda host: host_keys.known_hosts([endpoint(host)]), real_hosts)
+        write_private(path, "".join(lines))
     return path
 
 

@@ -26,6 +26,7 @@ from minetlab.checks.protocol import MAX_MESSAGE
 from minetlab.checks.versions import versions_of
 from minetlab.claims.evidence import Evidence, Observation
 from minetlab.facts.base import HostFact
+from minetlab.machines.collect import END_MARK
 from minetlab.machines.repack import Repacker
 from minetlab.report.output import readable
 from minetlab.report.page import page
@@ -39,8 +40,6 @@ from tests.support.wrong_containers import container_sheet
 from tests.support.wrong_machines import conteneur_sheet, vm_sheet
 
 MODULES = (containers, domains, guests, jump, kvm_hosts)
-END = bytes(1024)
-"""What ends a tar archive."""
 GNU_TAR_SHARE = 0.1
 """Of so many archives, GNU tar lists what is in them; each time, it has to be started."""
 
@@ -144,7 +143,7 @@ def archive(random: Random) -> str:
     """The archive of a student's machine; what is written opens in Python and GNU tar, within its folder."""
     written = io.BytesIO()
     problems = list(Repacker(written, "guest", room=2**20).add_all(io.BytesIO(hostile.archive(random))))
-    written.write(END)
+    written.write(END_MARK)
     _opens(written.getvalue(), with_tar=random.random() < GNU_TAR_SHARE)
     return "\n".join(problems)
 
