@@ -25,7 +25,15 @@ from minetlab.resources.homes import (
 from minetlab.util.names import named
 from minetlab.util.render import render
 
-MOUNT_OPTIONS = "loop,nosuid,nodev,discard"
+MOUNT = (
+    'mount -t ext4 -o loop,nosuid,nodev,discard "$image" "$place" && {'
+    ' losetup --direct-io=on "$(findmnt --noheadings --output SOURCE "$place")" 2>/dev/null || true; }'
+)
+"""Mounts the file system in ``$image`` at ``$place``.
+
+With direct I/O, what is written counts once as memory of the container. Twice, it can come to the container's
+limit faster than the disk takes it, and the kernel ends the container. Not every file system of a host can do it.
+"""
 
 
 @lab_operation
@@ -82,7 +90,11 @@ def removal_of_all(lab: str, observed: HomesObserved) -> list[StringCommand]:
 
 def _unit(lab: str, observed: HomesObserved) -> list[StringCommand]:
     content = render(
-        "docker/homes.service.j2", lab=lab, folder=homes_folder(lab), mount_options=MOUNT_OPTIONS
+        # A dollar sign is written twice: systemd.service(5), "COMMAND LINES".
+        "docker/homes.service.j2",
+        lab=lab,
+        folder=homes_folder(lab),
+        mount=MOUNT.replace("$", "$$"),
     )
     commands = []
     if observed.unit != content:
@@ -107,9 +119,8 @@ def _make(lab: str, spec: HomeSpec) -> str:
 
 
 def _mount(lab: str, container: str) -> str:
-    place = quote(mount_point(lab, container))
-    file = quote(image(lab, container))
-    return f"mkdir -p {place} && mount -t ext4 -o {MOUNT_OPTIONS} {file} {place}"
+    place, file = quote(mount_point(lab, container)), quote(image(lab, container))
+    return f'image={file} && place={place} && mkdir -p "$place" && {MOUNT}'
 
 
 def _grow(lab: str, spec: HomeSpec) -> str:

@@ -79,7 +79,7 @@ def plant(lab: LabUnderTest) -> dict[Kind, str]:
     for host, command in (
         ("hv1", in_background(perl(programs.LISTEN, ANY_ADDRESS, 4444), "/run/planted")),
         ("hv1", f"chmod 0644 {LAYOUT.disk(overlay(GUEST))}"),
-        ("hv1", "usermod --append --groups libvirt nobody"),
+        ("hv1", "usermod --append --groups libvirt games"),
         ("hv1", f"virsh -q nwfilter-binding-delete {tap}"),
         ("hv1", f"echo {shlex.quote(HOLE.replace('ADDRESS', address))} | nft --file -"),
         ("hv1", f"usermod --shell /bin/sh {jump_account('minet')}"),
@@ -94,7 +94,7 @@ def plant(lab: LabUnderTest) -> dict[Kind, str]:
     return {
         ("hv1", "open ports"): "tcp 0.0.0.0:4444 (perl) is not the lab's",
         ("hv1", "files"): f"{overlay(GUEST)} (a guest's disk) has mode 0644",
-        ("hv1", "daemons"): "group libvirt, these have root's rights: nobody",
+        ("hv1", "daemons"): "group libvirt, these have root's rights: games",
         ("hv1", "interfaces"): f"{GUEST} can send in the name of others",
         (GUEST, "from inside"): "it reaches port 22 of 10.77.0.1",
         ("hv1", "jump account"): "has the shell /bin/sh",

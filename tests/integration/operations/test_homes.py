@@ -66,6 +66,17 @@ def test_who_fills_a_home_folder_fills_no_other_and_not_the_host(deployed: Deplo
     assert int(used) == 32 * MIB
 
 
+def buffered(deployed: Deployed) -> str:
+    """The loop devices of home folders that keep what is written in their host's memory, too."""
+    devices = "losetup --list --noheadings --raw --output BACK-FILE,DIO"
+    return deployed.host.prints(f"{devices} | grep {homes_folder('minet')} | grep -v ' 1$' || true")
+
+
+def test_what_is_written_is_in_memory_once(deployed: Deployed) -> None:
+    """Else it counts twice as memory of the container, which is killed before its disk has taken it."""
+    assert buffered(deployed) == ""
+
+
 def test_no_other_account_looks_into_it_and_no_file_there_gives_rights(deployed: Deployed) -> None:
     deployed.host.prints(as_student(ALICE, "echo secret >mine"))
     assert deployed.host.run("sh", "-c", as_student(BOB, f"cat {home(ALICE)}/mine")).returncode != 0
@@ -111,6 +122,7 @@ def test_at_boot_the_unit_mounts_them(deployed: Deployed) -> None:
     script = start.replace("$$", "$").replace("%%", "%")  # as systemd.service(5) reads it
     assert deployed.host.run("sh", "-c", script).returncode == 0
     assert deployed.host.prints(as_student(ALICE, "cat mine")) == "work\n"
+    assert buffered(deployed) == ""
     assert not mounts(deployed, ALICE, BOB)
     assert deployed.host.run("sh", "-c", script).returncode == 0
 

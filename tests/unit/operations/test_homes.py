@@ -33,7 +33,7 @@ def test_a_host_without_any_gets_the_unit_and_then_all_of_them_side_by_side() ->
     [
         (
             [*SIZES, *MOUNTED[1:]],
-            f"mkdir -p {PLACE} && mount -t ext4",
+            f"image={PLACE}.img && place={PLACE} && mkdir -p",
         ),
         ([*SIZES[1:], *MOUNTED[1:]], f"rm -rf {PLACE}.img.new"),
         (["size 1024 minet-s0-processus.img", *SIZES[1:], *MOUNTED], f"truncate --size={SPECS[0].size}"),
@@ -42,7 +42,7 @@ def test_a_host_without_any_gets_the_unit_and_then_all_of_them_side_by_side() ->
 def test_only_what_is_not_as_desired_is_touched(lines: list[str], words: str) -> None:
     result = run(lines)
     scripts = [
-        command for command in result.commands if "minet-s" in command and "findmnt --noh" not in command
+        command for command in result.commands if "minet-s" in command and "--output TARGET" not in command
     ]
     assert len(result.sent(words)) == 1
     assert all("minet-s0-" in script for script in scripts)
