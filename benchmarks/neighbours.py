@@ -25,6 +25,7 @@ from minetlab.images import Progress
 from minetlab.util.paths import state_dir
 
 LAB = [sys.executable, "-m", "minetlab"]
+HOST_ALIAS = "shared"
 HOST = {"sandbox_vcpus": 2, "sandbox_memory": 6144}
 AIM, MOST_SECONDS, STATUS_AIM = 3.0, 2.0, 2.0
 """How many times its quiet time a neighbour's command may take, how long, and how many times `lab status`."""
@@ -33,6 +34,8 @@ QUIET = "nothing"
 ATTACKER, NEIGHBOUR = "minet-alice", "minet-bob"
 SECONDS = 600
 """How long an attack goes on at most."""
+CONTAINER = "-processus"
+"""What the name of a student's container has, and that of their guest has not."""
 IN_CONTAINER: Mapping[str, str] = {
     "eight processes that compute, in a container": perl(HOG, SECONDS),
     "as many processes as there may be": f"while :; do {perl(FORK)}; done",
@@ -45,11 +48,12 @@ IN_GUEST: Mapping[str, str] = {
     "a guest's disk, written again and again": "while :; do dd if=/dev/zero of=full bs=1M count=500; done",
 }
 CONNECTIONS = "200 connections to the host's sshd that do not log in"
+LIST = "ls -l /usr/bin"
 NOTICED: Mapping[str, tuple[str, str]] = {
-    "`ssh … true`, container": ("-processus", "true"),
-    "`ls`, container": ("-processus", "ls -lR /etc"),
+    "`ssh … true`, container": (CONTAINER, "true"),
+    "`ls`, container": (CONTAINER, LIST),
     "`ssh … true`, guest": ("", "true"),
-    "`ls`, guest": ("", "ls -lR /etc"),
+    "`ls`, guest": ("", LIST),
 }
 STATUS = "`lab status`"
 
@@ -59,7 +63,7 @@ class _Lab:
 
     def __init__(self, folder: Path) -> None:
         self.inventory = write_sandbox_lab(folder / "inventories")
-        hosts = [("@sandbox/shared", HOST)]
+        hosts = [(f"@sandbox/{HOST_ALIAS}", HOST)]
         self.inventory.write_text(f"kvm_hosts = {hosts!r}\ncontainer_hosts = {hosts!r}\n")
         self.state = folder / "state"
 
@@ -96,13 +100,20 @@ class _Lab:
             time.sleep(10)  # until it has taken all that it gets
             yield
             attack.terminate()
-        stop = "pkill -KILL perl; pkill -KILL -x head; pkill -KILL -x dd; rm -f ~/full; true"
-        subprocess.run(self.ssh(f"{ATTACKER}{suffix}", stop), check=False, timeout=600)
+        machine = f"{ATTACKER}{suffix}"
+        if suffix == CONTAINER:
+            # It may have no process left for a login.
+            stop = self.ssh(HOST_ALIAS, f"docker restart --time 0 {machine}")
+        else:
+            stop = self.ssh(machine, "pkill -KILL -f '[w]hile :'; pkill -KILL 'perl|dd'; rm -f full")
+        subprocess.run(stop, stdout=subprocess.DEVNULL, check=True, timeout=600)
 
     @contextmanager
     def beset(self) -> Iterator[None]:
         """Hold connections to the host's sshd for the time of a block."""
-        shown = subprocess.run([*self.ssh("shared"), "-G"], capture_output=True, text=True, check=True).stdout
+        shown = subprocess.run(
+            [*self.ssh(HOST_ALIAS), "-G"], capture_output=True, text=True, check=True
+        ).stdout
         port = int(dict(line.split(maxsplit=1) for line in shown.splitlines())["port"])
         with ExitStack() as held:
             for _ in range(200):
@@ -125,7 +136,7 @@ def _rows(options: Options, progress: Progress) -> Iterator[KeptRow]:
 
 def _round(lab: _Lab, repetitions: int, progress: Progress) -> Iterator[KeptRow]:
     yield from _reported(lab, QUIET, repetitions, progress)
-    for suffix, attacks in (("-processus", IN_CONTAINER), ("", IN_GUEST)):
+    for suffix, attacks in ((CONTAINER, IN_CONTAINER), ("", IN_GUEST)):
         for attack, command in attacks.items():
             with lab.attacked(suffix, command):
                 yield from _reported(lab, attack, repetitions, progress)

@@ -15,7 +15,9 @@ PROJECT_PANEL = "Commands for this project itself"
 def bench(
     parts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PART]...", help="up, peers, creation, boots or scale, instead of all."),
+        typer.Argument(
+            metavar="[PART]...", help="up, peers, creation, boots, scale or neighbours, instead of all."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder to write to, instead of docs/.")

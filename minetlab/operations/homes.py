@@ -31,8 +31,9 @@ MOUNT = (
 )
 """Mounts the file system in ``$image`` at ``$place``.
 
-With direct I/O, what is written counts once as memory of the container. Twice, it can come to the container's
-limit faster than the disk takes it, and the kernel ends the container. Not every file system of a host can do it.
+With direct I/O, what is written counts once as memory of the container. Twice, it can come to the
+container's limit faster than the disk takes it, and the kernel ends the container. Not every file system of
+a host can do it.
 """
 
 
