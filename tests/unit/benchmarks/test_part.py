@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from benchmarks import boot_storm, command, creation, kept, lab_up, scale
 from benchmarks.command import bench
@@ -12,6 +13,7 @@ from benchmarks.kept import Kept, KeptRow
 from benchmarks.part import FILE, FOLDER, Options, Simple
 from benchmarks.timeline import LAB, Span, figure, spans
 from benchmarks.usage import PEAK_EVERY, used
+from minetlab.cli.app import app
 from minetlab.images import Progress
 from minetlab.util.errors import LabError
 
@@ -157,6 +159,11 @@ def test_the_page_is_made_of_all_that_was_ever_measured(
     with pytest.raises(LabError, match="there is no part c") as raised:
         bench(["c"], tmp_path, Options(), print)
     assert "choose of: a, b" in str(raised.value)
+
+
+def test_the_help_names_every_part() -> None:
+    command_parts = typer.main.get_command(app).commands["bench"].params[0]  # type: ignore[attr-defined]
+    assert all(part.name in command_parts.help for part in command.PARTS)
 
 
 def test_a_command_s_use_of_this_machine_is_known() -> None:
