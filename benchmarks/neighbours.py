@@ -22,6 +22,7 @@ from benchmarks.part import Options, Simple
 from benchmarks.sandbox_lab import write_sandbox_lab
 from benchmarks.usage import used
 from minetlab.images import Progress
+from minetlab.util.errors import LabError
 from minetlab.util.paths import state_dir
 
 LAB = [sys.executable, "-m", "minetlab"]
@@ -100,6 +101,8 @@ class _Lab:
         with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as attack:
             time.sleep(10)  # until it has taken all that it gets
             yield
+            if attack.poll() is not None:
+                raise LabError(f"the attack has ended by itself: {command}", next_step="run it by hand")
             attack.terminate()
         machine = f"{ATTACKER}{suffix}"
         if suffix == CONTAINER:
@@ -108,6 +111,15 @@ class _Lab:
         else:
             stop = self.ssh(machine, "pkill -KILL -f '[w]hile :'; pkill -KILL 'perl|dd'; rm -f full")
         subprocess.run(stop, stdout=subprocess.DEVNULL, check=True, timeout=600)
+        self.wait_for(machine)
+
+    def wait_for(self, machine: str) -> None:
+        """Wait until a machine can be logged into."""
+        deadline = time.monotonic() + 600
+        while subprocess.run(self.ssh(machine, "true"), stderr=subprocess.DEVNULL, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise LabError(f"{machine} does not answer after its attack", next_step="run this again")
+            time.sleep(1)
 
     @contextmanager
     def beset(self) -> Iterator[None]:
