@@ -109,7 +109,7 @@ class _Lab:
             # It may have no process left for a login.
             stop = self.ssh(HOST_ALIAS, f"docker restart --time 0 {machine}")
         else:
-            stop = self.ssh(machine, "pkill -KILL -f '[w]hile :'; pkill -KILL 'perl|dd'; rm -f full")
+            stop = self.ssh(machine, "pkill -KILL -f '[w]hile :'; pkill -KILL -x 'perl|dd'; rm -f full")
         subprocess.run(stop, stdout=subprocess.DEVNULL, check=True, timeout=600)
         self.wait_for(machine)
 

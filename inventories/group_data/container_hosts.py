@@ -21,6 +21,10 @@ container = {
     "capabilities": [],
 }
 
+# How much of the processors all containers of a host get together when others want them, too: the host's own
+# services have 100, and its guests together, too.
+cpu_weight = 30
+
 # What containers may reach beyond their host: names, addresses and networks, such as ["deb.debian.org"]; or
 # "open", for everything. No sheet needs anything. See docs/reference/firewall.md.
 egress = []

@@ -57,6 +57,7 @@ WEAKER: Mapping[type[Frozen], Mapping[str, WeakSetting]] = {
         "container.files": WeakSetting(more, Weight.LOW, "one container takes more open files from others"),
         "container.iops": WeakSetting(more, Weight.LOW, "one container takes more of the disk from others"),
         "container.bandwidth": WeakSetting(more, Weight.LOW, "one container takes more of the network"),
+        "cpu_weight": WeakSetting(more, Weight.LOW, "containers take more of processors from their host"),
     },
 }
 """The settings that can be weaker than their default, by the class of settings."""

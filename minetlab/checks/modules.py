@@ -204,7 +204,12 @@ class Docker(Reader):
         f"{_FOR_EACH} cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); "
         'sed "s|^|$name |" "/sys/fs/cgroup${cgroup%/*}/io.max"; done'
     )
-    COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS)
+    # cpu.weight of the slice that all of them are in.
+    WEIGHTS = (
+        f"{_FOR_EACH} cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); cgroup=${{cgroup%/*}}; "
+        'cat "/sys/fs/cgroup${cgroup%/*}/cpu.weight"; done'
+    )
+    COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS, WEIGHTS)
 
     @classmethod
     def info(cls) -> dict[str, Any]:
@@ -248,6 +253,11 @@ class Docker(Reader):
             for name, _, *limits in lines
             if name.lstrip("/") == container
         ]
+
+    @classmethod
+    def weights(cls) -> set[int]:
+        """Return the different weights by which the processors are shared between containers and others."""
+        return set(map(int, cls.read(cls.WEIGHTS).split()))
 
 
 class Qemu(Reader):

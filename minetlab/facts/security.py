@@ -6,10 +6,11 @@ from minetlab.facts.base import HostFact
 from minetlab.facts.libvirt import VIRSH
 from minetlab.resources.docker import LAB_LABEL, lab_folder
 from minetlab.resources.dockerd import DAEMON_CONFIG
-from minetlab.resources.firewall import FOLDER, UNITS, rules_file, table
+from minetlab.resources.firewall import FOLDER, rules_file, table
 from minetlab.resources.jump import JUMP_KEYS_FOLDER, jump_account, settings_file
 from minetlab.resources.layout import Layout
 from minetlab.resources.security import MOST_FILES, SSH_CONNECTS_AS, SecurityObserved, parse
+from minetlab.resources.slices import UNITS
 
 MOST_KEY_LINES = 1000
 """How many lines of an account's authorized keys are read."""

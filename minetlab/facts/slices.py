@@ -4,17 +4,17 @@ import shlex
 
 from minetlab.facts.base import HostFact
 from minetlab.resources.printed import text
-from minetlab.resources.slices import limits_file
+from minetlab.resources.slices import limits_file, weight_file
 
 
 class SliceLimits(HostFact[str]):
-    """The file with the limits of each container's slice; empty if there is none."""
+    """The files with the limits of the lab's slice and of each container's; empty if there is none."""
 
     default = str
 
     def command(self, lab: str) -> str:
-        """Return a command that prints the file."""
-        return f"cat {shlex.quote(limits_file(lab))} 2>/dev/null || true"
+        """Return a command that prints the files."""
+        return f"cat {shlex.quote(weight_file(lab))} {shlex.quote(limits_file(lab))} 2>/dev/null || true"
 
     def parse(self, output: list[str]) -> str:
         """Return the content."""

@@ -248,6 +248,8 @@ class ContainerHostSettings(Frozen):
     :param docker_address_pools: the pools from which dockerd cuts its networks.
     :param tp_images: the TP images, by their folders in ``tp/``; each student has a container of each.
     :param container: the limits of each container.
+    :param cpu_weight: how much of the processors all containers of a lab get together when others want them,
+        too: systemd.resource-control(5). The host's own services have 100, and guests together, too.
     :param ssh_ports: the ports of the host on which containers answer SSH, one for each.
     :param capacity: for how many students at most the host has containers; None: any number.
     :param published_on: the address of the host on which its ports for students answer; None: all of IPv4.
@@ -259,6 +261,7 @@ class ContainerHostSettings(Frozen):
     docker_address_pools: Listed[AddressPool] = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
     tp_images: Listed[Slug] = ("processus",)
     container: ContainerLimits = ContainerLimits()
+    cpu_weight: int = Field(default=30, ge=1, le=10_000)
     ssh_ports: PortRange = PortRange()
     capacity: Capacity = None
     published_on: Address | None = None

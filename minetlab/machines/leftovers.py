@@ -17,7 +17,7 @@ from minetlab.resources.homes import HomesObserved, unit_file
 from minetlab.resources.jump import JumpObserved, jump_account, label
 from minetlab.resources.layout import is_volume_of
 from minetlab.resources.libvirt import LibvirtObserved
-from minetlab.resources.slices import limits_file
+from minetlab.resources.slices import lab_slice
 from minetlab.ssh import ssh_config
 
 
@@ -81,7 +81,7 @@ def of_homes(lab: str, observed: HomesObserved) -> Iterator[str]:
 def of_slices(lab: str, observed: str) -> Iterator[str]:
     """Yield what is left of the limits of containers' slices."""
     if observed:
-        yield f"file {limits_file(lab)}"
+        yield f"limits of {lab_slice(lab)}"
 
 
 def of_firewall(observed: FirewallObserved) -> Iterator[str]:

@@ -10,28 +10,34 @@ from minetlab.operations import observe
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text
 from minetlab.resources.docker import homes_folder
-from minetlab.resources.slices import lab_slice, limits, limits_file
+from minetlab.resources.slices import lab_slice, limits, limits_file, weight_file
 from minetlab.util.render import render
 
 
 @lab_operation
 def limit(lab: str, settings: ContainerHostSettings) -> Iterator[PyinfraCommand]:
-    """Have the slice of each container limited as the settings say; those that run are limited at once."""
+    """Have the slices of containers limited as the settings say; those that run are limited at once."""
+    weight = render("docker/lab-slice.conf.j2", lab=lab, weight=settings.cpu_weight)
     content = render(
-        "docker/slice.conf.j2", lab=lab, homes=homes_folder(lab), limits=limits(settings.container)
+        "docker/container-slice.conf.j2", lab=lab, homes=homes_folder(lab), limits=limits(settings.container)
     )
     commands = []
-    if observe.fact(SliceLimits, lab=lab) != content:
-        commands.append(all_of(install_text(content, limits_file(lab)), RELOAD_UNITS))
+    if observe.fact(SliceLimits, lab=lab) != weight + content:
+        commands.append(
+            all_of(
+                install_text(weight, weight_file(lab)),
+                install_text(content, limits_file(lab)),
+                RELOAD_UNITS,
+            )
+        )
     yield from observe.changing(commands, otherwise="the slices of containers have their limits")
 
 
 def removal(lab: str) -> StringCommand:
     """Return a command that removes the slices of a lab, of which no container is left, and their limits."""
-    file = limits_file(lab)
-    folder = file.rpartition("/")[0]
+    folders = [QuoteString(file.rpartition("/")[0]) for file in (weight_file(lab), limits_file(lab))]
     return all_of(
         StringCommand("systemctl stop", QuoteString(lab_slice(lab))),
-        StringCommand("rm -rf", QuoteString(folder)),
+        StringCommand("rm -rf", *folders),
         RELOAD_UNITS,
     )

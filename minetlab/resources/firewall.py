@@ -9,13 +9,13 @@ from minetlab.lab.settings import Egress
 from minetlab.plan import Plan
 from minetlab.resources.docker import docker_bridge
 from minetlab.resources.layout import Layout
+from minetlab.resources.slices import UNITS
 
 MAX_CONNECTIONS = 200
 """How many connections through the host each machine may have at a time."""
 MAX_VISITS = 600
 """How many connections an address may have to containers of a host; a class may be behind one address."""
 FOLDER = "/etc/minet-lab"
-UNITS = "/etc/systemd/system"
 OPEN = "open"
 """The value of the setting ``egress`` with which machines may reach everything beyond their host."""
 

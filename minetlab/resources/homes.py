@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from minetlab.lab import ContainerHostSettings
 from minetlab.plan.allocation import Container
 from minetlab.resources.docker import container_user, homes_folder
-from minetlab.resources.firewall import UNITS
+from minetlab.resources.slices import UNITS
 
 
 @dataclass(frozen=True)

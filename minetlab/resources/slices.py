@@ -4,6 +4,8 @@ import re
 
 from minetlab.lab.settings import ContainerLimits
 
+UNITS = "/etc/systemd/system"
+"""The folder of a host for units of systemd that are no package's."""
 OPERATION_SIZE = 64 * 1024
 """How many bytes count as one operation on a disk; a larger one counts as several."""
 
@@ -21,9 +23,14 @@ def container_slice(lab: str, container: str) -> str:
     return f"{_name(lab)}-{escaped}.slice"
 
 
+def weight_file(lab: str) -> str:
+    """Return the path of the file with the weight of the lab's slice: systemd.unit(5), drop-ins."""
+    return f"{UNITS}/{lab_slice(lab)}.d/minet-lab.conf"
+
+
 def limits_file(lab: str) -> str:
     """Return the path of the file with the limits of each container's slice: systemd.unit(5), drop-ins."""
-    return f"/etc/systemd/system/{_name(lab)}-.slice.d/minet-lab.conf"
+    return f"{UNITS}/{_name(lab)}-.slice.d/minet-lab.conf"
 
 
 def limits(container: ContainerLimits) -> dict[str, int]:

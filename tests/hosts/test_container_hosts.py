@@ -36,3 +36,10 @@ def test_settings_are_in_effect(container_host: ContainerHostMachine) -> None:
     }
     wrong = container_host.differences("dockerd's {}", wanted, observed)
     assert not wrong, "\n".join(wrong)
+
+
+def test_its_containers_leave_processors_to_others(container_host: ContainerHostMachine) -> None:
+    """Together they have a weight, as its services have one, and its guests together."""
+    weights = Docker.on(container_host.host).weights()
+    planned = {container_host.settings.cpu_weight}
+    assert weights <= planned, container_host.differs("cpu.weight of all containers", planned, weights)

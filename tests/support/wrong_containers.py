@@ -45,6 +45,7 @@ WRONG_CONTAINERS: Wrong = {
         ('"LiveRestoreEnabled": true', '"LiveRestoreEnabled": false'),
         ('"local"', '"json-file"'),
     ],
+    (container_hosts.test_its_containers_leave_processors_to_others, CT1, Docker.WEIGHTS): [("30", "100")],
     (containers.test_container_runs, CT1, Docker.CONTAINERS): [
         ('"running"', '"exited"'),
         ("unless-stopped", "no"),

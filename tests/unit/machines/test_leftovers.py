@@ -17,7 +17,7 @@ from minetlab.resources.docker import DockerObserved, ObservedContainer, Observe
 from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved, label
 from minetlab.resources.libvirt import LibvirtObserved
-from minetlab.resources.slices import limits_file
+from minetlab.resources.slices import lab_slice
 from tests.support.guests import LAB, standing
 
 CLEARED = LibvirtObserved(installed=True, answers=True)
@@ -62,7 +62,7 @@ def test_what_stands_is_listed() -> None:
     assert {"guest minet-s0", "guest minet-s1", "network minet", "pool minet"} <= set(found)
     assert sum(each.startswith("volume ") for each in found) == 5
     assert any(each.startswith("file /var/lib/libvirt/images/minet-lab/minet") for each in found)
-    assert list(of_slices(LAB, "[Slice]\n")) == [f"file {limits_file(LAB)}"]
+    assert list(of_slices(LAB, "[Slice]\n")) == [f"limits of {lab_slice(LAB)}"]
 
 
 def test_what_is_another_labs_is_not() -> None:

@@ -15,7 +15,7 @@ from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, site, tp_images as tp_image_operations
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
-from minetlab.resources.slices import limits_file
+from minetlab.resources.slices import weight_file
 from tests.support.container_host import (
     CONFIG,
     CONTAINERS,
@@ -203,7 +203,7 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
     responses = {
         **answer(*lines),
         HOMES: [*present, "unit [Unit]", "enabled yes"],
-        f"cat {limits_file('minet')}": ["[Slice]"],
+        f"cat {weight_file('minet')}": ["[Slice]"],
     }
     commands = run_operation(docker.teardown, responses, lab="minet").commands[3:]
     unit = "minet-lab-minet-homes.service"
@@ -217,8 +217,8 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
         f"docker image rm {IMAGES['processus']}",
         f"systemctl disable --quiet {unit} && rm -f /etc/systemd/system/{unit} && systemctl daemon-reload",
         "rm -rf /var/lib/minet-lab/minet && rmdir -p --ignore-fail-on-non-empty /var/lib/minet-lab",
-        "systemctl stop minetlab_minet.slice && rm -rf /etc/systemd/system/minetlab_minet-.slice.d"
-        " && systemctl daemon-reload",
+        "systemctl stop minetlab_minet.slice && rm -rf /etc/systemd/system/minetlab_minet.slice.d"
+        " /etc/systemd/system/minetlab_minet-.slice.d && systemctl daemon-reload",
     ]
 
 

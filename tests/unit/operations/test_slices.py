@@ -9,9 +9,12 @@ from minetlab.util.render import render
 from tests.support.container_host import SETTINGS
 from tests.support.fake_host import Run, run_operation
 
-STATE = "cat /etc/systemd/system/minetlab_minet-.slice.d/minet-lab.conf"
-LIMITS = render(
-    "docker/slice.conf.j2", lab="minet", homes=homes_folder("minet"), limits=limits(SETTINGS.container)
+STATE = "cat /etc/systemd/system/minetlab_minet.slice.d/minet-lab.conf"
+LIMITS = render("docker/lab-slice.conf.j2", lab="minet", weight=30) + render(
+    "docker/container-slice.conf.j2",
+    lab="minet",
+    homes=homes_folder("minet"),
+    limits=limits(SETTINGS.container),
 )
 
 
@@ -34,3 +37,5 @@ def test_other_settings_change_them() -> None:
     settings = ContainerHostSettings.model_validate({"container": {"iops": 600}})
     (command,) = run(LIMITS, settings).commands[1:]
     assert "IOReadIOPSMax=/var/lib/docker 600" in command
+    (command,) = run(LIMITS, ContainerHostSettings(cpu_weight=50)).commands[1:]
+    assert "CPUWeight=50" in command

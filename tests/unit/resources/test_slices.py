@@ -1,7 +1,7 @@
 """The slices of containers, and their limits."""
 
 from minetlab.lab.settings import ContainerLimits
-from minetlab.resources.slices import container_slice, lab_slice, limits, limits_file
+from minetlab.resources.slices import container_slice, lab_slice, limits, limits_file, weight_file
 
 
 def test_a_container_has_a_slice_within_that_of_its_lab() -> None:
@@ -9,6 +9,7 @@ def test_a_container_has_a_slice_within_that_of_its_lab() -> None:
     assert container_slice("a", "a-b-isa") == r"minetlab_a-a\x2db\x2disa.slice"
     assert lab_slice("a") == "minetlab_a.slice"
     assert limits_file("a").split("/")[-2] == "minetlab_a-.slice.d"
+    assert weight_file("a").split("/")[-2] == "minetlab_a.slice.d"
 
 
 def test_no_lab_is_a_part_of_another() -> None:
