@@ -184,8 +184,8 @@ def _text(kept: Kept) -> str:
             "Two students share a sandbox host, which has one processor. One does what the first column "
             "says; the others say how many times their quiet time a command of the other student, and one "
             f"of an administrator, take, in the median. The aim: {AIM:g} times and {MOST_SECONDS:g} s at "
-            f"most for the student, {STATUS_AIM:g} times for the administrator. "
-            "[What is promised](security.md).\n",
+            f"most for the student, {STATUS_AIM:g} times for the administrator. Emulated, a login takes "
+            "about as long as that with nobody beside it. [What is promised](security.md).\n",
             table(["", *noticed], rows),
         ]
     )
