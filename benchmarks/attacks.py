@@ -31,6 +31,14 @@ socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR,
 bind($s, sockaddr_in($port, inet_aton($address))) or die "bind: $!\n";
 listen($s, 1000); $| = 1; print "listening\n"; sleep 3600;
 """
+# Holds as many connections to ``ADDRESS PORT`` as its third argument says, as far as they are taken.
+HOLD = r"""
+use Socket;
+my ($address, $port, $number) = @ARGV;
+my @held = map { socket(my $s, PF_INET, SOCK_STREAM, 0); $s } 1 .. $number;
+connect($_, sockaddr_in($port, inet_aton($address))) for @held;
+$| = 1; print "listening\n"; sleep 3600;
+"""
 # Prints the words that arrive at a UDP port, until the last one, which is its second argument.
 HEAR_UDP = r"""
 use Socket;

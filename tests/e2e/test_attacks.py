@@ -32,13 +32,13 @@ BRIDGE = Layout("minet").bridge
 HEARD = "/run/heard"
 IOPS = 150
 """Few enough to be noticed where hosts are emulated."""
-METADATA, CAMPUS = "169.254.169.254", "192.0.2.2"
+METADATA, CAMPUS, CAMPUS_GATEWAY = "169.254.169.254", "192.0.2.2", "192.0.2.1"
 # What a host has and its machines may not reach: another network, and the metadata that clouds keep.
 BEYOND = f"""
 ip netns add campus && ip link add campus type veth peer name eth0 netns campus
-ip address add 192.0.2.1/24 dev campus; ip link set campus up; ip address add {METADATA}/32 dev lo
+ip address add {CAMPUS_GATEWAY}/24 dev campus; ip link set campus up; ip address add {METADATA}/32 dev lo
 ip -netns campus address add {CAMPUS}/24 dev eth0; ip -netns campus link set eth0 up
-ip -netns campus route add default via 192.0.2.1
+ip -netns campus route add default via {CAMPUS_GATEWAY}
 """
 INTERFACE = "ls /sys/class/net | grep -v -e lo -e docker"
 
@@ -100,6 +100,10 @@ class Attacked:
                 return Nic(guest.mac, guest.address.ip)
         mac = self.on(name, f"cat /sys/class/net/{BRIDGE}/address").strip()
         return Nic(mac, next(iter(self.plan.guests)).address.network[1])
+
+    def ssh_port(self, container: str) -> int:
+        """The port of its host that leads to a container's sshd."""
+        return next(planned.ssh_port for planned in self.plan.containers if planned.name == container)
 
     def reached(self, machine: str, targets: Iterable[str]) -> set[str]:
         """Which of these ``ADDRESS/PORT`` a machine reaches."""
@@ -256,6 +260,25 @@ def test_who_holds_connections_shuts_nobody_out(attacked: Attacked, host: str) -
         attacked.on(host, "true", "-S", "none")
         machine = GUEST if host == "hv1" else CONTAINER
         assert attacked.as_alice(machine, "true").returncode == 0
+
+
+def test_who_holds_connections_to_a_container_shuts_out_no_other_address(attacked: Attacked) -> None:
+    port = attacked.ssh_port(NEIGHBOURING)
+    hold = f"ip netns exec campus {perl(programs.HOLD, CAMPUS_GATEWAY, port, 200)}"
+    attacked.on("ct1", in_background(hold, "/run/holding"))
+    try:
+        for _ in range(5):
+            attacked.on(NEIGHBOURING, "true", "-S", "none")
+    finally:
+        attacked.on("ct1", "pkill --full '[m]y @held'")
+
+
+def test_who_fails_to_log_into_a_container_shuts_nobody_out(attacked: Attacked) -> None:
+    """Not even behind the same address."""
+    options = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    login = f"ssh {options} -p {attacked.ssh_port(NEIGHBOURING)} nobody@127.0.0.1 true"
+    attacked.on("ct1", f"for _ in $(seq 8); do ! {login} || exit 1; done")
+    attacked.on(NEIGHBOURING, "true", "-S", "none")
 
 
 def test_the_jump_account_leads_to_ones_own_machines_and_does_nothing_else(attacked: Attacked) -> None:

@@ -162,6 +162,8 @@ def test_sshd_listens_and_finds_its_keys_where_containers_have_them() -> None:
     assert settings["Port"] == str(CONTAINER_SSH_PORT)
     assert settings["HostKey"] == f"{ACCESS}/host_key"
     assert settings["AuthorizedKeysFile"] == f"{ACCESS}/authorized_keys"
+    most, _, full = settings["MaxStartups"].split(":")
+    assert int(settings["PerSourceMaxStartups"]) < int(most) == int(full)
 
 
 def test_an_image_that_is_there_is_one_command() -> None:
