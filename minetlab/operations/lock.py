@@ -30,7 +30,7 @@ PATIENCE = 5
 PULSE = 2
 """Seconds between two lines that the process writes to the connection; it ends when it cannot write."""
 _HOLD = """
-exec 9<>{path} && flock --wait {patience} 9 || exit
+umask 077 && exec 9<>{path} && chmod 0600 {path} && flock --wait {patience} 9 || exit
 printf '%s\\n' $$ {holder} >{path}
 while echo held; do sleep {pulse} 9>&-; done
 """

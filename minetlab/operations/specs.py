@@ -258,6 +258,8 @@ def firewall_spec(lab: Lab, plan: Plan, host: str) -> FirewallSpec:
         "segments": segments,
         "table": firewall.table(lab.name),
         "connections": firewall.MAX_CONNECTIONS,
+        "questions": firewall.MAX_QUESTIONS,
+        "conversations": firewall.MAX_CONVERSATIONS,
         "visits": firewall.MAX_VISITS,
         "students": lab.student_networks,
         "rules": rules,

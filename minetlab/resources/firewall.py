@@ -13,6 +13,8 @@ from minetlab.resources.slices import UNITS
 
 MAX_CONNECTIONS = 200
 """How many connections through the host each machine may have at a time."""
+MAX_QUESTIONS, MAX_CONVERSATIONS = 60, 4
+"""How many questions to its DNS server a guest may have at a time, and how many connections to it."""
 MAX_VISITS = 600
 """How many connections an address may have to containers of a host; a class may be behind one address."""
 FOLDER = "/etc/minet-lab"
@@ -27,6 +29,7 @@ class Segment:
     :param bridge: the bridge.
     :param egress: what they may reach beyond the host.
     :param gateway: the host's address there, which answers DNS and DHCP; empty if it answers neither.
+    :param clients: the MAC addresses of those that may ask it by DHCP, each for itself.
     :param machines: where the bridge is that of the host, with other machines as well: the addresses of ours,
         by MAC address; otherwise empty.
     :param nameservers: the DNS servers that they then use.
@@ -37,6 +40,7 @@ class Segment:
     bridge: str
     egress: Egress
     gateway: str = ""
+    clients: tuple[str, ...] = ()
     machines: Mapping[str, str] = field(default_factory=dict)
     nameservers: tuple[str, ...] = ()
     sandbox: bool = False
@@ -126,9 +130,10 @@ def segments(lab: Lab, plan: Plan, host: str) -> tuple[Segment, ...]:
 def _of_guests(lab: Lab, plan: Plan, host: KvmHost) -> Segment | None:
     """Return the segment of a host's guests; None if there is none: a bridge of the host without guests."""
     network, egress, sandbox = host.settings.guest_network, host.settings.egress, host.in_sandbox
-    if not isinstance(network, BridgedNetwork):
-        return Segment(Layout(lab.name).bridge, egress, gateway=str(network.gateway), sandbox=sandbox)
     machines = {guest.mac: str(guest.address.ip) for guest in plan.guests_on(host.name)}
+    if not isinstance(network, BridgedNetwork):
+        bridge, gateway = Layout(lab.name).bridge, str(network.gateway)
+        return Segment(bridge, egress, gateway=gateway, clients=tuple(machines), sandbox=sandbox)
     nameservers = tuple(map(str, network.nameservers))
     segment = Segment(network.bridge, egress, machines=machines, nameservers=nameservers, sandbox=sandbox)
     return segment if machines else None

@@ -10,7 +10,7 @@ import pytest
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import firewall
 from minetlab.plan import allocate
-from minetlab.resources.firewall import MAX_CONNECTIONS, MAX_VISITS
+from minetlab.resources.firewall import MAX_CONNECTIONS, MAX_CONVERSATIONS, MAX_VISITS
 from tests.support.deployed import Deployed
 from tests.support.private_host import PrivateHost, private_host
 
@@ -218,19 +218,58 @@ def test_one_address_of_the_campus_cannot_use_up_a_container_s_connections(deplo
     assert reached(deployed.host, "host", "10.201.0.2/80") == {"10.201.0.2/80"}
 
 
-def held(host: PrivateHost, machine: str, address: str) -> int:
-    """How many connections a machine gets to one that answers HTTP."""
+def test_one_guest_cannot_use_up_what_the_dns_server_answers_at_a_time(deployed: Deployed) -> None:
+    loads(deployed, lab_of())
+    assert held(deployed.host, "alice", "10.77.0.1", 53) == MAX_CONVERSATIONS
+    assert reached(deployed.host, "bob", "10.77.0.1/53") == {"10.77.0.1/53"}
+
+
+ASKS = """
+import socket, sys
+def mac(text):
+    return bytes.fromhex(text.replace(":", ""))
+if sys.argv[1] == "server":
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        server.bind(("", 67))
+        print("listening", flush=True)
+        asked = b""
+        while asked != mac(sys.argv[2]):
+            asked = server.recv(1000)[28:34]
+            print(asked.hex(":"), flush=True)
+else:
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        client.bind(("", 68))
+        for chaddr in sys.argv[2:]:
+            for address in ("10.77.0.1", "255.255.255.255"):
+                client.sendto(bytes(28) + mac(chaddr) + bytes(202), (address, 67))
+"""
+
+
+def test_a_guest_asks_by_dhcp_for_itself_alone(deployed: Deployed) -> None:
+    alice, bob = (guest.mac for guest in allocate(lab_of()).guests)
+    python = f"python3 -c {shlex.quote(ASKS)}"
+    server = f"mkfifo /run/asked; {python} server {alice} >/run/asked & exec 3</run/asked; read ready <&3"
+    within = "ip netns exec alice"
+    ask = f"{within} ip link set eth0 address {alice}; {within} {python} client {bob} {alice}"
+    asked = deployed.host.prints(f"{server}; {ask}; cat <&3; rm /run/asked").split()
+    assert set(asked) == {alice}
+
+
+def held(host: PrivateHost, machine: str, address: str, port: int = 80) -> int:
+    """How many connections a machine gets to a port where somebody listens."""
     script = """
 import socket, sys
 opened = []
 try:
     while len(opened) < 1000:
-        opened.append(socket.create_connection((sys.argv[1], 80), timeout=5))
+        opened.append(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5))
 except OSError:
     pass
 print(len(opened))
 """
-    return int(host.run("ip", "netns", "exec", machine, "python3", "-c", script, address).stdout)
+    return int(host.run("ip", "netns", "exec", machine, "python3", "-c", script, address, str(port)).stdout)
 
 
 BRIDGED = {
