@@ -366,6 +366,7 @@ def test_processors_that_a_container_keeps_busy_still_serve_others(attacked: Att
     [
         "mknod ~/disk b 254 0",
         "mount -t tmpfs none ~",
+        "perl -MSocket -e 'socket(my $ping, PF_INET, SOCK_DGRAM, 1) or exit 1'",
         "unshare --user true",
         "echo 1 >/proc/sys/kernel/sysrq",
         "echo b >/proc/sysrq-trigger",

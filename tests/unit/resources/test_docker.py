@@ -191,6 +191,7 @@ def test_a_container_is_made_from_all_its_options() -> None:
         "--ulimit",
         "--security-opt",
         "--cap-drop",
+        "--sysctl",
         "--cap-add",
         "--cap-add",
     ]
