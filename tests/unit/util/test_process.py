@@ -131,13 +131,24 @@ def test_a_program_that_has_our_terminal(capfd: pytest.CaptureFixture[str]) -> N
 
 def test_ctrl_c_leaves_a_program_that_has_our_terminal_time_to_clean_up(tmp_path: Path) -> None:
     """The terminal interrupts both; so does the signal to the group here."""
-    cleaned, begun = tmp_path / "cleaned", tmp_path / "begun"
+    cleaned, begun, waits = (tmp_path / name for name in ("cleaned", "begun", "waits"))
     script = f"trap 'sleep 0.5; touch {cleaned}; exit' INT; touch {begun}; while :; do sleep 0.1; done"
-    # Whoever starts the tests in the background may have them ignore the signal.
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    program += f"from minetlab.util.process import run_attached; run_attached(['sh', '-c', {script!r}])"
+    program = f"""
+import pathlib, signal, subprocess
+from minetlab.util.process import run_attached
+
+class Observed(subprocess.Popen):
+    def wait(self, timeout=None):
+        pathlib.Path({str(waits)!r}).touch()
+        return super().wait(timeout)
+
+subprocess.Popen = Observed
+# Whoever starts the tests in the background may have them ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run_attached(["sh", "-c", {script!r}])
+"""
     with running([sys.executable, "-c", program], tmp_path / "log") as process:
-        while not begun.exists():
+        while not (begun.exists() and waits.exists()):
             assert process.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.01)
         os.killpg(process.pid, 2)
