@@ -199,16 +199,10 @@ class Docker(Reader):
     )
     # NSpid of proc_pid_status(5): the number of a process in each PID namespace, the host's first.
     PIDS = f"{_FOR_EACH} echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
-    # io.max of the slice that each container has for itself: systemd.resource-control(5).
-    DISK_LIMITS = (
-        f"{_FOR_EACH} cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); "
-        'sed "s|^|$name |" "/sys/fs/cgroup${cgroup%/*}/io.max"; done'
-    )
-    # cpu.weight of the slice that all of them are in.
-    WEIGHTS = (
-        f"{_FOR_EACH} cgroup=$(sed -n 's/^0:://p' /proc/$pid/cgroup); cgroup=${{cgroup%/*}}; "
-        'cat "/sys/fs/cgroup${cgroup%/*}/cpu.weight"; done'
-    )
+    # Each container has a slice for itself, within one that all of them are in: systemd.resource-control(5).
+    _SLICE = "slice=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$pid/cgroup); slice=${slice%/*}"
+    DISK_LIMITS = f'{_FOR_EACH} {_SLICE}; sed "s|^|$name |" "$slice/io.max"; done'
+    WEIGHTS = f'{_FOR_EACH} {_SLICE}; cat "${{slice%/*}}/cpu.weight"; done'
     COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS, WEIGHTS)
 
     @classmethod

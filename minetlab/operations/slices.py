@@ -17,19 +17,17 @@ from minetlab.util.render import render
 @lab_operation
 def limit(lab: str, settings: ContainerHostSettings) -> Iterator[PyinfraCommand]:
     """Have the slices of containers limited as the settings say; those that run are limited at once."""
-    weight = render("docker/lab-slice.conf.j2", lab=lab, weight=settings.cpu_weight)
-    content = render(
-        "docker/container-slice.conf.j2", lab=lab, homes=homes_folder(lab), limits=limits(settings.container)
-    )
+    limits_of_each = limits(settings.container)
+    files = {
+        weight_file(lab): render("docker/lab-slice.conf.j2", lab=lab, weight=settings.cpu_weight),
+        limits_file(lab): render(
+            "docker/container-slice.conf.j2", lab=lab, homes=homes_folder(lab), limits=limits_of_each
+        ),
+    }
     commands = []
-    if observe.fact(SliceLimits, lab=lab) != weight + content:
-        commands.append(
-            all_of(
-                install_text(weight, weight_file(lab)),
-                install_text(content, limits_file(lab)),
-                RELOAD_UNITS,
-            )
-        )
+    if observe.fact(SliceLimits, lab=lab) != "".join(files.values()):
+        installed = (install_text(content, file) for file, content in files.items())
+        commands.append(all_of(*installed, RELOAD_UNITS))
     yield from observe.changing(commands, otherwise="the slices of containers have their limits")
 
 
