@@ -12,6 +12,8 @@ from xml.etree import ElementTree as ET
 from testinfra.host import Host
 from testinfra.modules.base import Module
 
+from minetlab.resources.docker import LAB_LABEL
+
 VIRSH_COMMAND = "virsh --quiet --connect qemu:///system"
 NAMESPACES = ("pid", "mnt", "net", "uts", "ipc")
 
@@ -192,17 +194,18 @@ class Docker(Reader):
     """The running dockerd, and its containers."""
 
     INFO = "docker info --format '{{json .}}'"
-    CONTAINERS = "docker ps --all --quiet | xargs --no-run-if-empty docker inspect"
-    _FOR_EACH = (
-        "docker ps --quiet | xargs --no-run-if-empty docker inspect --format '{{.Name}} {{.State.Pid}}' | "
-        "while read -r name pid; do"
-    )
+    # Those of labs alone: a container of another check can end between the two commands.
+    _RUNNING = f"docker ps --quiet --filter label={LAB_LABEL}"
+    CONTAINERS = f"{_RUNNING} --all | xargs --no-run-if-empty docker inspect"
     # NSpid of proc_pid_status(5): the number of a process in each PID namespace, the host's first.
-    PIDS = f"{_FOR_EACH} echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
-    # Each container has a slice for itself, within one that all of them are in: systemd.resource-control(5).
-    _SLICE = "slice=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$pid/cgroup); slice=${slice%/*}"
-    DISK_LIMITS = f'{_FOR_EACH} {_SLICE}; sed "s|^|$name |" "$slice/io.max"; done'
-    WEIGHTS = f'{_FOR_EACH} {_SLICE}; cat "${{slice%/*}}/cpu.weight"; done'
+    PIDS = (
+        f"{_RUNNING} | xargs --no-run-if-empty docker inspect --format '{{{{.Name}}}} {{{{.State.Pid}}}}' | "
+        "while read -r name pid; do echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
+    )
+    # A slice is there while a process is in it: systemd.slice(5). One that ends meanwhile has no limits.
+    _EACH_SLICE = "cd /sys/fs/cgroup && grep --no-messages --with-filename ''"
+    DISK_LIMITS = f"{_EACH_SLICE} minetlab_*.slice/*.slice/io.max; true"
+    WEIGHTS = f"{_EACH_SLICE} minetlab_*.slice/cpu.weight; true"
     COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS, WEIGHTS)
 
     @classmethod
@@ -236,22 +239,20 @@ class Docker(Reader):
     def pids(cls) -> dict[str, tuple[int, ...]]:
         """Return the numbers of each container's first process: on the host, then in the container."""
         lines = (line.split() for line in cls.read(cls.PIDS).splitlines())
-        return {name.lstrip("/"): tuple(map(int, numbers)) for name, *numbers in lines}
+        return {name.lstrip("/"): tuple(map(int, numbers)) for name, *numbers in lines if numbers}
 
     @classmethod
-    def disk_limits(cls, container: str) -> list[dict[str, str]]:
+    def disk_limits(cls, slice_name: str) -> list[dict[str, str]]:
         """Return the limits that a container's slice sets for disks, one dictionary for each disk."""
-        lines = (line.split() for line in cls.read(cls.DISK_LIMITS).splitlines())
-        return [
-            dict(limit.split("=", 1) for limit in limits)
-            for name, _, *limits in lines
-            if name.lstrip("/") == container
-        ]
+        lines = (line.partition(":") for line in cls.read(cls.DISK_LIMITS).splitlines())
+        limits = [limits.split()[1:] for file, _, limits in lines if f"/{slice_name}/" in file]
+        return [dict(limit.split("=", 1) for limit in each) for each in limits]
 
     @classmethod
-    def weights(cls) -> set[int]:
-        """Return the different weights by which the processors are shared between containers and others."""
-        return set(map(int, cls.read(cls.WEIGHTS).split()))
+    def weights(cls) -> dict[str, int]:
+        """Return the weight by which the containers of each lab, all together, share the processors."""
+        lines = (line.partition(":") for line in cls.read(cls.WEIGHTS).splitlines())
+        return {file.partition("/")[0]: int(weight) for file, _, weight in lines}
 
 
 class Qemu(Reader):

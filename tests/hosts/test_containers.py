@@ -13,6 +13,7 @@ from minetlab.checks.assertions import (
 )
 from minetlab.checks.machines import CONTAINER_KEYS, CONTAINER_SSHD, FORK, HOSTNAME, ContainerMachine
 from minetlab.checks.modules import Confinement, Docker, Kernel, capabilities
+from minetlab.resources.slices import container_slice
 
 MIB = 2**20
 
@@ -78,7 +79,8 @@ def test_what_it_may_do_to_the_hosts_disks_is_limited(container: ContainerMachin
     # An operation has 64 KiB at most.
     size = str(int(iops) * 64 * 1024)
     planned = {"rbps": size, "wbps": size, "riops": iops, "wiops": iops}
-    limits = Docker.on(container.host_machine.host).disk_limits(container.name)
+    slice_name = container_slice(container.host_machine.lab, container.name)
+    limits = Docker.on(container.host_machine.host).disk_limits(slice_name)
     # That of the host, and the loop device with the home folder.
     number = len(limits)
     assert number > 1, container.differs("devices whose use its slice limits", "two or more", number)

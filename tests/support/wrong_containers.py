@@ -74,7 +74,7 @@ WRONG_CONTAINERS: Wrong = {
         ("1024                 1024", "1024                 524288"),
     ],
     (containers.test_what_it_may_do_to_the_hosts_disks_is_limited, CT1, Docker.DISK_LIMITS): [
-        ("/minet-alice-processus 7:0", "/minet-carol-processus 7:0"),
+        (r"alice\x2dprocessus.slice/io.max:7:0", r"carol\x2dprocessus.slice/io.max:7:0"),
         ("riops=500", "riops=max"),
         ("wbps=32768000", "wbps=max"),
     ],

@@ -104,7 +104,11 @@ def test_disks_that_can_be_written_and_have_a_file_are_a_domains() -> None:
 
 def test_a_host_without_containers_has_none() -> None:
     docker = Docker.on(machine({}))
-    assert (docker.containers(), docker.pids()) == ({}, {})
+    assert (docker.containers(), docker.pids(), docker.weights()) == ({}, {}, {})
+
+
+def test_a_container_that_ended_meanwhile_has_no_process() -> None:
+    assert Docker.on(machine({"NSpid": "/a 12 1\n/b\n"})).pids() == {"a": (12, 1)}
 
 
 def test_of_a_container_the_bytes_and_the_milliseconds_are_read() -> None:
