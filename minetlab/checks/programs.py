@@ -120,8 +120,7 @@ def running(name: str, host: Host, command: str) -> Iterator[Program]:
         yield program
         program.end()
     finally:
-        process.kill()
-        process.wait()
+        end(process)
 
 
 def send(host: Host, content: bytes, file: str) -> None:
@@ -145,6 +144,6 @@ def send(host: Host, content: bytes, file: str) -> None:
             except (TimeoutError, TooMuchError) as error:
                 problem = str(error)
             finally:
-                process.kill()  # has no effect if the process has ended
+                end(process)
     if problem:
         raise AssertionError(f"{host.backend.hostname}: cannot write {file}: {problem}")

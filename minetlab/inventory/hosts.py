@@ -95,7 +95,7 @@ def _read(inventory: Path, files: frozenset[Version]) -> tuple[InventoryHost, ..
                 f"cannot read the inventory {inventory}: {error}", next_step=_ANOTHER_INVENTORY
             ) from None
         finally:
-            process.kill()  # has no effect if the process has ended
+            end(process)
     if process.returncode != 0:
         raise LabError(
             f"cannot read the inventory {inventory}\n{errors.decode(errors='replace').strip()}",

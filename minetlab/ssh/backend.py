@@ -143,7 +143,7 @@ class LabSshBackend(Utf8, SshBackend):  # type: ignore[misc]
             except (TimeoutError, process.TooMuchError) as error:
                 raise self._unreachable(str(error)) from None
             finally:
-                ssh.kill()  # has no effect if the process has ended
+                process.end(ssh)
         return self.result(ssh.returncode, line.encode(), output, errors)
 
     def run_ssh(self, command: str) -> CommandResult:

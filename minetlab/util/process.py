@@ -165,7 +165,7 @@ def capture(
                     process, limit, total_limit=limit, max_bytes=max_bytes, output_file=output_file
                 )
             finally:
-                process.kill()  # has no effect if the process has ended
+                end(process)
     return ProgramResult(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
 
 
@@ -177,7 +177,7 @@ def start(
     stdin: IO[bytes] | int = subprocess.DEVNULL,
     merge_errors: bool = False,
 ) -> Process:
-    """Start a program with pipes for its output, which the caller has to read.
+    """Start a program with pipes for its output, which the caller has to read, and has to :func:`end` it.
 
     :param command: the program and its arguments.
     :param env: variables to add to this process's environment.
@@ -188,7 +188,15 @@ def start(
     :raises LabError: the program is not installed.
     """
     stderr = subprocess.STDOUT if merge_errors else subprocess.PIPE
-    return _popen(command, env=_environment(env), cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
+    return _popen(
+        command,
+        env=_environment(env),
+        cwd=cwd,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        process_group=0,  # by which its children are ended too: ssh has one for each jump
+    )
 
 
 @contextmanager
@@ -280,11 +288,11 @@ def read_to_end(
 
 
 def end(process: Process, grace: float = 0) -> None:
-    """Wait up to ``grace`` seconds for a process to end, then kill it."""
+    """Wait up to ``grace`` seconds for a process of :func:`start` to end, then kill it and its children."""
     try:
         process.wait(grace)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

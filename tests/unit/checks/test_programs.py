@@ -15,6 +15,7 @@ from minetlab.checks.snapshots import parse_history
 from minetlab.claims.measurements import LOADS
 from minetlab.ssh.backend import BatchingBackend
 from minetlab.util.paths import PROJECT_ROOT
+from minetlab.util.process import PIPE, Process, start
 from tests.support.fake_program import put_first_in_path
 
 SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"
@@ -23,10 +24,8 @@ SOURCE = PROJECT_ROOT / "tp" / "emulation" / "home" / "calcul.c"
 class HereBackend(LocalBackend):  # type: ignore[misc]
     """This machine, where commands can be started and talked to."""
 
-    def start(self, command: str, stdin: IO[bytes] | int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            ["sh", "-c", command], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+    def start(self, command: str, stdin: IO[bytes] | int = PIPE) -> Process:
+        return start(["sh", "-c", command], stdin=stdin, merge_errors=True)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import sys
 import time
 from io import BytesIO
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -175,6 +176,18 @@ def test_a_program_over_its_limit_is_ended_with_its_children(tmp_path: Path) -> 
         run_logged(["sh", "-c", f"(sleep 1; touch {mark}) & wait"], tmp_path / "log", "x", print, limit=0.1)
     time.sleep(1.2)
     assert not mark.exists()
+
+
+def test_a_program_that_is_given_up_is_ended_with_its_children(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as reader:
+        with pytest.raises(TimeoutError):
+            capture(shell(f"(echo begun; exec sleep 60) >{pipe} & wait"), 0.5)
+        assert reader.read(100) == b"begun\n"
+        # The end of the pipe comes when nobody has it open for writing any more.
+        assert select([reader], [], [], 20)[0]
+        assert reader.read(100) == b""
 
 
 @pytest.mark.parametrize("how", [run, run_attached, become, start, lambda words: capture(words, 1)])
