@@ -132,6 +132,24 @@ for my $name (sort keys %calls) {
 HOG = (
     r"""my $end = time + shift; for (1 .. 8) { next if fork; 1 while time < $end; exit } 1 while wait > 0;"""
 )
+# Asks Docker's DNS server for names that nobody has, for as many seconds as its argument says.
+NAMES = r"""
+use Socket;
+my $end = time + shift;
+for (1 .. 4) {
+    next if fork;
+    srand $$; socket(my $s, PF_INET, SOCK_DGRAM, 0);
+    while (time < $end) {
+        my $query = pack("nnnnnn C/a* C/a* Cnn", 4711, 256, 1, 0, 0, 0, int rand 1e9, "invalid", 0, 1, 1);
+        send($s, $query, 0, sockaddr_in(53, inet_aton("127.0.0.11")));
+        select undef, undef, undef, 0.00005;
+    }
+    exit;
+}
+1 while wait > 0;
+"""
+# Prints what dockerd then writes to the container's log.
+PRINT = "yes >/proc/1/fd/1"
 
 
 def perl(program: str, *arguments: object, root: bool = False) -> str:

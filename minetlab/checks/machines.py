@@ -20,6 +20,10 @@ from minetlab.util.text import COLOUR
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"
+# The weight of the slice that dockerd is in.
+DOCKERD_WEIGHT = (
+    'cat "/sys/fs/cgroup$(sed "s|^0::||; s|/[^/]*$||" "/proc/$(cat /run/docker.pid)/cgroup")/cpu.weight"'
+)
 KVM_DEVICE = "stat --format='%G %a' /dev/kvm"
 QEMU_GROUPS = "id --name --groups libvirt-qemu"
 SSHD = "/usr/sbin/sshd -T"
@@ -368,7 +372,7 @@ def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
     """Return the batches of a container host that serves this TP site, or none."""
     return (
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
-        (*Docker.COMMANDS, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
+        (*Docker.COMMANDS, DOCKERD_WEIGHT, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
     )
 
 

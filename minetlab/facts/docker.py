@@ -17,6 +17,7 @@ from minetlab.resources.docker import (
     uploads_folder,
 )
 from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
+from minetlab.resources.slices import daemon_files
 
 SERVICE = "docker.service"
 
@@ -76,17 +77,18 @@ class DockerRoom(HostFact[int]):
 
 
 class DaemonConfig(HostFact[DaemonState]):
-    """The configuration in /etc/docker/daemon.json, and whether the running dockerd has read it."""
+    """The configuration in /etc/docker/daemon.json, and whether dockerd was started since it is as it is."""
 
     default = DaemonState
 
     def command(self) -> str:
         """Return a command that prints ``stale`` or ``read``, then the file; nothing if there is no file."""
-        # dockerd writes its PID file when it starts. It has not read a newer configuration, such as where a
-        # run was interrupted before the restart.
+        # dockerd writes its PID file when it starts. It has not read a newer file, such as where a run was
+        # interrupted before the restart.
+        newer = " || ".join(f"test {file} -nt /run/docker.pid" for file in (DAEMON_CONFIG, *daemon_files()))
         return (
             f"test -e {DAEMON_CONFIG} || exit 0; "
-            f"test {DAEMON_CONFIG} -nt /run/docker.pid && echo stale || echo read; cat {DAEMON_CONFIG}"
+            f"if {newer}; then echo stale; else echo read; fi; cat {DAEMON_CONFIG}"
         )
 
     def parse(self, output: list[str]) -> DaemonState:

@@ -39,6 +39,7 @@ from minetlab.resources.dockerd import (
     pools_setting,
 )
 from minetlab.resources.homes import HomesObserved
+from minetlab.resources.slices import DAEMONS
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
 from minetlab.util.names import named
@@ -52,6 +53,7 @@ DOCKERD_START_LIMIT = 300
 def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Iterator[PyinfraCommand]:
     """Have the lab's settings in dockerd's configuration, and a running dockerd that has read them.
 
+    What dockerd does for containers leaves the processors to them: it has a slice with a weight.
     Other settings of the administrator stay. The operation fails if another lab on the host has other address
     pools. If dockerd refuses the new configuration, the present one stays; that of Debian 12 cannot check it.
 
@@ -68,26 +70,31 @@ def daemon(lab: str, address_pools: tuple[AddressPool, ...]) -> Iterator[Pyinfra
 
 
 def _configured(desired: dict[str, object], observed: DaemonState) -> Iterator[PyinfraCommand]:
+    changes: list[PyinfraCommand] = [*slices.hold_back_daemons()]
     if observed.config != desired:
         new = f"{DAEMON_CONFIG}.new"
-        yield StringCommand("install", "--directory", "/etc/docker")
-        yield FileUploadCommand(StringIO(_pretty(desired)), new)
-        yield StringCommand(f"{_validated(new)} && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}")
-    if observed.config != desired or observed.stale:
-        yield _systemctl("restart")
+        changes += (
+            StringCommand("install", "--directory", "/etc/docker"),
+            FileUploadCommand(StringIO(_pretty(desired)), new),
+            StringCommand(f"{_validated(new)} && chmod 0644 {new} && mv --force {new} {DAEMON_CONFIG}"),
+        )
+    yield from changes
+    if changes or observed.stale:
+        # Once for both: systemd lets docker.service start three times in a minute.
+        yield _systemctl("restart", *DAEMONS)
 
 
 @lab_operation
 def service(lab: str) -> Iterator[PyinfraCommand]:
     """Have dockerd run, now and after a reboot."""
-    commands = [] if observe.docker(lab).up else [_systemctl("enable --now")]
+    commands = [] if observe.docker(lab).up else [_systemctl("enable --now", SERVICE)]
     yield from observe.changing(commands, otherwise="dockerd runs, and is enabled")
 
 
-def _systemctl(verb: str) -> StringCommand:
+def _systemctl(verb: str, *units: str) -> StringCommand:
     """Return a command that lets systemd start dockerd, and shows its status if that fails."""
     return StringCommand(
-        f"timeout {DOCKERD_START_LIMIT} systemctl {verb} {SERVICE}"
+        f"timeout {DOCKERD_START_LIMIT} systemctl {verb} {' '.join(units)}"
         f" || {{ systemctl --no-pager --full status {SERVICE} >&2; exit 1; }}"
     )
 

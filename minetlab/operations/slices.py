@@ -1,16 +1,24 @@
-"""Operations on the slices of a lab's containers."""
+"""Operations on the slices of a lab's containers, and of Docker's daemons."""
 
 from collections.abc import Iterator
 
 from pyinfra.api.command import PyinfraCommand, QuoteString, StringCommand
 
-from minetlab.facts.slices import SliceLimits
+from minetlab.facts.slices import DaemonSlice, SliceLimits
 from minetlab.lab import ContainerHostSettings
 from minetlab.operations import observe
 from minetlab.operations.commands import lab_operation
 from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text
 from minetlab.resources.docker import homes_folder
-from minetlab.resources.slices import lab_slice, limits, limits_file, weight_file
+from minetlab.resources.slices import (
+    DAEMON_SLICE,
+    DAEMON_WEIGHT,
+    daemon_files,
+    lab_slice,
+    limits,
+    limits_file,
+    weight_file,
+)
 from minetlab.util.render import render
 
 
@@ -29,6 +37,21 @@ def limit(lab: str, settings: ContainerHostSettings) -> Iterator[PyinfraCommand]
         installed = (install_text(content, file) for file, content in files.items())
         commands.append(all_of(*installed, RELOAD_UNITS))
     yield from observe.changing(commands, otherwise="the slices of containers have their limits")
+
+
+def hold_back_daemons() -> Iterator[StringCommand]:
+    """Have Docker's daemons, once they are started anew, get less of the processors than containers do."""
+    texts = daemon_texts()
+    if observe.fact(DaemonSlice) != "".join(texts.values()):
+        yield all_of(*(install_text(content, file) for file, content in texts.items()), RELOAD_UNITS)
+
+
+def daemon_texts() -> dict[str, str]:
+    """Return the content of each file by which Docker's daemons are in their slice, by the file's path."""
+    return {
+        file: render(template, slice=DAEMON_SLICE, weight=DAEMON_WEIGHT)
+        for file, template in daemon_files().items()
+    }
 
 
 def removal(lab: str) -> StringCommand:

@@ -1,4 +1,4 @@
-"""The slices of systemd that containers are in, which limit what they do to their host's disks. No I/O."""
+"""The slices of systemd that share a host between its containers, dockerd and other services. No I/O."""
 
 import re
 
@@ -8,6 +8,10 @@ UNITS = "/etc/systemd/system"
 """The folder of a host for units of systemd that are no package's."""
 OPERATION_SIZE = 64 * 1024
 """How many bytes count as one operation on a disk; a larger one counts as several."""
+DAEMONS = ("containerd.service", "docker.service")
+"""What runs all containers of a host, and does work for them that is not counted as theirs."""
+DAEMON_SLICE, DAEMON_WEIGHT = "dockerd.slice", 10
+"""Their slice, which all labs of a host share, and its weight: less than that of a lab's containers."""
 
 
 def lab_slice(lab: str) -> str:
@@ -26,6 +30,12 @@ def container_slice(lab: str, container: str) -> str:
 def weight_file(lab: str) -> str:
     """Return the path of the file with the weight of the lab's slice: systemd.unit(5), drop-ins."""
     return f"{UNITS}/{lab_slice(lab)}.d/minet-lab.conf"
+
+
+def daemon_files() -> dict[str, str]:
+    """Return the template of each file by which Docker's daemons are in their slice, by the file's path."""
+    drop_ins = {f"{UNITS}/{unit}.d/minet-lab.conf": "docker/daemon-slice.conf.j2" for unit in DAEMONS}
+    return {f"{UNITS}/{DAEMON_SLICE}": "docker/dockerd.slice.j2", **drop_ins}
 
 
 def limits_file(lab: str) -> str:

@@ -353,9 +353,11 @@ def test_disk_operations_of_a_container_have_a_ceiling(attacked: Attacked) -> No
     attacked.still_works()
 
 
-def test_processors_that_a_container_keeps_busy_still_serve_others(attacked: Attacked) -> None:
-    hog = attacked.ssh(CONTAINER, perl(programs.HOG, 60), "-S", "none")
-    with subprocess.Popen(hog) as attacker:
+@pytest.mark.parametrize(
+    "attack", [perl(programs.HOG, 60), perl(programs.NAMES, 60), f"timeout 60 {programs.PRINT}"]
+)
+def test_processors_that_a_container_keeps_busy_still_serve_others(attacked: Attacked, attack: str) -> None:
+    with subprocess.Popen(attacked.ssh(CONTAINER, attack, "-S", "none")) as attacker:
         attacked.on(NEIGHBOURING, "true", "-S", "none")
         attacked.on("ct1", "true", "-S", "none")
         attacker.terminate()

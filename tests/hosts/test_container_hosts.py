@@ -1,8 +1,8 @@
 """Checks of a container host: dockerd runs, and with the lab's settings."""
 
-from minetlab.checks.machines import DOCKER_UNIT, ContainerHostMachine
+from minetlab.checks.machines import DOCKER_UNIT, DOCKERD_WEIGHT, ContainerHostMachine
 from minetlab.checks.modules import Docker, Units
-from minetlab.resources.slices import lab_slice
+from minetlab.resources.slices import DAEMON_WEIGHT, lab_slice
 
 
 def test_dockerd_runs_now_and_at_boot(container_host: ContainerHostMachine) -> None:
@@ -45,3 +45,9 @@ def test_its_containers_leave_processors_to_others(container_host: ContainerHost
     # There is no slice where no container runs.
     weight = Docker.on(container_host.host).weights().get(lab_slice(container_host.lab), planned)
     assert weight == planned, container_host.differs("cpu.weight of all containers", planned, weight)
+
+
+def test_dockerd_leaves_processors_to_containers(container_host: ContainerHostMachine) -> None:
+    """It works for them too, and for whichever asks it for most."""
+    weight = int(container_host.reads(DOCKERD_WEIGHT))
+    assert weight == DAEMON_WEIGHT, container_host.differs("cpu.weight of dockerd", DAEMON_WEIGHT, weight)

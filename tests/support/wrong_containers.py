@@ -46,6 +46,9 @@ WRONG_CONTAINERS: Wrong = {
         ('"local"', '"json-file"'),
     ],
     (container_hosts.test_its_containers_leave_processors_to_others, CT1, Docker.WEIGHTS): [("30", "100")],
+    (container_hosts.test_dockerd_leaves_processors_to_containers, CT1, machines.DOCKERD_WEIGHT): [
+        ("10", "100")
+    ],
     (containers.test_container_runs, CT1, Docker.CONTAINERS): [
         ('"running"', '"exited"'),
         ("unless-stopped", "no"),

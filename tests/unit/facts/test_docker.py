@@ -11,6 +11,7 @@ from pyinfra.api.exceptions import FactProcessError
 from minetlab.facts.docker import DaemonConfig, DockerRoom, DockerState
 from minetlab.resources.docker import DockerObserved, ObservedImage
 from minetlab.resources.dockerd import DAEMON_CONFIG, DaemonState
+from minetlab.resources.slices import daemon_files
 
 
 def said(command: str, **places: object) -> list[str]:
@@ -77,6 +78,20 @@ def test_the_configuration_is_stale_if_it_is_newer_than_dockerd(tmp_path: Path) 
         now = config.stat().st_mtime
         os.utime(pid, (now + age, now + age))
         assert read() == DaemonState({"mtu": 1400}, stale=stale)
+
+
+@pytest.mark.parametrize("newer", daemon_files())
+def test_a_dockerd_that_runs_since_before_it_was_held_back_is_stale(newer: str, tmp_path: Path) -> None:
+    places = {file: tmp_path / str(number) for number, file in enumerate((DAEMON_CONFIG, *daemon_files()))}
+    pid = tmp_path / "docker.pid"
+    for file in (*places.values(), pid):
+        file.write_text("{}")
+    command = DaemonConfig().command()
+    now = pid.stat().st_mtime
+    for age, stale in ((-60, False), (60, True)):
+        os.utime(places[newer], (now + age, now + age))
+        found = DaemonConfig().process(said(command, **places, **{"/run/docker.pid": pid}))
+        assert found.stale is stale
 
 
 @pytest.mark.parametrize(("text", "fault"), [("{oops", "is not JSON: "), ("[]", "is not a JSON object")])

@@ -1,8 +1,11 @@
 """What a container host says of the limits of slices."""
 
-from minetlab.facts.slices import SliceLimits
+import pytest
+
+from minetlab.facts.slices import DaemonSlice, SliceLimits
 
 
-def test_the_file_is_read_and_is_empty_where_there_is_none() -> None:
-    assert SliceLimits().default() == SliceLimits().process([]) == ""
-    assert SliceLimits().process(["[Slice]", "IOReadIOPSMax=/ 1"]) == "[Slice]\nIOReadIOPSMax=/ 1\n"
+@pytest.mark.parametrize("fact", [SliceLimits(), DaemonSlice()])
+def test_the_files_are_read_and_empty_where_there_is_none(fact: SliceLimits | DaemonSlice) -> None:
+    assert fact.default() == fact.process([]) == ""
+    assert fact.process(["[Slice]", "CPUWeight=10"]) == "[Slice]\nCPUWeight=10\n"

@@ -12,7 +12,8 @@ from minetlab.facts.docker import DaemonConfig, DockerState
 from minetlab.lab import ContainerHostSettings
 from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.lab.settings import AddressPool
-from minetlab.operations import docker, packages, site, tp_images as tp_image_operations
+from minetlab.operations import docker, packages, site, slices, tp_images as tp_image_operations
+from minetlab.operations.shell import RELOAD_UNITS
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
 from minetlab.resources.slices import weight_file
@@ -31,6 +32,7 @@ from tests.support.container_host import (
 from tests.support.fake_host import Operation, Run, run_operation, run_operations
 
 HOMES = "findmnt --noheadings"
+DAEMON_SLICE_FILES = "cat /etc/systemd/system/dockerd.slice"
 POOLS = (AddressPool(base=IPv4Network("10.201.0.0/16"), size=24),)
 SERVICE: dict[str, object] = {"kind": "service"}
 NETWORK: dict[str, object] = {"kind": "network", "name": "minet", "lab": "minet"}
@@ -236,22 +238,33 @@ def test_daemon_is_configured_validated_then_restarted() -> None:
     run = run_operation(docker.daemon, {}, lab="minet", address_pools=POOLS)
     validate, restart = run.commands[-2:]
     assert validate.index("--validate --config-file") < validate.index("mv --force")
-    assert "systemctl restart docker.service" in restart
+    assert "systemctl restart containerd.service docker.service" in restart
 
 
 def configured(freshness: str, **changes: object) -> dict[str, list[str]]:
     settings = {**docker.daemon_settings(POOLS), **changes}
-    return {CONFIG: [freshness, *json.dumps(settings, indent=1).splitlines()]}
+    return {
+        CONFIG: [freshness, *json.dumps(settings, indent=1).splitlines()],
+        DAEMON_SLICE_FILES: "".join(slices.daemon_texts().values()).splitlines(),
+    }
+
+
+def test_containers_take_precedence_over_a_daemon_that_is_configured() -> None:
+    responses = {**configured("read"), DAEMON_SLICE_FILES: ["[Slice]", "CPUWeight=100"]}
+    *_, install, restart = run_operation(docker.daemon, responses, lab="minet", address_pools=POOLS).commands
+    assert "CPUWeight=10\n" in install
+    assert install.endswith(f"&& {RELOAD_UNITS}")
+    assert "systemctl restart containerd.service docker.service" in restart
 
 
 def test_configured_daemon_is_left_alone_with_the_administrators_own_settings() -> None:
     run = run_operation(docker.daemon, configured("read", mtu=1400), lab="minet", address_pools=POOLS)
-    assert (len(run.commands), run.idle) == (1, True)
+    assert (len(run.commands), run.idle) == (2, True)
 
 
 def test_daemon_that_has_not_read_its_configuration_is_restarted() -> None:
     run = run_operation(docker.daemon, configured("stale"), lab="minet", address_pools=POOLS)
-    assert (len(run.commands), run.noops) == (2, ())
+    assert (len(run.commands), run.noops) == (3, ())
 
 
 def test_a_diff_shows_the_settings_of_dockerd_that_change(caplog: pytest.LogCaptureFixture) -> None:
@@ -313,13 +326,13 @@ def test_address_pools_of_a_lab_that_is_gone_or_of_this_one_are_replaced() -> No
     there = configured("read", **{"default-address-pools": THEIRS})
     run = run_operation(docker.daemon, {**there, **answer(NETWORK)}, lab="minet", address_pools=POOLS)
     assert not run.failed
-    assert "systemctl restart docker.service" in run.commands[-1]
+    assert "systemctl restart containerd.service docker.service" in run.commands[-1]
 
 
 def test_another_lab_with_the_same_address_pools_is_not_even_asked_for() -> None:
     other = answer({"kind": "network", "name": "other", "lab": "other"})
     run = run_operation(docker.daemon, {**configured("read"), **other}, lab="minet", address_pools=POOLS)
-    assert (len(run.commands), run.idle) == (1, True)
+    assert (len(run.commands), run.idle) == (2, True)
 
 
 @pytest.mark.parametrize("broken", ["{oops", "[]", ""])
