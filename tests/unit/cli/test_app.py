@@ -1,6 +1,7 @@
 """The command line answers at once: what a command does is imported when it is called, and not before."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -73,6 +74,44 @@ def others_than(few: set[str], modules: set[str]) -> set[str]:
     tops = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
     theirs = {name for name in tops if not name.startswith(TO_START)}
     return (theirs - few) | ({name for name in modules if name.startswith("minetlab")} - OURS)
+
+
+WAIT = """
+import sys
+from minetlab.cli import app, main
+from minetlab.util.process import capture
+
+@app.command()
+def wait():
+    try:
+        print("begun", flush=True)
+        capture(["sleep", "60"], limit=60)
+    finally:
+        print("cleared up")
+
+sys.argv = ["lab", "wait"]
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_ended_clears_up(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", WAIT], stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout
+        assert waiting.stdout.readline() == "begun\n"
+        waiting.send_signal(number)
+        assert waiting.stdout.read() == "cleared up\n"
+    assert waiting.returncode == 128 + number
+
+
+def test_who_was_started_by_nohup_goes_on() -> None:
+    command = ["nohup", sys.executable, "-c", WAIT.replace('"60"', '"1"')]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout
+        assert waiting.stdout.readline() == "begun\n"
+        waiting.send_signal(signal.SIGHUP)
+        assert waiting.stdout.read() == "cleared up\n"
+    assert waiting.returncode == 0
 
 
 def test_help_imports_nothing_of_what_commands_do() -> None:
