@@ -13,6 +13,7 @@ packages.install(name="Install QEMU and libvirt", packages=KVM_HOST_PACKAGES)
 kvm.nested(name="Switch nested virtualization on", lab=lab.name, require_kvm=lab.require_kvm)
 confinement.qemu(name="Have AppArmor confine each QEMU")
 libvirt.services(name="Run libvirtd, now and at boot", lab=lab.name)
+libvirt.sockets(name="Have libvirt obey root and its group only", lab=lab.name)
 libvirt.pool(name="Create the lab's storage pool", lab=lab.name)
 libvirt.network(
     name="Create the lab's network",

@@ -84,6 +84,12 @@ def daemons(host: AuditedHost) -> Iterator[Look]:
             f"every account of the host commands {daemon}, which has root's rights",
             f"on {host.alias}: give {daemon}'s socket to root and its group, or have polkit ask",
         )
+    for path in host.security.open_sockets:
+        yield (
+            Weight.MEDIUM,
+            f"every account of the host may connect to {path}, and keep libvirtd from others",
+            "run lab up, which gives libvirt's sockets to root and its group",
+        )
     for group, members in sorted(host.security.root_by_group.items()):
         if members:
             yield (

@@ -26,6 +26,12 @@ DOCKERD_WEIGHT = (
 )
 KVM_DEVICE = "stat --format='%G %a' /dev/kvm"
 QEMU_GROUPS = "id --name --groups libvirt-qemu"
+# Prints each socket of libvirt, and whether an account that is nobody's connects to it.
+LIBVIRT_TO_NOBODY = """\
+/usr/sbin/runuser --user nobody -- perl -MSocket -e 'for (glob "/run/libvirt/*-sock*") {
+    socket my $socket, AF_UNIX, SOCK_STREAM, 0;
+    print "$_ ", connect($socket, sockaddr_un $_) ? "open" : "closed", "\\n"
+}'"""
 SSHD = "/usr/sbin/sshd -T"
 ADDRESSES = "ip -json address show"
 CONTAINER_SSHD = f"{SSHD} -f /etc/minet-lab/sshd_config"
@@ -344,6 +350,7 @@ KVM_HOST_BATCHES = (
             Kernel.APPARMOR,
             KVM_DEVICE,
             QEMU_GROUPS,
+            LIBVIRT_TO_NOBODY,
             Units.command(*LIBVIRT_UNITS),
         ),
         *(hardware.nested for hardware in HARDWARE.values()),

@@ -4,11 +4,13 @@ import shlex
 
 from minetlab.facts.base import HostFact
 from minetlab.resources.layout import LIBVIRT_IMAGES, Layout, overlay
-from minetlab.resources.libvirt import LibvirtObserved, parse
+from minetlab.resources.libvirt import SOCKET_UNITS, LibvirtObserved, parse, socket_file
 from minetlab.resources.printed import sections, text
 
 SERVICES = ("libvirtd.service", "libvirtd.socket")
 VIRSH = "virsh -q -c qemu:///system"
+OPEN_SOCKETS = "find /run/libvirt -maxdepth 1 -type s -perm /o+w"
+"""Prints the paths of libvirt's sockets to which every account of the host may connect: unix(7)."""
 
 # virsh commands, by the section of the output that each fills.
 _INDEX = {
@@ -33,6 +35,8 @@ echo @disk; df -Pm {images} /var/lib 2>/dev/null | awk 'NR == 2 {{ print $4 }}'
 echo @owner; cat {label} 2>/dev/null
 echo @files; ls -d {files} 2>/dev/null
 echo @services; systemctl show --property=Id,ActiveState,UnitFileState {services} 2>/dev/null
+echo @socket-units; cat {socket_files} 2>/dev/null
+echo @open-sockets; {open_sockets} 2>/dev/null
 command -v virsh >/dev/null || exit 0
 echo @installed
 index=$({virsh} {index} 2>/dev/null)
@@ -109,6 +113,8 @@ class LibvirtState(HostFact[LibvirtObserved]):
             label=layout.label,
             files=shlex.join(files),
             services=shlex.join(SERVICES),
+            socket_files=shlex.join(map(socket_file, SOCKET_UNITS)),
+            open_sockets=OPEN_SOCKETS,
             virsh=VIRSH,
             index=shlex.quote(index.format(lab=lab)),
             lab=lab,

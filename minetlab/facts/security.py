@@ -3,7 +3,7 @@
 import shlex
 
 from minetlab.facts.base import HostFact
-from minetlab.facts.libvirt import VIRSH
+from minetlab.facts.libvirt import OPEN_SOCKETS, VIRSH
 from minetlab.resources.docker import LAB_LABEL, lab_folder
 from minetlab.resources.dockerd import DAEMON_CONFIG
 from minetlab.resources.firewall import FOLDER, rules_file, table
@@ -78,6 +78,7 @@ section qemu of_qemu
 section domains domains
 section filtered sh -c 'printf "%s\n" "$1" | grep clean-traffic' sh "$index"
 section open-to-all obeys_nobody
+section open-sockets {open_sockets}
 """
 _DOCKER = r"""
 inspected=$(docker ps --quiet --filter {of_lab} 2>/dev/null |
@@ -124,6 +125,7 @@ class SecurityState(HostFact[SecurityObserved]):
             lab=lab,
             most_files=MOST_FILES,
             most_key_lines=MOST_KEY_LINES,
+            open_sockets=OPEN_SOCKETS,
             of_lab=shlex.quote(f"label={LAB_LABEL}={lab}"),
             rules_file=rules_file(lab),
             settings_for=SETTINGS_FOR,

@@ -10,12 +10,13 @@ from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import GuestNetwork
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
-from minetlab.operations.shell import all_of, install_text, virsh, virsh_side_by_side
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.layout import LABS_FOLDER, Layout
-from minetlab.resources.libvirt import Domain, LibvirtObserved
+from minetlab.resources.libvirt import SOCKET_UNITS, Domain, LibvirtObserved, socket_file
 from minetlab.resources.network import NetworkChanges, NetworkSpec, ReservationUpdate, compare
 from minetlab.util.errors import LabError
+from minetlab.util.render import render
 
 
 @lab_operation
@@ -24,6 +25,27 @@ def services(lab: str) -> Iterator[PyinfraCommand]:
     missing = [unit for unit in SERVICES if unit not in observe.libvirt(lab).services]
     commands = [StringCommand("systemctl enable --now", *missing)] if missing else []
     yield from observe.changing(commands, otherwise="libvirtd runs, and is enabled")
+
+
+@lab_operation
+def sockets(lab: str) -> Iterator[PyinfraCommand]:
+    """Have libvirt's sockets refuse all but root and the group libvirt, now and after a reboot.
+
+    The sockets of a libvirtd that runs are changed where they are, so that it need not be restarted.
+
+    :param lab: the lab's name.
+    :yields: the commands.
+    """
+    observed = observe.libvirt(lab)
+    desired = render("libvirt/socket.conf.j2")
+    commands = []
+    if observed.socket_units != tuple(desired.splitlines()) * len(SOCKET_UNITS):
+        installed = (install_text(desired, socket_file(unit)) for unit in SOCKET_UNITS)
+        commands.append(all_of(*installed, RELOAD_UNITS))
+    if observed.open_sockets:
+        paths = [QuoteString(path) for path in sorted(observed.open_sockets)]
+        commands.append(all_of(StringCommand("chgrp libvirt", *paths), StringCommand("chmod 0660", *paths)))
+    yield from observe.changing(commands, otherwise="libvirt's sockets refuse other accounts")
 
 
 @lab_operation

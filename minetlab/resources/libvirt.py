@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from minetlab.resources import printed
+from minetlab.resources.slices import UNITS
 
+SOCKET_UNITS = ("libvirtd.socket", "libvirtd-ro.socket")
+"""systemd's units of the sockets that libvirt's packages leave open to every account of a host."""
 METADATA = "urn:minet-lab:1"
 """The XML namespace of the lab's label in libvirt's ``<metadata>``."""
 
@@ -98,6 +101,8 @@ class LibvirtObserved:
     :param installed: whether the host has ``virsh``.
     :param answers: whether libvirtd answers; if not, the networks and all after them are empty.
     :param services: systemd units of libvirt that are enabled and active.
+    :param socket_units: the lines of our files on the units of its sockets.
+    :param open_sockets: paths of its sockets to which every account of the host may connect.
     :param memory: MiB that new processes can have.
     :param disk: MiB free where volumes are.
     :param owner: the lab that the label in the lab's folder names; None if there is no label.
@@ -111,6 +116,8 @@ class LibvirtObserved:
     installed: bool = False
     answers: bool = False
     services: frozenset[str] = frozenset()
+    socket_units: tuple[str, ...] = ()
+    open_sockets: frozenset[str] = frozenset()
     memory: int = 0
     disk: int = 0
     owner: str | None = None
@@ -134,6 +141,11 @@ class LibvirtObserved:
         return name in self.domains and self.domains[name].active
 
 
+def socket_file(unit: str) -> str:
+    """Return the path of our file on the unit of a socket: systemd.unit(5), drop-ins."""
+    return f"{UNITS}/{unit}.d/minet-lab.conf"
+
+
 def parse(output: Iterable[str]) -> LibvirtObserved:
     """Parse the output of :class:`minetlab.facts.libvirt.LibvirtState`.
 
@@ -155,6 +167,8 @@ def parse(output: Iterable[str]) -> LibvirtObserved:
         installed="installed" in sections,
         answers="domains" in sections,
         services=_services(sections.get("services", [])),
+        socket_units=tuple(sections.get("socket-units", [])),
+        open_sockets=frozenset(sections.get("open-sockets", [])),
         memory=int(_first(sections, "memory", "0")),
         disk=int(_first(sections, "disk", "0")),
         owner=_first(sections, "owner", "") or None,

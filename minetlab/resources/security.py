@@ -114,6 +114,7 @@ class SecurityObserved:
     :param sshd_of_jump: the same, for the jump account.
     :param authorized_keys: the lines of ``authorized_keys`` of accounts with root's rights, by path.
     :param open_to_all: daemons that obey any account of the host: ``docker``, ``libvirt``.
+    :param open_sockets: paths of sockets of libvirt to which every account of the host may connect.
     :param root_by_group: accounts that are in a group whose members command a daemon, by group.
     :param upgrades: packages with a newer version in the host's package lists, with the origins of that;
         None: they could not be read.
@@ -137,6 +138,7 @@ class SecurityObserved:
     sshd_of_jump: Mapping[str, str] = field(default_factory=dict)
     authorized_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     open_to_all: frozenset[str] = frozenset()
+    open_sockets: tuple[str, ...] = ()
     root_by_group: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     upgrades: Mapping[str, str] | None = field(default_factory=dict)
     lists_fetched: float | None = None
@@ -180,6 +182,7 @@ def parse(output: Iterable[str]) -> SecurityObserved:
                 if name.startswith("keys ")
             },
             open_to_all=frozenset(lines("open-to-all")),
+            open_sockets=tuple(lines("open-sockets")),
             root_by_group=dict(map(_group, lines("groups"))),
             upgrades=None if "failed" in lines("upgrades") else dict(_upgrades(lines("upgrades"))),
             lists_fetched=float(lines("lists")[0]) if lines("lists") else None,

@@ -3,7 +3,14 @@
 import pytest
 
 from minetlab.checks.assertions import require_hardware
-from minetlab.checks.machines import HARDWARE, KVM_DEVICE, LIBVIRT_UNITS, QEMU_GROUPS, KvmMachine
+from minetlab.checks.machines import (
+    HARDWARE,
+    KVM_DEVICE,
+    LIBVIRT_TO_NOBODY,
+    LIBVIRT_UNITS,
+    QEMU_GROUPS,
+    KvmMachine,
+)
 from minetlab.checks.modules import Cpu, Kernel, Libvirt, Qemu, Units
 
 
@@ -54,6 +61,14 @@ def test_libvirt_starts_at_boot(kvm_host: KvmMachine) -> None:
     units = Units.on(kvm_host.host).states(*LIBVIRT_UNITS)
     good = [name for name, state in units.items() if state == ("active", "enabled")]
     assert good, kvm_host.differs("libvirt's units", f"one of {', '.join(units)} active and enabled", units)
+
+
+def test_libvirt_refuses_other_accounts(kvm_host: KvmMachine) -> None:
+    """Who may connect reads what guests there are, and can keep libvirtd from others by many connections."""
+    sockets = dict(line.split() for line in kvm_host.reads(LIBVIRT_TO_NOBODY).splitlines())
+    assert sockets, kvm_host.differs("sockets of libvirt", "some", "none")
+    opened = [path for path, state in sockets.items() if state != "closed"]
+    assert not opened, kvm_host.differs("sockets of libvirt that are open to nobody", "none", opened)
 
 
 def test_network_stands(kvm_host: KvmMachine) -> None:

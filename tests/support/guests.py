@@ -8,8 +8,17 @@ from minetlab.operations.specs import guest_spec, network_spec, pool_xml
 from minetlab.plan import Guest, allocate
 from minetlab.resources.guests import GuestSpec
 from minetlab.resources.layout import overlay
-from minetlab.resources.libvirt import Domain, Label, LibvirtObserved, ObservedNetwork, Pool, Volume
+from minetlab.resources.libvirt import (
+    SOCKET_UNITS,
+    Domain,
+    Label,
+    LibvirtObserved,
+    ObservedNetwork,
+    Pool,
+    Volume,
+)
 from minetlab.resources.network import NetworkSpec
+from minetlab.util.render import render
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJhfkqxDFl9cDvI6UTPVzoqcAB1hPq8Mm8VTcQ0tYkX1"
 LAB, BASE = "minet", "base-0123456789ab.qcow2"
@@ -96,6 +105,8 @@ def answer(
             for unit in ("libvirtd.service", "libvirtd.socket")
             for line in (f"Id={unit}", "ActiveState=active", "UnitFileState=enabled")
         ],
+        "socket-units": render("libvirt/socket.conf.j2").splitlines() * len(SOCKET_UNITS),
+        "open-sockets": [],
         "installed": [],
         "domains": uuids,
         "domains-active": uuids if active else [],

@@ -21,6 +21,7 @@ EXITS = [line for line in SAID[HV1][Qemu.EXITS].splitlines() if line.startswith(
 (PROFILE,) = (line for line in SAID[HV1][Qemu.PROFILES].splitlines() if line.startswith("minet-alice "))
 USERS = SAID[HV1][AMD.users]
 STARTED = machines.processes_with("proof-of-minet-alice")
+OF_NOBODY = SAID[HV1][machines.LIBVIRT_TO_NOBODY]
 CPU_MODEL = '"Model:", "data": '
 
 
@@ -73,6 +74,12 @@ WRONG: Wrong = {
     (kvm_hosts.test_libvirt_starts_at_boot, HV1, LIBVIRT_UNITS): [
         ("=enabled", "=disabled"),
         ("=active", "=failed"),
+    ],
+    (kvm_hosts.test_libvirt_refuses_other_accounts, HV1, machines.LIBVIRT_TO_NOBODY): [
+        ("libvirt-sock closed", "libvirt-sock open"),
+        ("libvirt-sock-ro closed", "libvirt-sock-ro open"),
+        (OF_NOBODY, ""),
+        (OF_NOBODY, None),
     ],
     (kvm_hosts.test_network_stands, HV1, Libvirt.NETWORKS): [
         ("minet", "default"),

@@ -73,6 +73,7 @@ WEAK_SECURITY: list[tuple[str, Weight, dict[str, Any], str]] = [
     ("files", Weight.HIGH, file("/etc/minet-lab/lab.nft", 0o646), "what root's programs read"),
     ("files", Weight.HIGH, file("/etc/minet-lab/lab.nft", 0o644, owner=1000), "belongs to user 1000"),
     ("daemons", Weight.HIGH, {"open_to_all": frozenset({"docker"})}, "commands docker"),
+    ("daemons", Weight.MEDIUM, {"open_sockets": ("/run/libvirt/libvirt-sock-ro",)}, "libvirt-sock-ro"),
     ("daemons", Weight.MEDIUM, {"root_by_group": {"libvirt": ("carol",)}}, "carol"),
     ("QEMU", Weight.HIGH, qemu(user=0), "runs as root"),
     ("QEMU", Weight.MEDIUM, qemu(seccomp=0), "no seccomp filter"),

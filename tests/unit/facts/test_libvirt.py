@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import socket
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from minetlab.facts.libvirt import (
     LINE_BYTES,
+    OPEN_SOCKETS,
     ActiveDomains,
     EmptyDisks,
     FailedBoots,
@@ -41,6 +43,17 @@ def test_a_host_without_libvirt_has_nothing() -> None:
 def test_xml_that_is_cut_is_refused() -> None:
     with pytest.raises(FactProcessError, match="libvirt's XML cannot be read"):
         LibvirtState().process(["@installed", "@domains", "@xml", "<domain><name>minet-a"])
+
+
+def test_a_socket_is_open_if_every_account_may_connect(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as refusing, socket.socket(socket.AF_UNIX) as obeying:
+        for end, name, mode in ((refusing, "libvirt-sock", 0o660), (obeying, "libvirt-sock-ro", 0o666)):
+            end.bind(str(tmp_path / name))
+            (tmp_path / name).chmod(mode)
+        (tmp_path / "common").mkdir(mode=0o777)
+        lines = said(OPEN_SOCKETS.replace("/run/libvirt", shlex.quote(str(tmp_path))))
+    (path,) = LibvirtState().process(["@open-sockets", *lines]).open_sockets
+    assert path == str(tmp_path / "libvirt-sock-ro")
 
 
 def test_names_and_addresses_are_one_a_line() -> None:

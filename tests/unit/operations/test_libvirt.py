@@ -24,6 +24,7 @@ def network(lines: list[str], number: int) -> Run:
     ("operation", "arguments"),
     [
         (libvirt.services, {}),
+        (libvirt.sockets, {}),
         (libvirt.pool, {}),
         (libvirt.network, {"network": NETWORK, "guests": guests(30)}),
     ],
@@ -81,6 +82,24 @@ def test_only_services_that_do_not_run_are_enabled() -> None:
     lines[services:services] = ["Id=libvirtd.socket", "ActiveState=active", "UnitFileState=enabled"]
     run = run_operation(libvirt.services, {STATE: lines}, lab=LAB)
     assert (run.commands[1:], run.noops) == (["systemctl enable --now libvirtd.service"], ())
+
+
+def test_sockets_are_closed_to_others_at_every_boot() -> None:
+    (command,) = run_operation(
+        libvirt.sockets, {STATE: without(answer(0), "@socket-units")}, lab=LAB
+    ).commands[1:]
+    for unit in ("libvirtd.socket", "libvirtd-ro.socket"):
+        assert f"/etc/systemd/system/{unit}.d/minet-lab.conf" in command
+    assert command.endswith("systemctl daemon-reload")
+
+
+def test_a_socket_that_is_open_is_closed_and_libvirtd_runs_on() -> None:
+    lines = answer(0)
+    place = lines.index("@open-sockets") + 1
+    lines[place:place] = ["/run/libvirt/libvirt-sock-ro"]
+    (command,) = run_operation(libvirt.sockets, {STATE: lines}, lab=LAB).commands[1:]
+    paths = "/run/libvirt/libvirt-sock-ro"
+    assert command == f"chgrp libvirt {paths} && chmod 0660 {paths}"
 
 
 @pytest.mark.parametrize(("active", "said"), [(True, True), (False, False)])

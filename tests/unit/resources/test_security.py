@@ -73,6 +73,8 @@ OUTPUT = """\
  @cert-authority ssh-ed25519 AAAA x
 @open-to-all
  docker
+@open-sockets
+ /run/libvirt/libvirt-sock-ro
 @groups
  docker:x:998:
  libvirt:x:997:carol,dave
@@ -126,6 +128,7 @@ def test_each_section_is_read() -> None:
         "/root/.ssh/authorized_keys": ("# ours", "@cert-authority ssh-ed25519 AAAA x")
     }
     assert observed.open_to_all == {"docker"}
+    assert observed.open_sockets == ("/run/libvirt/libvirt-sock-ro",)
     assert observed.root_by_group == {"docker": (), "libvirt": ("carol", "dave")}
     assert observed.upgrades == {"sudo": "1.9.1 Debian-Security:13/stable-security [amd64]"}
 
