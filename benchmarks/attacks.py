@@ -116,11 +116,21 @@ $| = 1; print "$n\n"; sleep shift;
 # Makes system calls by number, each with the number of its argument, and prints which of them worked.
 CALLS = r"""
 use Errno;
+my $wide = 1 << 32;
 my %calls = (
     mount => [165, 0, 0, 0, 0, 0], unshare_user => [272, 0x10000000], pivot_root => [155, 0, 0],
     setns => [308, 0, 0], keyctl => [250, 0, -3, 0], add_key => [248, 0, 0, 0, 0, 0], bpf => [321, 0, 0, 0],
     perf => [298, 0, 0, 0, 0, 0], init_module => [175, 0, 0, 0], reboot => [169, 0, 0, 0],
-    swapon => [167, 0, 0],
+    swapon => [167, 0, 0], io_setup => [206, 1, 0], io_uring => [425, 1, 0],
+    netlink => [41, 16, 3, 0], netlink_user => [41, 16, 3, 2], wide_netlink => [41, $wide | 16, 3, 2],
+    can => [41, 29, 3, 1], tipc => [41, 30, 2, 0], vsock => [41, 40, 1, 0], alg => [41, 38, 5, 0],
+    bluetooth => [41, 31, 3, 1], packet => [41, 2, 10, 0], udplite => [41, 2, 2, 136],
+    sctp => [41, 2, 1, 132], dccp => [41, 2, 6, 0], mptcp => [41, 10, 1, 262], pair_tipc => [53, 30, 2, 0, 0],
+    record_lock => [72, 1, 6, 0], waiting_lock => [72, 1, 7, 0], file_lock => [72, 1, 37, 0],
+    waiting_file_lock => [72, 1, 38, 0], wide_lock => [72, 1, $wide | 6, 0], lease => [72, 1, 1024, 0],
+    discipline => [16, -1, 0x5423, 0], wide_discipline => [16, -1, $wide | 0x5423, 0],
+    filter => [54, -1, 1, 26, 0, 0], reuseport_filter => [54, -1, 1, 51, 0, 0],
+    wide_filter => [54, -1, $wide | 1, 26, 0, 0],
 );
 for my $name (sort keys %calls) {
     my ($number, @arguments) = @{$calls{$name}};

@@ -9,6 +9,7 @@ from minetlab.lab import BridgedNetwork
 from minetlab.plan.allocation import Guest
 from minetlab.resources import site
 from minetlab.resources.docker import ContainerSpec, access_folder, container_specs, lab_folder
+from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.security import ProcessState
 from minetlab.resources.slices import container_slice
 from minetlab.util.limits import MIB
@@ -119,6 +120,9 @@ def _options(host: AuditedHost, name: str, inspected: Mapping[str, Any]) -> Iter
     spec = _spec(host, name)
     if spec:
         yield from _limits(config, spec)
+        # dockerd keeps what was in the file. That a container is unconfined is said already.
+        profiled = {f"seccomp={PROFILE}", "seccomp=unconfined"} & {*(config.get("SecurityOpt") or ())}
+        yield ContainerOption("whether it has another seccomp profile", False, not profiled, Weight.HIGH)
         folders = [f"{access_folder(lab)}/{name}", spec.home]
     else:
         folders = [lab_folder(lab)] if name == site.container_name(lab) else []

@@ -55,6 +55,10 @@ for (<$routes>) {
     $gateway = join ".", reverse map hex, $field[2] =~ /../g if $field[1] eq "00000000";
 }
 print IO::Socket::INET->new(PeerAddr => "$gateway:22", Timeout => 5) ? "yes\\n" : "no\\n" if $gateway'"""
+# Prints, after a word that says that Perl runs, which of the kernel's memory it gets that no limit counts.
+UNCOUNTED = r"""perl -e 'print "ran"; print " netlink" if socket $s, 16, 3, 0;
+$lock = pack "ssx4qqix4", 1, 0, 0, 1, 0; open $file, "+>", undef; print " lock" if fcntl $file, 6, $lock;
+$context = "\0" x 8; print " aio" if syscall(206, 1, $context) == 0'"""
 
 # Gives a shell a new home folder, as a student's is at first, and removes it when the shell ends.
 NEW_HOME = (
@@ -368,6 +372,7 @@ CONTAINER_BATCHES = (
         FORK,
         TREE,
         GATEWAY_ANSWERS,
+        UNCOUNTED,
         *Confinement.COMMANDS,
         CONTAINER_KEYS,
         CONTAINER_SSHD,

@@ -2,8 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
+from types import MappingProxyType
 
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
@@ -15,7 +16,7 @@ from minetlab.lab import ContainerHostSettings
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import homes, observe, slices
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
-from minetlab.operations.shell import side_by_side
+from minetlab.operations.shell import install_text, side_by_side
 from minetlab.plan import Container
 from minetlab.resources.docker import (
     LAB_LABEL,
@@ -39,6 +40,7 @@ from minetlab.resources.dockerd import (
     pools_setting,
 )
 from minetlab.resources.homes import HomesObserved
+from minetlab.resources.seccomp import PROFILE, PROFILE_NAME
 from minetlab.resources.slices import DAEMONS
 from minetlab.tp import tp_images
 from minetlab.util.errors import LabError
@@ -128,11 +130,16 @@ def containers(
     observed = observe.docker(lab)
     images = tp_images.references(lab, {container.tp_image for container in containers})
     specs = container_specs(lab, containers, settings, images)
-    yield from run_commands(lab, observed, specs, (container.name for container in neighbours))
+    files = {f"{lab_folder(lab)}/{PROFILE_NAME}": PROFILE}
+    yield from run_commands(lab, observed, specs, (container.name for container in neighbours), files)
 
 
 def run_commands(
-    lab: str, observed: DockerObserved, specs: Iterable[Spec], neighbours: Iterable[str] = ()
+    lab: str,
+    observed: DockerObserved,
+    specs: Iterable[Spec],
+    neighbours: Iterable[str] = (),
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[PyinfraCommand]:
     """Have containers run on the lab's network, and yield the commands for it.
 
@@ -140,6 +147,7 @@ def run_commands(
     :param observed: what the host's dockerd has.
     :param specs: the containers as desired.
     :param neighbours: names of containers that are planned too, but neither changed nor warned of.
+    :param files: content by path of what docker-run(1) reads on the host; written where it makes a container.
     :yields: the commands.
     :raises LabError: dockerd does not answer, or somebody else has the name of the network or a container.
     """
@@ -154,7 +162,7 @@ def run_commands(
         _announce(changes)
     if lab not in observed.networks:
         yield from observe.changing([_create_network(lab)])
-    yield from observe.changing(_converge(lab, changes), otherwise="every container runs as specified")
+    yield from observe.changing(_converge(lab, changes, files), otherwise="every container runs as specified")
 
 
 @lab_operation
@@ -197,11 +205,12 @@ def _create_network(lab: str) -> StringCommand:
     return StringCommand("docker network create", *map(QuoteString, (*words, lab)))
 
 
-def _converge(lab: str, changes: ContainerChanges) -> Iterator[PyinfraCommand]:
+def _converge(lab: str, changes: ContainerChanges, files: Mapping[str, str]) -> Iterator[PyinfraCommand]:
     remove = "docker container rm --force --volumes"
     scripts = [f"{remove} {shlex.quote(old.name)} && {_run(lab, spec)}" for old, spec in changes.recreate]
     scripts += [_run(lab, spec) for spec in changes.create]
     if scripts:
+        yield from (install_text(content, path) for path, content in files.items())
         yield side_by_side(scripts)
     for command, names in (("start", changes.start), ("unpause", changes.unpause)):
         if names:

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from minetlab.lab import ContainerHostSettings
 from minetlab.plan.allocation import Container
+from minetlab.resources.seccomp import PROFILE_NAME
 from minetlab.resources.slices import container_slice
 
 LAB_LABEL = "org.minet-lab.lab"
@@ -148,6 +149,7 @@ class ContainerSpec(Spec):
             f"--mount=type=bind,source={self.home},target={TP_HOME}",
             f"--cgroup-parent={container_slice(self.network, self.name)}",
             *confinement(self.memory, self.pids, self.cpus, self.files),
+            f"--security-opt=seccomp={lab_folder(self.network)}/{PROFILE_NAME}",
             *(f"--cap-add={capability}" for capability in self.capabilities),
         )
 

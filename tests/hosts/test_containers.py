@@ -100,6 +100,14 @@ def test_privileges_are_the_planned_ones(container: ContainerMachine) -> None:
     assert gains == "1", container.differs("NoNewPrivs", "1", gains)
 
 
+def test_kernel_gives_it_no_memory_that_no_limit_counts(container: ContainerMachine) -> None:
+    """Its seccomp profile refuses netlink sockets, record locks and asynchronous reads."""
+    mode = Confinement.on(container.host).status()["Seccomp"]
+    assert mode == "2", container.differs("Seccomp", "2", mode)
+    got = container.reads(machines.UNCOUNTED)
+    assert got == "ran", container.differs("which uncounted memory it gets", "none", got.split()[1:] or got)
+
+
 def test_user_is_not_root(container: ContainerMachine) -> None:
     users = Confinement.on(container.host).status()["Uid"].split()
     assert "0" not in users, container.differs("user IDs of the first process", "none of them 0", users)

@@ -12,6 +12,7 @@ from minetlab.resources.docker import access_folder, container_specs, home_folde
 from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved
 from minetlab.resources.layout import Layout
+from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.security import FileState, Listener, ProcessState, SecurityObserved, Tap
 from minetlab.resources.slices import container_slice
 from tests.support.places import lab_of
@@ -44,7 +45,7 @@ def inspected(lab: Lab, **changes: Any) -> dict[str, dict[str, Any]]:
     for number, spec in enumerate(specs):
         config = {
             "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
+            "SecurityOpt": ["no-new-privileges", f"seccomp={PROFILE}"],
             "ReadonlyRootfs": True,
             "CgroupParent": container_slice("lab", spec.name),
             "Memory": spec.memory * 2**20,

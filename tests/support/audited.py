@@ -14,6 +14,7 @@ from minetlab.operations import access, firewall, jump, specs
 from minetlab.plan import Container, Guest, Plan, allocate
 from minetlab.resources.docker import container_specs
 from minetlab.resources.layout import Layout, overlay
+from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.slices import container_slice
 from minetlab.secrets import keys, passwords
 from tests.support.deployed import Deployed
@@ -159,7 +160,7 @@ class AuditedLab:
                         "ReadonlyRootfs": True,
                         "CapAdd": None,
                         "CapDrop": ["ALL"],
-                        "SecurityOpt": ["no-new-privileges"],
+                        "SecurityOpt": ["no-new-privileges", f"seccomp={PROFILE}"],
                         "Devices": [],
                         "PidMode": "",
                         "IpcMode": "private",

@@ -87,6 +87,14 @@ WRONG_CONTAINERS: Wrong = {
         ("CapEff:\t0000000000000000", "CapEff:\t000001ffffffffff"),
         ("NoNewPrivs:\t1", "NoNewPrivs:\t0"),
     ],
+    (containers.test_kernel_gives_it_no_memory_that_no_limit_counts, CONTAINER, Confinement.STATUS): [
+        ("Seccomp:\t2", "Seccomp:\t0"),
+    ],
+    (containers.test_kernel_gives_it_no_memory_that_no_limit_counts, CONTAINER, machines.UNCOUNTED): [
+        ("ran", "ran netlink"),
+        ("ran", "ran lock aio"),
+        ("ran", ""),
+    ],
     (containers.test_user_is_not_root, CONTAINER, Confinement.STATUS): [
         ("Uid:\t1879073425\t1879073425", "Uid:\t1879073425\t0"),
     ],

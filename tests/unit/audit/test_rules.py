@@ -19,6 +19,7 @@ from minetlab.audit.weaknesses import AuditedHost, ThisMachine, Weakness, Weight
 from minetlab.lab import ContainerHostSettings
 from minetlab.resources.docker import access_folder, homes_folder
 from minetlab.resources.jump import JumpObserved
+from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.security import MOST_FILES, FileState, Listener, ProcessState, Tap
 from minetlab.resources.site import secrets_folder, sites_folder
 from minetlab.util.paths import PROJECT_ROOT
@@ -86,11 +87,11 @@ WEAK_SECURITY: list[tuple[str, Weight, dict[str, Any], str]] = [
     ("containers", Weight.HIGH, container(Privileged=True), "--privileged is true, not false"),
     ("containers", Weight.HIGH, container(CapAdd=["CAP_SYS_ADMIN"]), "is CAP_SYS_ADMIN, not none"),
     ("containers", Weight.HIGH, container(CapDrop=None), "is none, not ALL"),
-    ("containers", Weight.HIGH, container(SecurityOpt=[]), "gain privileges is true"),
+    ("containers", Weight.HIGH, container(SecurityOpt=[f"seccomp={PROFILE}"]), "gain privileges is true"),
     (
         "containers",
         Weight.HIGH,
-        container(SecurityOpt=["no-new-privileges:false"]),
+        container(SecurityOpt=["no-new-privileges:false", f"seccomp={PROFILE}"]),
         "gain privileges is true",
     ),
     (
@@ -98,6 +99,12 @@ WEAK_SECURITY: list[tuple[str, Weight, dict[str, Any], str]] = [
         Weight.HIGH,
         container(SecurityOpt=["no-new-privileges", "seccomp=unconfined"]),
         "seccomp=unconfined",
+    ),
+    (
+        "containers",
+        Weight.HIGH,
+        container(SecurityOpt=["no-new-privileges"]),
+        "another seccomp profile is true",
     ),
     ("containers", Weight.MEDIUM, container(ReadonlyRootfs=False), "--read-only is false"),
     ("containers", Weight.HIGH, container(Devices=[{"PathOnHost": "/dev/kvm"}]), "/dev/kvm"),

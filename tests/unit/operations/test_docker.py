@@ -16,6 +16,7 @@ from minetlab.operations import docker, packages, site, slices, tp_images as tp_
 from minetlab.operations.shell import RELOAD_UNITS
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
+from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.slices import weight_file
 from tests.support.container_host import (
     CONFIG,
@@ -49,8 +50,11 @@ def with_limits(**limits: int) -> ContainerHostSettings:
 def test_containers_are_created() -> None:
     run = run_containers(answer())
     assert len(run.sent("docker run --detach")) == len(CONTAINERS)
-    assert run.round_trips == 3
+    assert run.round_trips == 4
     assert f"--label=org.minet-lab.spec={SPECS[0].digest}" in run.sent("docker run")[0]
+    (profile,) = run.sent("mkdir -p /var/lib/minet-lab/minet && ")
+    assert PROFILE in profile
+    assert run.commands.index(profile) < run.commands.index(run.sent("docker run")[0])
 
 
 def test_a_no_op_is_one_command_whatever_the_number_of_students() -> None:
@@ -163,7 +167,7 @@ def test_changed_limit_recreates() -> None:
     run = run_containers(answer(NETWORK, *container_lines()), with_limits(memory=300))
     (anew,) = run.sent("docker container rm --force --volumes minet-s0-processus && docker run --detach ")
     assert "--memory=300m" in anew
-    assert (run.round_trips, len(run.commands)) == (2, 1 + len(CONTAINERS))
+    assert (run.round_trips, len(run.commands)) == (3, 2 + len(CONTAINERS))
 
 
 def test_a_dead_daemon_fails_the_host_and_touches_nothing() -> None:
@@ -187,7 +191,7 @@ def test_network_of_somebody_else_is_refused(owner: str) -> None:
 
 
 def test_network_is_created_first_with_the_labs_label() -> None:
-    _, command, *containers = run_containers(answer()).commands
+    _, command, _, *containers = run_containers(answer()).commands
     assert command.startswith("docker network create ")
     assert "--label=org.minet-lab.lab=minet" in command
     assert "name=dbr-minet" in command

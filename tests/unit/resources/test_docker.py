@@ -23,6 +23,7 @@ from minetlab.resources.docker import (
     unused_images,
     uploads_folder,
 )
+from minetlab.resources.seccomp import PROFILE_NAME
 from minetlab.resources.slices import container_slice
 
 ALICE = ContainerSpec(
@@ -64,6 +65,13 @@ def test_limits_reach_docker_run() -> None:
     assert {"--cpus=1", "--ulimit=nofile=1024:1024"} <= set(options)
     assert "--cpus=1" not in replace(ALICE, cpus=None).options()
     assert {"--cap-add=NET_RAW", "--security-opt=no-new-privileges", "--hostname=alice-nix"} <= set(options)
+
+
+def test_another_seccomp_profile_makes_it_another_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ALICE.digest
+    assert f"--security-opt=seccomp=/var/lib/minet-lab/minet/{PROFILE_NAME}" in ALICE.options()
+    monkeypatch.setattr("minetlab.resources.docker.PROFILE_NAME", "seccomp-other.json")
+    assert ALICE.digest != before
 
 
 def test_sshd_is_reached_on_the_planned_port_and_has_its_keys() -> None:
@@ -192,6 +200,7 @@ def test_a_container_is_made_from_all_its_options() -> None:
         "--security-opt",
         "--cap-drop",
         "--sysctl",
+        "--security-opt",
         "--cap-add",
         "--cap-add",
     ]
