@@ -6,3 +6,4 @@ from minetlab.operations import jump
 lab, plan = current.lab_and_plan()
 
 jump.account(name="Let the students through to their machines", lab=lab, plan=plan)
+jump.limit(name="Limit what their connections take of the host", lab=lab)

@@ -41,6 +41,9 @@ def jump_settings(host: AuditedHost) -> Iterator[Look]:
     if (host.jump.home, host.jump.shell) != (jump.JUMP_HOME, jump.JUMP_SHELL):
         problem = f"{account} has the shell {host.jump.shell} and the home folder {host.jump.home}"
         yield Weight.HIGH, problem, f"{MAKE_ANEW}, or see usermod(8)"
+    if host.jump.limits != jump.limits(host.lab):
+        problem = f"the memory and processes of {account} are not limited as planned"
+        yield Weight.HIGH, problem, MAKE_ANEW
     planned = jump.settings(host.lab, penalizes=host.jump.penalizes)
     if host.jump.settings != planned:
         problem = f"{settings_file(host.lab.name)} is not as planned"

@@ -259,10 +259,12 @@ class JumpHostMachine(MachineUnderTest):
 
     :param lab: name of the lab.
     :param keys: planned content of the file with the keys that open its jump account.
+    :param students: how many students the lab has.
     """
 
     lab: str
     keys: str
+    students: int
 
 
 @dataclass(frozen=True)
@@ -292,9 +294,10 @@ def jump_keys(lab: str) -> str:
 
 
 def jump_login(lab: str) -> str:
-    """Return the command that reads the jump account's shell and the state of its password."""
+    """Return the command that reads the jump account's shell, the state of its password, and its limits."""
     account = jump_account(lab)
-    return f"getent passwd {account} | cut -d: -f7 && passwd --status {account}"
+    slice_ = f"--property=MemoryMax,MemorySwapMax,TasksMax user-$(id --user {account}).slice"
+    return f"getent passwd {account} | cut -d: -f7 && passwd --status {account} && systemctl show {slice_}"
 
 
 def keys_of(login: str) -> str:

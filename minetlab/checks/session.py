@@ -168,7 +168,9 @@ class Session:
 
     def _jump_host(self, host: str) -> JumpHostMachine:
         connection = self._connect_host(host, machines.jump_host_batches(self.lab.name))
-        return JumpHostMachine(alias_of(host), connection, self.lab.name, self._jump_keys(host))
+        return JumpHostMachine(
+            alias_of(host), connection, self.lab.name, self._jump_keys(host), len(self.lab.students)
+        )
 
     def _jump_host_names(self) -> list[str]:
         return [host.name for host in self.loaded.hosts if self._jump_keys(host.name)]

@@ -10,7 +10,7 @@ from minetlab.facts.jump import JumpState
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import all_of, install_text, with_input
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, with_input
 from minetlab.plan import Plan
 from minetlab.resources.jump import (
     JUMP_HOME,
@@ -22,6 +22,8 @@ from minetlab.resources.jump import (
     keys_file,
     keys_folder,
     label,
+    limits,
+    limits_file,
     settings,
     settings_file,
 )
@@ -61,6 +63,22 @@ def account(lab: Lab, plan: Plan) -> Iterator[PyinfraCommand]:
     else:
         commands = _removal(lab.name, observed)
         yield from observe.changing(commands, otherwise="no student needs a jump account here")
+
+
+@lab_operation
+def limit(lab: Lab) -> Iterator[PyinfraCommand]:
+    """Limit what connections through the jump account take of the host, also those that are open.
+
+    :param lab: the lab.
+    :yields: the command.
+    """
+    # The slice's name has the account's number, which is known once there is an account.
+    observed = observe.fact(JumpState, lab=lab.name)
+    desired = limits(lab)
+    commands = []
+    if observed.user is not None and observed.label == label(lab.name) and observed.limits != desired:
+        commands.append(all_of(install_text(desired, limits_file(observed.user)), RELOAD_UNITS))
+    yield from observe.changing(commands, otherwise="there is nothing to limit anew")
 
 
 @lab_operation
@@ -177,4 +195,7 @@ def _removal(lab: str, observed: JumpObserved) -> list[StringCommand]:
         # userdel(8) fails while the account has processes, such as those of students' connections.
         end_processes = StringCommand("while pkill -KILL -u", name, "; do sleep 0.2; done")
         commands.append(StringCommand("timeout 30 sh -c", QuoteString(end_processes), "; userdel", name))
+    if observed.limits and observed.user is not None:
+        folder = QuoteString(limits_file(observed.user).rpartition("/")[0])
+        commands.append(all_of(StringCommand("rm -rf", folder), RELOAD_UNITS))
     return commands

@@ -261,6 +261,7 @@ def firewall_spec(lab: Lab, plan: Plan, host: str) -> FirewallSpec:
         "questions": firewall.MAX_QUESTIONS,
         "conversations": firewall.MAX_CONVERSATIONS,
         "visits": firewall.MAX_VISITS,
+        "logins": firewall.MAX_LOGINS,
         "students": lab.student_networks,
         "rules": rules,
         "names": names,

@@ -7,7 +7,8 @@ from ipaddress import IPv4Network
 from minetlab.lab import BridgedNetwork, KvmHost, Lab
 from minetlab.lab.settings import Egress
 from minetlab.plan import Plan
-from minetlab.resources.docker import docker_bridge
+from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
+from minetlab.resources.jump import HOST_SSH_PORT
 from minetlab.resources.layout import Layout
 from minetlab.resources.slices import UNITS
 
@@ -15,6 +16,8 @@ MAX_CONNECTIONS = 200
 """How many connections through the host each machine may have at a time."""
 MAX_QUESTIONS, MAX_CONVERSATIONS = 60, 4
 """How many questions to its DNS server a guest may have at a time, and how many connections to it."""
+MAX_LOGINS = 64
+"""How many connections a host may have to the sshd of one machine: channels of the jump account."""
 MAX_VISITS = 600
 """How many connections an address may have to containers of a host; a class may be behind one address."""
 FOLDER = "/etc/minet-lab"
@@ -35,6 +38,7 @@ class Segment:
     :param nameservers: the DNS servers that they then use.
     :param sandbox: whether the host is one of the sandbox.
     :param bandwidth: what each machine may send beyond the host, and receive from there, in Mbit/s; 0: any.
+    :param ssh_port: the port on which their sshd answers.
     """
 
     bridge: str
@@ -45,6 +49,7 @@ class Segment:
     nameservers: tuple[str, ...] = ()
     sandbox: bool = False
     bandwidth: int = 0
+    ssh_port: int = HOST_SSH_PORT
 
     @property
     def bytes_per_second(self) -> int:
@@ -120,6 +125,7 @@ def segments(lab: Lab, plan: Plan, host: str) -> tuple[Segment, ...]:
             container_host.settings.egress,
             sandbox=container_host.in_sandbox,
             bandwidth=container_host.settings.container.bandwidth,  # libvirt limits guests
+            ssh_port=CONTAINER_SSH_PORT,
         )
         for container_host in lab.container_hosts
         if container_host.name == host

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 from minetlab.lab import BridgedNetwork, ContainerHost, KvmHost, Lab
 from minetlab.plan.allocation import Plan
+from minetlab.resources.slices import UNITS
 
 HOST_SSH_PORT = 22
 JUMP_KEYS_FOLDER = "/etc/ssh/minet-lab"
 MOST_LOGINS, MOST_LOGINS_OF_ONE = 400, 250
 """How many connections may be about to log in: of all, and of one address, which a class may share."""
+MEMORY, MEMORY_OF_ONE = 512, 32
+"""MiB that all connections through the account may take together: at least, and more for each student."""
+TASKS, TASKS_OF_ONE = 256, 16
+"""How many processes they may have, likewise; a connection has two."""
 PRIVATE_NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 """Networks behind whose addresses there are many people: RFC 1918 and RFC 6598."""
 JUMP_HOME, JUMP_SHELL = "/nonexistent", "/usr/sbin/nologin"
@@ -21,21 +26,25 @@ class JumpObserved:
     """What a host has of a lab's jump account.
 
     :param label: the account's comment in passwd(5), which names its lab; None if there is no account.
+    :param user: the account's number; None if there is no account.
     :param home: the account's home directory in passwd(5).
     :param shell: the account's shell in passwd(5).
     :param folder: whether the folder of its keys exists.
     :param keys: content of the file of keys.
     :param settings: content of our file in sshd's configuration.
+    :param limits: content of our file on the slice of its processes.
     :param penalizes: whether the host's sshd has penalties for addresses that failed to log in.
     :param stale: whether that file is newer than what the running sshd has read.
     """
 
     label: str | None = None
+    user: int | None = None
     home: str = ""
     shell: str = ""
     folder: bool = False
     keys: str = ""
     settings: str = ""
+    limits: str = ""
     penalizes: bool = False
     stale: bool = False
 
@@ -104,6 +113,29 @@ Match User {jump_account(lab.name)}
     ClientAliveCountMax 3
     UnusedConnectionTimeout 60
     ForceCommand {JUMP_SHELL}
+"""
+
+
+def limits_file(user: int | str) -> str:
+    """Return the path of our file on the slice that logind puts a user's sessions into: user@.service(5)."""
+    return f"{UNITS}/user-{user}.slice.d/minet-lab.conf"
+
+
+def limits(lab: Lab) -> str:
+    """Return our file of systemd.resource-control(5): what the account's connections take of their host.
+
+    :param lab: the lab.
+    :return: the content of the file.
+    """
+    # sshd keeps up to 2 MiB of each channel whose far end does not read. At the limit, the kernel ends the
+    # largest process of the slice, which is the one that keeps most.
+    students = len(lab.students)
+    return f"""\
+# Of minet-lab, lab {lab.name}: what all connections of students through this host take of it together.
+[Slice]
+MemoryMax={MEMORY + MEMORY_OF_ONE * students}M
+MemorySwapMax=0
+TasksMax={TASKS + TASKS_OF_ONE * students}
 """
 
 

@@ -56,3 +56,16 @@ def test_jump_account_has_no_shell_and_no_password(jump_host: JumpHostMachine) -
     assert shell == "/usr/sbin/nologin", jump_host.differs("shell of the jump account", "nologin", shell)
     state = password.split()[1]
     assert state == "L", jump_host.differs("password of the jump account (passwd --status)", "L", state)
+
+
+def test_connections_through_it_are_limited_in_what_they_take_of_the_host(jump_host: JumpHostMachine) -> None:
+    """All of them together, more where there are more students: systemd.resource-control(5)."""
+    _, _, *lines = jump_host.reads(jump_login(jump_host.lab)).splitlines()
+    planned = {
+        "MemoryMax": str((512 + 32 * jump_host.students) * 2**20),
+        "MemorySwapMax": "0",
+        "TasksMax": str(256 + 16 * jump_host.students),
+    }
+    found = dict(line.partition("=")[::2] for line in lines)
+    wrong = jump_host.differences("{} of the jump account", planned, found)
+    assert not wrong, "\n".join(wrong)

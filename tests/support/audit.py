@@ -128,6 +128,7 @@ def clean_host(**security: Any) -> AuditedHost:
             folder=True,
             keys=f'restrict,port-forwarding,permitopen="10.0.0.17:22" {KEY} alice\n',
             settings=jump.settings(lab, penalizes=False),
+            limits=jump.limits(lab),
         ),
         guests=plan.guests,
         containers=plan.containers,

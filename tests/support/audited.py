@@ -232,6 +232,7 @@ class AuditedLab:
         )
         deployed = Deployed(self.host)
         deployed.does(jump.account, lab=there, plan=plan)
+        deployed.does(jump.limit, lab=there)
         deployed.does(access.keys, lab="minet", containers=plan.containers)
         deployed.does(firewall.load, lab=there, plan=plan)
         settings = "/etc/ssh/sshd_config.d/10-host.conf"

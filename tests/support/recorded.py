@@ -188,7 +188,7 @@ class RecordedLab:
     def jump_host(self) -> JumpHostMachine:
         leads = jump_targets(self.lab, self.plan, self.lab.kvm_hosts[0].name)
         keys = authorized_keys(leads, {"alice": [STUDENT_KEY], "bob": [OTHER_KEY]})
-        return JumpHostMachine(HV1, self._host(HV1), "minet", keys)
+        return JumpHostMachine(HV1, self._host(HV1), "minet", keys, len(self.lab.students))
 
     @property
     def container(self) -> ContainerMachine:

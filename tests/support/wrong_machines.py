@@ -273,6 +273,16 @@ WRONG: Wrong = {
         ("minet-jump L", "minet-jump NP"),
         ("nologin", None),
     ],
+    (
+        jump.test_connections_through_it_are_limited_in_what_they_take_of_the_host,
+        HV1,
+        machines.jump_login("minet"),
+    ): [
+        ("MemoryMax=603979776", "MemoryMax=infinity"),
+        ("MemorySwapMax=0", "MemorySwapMax=infinity"),
+        ("TasksMax=288", "TasksMax=10315"),
+        ("nologin", None),
+    ],
     (vm_sheet, ALICE, GUEST_SHEETS["vm"]): [
         ("40 bits", "46 bits"),
         ("Hypervisor detected: KVM\n--- Au revoir", "--- Au revoir"),

@@ -10,7 +10,7 @@ import pytest
 from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostSettings, Lab, Student
 from minetlab.operations import firewall
 from minetlab.plan import allocate
-from minetlab.resources.firewall import MAX_CONNECTIONS, MAX_CONVERSATIONS, MAX_VISITS
+from minetlab.resources.firewall import MAX_CONNECTIONS, MAX_CONVERSATIONS, MAX_LOGINS, MAX_VISITS
 from tests.support.deployed import Deployed
 from tests.support.private_host import PrivateHost, private_host
 
@@ -213,6 +213,19 @@ def test_one_machine_cannot_use_up_the_host_s_connections(deployed: Deployed) ->
     assert reached(deployed.host, "bob", "198.51.100.5/80") == {"198.51.100.5/80"}
 
 
+def test_one_machine_cannot_use_up_logins_through_its_host(deployed: Deployed) -> None:
+    """Each is a channel of the jump account, whatever the number of connections to it."""
+    machines = {"alice": ("10.77.0.11", 22), "container": ("10.201.0.2", 2222)}
+    for name, (address, port) in machines.items():
+        within = f"ip netns exec {name}"
+        listens = f"{within} ss -Hltn sport = :{port} | grep -q ."
+        start = f"{within} python3 /run/listen {port} >/dev/null 2>&1 &"
+        deployed.host.prints(f"{start} until {listens}; do sleep 0.1; done")
+        assert held(deployed.host, "host", address, port) == MAX_LOGINS
+    deployed.host.prints("ip netns exec bob python3 /run/listen 22 >/dev/null 2>&1 &")
+    wait_until_they_listen(deployed.host, "10.77.0.12/22")
+
+
 def test_one_address_of_the_campus_cannot_use_up_a_container_s_connections(deployed: Deployed) -> None:
     assert held(deployed.host, "campus", "10.201.0.2") == MAX_VISITS
     assert reached(deployed.host, "host", "10.201.0.2/80") == {"10.201.0.2/80"}
@@ -258,7 +271,7 @@ def test_a_guest_asks_by_dhcp_for_itself_alone(deployed: Deployed) -> None:
 
 
 def held(host: PrivateHost, machine: str, address: str, port: int = 80) -> int:
-    """How many connections a machine gets to a port where somebody listens."""
+    """How many connections a machine gets to a port where somebody listens; ``host`` is the host itself."""
     script = """
 import socket, sys
 opened = []
@@ -269,7 +282,8 @@ except OSError:
     pass
 print(len(opened))
 """
-    return int(host.run("ip", "netns", "exec", machine, "python3", "-c", script, address, str(port)).stdout)
+    within = () if machine == "host" else ("ip", "netns", "exec", machine)
+    return int(host.run(*within, "python3", "-c", script, address, str(port)).stdout)
 
 
 BRIDGED = {

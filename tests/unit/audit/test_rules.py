@@ -185,6 +185,7 @@ WEAK_HOSTS: list[tuple[str, Weight, AuditedHost, str]] = [
     ),
     ("jump account", Weight.HIGH, replace(CLEAN, jump=replace(JUMP, home="/root")), "the home folder /root"),
     ("jump account", Weight.HIGH, replace(CLEAN, jump=replace(JUMP, settings="")), "is not as planned"),
+    ("jump account", Weight.HIGH, replace(CLEAN, jump=replace(JUMP, limits="")), "are not limited"),
     ("jump account", Weight.MEDIUM, replace(CLEAN, jump=replace(JUMP, stale=True)), "has not read"),
     (
         "authorized keys",

@@ -16,16 +16,19 @@ def test_the_account_is_known_by_its_comment_and_has_the_lines_of_its_files() ->
         "keys restrict ssh-ed25519 B s1",
         "settings Match User minet-jump",
         "settings     PermitTTY no",
+        "limits [Slice]",
         "penalizes yes",
         "stale yes",
     ]
     assert JumpState().process(lines) == JumpObserved(  # noqa: S604 (the account's shell: none is run)
         label="minet-lab minet",
+        user=997,
         home="/nonexistent",
         shell="/usr/sbin/nologin",
         folder=True,
         keys="restrict ssh-ed25519 A s0\nrestrict ssh-ed25519 B s1\n",
         settings="Match User minet-jump\n    PermitTTY no\n",
+        limits="[Slice]\n",
         penalizes=True,
         stale=True,
     )

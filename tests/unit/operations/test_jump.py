@@ -5,18 +5,21 @@ import pytest
 from minetlab.lab import Lab
 from minetlab.operations import jump, specs
 from minetlab.plan import Plan, allocate
-from minetlab.resources.jump import settings
+from minetlab.resources.jump import limits, settings
 from tests.support.fake_host import Operation, Run, run_operation
 from tests.support.places import lab_of
 
 STATE = "getent passwd lab-jump"
 ACCOUNT = "account lab-jump:x:997:996:minet-lab lab:/nonexistent:/usr/sbin/nologin"
 SETTINGS = [f"settings {line}" for line in settings(lab_of(()), penalizes=False).splitlines()]
+LIMITS = [f"limits {line}" for line in limits(lab_of(("alice", "bob"))).splitlines()]
+LIMITS_FOLDER = "/etc/systemd/system/user-997.slice.d"
 RELOAD = "systemctl try-reload-or-restart ssh.service"
 REMOVED = [
     "rm -f /etc/ssh/sshd_config.d/00-minet-lab-lab.conf && {",
     "rm -rf /etc/ssh/minet-lab/lab && rmdir --ignore-fail-on-non-empty /etc/ssh/minet-lab",
     "timeout 30 sh -c 'while pkill -KILL -u lab-jump",
+    f"rm -rf {LIMITS_FOLDER} && systemctl daemon-reload",
 ]
 
 
@@ -37,7 +40,7 @@ def keys_of(lab: Lab, plan: Plan) -> list[str]:
 
 def whole(account: str = ACCOUNT) -> list[str]:
     """What a host says on which all is as it should be."""
-    return [account, "folder yes", *keys_of(*HERE), *SETTINGS]
+    return [account, "folder yes", *keys_of(*HERE), *SETTINGS, *LIMITS]
 
 
 def run(operation: Operation, lines: list[str], there: tuple[Lab, Plan] = HERE) -> Run:
@@ -63,6 +66,24 @@ def test_the_account_is_made_with_its_keys_before_sshd_leads_there() -> None:
 def test_an_account_that_is_set_up_is_left_alone() -> None:
     result = run(jump.account, whole())
     assert (len(result.commands), result.noops) == (1, ("the jump account is set up",))
+
+
+@pytest.mark.parametrize(
+    ("students", "memory", "tasks"), [(("alice", "bob"), 576, 288), (("alice", "bob", "carol"), 608, 304)]
+)
+def test_what_connections_take_grows_with_the_class(
+    students: tuple[str, ...], memory: int, tasks: int
+) -> None:
+    lab, _ = lab_at(*students)
+    (command,) = run_operation(jump.limit, {STATE: [ACCOUNT]}, lab=lab).commands[1:]
+    assert f"MemoryMax={memory}M\nMemorySwapMax=0\nTasksMax={tasks}\n" in command
+    assert f"{LIMITS_FOLDER}/minet-lab.conf && systemctl daemon-reload" in command
+
+
+def test_what_is_limited_and_what_is_not_the_labs_is_left_alone() -> None:
+    lab, _ = HERE
+    for lines in (whole(), [], [ACCOUNT.replace("minet-lab lab", "somebody")]):
+        assert run_operation(jump.limit, {STATE: lines}, lab=lab).idle
 
 
 @pytest.mark.parametrize("home", ["/home/jump", "/zzz"])
@@ -106,7 +127,7 @@ def test_where_nobody_needs_the_account_all_of_it_goes() -> None:
         assert result.changed
         assert [
             command.startswith(begin) for command, begin in zip(result.commands[1:], REMOVED, strict=True)
-        ] == 3 * [True]
+        ] == 4 * [True]
 
 
 def test_what_is_not_there_is_not_removed() -> None:
