@@ -14,7 +14,6 @@ from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS
 from minetlab.resources.guests import reason_off
-from minetlab.resources.jump import jump_account, keys_file
 from minetlab.ssh.backend import SHEET_LIMIT
 from minetlab.util.text import COLOUR
 
@@ -283,23 +282,6 @@ class ContainerMachine(MachineUnderTest):
     terminal: Terminal
 
 
-def jump_settings(lab: str) -> str:
-    """Return the command that reads sshd's settings for the jump account: sshd(8), ``-T`` and ``-C``."""
-    return f"{SSHD} -C user={jump_account(lab)},host=localhost,addr=127.0.0.1"
-
-
-def jump_keys(lab: str) -> str:
-    """Return the command that reads the file with the jump account's keys: owner and mode, then the keys."""
-    return f"stat --format='%U %a' {keys_file(lab)} && cat {keys_file(lab)}"
-
-
-def jump_login(lab: str) -> str:
-    """Return the command that reads the jump account's shell, the state of its password, and its limits."""
-    account = jump_account(lab)
-    slice_ = f"--property=MemoryMax,MemorySwapMax,TasksMax user-$(id --user {account}).slice"
-    return f"getent passwd {account} | cut -d: -f7 && passwd --status {account} && systemctl show {slice_}"
-
-
 def keys_of(login: str) -> str:
     """Return the command that reads the public keys that open an account."""
     return f'cat "$(getent passwd {login} | cut -d: -f6)/.ssh/authorized_keys"'
@@ -389,11 +371,6 @@ def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
         (*Docker.COMMANDS, DOCKERD_WEIGHT, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
     )
-
-
-def jump_host_batches(lab: str) -> Iterable[Iterable[str]]:
-    """Return the batches of a host through which students reach their machines."""
-    return ((*Kernel.IDENTITY, jump_settings(lab), jump_keys(lab), jump_login(lab)),)
 
 
 def guest_batches(login: str) -> Iterable[Iterable[str]]:

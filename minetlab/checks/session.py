@@ -9,6 +9,7 @@ from pathlib import Path
 from testinfra.host import Host
 
 from minetlab.checks import machines
+from minetlab.checks.jump import jump_host_batches
 from minetlab.checks.machines import (
     ContainerHostMachine,
     ContainerMachine,
@@ -167,7 +168,7 @@ class Session:
         return ServedSite(self.lab.name, port, self.site, host.address, anchor)
 
     def _jump_host(self, host: str) -> JumpHostMachine:
-        connection = self._connect_host(host, machines.jump_host_batches(self.lab.name))
+        connection = self._connect_host(host, jump_host_batches(self.lab.name))
         return JumpHostMachine(
             alias_of(host), connection, self.lab.name, self._jump_keys(host), len(self.lab.students)
         )

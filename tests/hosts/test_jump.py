@@ -1,6 +1,7 @@
 """Checks of the account through which students reach their machines: it leads there, and no more."""
 
-from minetlab.checks.machines import JumpHostMachine, jump_keys, jump_login, jump_settings
+from minetlab.checks.jump import jump_keys, jump_login, jump_settings
+from minetlab.checks.machines import JumpHostMachine
 from minetlab.resources.jump import keys_file
 
 # What sshd does for it, all of its configuration taken together: sshd_config(5).

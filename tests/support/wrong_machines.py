@@ -6,6 +6,7 @@ import tests.hosts.test_jump as jump
 import tests.hosts.test_kvm_hosts as kvm_hosts
 import tests.hosts.test_sheets as sheets
 from minetlab.checks import binary, machines
+from minetlab.checks.jump import jump_keys, jump_login, jump_settings
 from minetlab.checks.machines import GuestMachine
 from minetlab.checks.modules import Cpu, Kernel, Libvirt, Qemu, Units
 from tests.support.recorded import ALICE, GUEST_SHEETS, HV1, RecordedLab
@@ -241,7 +242,7 @@ WRONG: Wrong = {
     (guests.test_passwords_open_nothing, ALICE, PASSWORD): [
         ("alice L", "alice P"),
     ],
-    (jump.test_jump_account_only_leads_on, HV1, machines.jump_settings("minet")): [
+    (jump.test_jump_account_only_leads_on, HV1, jump_settings("minet")): [
         ("authenticationmethods publickey", "authenticationmethods any"),
         ("/etc/ssh/minet-lab/minet/jump_keys", ".ssh/authorized_keys"),
         ("authorizedkeyscommand none", "authorizedkeyscommand /bin/keys"),
@@ -258,7 +259,7 @@ WRONG: Wrong = {
         ("maxsessions 0", "maxsessions 10"),
         ("forcecommand /usr/sbin/nologin\n", ""),
     ],
-    (jump.test_jump_account_leads_each_student_to_their_own, HV1, machines.jump_keys("minet")): [
+    (jump.test_jump_account_leads_each_student_to_their_own, HV1, jump_keys("minet")): [
         ("root 644", "minet-jump 644"),
         ("root 644", "root 664"),
         ("root 644", None),
@@ -267,7 +268,7 @@ WRONG: Wrong = {
         ("restrict,", ""),
         (":22", ":2222"),
     ],
-    (jump.test_jump_account_has_no_shell_and_no_password, HV1, machines.jump_login("minet")): [
+    (jump.test_jump_account_has_no_shell_and_no_password, HV1, jump_login("minet")): [
         ("/usr/sbin/nologin", "/bin/sh"),
         ("minet-jump L", "minet-jump P"),
         ("minet-jump L", "minet-jump NP"),
@@ -276,7 +277,7 @@ WRONG: Wrong = {
     (
         jump.test_connections_through_it_are_limited_in_what_they_take_of_the_host,
         HV1,
-        machines.jump_login("minet"),
+        jump_login("minet"),
     ): [
         ("MemoryMax=603979776", "MemoryMax=infinity"),
         ("MemorySwapMax=0", "MemorySwapMax=infinity"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from minetlab.checks import machines as kinds
+from minetlab.checks.jump import jump_settings
 from minetlab.checks.machines import ContainerHostMachine, GuestMachine, KvmMachine
 from minetlab.checks.modules import Kernel, Libvirt
 from minetlab.checks.session import Session
@@ -134,7 +135,7 @@ def test_what_checks_need_is_asked_of_machines_and_of_their_hosts(
     session.fetch([("guest", ALICE), ("container", CONTAINER), ("jump_host", HV1), ("guest", ALICE)])
     asked = {name: "\n".join(connection.asked) for name, connection in machines.connections.items()}
     assert Libvirt.VERSION in asked[HV1]
-    assert kinds.jump_settings("minet") in asked[HV1]
+    assert jump_settings("minet") in asked[HV1]
     assert "docker info --format" in asked[CT1]
     assert Kernel.BOOT_ID in asked[ALICE]
     assert "/usr/sbin/sshd -T -f" in asked[CONTAINER]
