@@ -5,11 +5,8 @@ import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -17,19 +14,23 @@ from benchmarks import attacks as programs
 from benchmarks.attacks import in_background, perl
 from minetlab.inventory.hosts import read_inventory
 from minetlab.inventory.load import load_lab
-from minetlab.plan import Plan, allocate
+from minetlab.plan import allocate
 from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
-from minetlab.resources.layout import Layout
-from minetlab.resources.slices import container_slice, lab_slice
+from minetlab.resources.firewall import MAX_LOGINS
+from minetlab.resources.jump import MEMORY, MEMORY_OF_ONE
 from tests.e2e.attacks import frames
-from tests.e2e.attacks.frames import Nic
-from tests.e2e.lab_under_test import BOOT_ID, LabUnderTest, lab_in_sandbox
+from tests.e2e.attacks.attacked import (
+    BRIDGE,
+    CONTAINER,
+    GUEST,
+    HEARD,
+    NEIGHBOUR,
+    NEIGHBOURING,
+    Attacked,
+)
+from tests.e2e.lab_under_test import LabUnderTest, lab_in_sandbox
 from tests.e2e.slowness import slowness
 
-GUEST, NEIGHBOUR = "minet-alice", "minet-bob"
-CONTAINER, NEIGHBOURING = "minet-alice-processus", "minet-bob-processus"
-BRIDGE = Layout("minet").bridge
-HEARD = "/run/heard"
 IOPS = 150
 """Few enough to be noticed where hosts are emulated."""
 METADATA, CAMPUS, CAMPUS_GATEWAY = "169.254.169.254", "192.0.2.2", "192.0.2.1"
@@ -41,118 +42,6 @@ ip -netns campus address add {CAMPUS}/24 dev eth0; ip -netns campus link set eth
 ip -netns campus route add default via {CAMPUS_GATEWAY}
 """
 INTERFACE = "ls /sys/class/net | grep -v -e lo -e docker"
-
-
-@dataclass(frozen=True)
-class Attacked:
-    """The lab of two students, and how its machines are used.
-
-    :param lab: the lab.
-    :param plan: its plan.
-    """
-
-    lab: LabUnderTest
-    plan: Plan
-
-    def ssh(self, machine: str, command: str, *options: str) -> list[str]:
-        """Return the command that runs one on a machine, as an administrator does."""
-        return ["ssh", "-F", str(self.lab.ssh_config), *options, machine, command]
-
-    def on(self, machine: str, command: str, *options: str) -> str:
-        """Run a command on a host, guest or container, which must not fail; returns what it prints."""
-        argv = self.ssh(machine, command, *options)
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=600 * slowness(),
-            check=False,
-        )
-        assert done.returncode == 0, f"{machine}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    @cached_property
-    def card(self) -> Path:
-        """The SSH configuration that comes with Alice's card, with the ports that the hosts have now."""
-        folder = self.lab.folder / "cards"
-        self.lab.lab("cards", "-i", self.lab.inventory, "--output", folder)
-        return folder / "alice" / "ssh_config"
-
-    def as_alice(
-        self, machine: str, *words: str, options: Iterable[str] = ()
-    ) -> subprocess.CompletedProcess[str]:
-        """Run ssh as Alice's card says."""
-        argv = ["ssh", "-o", "BatchMode=yes", "-F", str(self.card), *options, machine, *words]
-        return subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=600 * slowness(),
-            check=False,
-        )
-
-    def nic(self, name: str) -> Nic:
-        """The interface of a guest; or of its host, on the bridge."""
-        for guest in self.plan.guests:
-            if guest.name == name:
-                return Nic(guest.mac, guest.address.ip)
-        mac = self.on(name, f"cat /sys/class/net/{BRIDGE}/address").strip()
-        return Nic(mac, next(iter(self.plan.guests)).address.network[1])
-
-    def ssh_port(self, container: str) -> int:
-        """The port of its host that leads to a container's sshd."""
-        return next(planned.ssh_port for planned in self.plan.containers if planned.name == container)
-
-    def reached(self, machine: str, targets: Iterable[str]) -> set[str]:
-        """Which of these ``ADDRESS/PORT`` a machine reaches."""
-        return set(self.on(machine, perl(programs.REACH, *targets)).split())
-
-    def served_by(self, host: str) -> set[str]:
-        """Every ``ADDRESS/PORT`` of a host that answers."""
-        listening = self.on(host, "ss -Hltn").splitlines()
-        ports = {line.split()[3].rpartition(":")[2] for line in listening}
-        links = json.loads(self.on(host, "ip -json -4 address"))
-        own = {address["local"] for link in links for address in link["addr_info"]} - {"127.0.0.1"}
-        return self.reached(host, {f"{address}/{port}" for address in own for port in ports})
-
-    def heard(self, machine: str, last: str) -> set[str]:
-        """What a listener on a machine has heard until the last of it."""
-        wait = f"for _ in $(seq 300); do ! grep -qx {last} {HEARD} || break; sleep 0.2; done; cat {HEARD}"
-        words = self.on(machine, wait).split()
-        assert last in words, f"{machine} did not hear {last}, but {words}"
-        return {*words} - {"listening", last}
-
-    def send(self, machine: str, interface: str, sent: Iterable[bytes]) -> None:
-        """Send frames from a guest, as its root, or from a host."""
-        lines = "\n".join(frame.hex() for frame in sent)
-        program = perl(frames.SEND, interface, root=machine != "hv1")
-        self.on(machine, f"echo {shlex.quote(lines)} | {program}")
-
-    def disk_operations(self) -> int:
-        """How often the container has written to devices of its host, as the kernel counts it."""
-        cgroup = f"/sys/fs/cgroup/{lab_slice('minet')}/{container_slice('minet', CONTAINER)}"
-        counts = self.on("ct1", f"cat {shlex.quote(cgroup)}/io.stat").split()
-        return sum(int(count.removeprefix("wios=")) for count in counts if count.startswith("wios="))
-
-    def started(self) -> list[str]:
-        """When each machine was started."""
-        inspect = "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps --quiet) | sort"
-        return [
-            self.on("ct1", inspect),
-            *(self.on(name, BOOT_ID) for name in ("hv1", "ct1", GUEST, NEIGHBOUR)),
-        ]
-
-    def still_works(self) -> None:
-        """Log in anew, look up a name, have an address offered: what every student needs."""
-        for machine in (GUEST, NEIGHBOUR, CONTAINER, NEIGHBOURING):
-            self.on(machine, "true", "-S", "none")
-        for guest in self.plan.guests:
-            gateway = guest.address.network[1]
-            assert self.on(guest.name, perl(programs.DNS, gateway, "bob-vm.minet.internal")) == "4711\n"
-            offered = self.on(guest.name, perl(programs.DHCP, guest.mac, root=True))
-            assert offered.strip() == str(guest.address.ip)
 
 
 @pytest.fixture(scope="module")
@@ -283,8 +172,7 @@ def test_who_fails_to_log_into_a_container_shuts_nobody_out(attacked: Attacked) 
 
 def test_the_jump_account_leads_to_ones_own_machines_and_does_nothing_else(attacked: Attacked) -> None:
     own, theirs = (attacked.nic(name).address for name in (GUEST, NEIGHBOUR))
-    shown = attacked.as_alice(GUEST, options=["-G"]).stdout
-    jump = dict(line.split(maxsplit=1) for line in shown.splitlines())["proxyjump"]
+    jump = attacked.jump(GUEST)
     assert "SSH-2.0-" in attacked.as_alice(jump, options=["-W", f"{own}:22"]).stdout
     for target in (f"{theirs}:22", "127.0.0.1:22", "localhost:22", "10.0.2.2:22", f"{own}:80"):
         assert "SSH-2.0-" not in attacked.as_alice(jump, options=["-W", target]).stdout, target
@@ -293,6 +181,55 @@ def test_the_jump_account_leads_to_ones_own_machines_and_does_nothing_else(attac
         done = attacked.as_alice(jump, *([] if "-N" in options else ["id"]), options=options)
         assert done.returncode != 0, options
         assert "uid=" not in done.stdout, options
+
+
+# Until its input ends. sshd then begins anew: to the old one, its host is who has sent it what is no SSH.
+STOP_SSHD = """\
+sudo sh -c 'pid=$(pgrep --oldest --exact sshd); kill -STOP $pid; echo stopped; read end
+kill -CONT $pid; systemctl restart ssh'"""
+
+
+def test_channels_that_nobody_reads_take_a_bounded_part_of_the_host(attacked: Attacked) -> None:
+    """160, over four connections, to an sshd that takes nothing; a neighbour still logs in."""
+    target, jump, first = f"{attacked.nic(GUEST).address}:22", attacked.jump(GUEST), 41000
+    taken = "cat /sys/fs/cgroup/user.slice/user-$(id --user minet-jump).slice/memory.current"
+    count = f"ss --no-header --tcp --numeric state established dst {target} | wc -l"
+    stop = subprocess.Popen(
+        attacked.ssh(GUEST, STOP_SSHD, "-S", "none"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with ExitStack() as held, stop:
+        assert stop.stdout
+        assert stop.stdout.readline() == "stopped\n"
+        for port in range(first, first + 4):
+            forward = ["-N", "-L", f"127.0.0.1:{port}:{target}"]
+            client = held.enter_context(subprocess.Popen(attacked.as_student("alice", *forward, jump)))
+            held.callback(client.terminate)
+            for _ in range(40):
+                fill(held.enter_context(connected(port)))
+        assert int(attacked.on("hv1", count)) <= MAX_LOGINS
+        bob = subprocess.run(attacked.as_student("bob", NEIGHBOUR, "true"), check=False)
+        assert bob.returncode == 0
+        assert 2**20 < int(attacked.on("hv1", taken)) < (MEMORY + 2 * MEMORY_OF_ONE) * 2**20
+    attacked.still_works()
+
+
+def connected(port: int) -> socket.socket:
+    """A connection to a port of this machine, once somebody listens there."""
+    deadline = time.monotonic() + 60 * slowness()
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def fill(connection: socket.socket) -> None:
+    """Send what is taken at once; a channel that is refused takes nothing."""
+    connection.setblocking(False)
+    with suppress(OSError):
+        while True:
+            connection.send(bytes(2**16))
 
 
 @pytest.mark.parametrize(
