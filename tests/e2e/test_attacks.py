@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 
 import pytest
 
@@ -18,7 +19,7 @@ from minetlab.plan import allocate
 from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
 from minetlab.resources.firewall import MAX_LOGINS
 from minetlab.resources.jump import MEMORY, MEMORY_OF_ONE
-from tests.e2e.attacks import frames
+from tests.e2e.attacks import frames, system_calls
 from tests.e2e.attacks.attacked import (
     BRIDGE,
     CONTAINER,
@@ -323,6 +324,7 @@ def test_a_container_gets_no_further_into_the_kernel(attacked: Attacked, refused
 
 def test_system_calls_for_administrators_are_refused_in_a_container(attacked: Attacked) -> None:
     assert attacked.on(CONTAINER, perl(programs.CALLS)).split() == []
+    assert system_calls.beyond_docker(partial(attacked.on, "ct1"), CONTAINER) == set()
 
 
 @pytest.mark.parametrize("host", ["hv1", "ct1"])
