@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -192,7 +193,7 @@ kill -CONT $pid; systemctl restart ssh'"""
 
 def test_channels_that_nobody_reads_take_a_bounded_part_of_the_host(attacked: Attacked) -> None:
     """160, over four connections, to an sshd that takes nothing; a neighbour still logs in."""
-    target, jump, first = f"{attacked.nic(GUEST).address}:22", attacked.jump(GUEST), 41000
+    target, jump = f"{attacked.nic(GUEST).address}:22", attacked.jump(GUEST)
     taken = "cat /sys/fs/cgroup/user.slice/user-$(id --user minet-jump).slice/memory.current"
     count = f"ss --no-header --tcp --numeric state established dst {target} | wc -l"
     stop = subprocess.Popen(
@@ -201,12 +202,13 @@ def test_channels_that_nobody_reads_take_a_bounded_part_of_the_host(attacked: At
     with ExitStack() as held, stop:
         assert stop.stdout
         assert stop.stdout.readline() == "stopped\n"
-        for port in range(first, first + 4):
-            forward = ["-N", "-L", f"127.0.0.1:{port}:{target}"]
+        folder = held.enter_context(TemporaryDirectory())
+        for path in (f"{folder}/{number}" for number in range(4)):
+            forward = ["-N", "-L", f"{path}:{target}"]
             client = held.enter_context(subprocess.Popen(attacked.as_student("alice", *forward, jump)))
             held.callback(client.terminate)
             for _ in range(40):
-                fill(held.enter_context(connected(port)))
+                fill(held.enter_context(connected(path)))
         assert int(attacked.on("hv1", count)) <= MAX_LOGINS
         bob = subprocess.run(attacked.as_student("bob", NEIGHBOUR, "true"), check=False)
         assert bob.returncode == 0
@@ -214,15 +216,14 @@ def test_channels_that_nobody_reads_take_a_bounded_part_of_the_host(attacked: At
     attacked.still_works()
 
 
-def connected(port: int) -> socket.socket:
-    """A connection to a port of this machine, once somebody listens there."""
+def connected(path: str) -> socket.socket:
+    """A connection to a socket of this machine, once somebody listens there."""
     deadline = time.monotonic() + 60 * slowness()
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port))
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+    connection = socket.socket(socket.AF_UNIX)
+    while connection.connect_ex(path):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return connection
 
 
 def fill(connection: socket.socket) -> None:
