@@ -9,7 +9,8 @@ tp_images = ["processus", "isa", "emulation"]
 
 # The limits of each container: memory in MiB, number of processes, processors (such as 0.5; None: no limit),
 # open files of each process, the size of the home folder in MiB, operations per second on the host's disks,
-# Mbit/s that it sends and receives, and the Linux capabilities that it keeps.
+# Mbit/s that it sends and receives, and the Linux capabilities that it keeps. Its seccomp profile refuses
+# most system calls that need one, such as mount and raw sockets, all the same.
 container = {
     "memory": 256,
     "pids": 128,
