@@ -99,6 +99,12 @@ EAT = r"""my @all; while (1) { push @all, "x" x 1048576 }"""
 INOTIFY = (
     r"""my $n = 0; for (1 .. 5000) { last if syscall(253) < 0; $n++ } $| = 1; print "$n\n"; sleep shift;"""
 )
+# Prints how many pseudo-terminals it gets, of 5000, and keeps them for some seconds: pts(4).
+TERMINALS = r"""
+my @all;
+while (@all < 5000) { open my $terminal, "+<", "/dev/ptmx" or last; push @all, $terminal }
+$| = 1; print scalar(@all), "\n"; sleep shift;
+"""
 # Prints how many files it can open, of 100000.
 OPEN = r"""
 my @all;

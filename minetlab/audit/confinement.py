@@ -8,7 +8,7 @@ from minetlab.audit.weaknesses import AuditedHost, Look, Weight
 from minetlab.lab import BridgedNetwork
 from minetlab.plan.allocation import Guest
 from minetlab.resources import site
-from minetlab.resources.docker import ContainerSpec, access_folder, container_specs, lab_folder
+from minetlab.resources.docker import ContainerSpec, access_folder, container_specs, lab_folder, terminals
 from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.security import ProcessState
 from minetlab.resources.slices import container_slice
@@ -123,7 +123,7 @@ def _options(host: AuditedHost, name: str, inspected: Mapping[str, Any]) -> Iter
         # dockerd keeps what was in the file. That a container is unconfined is said already.
         profiled = {f"seccomp={PROFILE}", "seccomp=unconfined"} & {*(config.get("SecurityOpt") or ())}
         yield ContainerOption("whether it has another seccomp profile", False, not profiled, Weight.HIGH)
-        folders = [f"{access_folder(lab)}/{name}", spec.home]
+        folders = [f"{access_folder(lab)}/{name}", spec.home, terminals(lab, name)]
     else:
         folders = [lab_folder(lab)] if name == site.container_name(lab) else []
     capabilities = sorted(f"CAP_{capability}" for capability in spec.capabilities) if spec else []

@@ -1,9 +1,9 @@
-"""Facts about the home folders of a lab's containers."""
+"""Facts about the file systems that a host has for a lab's containers."""
 
 import shlex
 
 from minetlab.facts.base import HostFact
-from minetlab.resources.docker import homes_folder
+from minetlab.resources.docker import TERMINALS, homes_folder
 from minetlab.resources.homes import HomesObserved, unit, unit_file
 from minetlab.resources.printed import text, values_by_key
 
@@ -31,10 +31,11 @@ class Homes(HostFact[HomesObserved]):
     def parse(self, output: list[str]) -> HomesObserved:
         """Parse the lines; those of the unit have the same key."""
         values = values_by_key(output)
+        mounted = values.get("mounted", [])
         sizes = [line.split(maxsplit=1) for line in values.get("size", [])]
         return HomesObserved(
             sizes={name.removesuffix(".img"): int(size) for size, name in sizes},
-            mounted=frozenset(values.get("mounted", [])),
+            mounted=frozenset(name for name in mounted if f"{name}{TERMINALS}" in mounted),
             unit=text(values.get("unit", [])),
             enabled="enabled" in values,
         )

@@ -1,4 +1,4 @@
-"""Operations on the home folders of students' containers."""
+"""Operations on the file systems of students' containers: home folders, and pseudo-terminals."""
 
 from collections.abc import Iterable, Iterator
 from shlex import quote
@@ -11,8 +11,9 @@ from minetlab.operations import observe
 from minetlab.operations.commands import first_pass, lab_operation, warn
 from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, side_by_side
 from minetlab.plan import Container
-from minetlab.resources.docker import HOME, homes_folder
+from minetlab.resources.docker import HOME, TERMINALS, homes_folder, terminals
 from minetlab.resources.homes import (
+    DEVPTS,
     HomesObserved,
     HomeSpec,
     compare,
@@ -26,10 +27,13 @@ from minetlab.util.names import named
 from minetlab.util.render import render
 
 MOUNT = (
-    'mount -t ext4 -o loop,nosuid,nodev,discard "$image" "$place" && {'
-    ' losetup --direct-io=on "$(findmnt --noheadings --output SOURCE "$place")" 2>/dev/null || true; }'
+    '{ mountpoint --quiet "$place" || {'
+    ' mount -t ext4 -o loop,nosuid,nodev,discard "$image" "$place" && {'
+    ' losetup --direct-io=on "$(findmnt --noheadings --output SOURCE "$place")" 2>/dev/null || true; }; }; }'
+    f' && {{ mountpoint --quiet "$place{TERMINALS}" || {{ mkdir -p "$place{TERMINALS}" &&'
+    f' mount -t devpts -o {DEVPTS} devpts "$place{TERMINALS}"; }}; }}'
 )
-"""Mounts the file system in ``$image`` at ``$place``.
+"""Mounts the file system in ``$image`` at ``$place``, and the container's pseudo-terminals beside it.
 
 With direct I/O, what is written counts once as memory of the container. Twice, it can come to the
 container's limit faster than the disk takes it, and the kernel ends the container. Not every file system of
@@ -133,7 +137,8 @@ def _grow(lab: str, spec: HomeSpec) -> str:
 
 def _remove(lab: str, container: str) -> str:
     place = quote(mount_point(lab, container))
+    places = f"{place} {quote(terminals(lab, container))}"
     return (
-        f"if mountpoint --quiet {place}; then umount {place}; fi"
-        f" && rm -rf {place} {quote(image(lab, container))}"
+        f"for place in {places}; do if mountpoint --quiet $place; then umount $place || exit 1; fi; done"
+        f" && rm -rf {places} {quote(image(lab, container))}"
     )

@@ -19,12 +19,10 @@ ANY_ADDRESS = "0.0.0.0"  # noqa: S104 (students come from other machines)
 # The port and folder of keys of the sshd in every TP image: templates/tp/etc/minet-lab/sshd_config.
 CONTAINER_SSH_PORT, ACCESS = 2222, "/run/minet-lab/access"
 
-TP_HOME = "/home/etudiant"
-"""The home folder in every TP image."""
-TP_ACCOUNTS = "/var/lib/minet-lab"
-"""The folder in every TP image to which its passwd(5) and group(5) lead."""
-HOME = "home"
-"""The folder of a container's file system that is its home folder; beside it, there is lost+found."""
+TP_HOME, TP_ACCOUNTS = "/home/etudiant", "/var/lib/minet-lab"
+"""The home folder in every TP image, and the folder to which its passwd(5) and group(5) lead."""
+HOME, TERMINALS = "home", ".pts"
+"""The folder of a container's file system that is its home folder; the end of the path of its terminals."""
 TMP_SIZE = 64
 """The size of a container's /tmp in MiB."""
 
@@ -66,6 +64,11 @@ def home_folder(lab: str, container: str) -> str:
     # A file system is mounted at the folder above. Without it, there is no such path, and so Docker does not
     # start the container, which would fill the host's disk.
     return f"{homes_folder(lab)}/{container}/{HOME}"
+
+
+def terminals(lab: str, container: str) -> str:
+    """Return the path at which a container's pseudo-terminals are mounted on the host: pts(4)."""
+    return f"{homes_folder(lab)}/{container}{TERMINALS}"
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class ContainerSpec(Spec):
             *publication(self.address, self.ssh_port, CONTAINER_SSH_PORT),
             f"--mount=type=bind,source={access_folder(self.network)}/{self.name},target={ACCESS},readonly",
             f"--mount=type=bind,source={self.home},target={TP_HOME}",
+            f"--mount=type=bind,source={terminals(self.network, self.name)},target=/dev/pts",
             f"--cgroup-parent={container_slice(self.network, self.name)}",
             *confinement(self.memory, self.pids, self.cpus, self.files),
             f"--security-opt=seccomp={lab_folder(self.network)}/{PROFILE_NAME}",

@@ -1,4 +1,4 @@
-"""Home folders of students' containers, each a file system of its own on the host. No I/O."""
+"""The file systems that a host has for students' containers: home folders, and pseudo-terminals. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,11 @@ from minetlab.lab import ContainerHostSettings
 from minetlab.plan.allocation import Container
 from minetlab.resources.docker import container_user, homes_folder
 from minetlab.resources.slices import UNITS
+
+MOST_TERMINALS = 64
+"""How many pseudo-terminals a container may have, of some 3000 for all containers of a host: pty(7)."""
+DEVPTS = f"newinstance,max={MOST_TERMINALS},gid=5,mode=620,ptmxmode=666,nosuid,noexec"
+"""The options of mount(8) for them: as Docker has them, and the number."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class HomesObserved:
     """The home folders that a host has of a lab.
 
     :param sizes: sizes of the files that hold the file systems, in bytes, by container.
-    :param mounted: the containers whose file system is mounted.
+    :param mounted: the containers whose file systems are mounted, both of them.
     :param unit: content of the unit that mounts them at boot.
     :param enabled: whether systemd starts that unit at boot.
     """
@@ -44,7 +49,7 @@ class HomeChanges:
     """How the observed home folders differ from the desired ones.
 
     :param make: file systems that do not exist.
-    :param mount: containers whose file system exists, but is not mounted.
+    :param mount: containers whose file system exists, but is not mounted, or their pseudo-terminals are not.
     :param grow: file systems that are smaller than desired.
     :param larger: containers whose file system is larger than desired; it stays, with what is in it.
     """

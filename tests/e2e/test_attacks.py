@@ -241,6 +241,7 @@ def fill(connection: socket.socket) -> None:
         pytest.param(programs.OPEN, (), 2000, id="files"),
         pytest.param(programs.INOTIFY, (30,), 1000, id="inotify"),
         pytest.param(programs.SIGNALS, (30,), 200_000, id="signals"),
+        pytest.param(programs.TERMINALS, (30,), 100, id="terminals"),
     ],
 )
 def test_what_a_container_uses_up_its_neighbour_still_has(

@@ -133,6 +133,11 @@ def test_it_writes_to_a_file_system_of_its_own_and_of_the_planned_size(container
     assert size >= 0.8 * disk, container.differs("MiB of its home folder", disk, size)
 
 
+def test_it_has_terminals_of_its_own_and_not_all_of_its_hosts(container: ContainerMachine) -> None:
+    options = Confinement.on(container.host).mount_options("/dev/pts")
+    assert "max=64" in options, container.differs("options of /dev/pts", "max=64 among them", sorted(options))
+
+
 def test_student_can_log_in(container: ContainerMachine) -> None:
     assert_opened_by_key(container, container.reads(CONTAINER_KEYS), container.student_key)
 

@@ -8,7 +8,7 @@ from minetlab.lab import Lab
 from minetlab.operations.specs import firewall_spec
 from minetlab.plan import allocate
 from minetlab.resources import jump
-from minetlab.resources.docker import access_folder, container_specs, home_folder
+from minetlab.resources.docker import access_folder, container_specs, home_folder, terminals
 from minetlab.resources.firewall import FirewallObserved
 from minetlab.resources.jump import JumpObserved
 from minetlab.resources.layout import Layout
@@ -60,6 +60,7 @@ def inspected(lab: Lab, **changes: Any) -> dict[str, dict[str, Any]]:
             "Mounts": [
                 {"Type": "bind", "Source": f"{access_folder('lab')}/{spec.name}"},
                 {"Type": "bind", "Source": home_folder("lab", spec.name)},
+                {"Type": "bind", "Source": terminals("lab", spec.name)},
             ],
             "Networks": {"lab": {"IPAddress": f"10.201.0.{number + 2}", "Gateway": DOCKER_GATEWAY}},
         }

@@ -12,7 +12,7 @@ from typing import Any
 from minetlab.lab import Lab
 from minetlab.operations import access, firewall, jump, specs
 from minetlab.plan import Container, Guest, Plan, allocate
-from minetlab.resources.docker import container_specs
+from minetlab.resources.docker import container_specs, terminals
 from minetlab.resources.layout import Layout, overlay
 from minetlab.resources.seccomp import PROFILE
 from minetlab.resources.slices import container_slice
@@ -177,6 +177,7 @@ class AuditedLab:
                     "Mounts": [
                         {"Type": "bind", "Source": f"/var/lib/minet-lab/minet/access/{spec.name}"},
                         {"Type": "bind", "Source": spec.home},
+                        {"Type": "bind", "Source": terminals("minet", spec.name)},
                     ],
                     "Networks": {"minet": {"Gateway": DOCKER_GATEWAY, "IPAddress": self._address(number)}},
                 }

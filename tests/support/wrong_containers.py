@@ -102,6 +102,13 @@ WRONG_CONTAINERS: Wrong = {
         ("Uid:\t1879073425", "Uid:\t1000"),
     ],
     (
+        containers.test_it_has_terminals_of_its_own_and_not_all_of_its_hosts,
+        CONTAINER,
+        Confinement.MOUNTS,
+    ): [
+        (",max=64", ""),
+    ],
+    (
         containers.test_it_writes_to_a_file_system_of_its_own_and_of_the_planned_size,
         CONTAINER,
         Confinement.MOUNTS,

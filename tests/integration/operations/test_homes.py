@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from minetlab.lab import ContainerHostSettings, ContainerLimits, Student
 from minetlab.operations import docker, homes, students
 from minetlab.plan import Container
-from minetlab.resources.docker import container_user, home_folder, homes_folder
-from minetlab.resources.homes import image, mount_point, unit_file
+from minetlab.resources.docker import container_user, home_folder, homes_folder, terminals
+from minetlab.resources.homes import MOST_TERMINALS, image, mount_point, unit_file
 from tests.support.deployed import Deployed
 from tests.support.private_host import private_host
 
@@ -87,6 +88,22 @@ def test_no_other_account_looks_into_it_and_no_file_there_gives_rights(deployed:
     assert deployed.host.prints(f"stat --format=%a {image('minet', ALICE.name)}") == "600\n"
 
 
+# Opens as many pseudo-terminals as it gets, of 100 at each place, keeps them, and prints how many these are.
+TAKE = """
+for my $place (@ARGV) {
+    my $number = 0;
+    for (1 .. 100) { open my $terminal, "+<", "$place/ptmx" or last; push @all, $terminal; $number++ }
+    print "$number\\n";
+}
+"""
+
+
+def test_who_takes_all_terminals_of_a_container_takes_none_of_another(deployed: Deployed) -> None:
+    places = [terminals("minet", container.name) for container in (ALICE, BOB)]
+    taken = deployed.host.prints(shlex.join(["perl", "-e", TAKE, *places])).split()
+    assert taken == [str(MOST_TERMINALS)] * 2
+
+
 def test_a_home_folder_does_not_shrink_and_is_named(
     deployed: Deployed, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -108,7 +125,7 @@ def test_whatever_of_it_is_missing_comes_back_with_the_students_work(deployed: D
     assert deployed.host.prints(as_student(BOB, "ls -A")) == ""
     listed = deployed.host.prints(f"ls {homes_folder('minet')}").split()
     assert listed == [
-        name for container in (ALICE, BOB) for name in (container.name, f"{container.name}.img")
+        f"{container.name}{suffix}" for container in (ALICE, BOB) for suffix in ("", ".img", ".pts")
     ]
 
 
@@ -130,7 +147,7 @@ def test_at_boot_the_unit_mounts_them(deployed: Deployed) -> None:
 def test_they_go_with_their_container_and_with_the_lab(deployed: Deployed) -> None:
     assert deployed.does(students.remove_containers, lab="minet", containers=(ALICE,))
     listed = deployed.host.prints(f"ls {homes_folder('minet')}").split()
-    assert listed == [BOB.name, f"{BOB.name}.img"]
+    assert listed == [f"{BOB.name}{suffix}" for suffix in ("", ".img", ".pts")]
     assert mounts(deployed, ALICE, BOB)
     assert deployed.host.prints(as_student(ALICE, "ls -A")) == ""
     assert deployed.does(docker.teardown, lab="minet")

@@ -9,9 +9,12 @@ def test_a_host_without_any_has_none() -> None:
 
 
 def test_files_mounts_and_unit_are_read() -> None:
+    """A container is mounted if both of its file systems are."""
     lines = [
         "size 1048576 minet-a-isa.img",
         "size 2097152 minet-b-isa.img",
+        "mounted minet-a-isa",
+        "mounted minet-b-isa.pts",
         "mounted minet-b-isa",
         "unit [Unit]",
         "unit Description=Homes",

@@ -12,7 +12,7 @@ STATE = "findmnt --noheadings"
 SPECS = home_specs(CONTAINERS, SETTINGS)
 SIZES = [f"size {spec.size} {spec.container}.img" for spec in SPECS]
 PLACE = "/var/lib/minet-lab/minet/homes/minet-s0-processus"
-MOUNTED = [f"mounted {spec.container}" for spec in SPECS]
+MOUNTED = [f"mounted {spec.container}{suffix}" for spec in SPECS for suffix in ("", ".pts")]
 
 
 def run(lines: list[str], settings: ContainerHostSettings = SETTINGS) -> Run:
@@ -33,6 +33,10 @@ def test_a_host_without_any_gets_the_unit_and_then_all_of_them_side_by_side() ->
     [
         (
             [*SIZES, *MOUNTED[1:]],
+            f"image={PLACE}.img && place={PLACE} && mkdir -p",
+        ),
+        (
+            [*SIZES, MOUNTED[0], *MOUNTED[2:]],
             f"image={PLACE}.img && place={PLACE} && mkdir -p",
         ),
         ([*SIZES[1:], *MOUNTED[1:]], f"rm -rf {PLACE}.img.new"),

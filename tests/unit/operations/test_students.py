@@ -231,9 +231,11 @@ def test_a_home_folder_that_an_interrupted_run_left_is_removed() -> None:
     }
     result = run(students.remove_containers, responses, containers=CONTAINERS[:1])
     place = f"/var/lib/minet-lab/{LAB}/homes/{name}"
-    (removal,) = result.sent("if mountpoint")
+    (removal,) = result.sent("umount")
     assert removal == (
-        f"if mountpoint --quiet {place}; then umount {place}; fi && rm -rf {place} {place}.img"
+        f"for place in {place} {place}.pts; do"
+        " if mountpoint --quiet $place; then umount $place || exit 1; fi; done"
+        f" && rm -rf {place} {place}.pts {place}.img"
     )
 
 
