@@ -135,6 +135,9 @@ my %calls = (
     record_lock => [72, 1, 6, 0], waiting_lock => [72, 1, 7, 0], file_lock => [72, 1, 37, 0],
     waiting_file_lock => [72, 1, 38, 0], wide_lock => [72, 1, $wide | 6, 0], lease => [72, 1, 1024, 0],
     discipline => [16, -1, 0x5423, 0], wide_discipline => [16, -1, $wide | 0x5423, 0],
+    vlan => [16, -1, 0x8982, 0], bridge => [16, -1, 0x8940, 0], wide_vlan => [16, -1, $wide | 0x8982, 0],
+    listener => [317, 1, 8, 0], tcp_key => [54, -1, 6, 14, 0, 0], multicast => [54, -1, 0, 35, 0, 0],
+    wide_tcp_key => [54, -1, 6, $wide | 14, 0, 0], multicast_6 => [54, -1, 41, 20, 0, 0],
     filter => [54, -1, 1, 26, 0, 0], reuseport_filter => [54, -1, 1, 51, 0, 0],
     wide_filter => [54, -1, $wide | 1, 26, 0, 0],
 );

@@ -25,7 +25,7 @@ landlock_restrict_self pause pidfd_open pidfd_send_signal prctl prlimit64 proces
 ptrace restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo
 rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min
 sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity
-sched_setattr sched_setparam sched_setscheduler sched_yield seccomp set_robust_list set_tid_address setfsgid
+sched_setattr sched_setparam sched_setscheduler sched_yield set_robust_list set_tid_address setfsgid
 setfsuid setgid setgroups setitimer setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid
 setuid sigaltstack sysinfo tgkill times tkill uname vfork wait4 waitid
 """
@@ -49,13 +49,33 @@ _CLONE_NEW = 0x7E020000
 _UNIX, _INET, _INET6 = 1, 2, 10
 _STREAM, _DATAGRAM, _KINDS = 1, 2, 0xF
 _TCP, _UDP = 6, 17
-_SOCKET_OPTIONS, _IPV4_OPTIONS, _IPV6_OPTIONS = 1, 0, 41
-_SO_ATTACH_FILTER, _SO_TIMESTAMP = 26, 29
+_SOCKET_OPTIONS, _SO_ATTACH_FILTER = 1, 26
+# By level, what setsockopt(2) sets as a number in the socket. Others make the kernel remember a list (keys of
+# TCP_MD5SIG, groups of multicast, headers) or load a module.
+_OPTIONS = {
+    _SOCKET_OPTIONS: (29, 35, 42, 47, 49, 60),
+    # ip(7): TOS to TTL, PKTINFO, MTU_DISCOVER to RECVTOS, FREEBIND, BIND_ADDRESS_NO_PORT, those of sending.
+    0: (1, 2, 8, 10, 11, 12, 13, 15, 24, 32, 33, 34),
+    # tcp(7): NODELAY to WINDOW_CLAMP, QUICKACK, USER_TIMEOUT, FASTOPEN, TIMESTAMP to FASTOPEN_CONNECT, INQ.
+    _TCP: (*range(1, 11), 12, 18, 23, 24, 25, 30, 36),
+    # udp(7): CORK, SEGMENT, GRO.
+    _UDP: (1, 103, 104),
+    # ipv6(7): what ip(7) has, and V6ONLY, RECVERR, RECVPKTINFO, DONTFRAG, TCLASS.
+    41: (16, 17, 18, 19, 23, 24, 25, 26, 49, 51, 62, 66, 67),
+}
+# ioctl_tty(2): all that terminals and files have begins with this byte, and TIOCSETD does.
+_OF_TERMINALS, _TIOCSETD, _TYPE = 0x5400, 0x23, 0xFF00
+# ioctl_ficlone(2), ioctl_iflags(2), fiemap; netdevice(7) and socket(7): the questions that need no privilege.
+_IOCTL = (
+    *(0x40049409, 0x4020940D, 0x80086601, 0xC020660B),
+    *(0x8905, 0x8906, 0x8907, 0x8910, 0x8912, 0x8913, 0x8915, 0x8919, 0x891B, 0x8921, 0x8927, 0x8933),
+)
+_COMMAND = 0xFFFFFFFF
+# seccomp(2): the descriptor keeps the filters of a thread that has ended.
+_NEW_LISTENER = 0x8
 # fcntl(2): all commands but leases, notices of folders, and record locks, of which one question stays.
 _FCNTL = (0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 15, 16, *range(1030, 1037))
 _RECORD_LOCKS, _F_OFD_GETLK = (6, 7, 37, 38), 36
-_TIOCSETD = 0x5423
-_COMMAND_BITS = 32
 _PERSONALITIES = (0, 0xFFFFFFFF)
 
 Rule = dict[str, Any]
@@ -68,17 +88,17 @@ def _rules() -> Iterator[Rule]:
     # Its flags are in memory, where no filter sees them; the C library then calls clone.
     yield _refuse(errno.ENOSYS, "clone3")
     yield from (_allow("personality", _equal(0, persona)) for persona in _PERSONALITIES)
+    yield _allow("seccomp", _masked(1, _NEW_LISTENER, 0))
     yield from _sockets()
-    yield from _socket_options()
+    yield _allow("setsockopt", _equal(1, _SOCKET_OPTIONS), _compared(2, "LT", _SO_ATTACH_FILTER))
+    for level, options in _OPTIONS.items():
+        yield from (_allow("setsockopt", _equal(1, level), _equal(2, option)) for option in options)
     yield from (_allow("fcntl", _equal(1, command)) for command in _FCNTL)
     # What the kernel remembers of them, no control group counts; those of flock(2) are bounded by open files.
     yield from (_refuse(errno.ENOLCK, "fcntl", _equal(1, command)) for command in _RECORD_LOCKS)
     # By this QEMU asks whether the kernel has the newer ones. Told that it has not, it does without.
     yield _refuse(errno.EINVAL, "fcntl", _equal(1, _F_OFD_GETLK))
-    # Whoever sets a terminal's line discipline loads its module. The kernel reads 32 bits of the command: one
-    # that differs makes it another command, whatever the bits above.
-    for bit in (1 << number for number in range(_COMMAND_BITS)):
-        yield _allow("ioctl", _masked(1, bit, ~_TIOCSETD & bit))
+    yield from _device_commands()
 
 
 def _sockets() -> Iterator[Rule]:
@@ -93,12 +113,16 @@ def _sockets() -> Iterator[Rule]:
     yield _refuse(errno.EAFNOSUPPORT, "socket", _compared(0, "GT", _INET6))
 
 
-def _socket_options() -> Iterator[Rule]:
-    """Yield the options of sockets but filters, whose programs no control group counts."""
-    for level in (_IPV4_OPTIONS, _TCP, _UDP, _IPV6_OPTIONS):
-        yield _allow("setsockopt", _equal(1, level))
-    yield _allow("setsockopt", _equal(1, _SOCKET_OPTIONS), _compared(2, "LT", _SO_ATTACH_FILTER))
-    yield _allow("setsockopt", _equal(1, _SOCKET_OPTIONS), _equal(2, _SO_TIMESTAMP))
+def _device_commands() -> Iterator[Rule]:
+    """Yield the commands of ioctl(2) that load no module.
+
+    Those of VLANs and bridges, which are among the sockets', do, and whoever sets the line discipline of a
+    terminal does.
+    """
+    yield from (_allow("ioctl", _masked(1, _COMMAND, command)) for command in _IOCTL)
+    # One bit that differs makes it another command.
+    for bit in (1 << number for number in range(8)):
+        yield _allow("ioctl", _masked(1, _TYPE | bit, _OF_TERMINALS | (~_TIOCSETD & bit)))
 
 
 def _allow(names: str, *arguments: Rule) -> Rule:
