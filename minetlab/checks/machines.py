@@ -10,6 +10,7 @@ from testinfra.host import Host
 from minetlab.checks import binary
 from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
 from minetlab.checks.site import ServedSite
+from minetlab.checks.slices import Slices
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
 from minetlab.plan import Container, Guest
 from minetlab.resources.docker import ACCESS
@@ -19,10 +20,6 @@ from minetlab.util.text import COLOUR
 
 LIBVIRT_UNITS = ("libvirtd.service", "libvirtd.socket", "virtqemud.service", "virtqemud.socket")
 DOCKER_UNIT = "docker.service"
-# The weight of the slice that dockerd is in.
-DOCKERD_WEIGHT = (
-    'cat "/sys/fs/cgroup$(sed "s|^0::||; s|/[^/]*$||" "/proc/$(cat /run/docker.pid)/cgroup")/cpu.weight"'
-)
 KVM_DEVICE = "stat --format='%G %a' /dev/kvm"
 QEMU_GROUPS = "id --name --groups libvirt-qemu"
 # Prints each socket of libvirt, and whether an account that is nobody's connects to it.
@@ -369,7 +366,7 @@ def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
     """Return the batches of a container host that serves this TP site, or none."""
     return (
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
-        (*Docker.COMMANDS, DOCKERD_WEIGHT, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
+        (*Docker.COMMANDS, *Slices.COMMANDS, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
     )
 
 

@@ -202,11 +202,7 @@ class Docker(Reader):
         f"{_RUNNING} | xargs --no-run-if-empty docker inspect --format '{{{{.Name}}}} {{{{.State.Pid}}}}' | "
         "while read -r name pid; do echo $name $(sed -n 's/^NSpid://p' /proc/$pid/status); done"
     )
-    # A slice is there while a process is in it: systemd.slice(5). One that ends meanwhile has no limits.
-    _EACH_SLICE = "cd /sys/fs/cgroup && grep --no-messages --with-filename ''"
-    DISK_LIMITS = f"{_EACH_SLICE} minetlab_*.slice/*.slice/io.max; true"
-    WEIGHTS = f"{_EACH_SLICE} minetlab_*.slice/cpu.weight; true"
-    COMMANDS = (INFO, CONTAINERS, PIDS, DISK_LIMITS, WEIGHTS)
+    COMMANDS = (INFO, CONTAINERS, PIDS)
 
     @classmethod
     def info(cls) -> dict[str, Any]:
@@ -240,19 +236,6 @@ class Docker(Reader):
         """Return the numbers of each container's first process: on the host, then in the container."""
         lines = (line.split() for line in cls.read(cls.PIDS).splitlines())
         return {name.lstrip("/"): tuple(map(int, numbers)) for name, *numbers in lines if numbers}
-
-    @classmethod
-    def disk_limits(cls, slice_name: str) -> list[dict[str, str]]:
-        """Return the limits that a container's slice sets for disks, one dictionary for each disk."""
-        lines = (line.partition(":") for line in cls.read(cls.DISK_LIMITS).splitlines())
-        limits = [limits.split()[1:] for file, _, limits in lines if f"/{slice_name}/" in file]
-        return [dict(limit.split("=", 1) for limit in each) for each in limits]
-
-    @classmethod
-    def weights(cls) -> dict[str, int]:
-        """Return the weight by which the containers of each lab, all together, share the processors."""
-        lines = (line.partition(":") for line in cls.read(cls.WEIGHTS).splitlines())
-        return {file.partition("/")[0]: int(weight) for file, _, weight in lines}
 
 
 class Qemu(Reader):
@@ -326,7 +309,7 @@ class Confinement(Reader):
 
     STATUS = "cat /proc/1/status"
     LIMITS = "cat /proc/1/limits"
-    CGROUP_FILES = ("memory.max", "memory.swap.max", "pids.max", "cpu.max")
+    CGROUP_FILES = ("memory.max", "pids.max", "cpu.max")
     MOUNTS = "cat /proc/mounts"
     HOME_SIZE = "stat --file-system --format='%S %b' ~"
     COMMANDS = (STATUS, LIMITS, MOUNTS, HOME_SIZE, *(f"cat /sys/fs/cgroup/{name}" for name in CGROUP_FILES))

@@ -1,7 +1,8 @@
 """Checks of a container host: dockerd runs, and with the lab's settings."""
 
-from minetlab.checks.machines import DOCKER_UNIT, DOCKERD_WEIGHT, ContainerHostMachine
+from minetlab.checks.machines import DOCKER_UNIT, ContainerHostMachine
 from minetlab.checks.modules import Docker, Units
+from minetlab.checks.slices import Slices
 from minetlab.resources.slices import DAEMON_WEIGHT, lab_slice
 
 
@@ -43,11 +44,11 @@ def test_its_containers_leave_processors_to_others(container_host: ContainerHost
     """Together they have a weight, as its services have one, and its guests together."""
     planned = container_host.settings.cpu_weight
     # There is no slice where no container runs.
-    weight = Docker.on(container_host.host).weights().get(lab_slice(container_host.lab), planned)
+    weight = Slices.on(container_host.host).weights().get(lab_slice(container_host.lab), planned)
     assert weight == planned, container_host.differs("cpu.weight of all containers", planned, weight)
 
 
 def test_dockerd_leaves_processors_to_containers(container_host: ContainerHostMachine) -> None:
     """It works for them too, and for whichever asks it for most."""
-    weight = int(container_host.reads(DOCKERD_WEIGHT))
+    weight = Slices.on(container_host.host).weight_of_dockerd()
     assert weight == DAEMON_WEIGHT, container_host.differs("cpu.weight of dockerd", DAEMON_WEIGHT, weight)

@@ -10,6 +10,7 @@ import tests.hosts.test_site as site
 from minetlab.checks import machines
 from minetlab.checks.machines import ContainerMachine
 from minetlab.checks.modules import Confinement, Docker, Kernel, Units
+from minetlab.checks.slices import Slices
 from tests.support.recorded import CONTAINER, CT1, SHEETS, RecordedLab
 
 Check = Callable[[Any], None]
@@ -45,8 +46,8 @@ WRONG_CONTAINERS: Wrong = {
         ('"LiveRestoreEnabled": true', '"LiveRestoreEnabled": false'),
         ('"local"', '"json-file"'),
     ],
-    (container_hosts.test_its_containers_leave_processors_to_others, CT1, Docker.WEIGHTS): [("30", "100")],
-    (container_hosts.test_dockerd_leaves_processors_to_containers, CT1, machines.DOCKERD_WEIGHT): [
+    (container_hosts.test_its_containers_leave_processors_to_others, CT1, Slices.WEIGHTS): [("30", "100")],
+    (container_hosts.test_dockerd_leaves_processors_to_containers, CT1, Slices.WEIGHT_OF_DOCKERD): [
         ("10", "100")
     ],
     (containers.test_container_runs, CT1, Docker.CONTAINERS): [
@@ -64,8 +65,9 @@ WRONG_CONTAINERS: Wrong = {
     (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/memory.max"): [
         ("268435456", "max"),
     ],
-    (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/memory.swap.max"): [
-        ("0", "max"),
+    (containers.test_it_takes_no_swap_of_its_host, CT1, Slices.LIMITS): [
+        ("swap.max:0", "swap.max:max"),
+        (r"alice\x2dprocessus.slice/memory.swap.max:0", ""),
     ],
     (containers.test_limits_hold_in_the_kernel, CONTAINER, "cat /sys/fs/cgroup/pids.max"): [
         ("128", "max"),
@@ -76,7 +78,7 @@ WRONG_CONTAINERS: Wrong = {
     (containers.test_limits_hold_in_the_kernel, CONTAINER, Confinement.LIMITS): [
         ("1024                 1024", "1024                 524288"),
     ],
-    (containers.test_what_it_may_do_to_the_hosts_disks_is_limited, CT1, Docker.DISK_LIMITS): [
+    (containers.test_what_it_may_do_to_the_hosts_disks_is_limited, CT1, Slices.LIMITS): [
         (r"alice\x2dprocessus.slice/io.max:7:0", r"carol\x2dprocessus.slice/io.max:7:0"),
         ("riops=500", "riops=max"),
         ("wbps=32768000", "wbps=max"),

@@ -104,7 +104,7 @@ def test_disks_that_can_be_written_and_have_a_file_are_a_domains() -> None:
 
 def test_a_host_without_containers_has_none() -> None:
     docker = Docker.on(machine({}))
-    assert (docker.containers(), docker.pids(), docker.weights()) == ({}, {}, {})
+    assert (docker.containers(), docker.pids()) == ({}, {})
 
 
 def test_a_container_that_ended_meanwhile_has_no_process() -> None:
