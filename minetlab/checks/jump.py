@@ -20,8 +20,8 @@ def jump_keys(lab: str) -> str:
 def jump_login(lab: str) -> str:
     """Return the command that reads the jump account's shell, the state of its password, and its limits."""
     account = jump_account(lab)
-    slice_ = f"--property=MemoryMax,MemorySwapMax,TasksMax user-$(id --user {account}).slice"
-    return f"getent passwd {account} | cut -d: -f7 && passwd --status {account} && systemctl show {slice_}"
+    limits = f"--property=MemoryMax,MemorySwapMax,TasksMax user-$(id --user {account}).slice"
+    return f"getent passwd {account} | cut -d: -f7 && passwd --status {account} && systemctl show {limits}"
 
 
 def jump_host_batches(lab: str) -> Iterable[Iterable[str]]:

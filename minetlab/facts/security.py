@@ -10,7 +10,7 @@ from minetlab.resources.firewall import FOLDER, rules_file, table
 from minetlab.resources.jump import JUMP_KEYS_FOLDER, jump_account, settings_file
 from minetlab.resources.layout import Layout
 from minetlab.resources.security import MOST_FILES, SSH_CONNECTS_AS, SecurityObserved, parse
-from minetlab.resources.slices import UNITS
+from minetlab.resources.units import UNITS
 
 MOST_KEY_LINES = 1000
 """How many lines of an account's authorized keys are read."""

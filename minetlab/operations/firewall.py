@@ -9,7 +9,7 @@ from minetlab.facts.firewall import Firewall
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_units
 from minetlab.plan import Plan
 from minetlab.resources.firewall import FirewallObserved, FirewallSpec, service
 
@@ -35,8 +35,7 @@ def _setup(spec: FirewallSpec, observed: FirewallObserved) -> list[StringCommand
     missing = sorted(spec.units - observed.enabled)
     commands = []
     if changed:
-        installed = (install_text(text, path) for path, text in changed.items())
-        commands.append(all_of(*installed, RELOAD_UNITS))
+        commands.append(install_units(changed))
     if missing:
         commands.append(StringCommand("systemctl enable --now", *map(QuoteString, missing)))
     if spec.files and (changed or observed.loaded != spec.digest):

@@ -9,7 +9,7 @@ from minetlab.facts.homes import Homes
 from minetlab.lab import ContainerHostSettings
 from minetlab.operations import observe
 from minetlab.operations.commands import first_pass, lab_operation, warn
-from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, side_by_side
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_units, side_by_side
 from minetlab.plan import Container
 from minetlab.resources.docker import HOME, TERMINALS, homes_folder, terminals
 from minetlab.resources.homes import (
@@ -103,7 +103,7 @@ def _unit(lab: str, observed: HomesObserved) -> list[StringCommand]:
     )
     commands = []
     if observed.unit != content:
-        commands.append(all_of(install_text(content, unit_file(lab)), RELOAD_UNITS))
+        commands.append(install_units({unit_file(lab): content}))
     if not observed.enabled:
         commands.append(StringCommand("systemctl enable --quiet", QuoteString(unit(lab))))
     return commands

@@ -10,7 +10,7 @@ from minetlab.facts.jump import JumpState
 from minetlab.lab import Lab
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, with_input
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, install_units, with_input
 from minetlab.plan import Plan
 from minetlab.resources.jump import (
     JUMP_HOME,
@@ -77,7 +77,7 @@ def limit(lab: Lab) -> Iterator[PyinfraCommand]:
     desired = limits(lab)
     commands = []
     if observed.user is not None and observed.label == label(lab.name) and observed.limits != desired:
-        commands.append(all_of(install_text(desired, limits_file(observed.user)), RELOAD_UNITS))
+        commands.append(install_units({limits_file(observed.user): desired}))
     yield from observe.changing(commands, otherwise="there is nothing to limit anew")
 
 

@@ -10,7 +10,7 @@ from minetlab.facts.libvirt import SERVICES, VIRSH, Files
 from minetlab.lab import GuestNetwork
 from minetlab.operations import observe, specs
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
-from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text, virsh, virsh_side_by_side
+from minetlab.operations.shell import all_of, install_text, install_units, virsh, virsh_side_by_side
 from minetlab.plan import Guest
 from minetlab.resources.layout import LABS_FOLDER, Layout
 from minetlab.resources.libvirt import SOCKET_UNITS, Domain, LibvirtObserved, socket_file
@@ -40,8 +40,7 @@ def sockets(lab: str) -> Iterator[PyinfraCommand]:
     desired = render("libvirt/socket.conf.j2")
     commands = []
     if observed.socket_units != tuple(desired.splitlines()) * len(SOCKET_UNITS):
-        installed = (install_text(desired, socket_file(unit)) for unit in SOCKET_UNITS)
-        commands.append(all_of(*installed, RELOAD_UNITS))
+        commands.append(install_units({socket_file(unit): desired for unit in SOCKET_UNITS}))
     if observed.open_sockets:
         paths = [QuoteString(path) for path in sorted(observed.open_sockets)]
         commands.append(all_of(StringCommand("chgrp libvirt", *paths), StringCommand("chmod 0660", *paths)))

@@ -41,6 +41,11 @@ def install_text(content: str, path: str) -> StringCommand:
     )
 
 
+def install_units(texts: Mapping[str, str]) -> StringCommand:
+    """Return a command that writes files of systemd's units, by path, and has systemd read them."""
+    return all_of(*(install_text(text, path) for path, text in texts.items()), RELOAD_UNITS)
+
+
 def with_input(content: bytes, *command: str | QuoteString) -> StringCommand:
     """Return a command with the content as its standard input."""
     # This is for secrets: with sudo, an upload is in /tmp for a moment, where everybody can read it.

@@ -8,7 +8,7 @@ from minetlab.facts.slices import DaemonSlice, SliceLimits
 from minetlab.lab import ContainerHostSettings
 from minetlab.operations import observe
 from minetlab.operations.commands import lab_operation
-from minetlab.operations.shell import RELOAD_UNITS, all_of, install_text
+from minetlab.operations.shell import RELOAD_UNITS, all_of, install_units
 from minetlab.resources.docker import homes_folder
 from minetlab.resources.slices import (
     DAEMON_SLICE,
@@ -34,8 +34,7 @@ def limit(lab: str, settings: ContainerHostSettings) -> Iterator[PyinfraCommand]
     }
     commands = []
     if observe.fact(SliceLimits, lab=lab) != "".join(files.values()):
-        installed = (install_text(content, file) for file, content in files.items())
-        commands.append(all_of(*installed, RELOAD_UNITS))
+        commands.append(install_units(files))
     yield from observe.changing(commands, otherwise="the slices of containers have their limits")
 
 
@@ -43,7 +42,7 @@ def hold_back_daemons() -> Iterator[StringCommand]:
     """Have Docker's daemons, once they are started anew, get less of the processors than containers do."""
     texts = daemon_texts()
     if observe.fact(DaemonSlice) != "".join(texts.values()):
-        yield all_of(*(install_text(content, file) for file, content in texts.items()), RELOAD_UNITS)
+        yield install_units(texts)
 
 
 def daemon_texts() -> dict[str, str]:

@@ -10,7 +10,7 @@ from minetlab.plan import Plan
 from minetlab.resources.docker import CONTAINER_SSH_PORT, docker_bridge
 from minetlab.resources.jump import HOST_SSH_PORT
 from minetlab.resources.layout import Layout
-from minetlab.resources.slices import UNITS
+from minetlab.resources.units import UNITS
 
 MAX_CONNECTIONS = 200
 """How many connections through the host each machine may have at a time."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from minetlab.lab import ContainerHostSettings
 from minetlab.plan.allocation import Container
 from minetlab.resources.docker import container_user, homes_folder
-from minetlab.resources.slices import UNITS
+from minetlab.resources.units import UNITS
 
 MOST_TERMINALS = 64
 """How many pseudo-terminals a container may have, of some 3000 for all containers of a host: pty(7)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minetlab.lab import BridgedNetwork, ContainerHost, KvmHost, Lab
 from minetlab.plan.allocation import Plan
-from minetlab.resources.slices import UNITS
+from minetlab.resources.units import drop_in
 
 HOST_SSH_PORT = 22
 JUMP_KEYS_FOLDER = "/etc/ssh/minet-lab"
@@ -118,7 +118,7 @@ Match User {jump_account(lab.name)}
 
 def limits_file(user: int | str) -> str:
     """Return the path of our file on the slice that logind puts a user's sessions into: user@.service(5)."""
-    return f"{UNITS}/user-{user}.slice.d/minet-lab.conf"
+    return drop_in(f"user-{user}.slice")
 
 
 def limits(lab: Lab) -> str:

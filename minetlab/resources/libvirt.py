@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from minetlab.resources import printed
-from minetlab.resources.slices import UNITS
+from minetlab.resources.units import drop_in
 
 SOCKET_UNITS = ("libvirtd.socket", "libvirtd-ro.socket")
 """systemd's units of the sockets that libvirt's packages leave open to every account of a host."""
@@ -143,7 +143,7 @@ class LibvirtObserved:
 
 def socket_file(unit: str) -> str:
     """Return the path of our file on the unit of a socket: systemd.unit(5), drop-ins."""
-    return f"{UNITS}/{unit}.d/minet-lab.conf"
+    return drop_in(unit)
 
 
 def parse(output: Iterable[str]) -> LibvirtObserved:

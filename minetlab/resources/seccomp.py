@@ -63,7 +63,7 @@ _OPTIONS = {
     # ipv6(7): what ip(7) has, and V6ONLY, RECVERR, RECVPKTINFO, DONTFRAG, TCLASS.
     41: (16, 17, 18, 19, 23, 24, 25, 26, 49, 51, 62, 66, 67),
 }
-# ioctl_tty(2): all that terminals and files have begins with this byte, and TIOCSETD does.
+# ioctl_tty(2): this byte is in all commands of terminals, such as TIOCSETD, and in common ones of files.
 _OF_TERMINALS, _TIOCSETD, _TYPE = 0x5400, 0x23, 0xFF00
 # ioctl_ficlone(2), ioctl_iflags(2), fiemap; netdevice(7) and socket(7): the questions that need no privilege.
 _IOCTL = (
@@ -116,8 +116,7 @@ def _sockets() -> Iterator[Rule]:
 def _device_commands() -> Iterator[Rule]:
     """Yield the commands of ioctl(2) that load no module.
 
-    Those of VLANs and bridges, which are among the sockets', do, and whoever sets the line discipline of a
-    terminal does.
+    Questions about VLANs and bridges load one, and so does setting a terminal's line discipline (TIOCSETD).
     """
     yield from (_allow("ioctl", _masked(1, _COMMAND, command)) for command in _IOCTL)
     # One bit that differs makes it another command.

@@ -3,9 +3,8 @@
 import re
 
 from minetlab.lab.settings import ContainerLimits
+from minetlab.resources.units import UNITS, drop_in
 
-UNITS = "/etc/systemd/system"
-"""The folder of a host for units of systemd that are no package's."""
 OPERATION_SIZE = 64 * 1024
 """How many bytes count as one operation on a disk; a larger one counts as several."""
 DAEMONS = ("containerd.service", "docker.service")
@@ -29,18 +28,18 @@ def container_slice(lab: str, container: str) -> str:
 
 def weight_file(lab: str) -> str:
     """Return the path of the file with the weight of the lab's slice: systemd.unit(5), drop-ins."""
-    return f"{UNITS}/{lab_slice(lab)}.d/minet-lab.conf"
+    return drop_in(lab_slice(lab))
 
 
 def daemon_files() -> dict[str, str]:
     """Return the template of each file by which Docker's daemons are in their slice, by the file's path."""
-    drop_ins = {f"{UNITS}/{unit}.d/minet-lab.conf": "docker/daemon-slice.conf.j2" for unit in DAEMONS}
+    drop_ins = {drop_in(unit): "docker/daemon-slice.conf.j2" for unit in DAEMONS}
     return {f"{UNITS}/{DAEMON_SLICE}": "docker/dockerd.slice.j2", **drop_ins}
 
 
 def limits_file(lab: str) -> str:
     """Return the path of the file with the limits of each container's slice: systemd.unit(5), drop-ins."""
-    return f"{UNITS}/{_name(lab)}-.slice.d/minet-lab.conf"
+    return drop_in(f"{_name(lab)}-.slice")
 
 
 def limits(container: ContainerLimits) -> dict[str, int]:

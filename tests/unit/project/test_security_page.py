@@ -7,10 +7,10 @@ import pytest
 from minetlab.util.paths import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "security.md").read_text()
+TEST_FILES = [*(PROJECT_ROOT / "tests").rglob("*.py")]
 PROMISES = PAGE.partition("## What is promised")[2].partition("\n## ")[0]
 # A file of tests, or a folder of them; and words of the names of some of its tests.
 TESTS = set(re.findall(r"`(tests/[\w/.]+|test_\w+\.py)`(?:: ([a-z_]+(?:, [a-z_]+)*))?", PROMISES))
-ALL = [*(PROJECT_ROOT / "tests").rglob("*.py")]
 
 
 def test_every_promise_names_a_test() -> None:
@@ -21,7 +21,7 @@ def test_every_promise_names_a_test() -> None:
 
 @pytest.mark.parametrize(("file", "words"), sorted(TESTS))
 def test_it_is_there(file: str, words: str) -> None:
-    files = [path for path in ALL if f"/{file}/" in f"{path}/" or path.name == file]
+    files = [path for path in TEST_FILES if f"/{file}/" in f"{path}/" or path.name == file]
     assert files
     names = " ".join(re.findall(r"def test_\w+", "".join(path.read_text() for path in files)))
     assert [word for word in words.split(", ") if word not in names] == []
