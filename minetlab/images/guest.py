@@ -36,6 +36,8 @@ _PACKAGES = (
     "xz-utils",
     "zstd",
 )
+FIRST_WITH_PENALTIES = 13
+"""The first Debian whose sshd has PerSourcePenalties (OpenSSH 9.8)."""
 _AFTER_LOGIN = {
     "sysinit": (
         "dev-hugepages.mount",
@@ -101,16 +103,19 @@ def guest_recipe(debian: int = 13) -> ImageRecipe:
         suite=SUITES[debian],
         packages=_PACKAGES,
         files=files_of(TEMPLATES / "guest"),
-        hooks=tuple(_hooks()),
+        hooks=tuple(_hooks(debian)),
         disk_gib=DISK_GIB,
         kernel_arguments=" ".join(_KERNEL_ARGUMENTS),
         grub_command="linux16",
     )
 
 
-def _hooks() -> Iterable[str]:
+def _hooks(debian: int) -> Iterable[str]:
     # Each guest gets its own host key from its seed.
     yield "rm -f /etc/ssh/ssh_host_*"
+    if debian >= FIRST_WITH_PENALTIES:
+        # All logins come from the host's address: sshd would refuse all of them after some that failed.
+        yield "echo PerSourcePenalties no >>/etc/ssh/sshd_config.d/minet-lab.conf"
     yield "groupadd --system --force docker"
     yield "systemctl enable grow.service identity.service systemd-networkd.service"
     yield f"systemctl mask {' '.join(_MASKED)}"

@@ -92,7 +92,7 @@ def settings(lab: Lab, *, penalizes: bool) -> str:
 # A class may be behind one address. Who keeps open all that an address may have keeps nobody else out.
 MaxStartups {MOST_LOGINS}:100:{MOST_LOGINS}
 PerSourceMaxStartups {MOST_LOGINS_OF_ONE}
-LoginGraceTime 30
+LoginGraceTime 120
 {f"PerSourcePenaltyExemptList {exempt}" if penalizes else "# This sshd has no PerSourcePenaltyExemptList."}
 Match User {jump_account(lab.name)}
     AuthenticationMethods publickey

@@ -47,8 +47,10 @@ COMMON_OPTIONS = {
 }
 # A machine that is emulated inside an emulated host can be silent for more than a minute, also at first.
 SANDBOX_OPTIONS = {"ConnectTimeout": "300", "ServerAliveCountMax": "20"}
-CONNECTION_LOST = "the connection was lost: the machine was silent, or has restarted (ssh ended with 255)"
-"""The reason to show if ssh fails without a message, as it does when ServerAliveCountMax is reached."""
+CONNECTION_LOST = (
+    "the connection was lost: the machine was too slow or silent, or has restarted (ssh ended with 255)"
+)
+"""The reason to show if ssh fails without a message: its LogLevel hides that the other side has closed."""
 
 
 @dataclass(frozen=True)

@@ -164,12 +164,16 @@ def test_who_holds_connections_to_a_container_shuts_out_no_other_address(attacke
         attacked.on("ct1", "pkill --full '[m]y @held'")
 
 
-def test_who_fails_to_log_into_a_container_shuts_nobody_out(attacked: Attacked) -> None:
+@pytest.mark.parametrize(("host", "machine"), [("ct1", NEIGHBOURING), ("hv1", NEIGHBOUR)])
+def test_who_fails_to_log_in_shuts_nobody_out(attacked: Attacked, host: str, machine: str) -> None:
     """Not even behind the same address."""
     options = "-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    login = f"ssh {options} -p {attacked.ssh_port(NEIGHBOURING)} nobody@127.0.0.1 true"
-    attacked.on("ct1", f"for _ in $(seq 8); do ! {login} || exit 1; done")
-    attacked.on(NEIGHBOURING, "true", "-S", "none")
+    if machine == NEIGHBOUR:
+        where = f"nobody@{attacked.nic(machine).address}"
+    else:
+        where = f"-p {attacked.ssh_port(machine)} nobody@127.0.0.1"
+    attacked.on(host, f"for _ in $(seq 8); do ! ssh {options} {where} true || exit 1; done")
+    attacked.on(machine, "true", "-S", "none")
 
 
 def test_the_jump_account_leads_to_ones_own_machines_and_does_nothing_else(attacked: Attacked) -> None:

@@ -21,7 +21,7 @@ SETTINGS = {
     "maxsessions": "0",
     "maxstartups": "400:100:400",
     "persourcemaxstartups": "250",
-    "logingracetime": "30",
+    "logingracetime": "120",
     "clientaliveinterval": "60",
     "clientalivecountmax": "3",
     "unusedconnectiontimeout": "60",

@@ -1,5 +1,6 @@
 """The SSH configuration, as OpenSSH itself reads it (``ssh -G``)."""
 
+import re
 import shutil
 import stat
 import subprocess
@@ -14,9 +15,11 @@ from minetlab.lab import ContainerHost, ContainerHostSettings, KvmHost, KvmHostS
 from minetlab.operations import specs
 from minetlab.operations.specs import seed
 from minetlab.plan import allocate
+from minetlab.resources import jump
 from minetlab.secrets.keys import key_pair, lab_key, student_key
 from minetlab.ssh import ssh_config
 from minetlab.util.errors import LabError
+from minetlab.util.paths import TEMPLATES
 from tests.support.ssh_client import as_ssh_reads
 from tests.support.ssh_server import SshServer
 
@@ -46,6 +49,21 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "a state"
     monkeypatch.setenv("MINETLAB_STATE", str(folder))
     return folder
+
+
+@pytest.mark.parametrize(
+    ("sshd_config", "wait"),
+    [
+        ((TEMPLATES / "guest/etc/ssh/sshd_config.d/minet-lab.conf").read_text(), ssh_config.SANDBOX_OPTIONS),
+        ((TEMPLATES / "tp/etc/minet-lab/sshd_config").read_text(), ssh_config.COMMON_OPTIONS),
+        (jump.settings(lab_of(REAL), penalizes=True), ssh_config.COMMON_OPTIONS),
+    ],
+    ids=["guest", "container", "host"],
+)
+def test_sshd_bears_a_login_for_as_long_as_ssh_waits_for_it(sshd_config: str, wait: dict[str, str]) -> None:
+    """Logins into guests of a loaded sandbox took 57 s: sshd had given them up after 30."""
+    (grace,) = re.findall(r"^LoginGraceTime (\d+)$", sshd_config, re.MULTILINE)
+    assert int(grace) >= int(wait["ConnectTimeout"])
 
 
 def test_a_guest_is_reached_through_its_host_with_the_labs_key(state: Path) -> None:
