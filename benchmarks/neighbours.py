@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import create_connection
 
-from benchmarks.attacks import EAT, FILL, FORK, HOG, INOTIFY, NAMES, PRINT, SIGNALS, perl
+from benchmarks.attacks import EAT, FILL, FORK, HOG, INOTIFY, NAMES, PRINT, SIGNALS, UNKNOWN, perl
 from benchmarks.kept import Kept, KeptRow
 from benchmarks.markdown import table
 from benchmarks.numbers import spread
@@ -46,6 +46,7 @@ IN_CONTAINER: Mapping[str, str] = {
     "memory until it is killed, again and again": f"while :; do {perl(EAT)}; done",
     "names that dockerd looks up": perl(NAMES, SECONDS),
     "lines that dockerd writes to a log": PRINT,
+    "files of no known format, run again and again": perl(UNKNOWN, SECONDS),
 }
 IN_GUEST: Mapping[str, str] = {
     "eight processes that compute, in a guest": perl(HOG, SECONDS),

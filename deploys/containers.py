@@ -3,7 +3,7 @@
 from pyinfra import host
 
 from minetlab.inventory import current
-from minetlab.operations import access, docker, homes, slices, tp_images
+from minetlab.operations import access, autoload, docker, homes, slices, tp_images
 
 lab, plan = current.lab_and_plan()
 settings = lab.container_host(host.name).settings
@@ -20,3 +20,5 @@ docker.containers(
     settings=settings,
 )
 tp_images.prune(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)
+# Last: until then, all that a lab needs can be loaded.
+autoload.modules(name="Keep the kernel from loading modules on demand", present=settings.module_autoload)

@@ -26,6 +26,10 @@ container = {
 # services have 100, and its guests together, too.
 cpu_weight = 30
 
+# Whether the host's kernel loads modules when a program needs one that is not there, such as one for NFS.
+# Before Linux 6.14, a container can have it look for modules without end, which slows all others.
+module_autoload = False
+
 # What containers may reach beyond their host: names, addresses and networks, such as ["deb.debian.org"]; or
 # "open", for everything. No sheet needs anything. See docs/reference/firewall.md.
 egress = []

@@ -58,6 +58,9 @@ WEAKER: Mapping[type[Frozen], Mapping[str, WeakSetting]] = {
         "container.iops": WeakSetting(more, Weight.LOW, "one container takes more of the disk from others"),
         "container.bandwidth": WeakSetting(more, Weight.LOW, "one container takes more of the network"),
         "cpu_weight": WeakSetting(more, Weight.LOW, "containers take more of processors from their host"),
+        "module_autoload": WeakSetting(
+            other, Weight.MEDIUM, "containers have the host's kernel look for modules"
+        ),
     },
 }
 """The settings that can be weaker than their default, by the class of settings."""

@@ -8,7 +8,17 @@ from typing import Any
 from testinfra.host import Host
 
 from minetlab.checks import binary
-from minetlab.checks.modules import Confinement, Cpu, Docker, Kernel, Libvirt, Qemu, Reader, Units
+from minetlab.checks.modules import (
+    Confinement,
+    Cpu,
+    Docker,
+    Kernel,
+    Libvirt,
+    ModuleLoader,
+    Qemu,
+    Reader,
+    Units,
+)
 from minetlab.checks.site import ServedSite
 from minetlab.checks.slices import Slices
 from minetlab.lab import ContainerHostSettings, KvmHostSettings
@@ -366,7 +376,13 @@ def container_host_batches(site: ServedSite | None) -> Iterable[Iterable[str]]:
     """Return the batches of a container host that serves this TP site, or none."""
     return (
         (*Kernel.IDENTITY, Kernel.HOST_NAMESPACES),
-        (*Docker.COMMANDS, *Slices.COMMANDS, Units.command(DOCKER_UNIT), *(site.commands if site else ())),
+        (
+            *Docker.COMMANDS,
+            *Slices.COMMANDS,
+            ModuleLoader.PROGRAM,
+            Units.command(DOCKER_UNIT),
+            *(site.commands if site else ()),
+        ),
     )
 
 

@@ -44,6 +44,18 @@ class Reader(Module):  # type: ignore[misc]
         return str(result.stdout).rstrip("\n")
 
 
+class ModuleLoader(Reader):
+    """Whether the machine's kernel loads modules when a program needs one: proc_sys_kernel(5)."""
+
+    # The kernel of a container is not its own.
+    PROGRAM = "systemd-detect-virt --quiet --container || cat /proc/sys/kernel/modprobe"
+
+    @classmethod
+    def program(cls) -> str:
+        """Return the program by which the kernel loads them; empty if it loads none."""
+        return cls.read(cls.PROGRAM)
+
+
 class Cpu(Reader):
     """The CPU as ``lscpu`` describes it."""
 

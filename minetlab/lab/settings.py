@@ -250,6 +250,8 @@ class ContainerHostSettings(Frozen):
     :param container: the limits of each container.
     :param cpu_weight: how much of the processors all containers of a lab get together when others want them,
         too: systemd.resource-control(5). The host's own services have 100, and guests together, too.
+    :param module_autoload: whether the host's kernel loads modules on demand: kmod(8). Before Linux 6.14, a
+        container can have it look for modules without end.
     :param ssh_ports: the ports of the host on which containers answer SSH, one for each.
     :param capacity: for how many students at most the host has containers; None: any number.
     :param published_on: the address of the host on which its ports for students answer; None: all of IPv4.
@@ -262,6 +264,7 @@ class ContainerHostSettings(Frozen):
     tp_images: Listed[Slug] = ("processus",)
     container: ContainerLimits = ContainerLimits()
     cpu_weight: int = Field(default=30, ge=1, le=10_000)
+    module_autoload: bool = False
     ssh_ports: PortRange = PortRange()
     capacity: Capacity = None
     published_on: Address | None = None

@@ -9,12 +9,13 @@ from types import MappingProxyType
 from pyinfra.api.command import FileUploadCommand, PyinfraCommand, QuoteString, StringCommand
 from pyinfra.context import host, state
 
+from minetlab.facts.autoload import Autoload
 from minetlab.facts.docker import SERVICE, DaemonConfig
 from minetlab.facts.homes import Homes
 from minetlab.facts.slices import SliceLimits
 from minetlab.lab import ContainerHostSettings
 from minetlab.lab.settings import AddressPool
-from minetlab.operations import homes, observe, slices
+from minetlab.operations import autoload, homes, observe, slices
 from minetlab.operations.commands import first_pass, lab_operation, show_diff, warn
 from minetlab.operations.shell import install_text, side_by_side
 from minetlab.plan import Container
@@ -173,6 +174,8 @@ def teardown(lab: str) -> Iterator[PyinfraCommand]:
     commands = _removal(lab, observed, observe.fact(Homes, lab=lab))
     if observe.fact(SliceLimits, lab=lab):
         commands.append(slices.removal(lab))
+    if not observed.other_labs(lab):
+        commands += autoload.removal(observe.fact(Autoload))
     yield from observe.changing(commands, otherwise="nothing of the lab is there")
 
 

@@ -307,6 +307,21 @@ def test_processors_that_a_container_keeps_busy_still_serve_others(attacked: Att
         attacker.terminate()
 
 
+def test_a_container_has_its_host_look_for_no_modules(attacked: Attacked) -> None:
+    """It runs files of no known format; for each, the kernel would start modprobe, outside of its limits."""
+    started = "sed -n 's/^processes //p' /proc/stat"
+    attack = attacked.ssh(CONTAINER, perl(programs.UNKNOWN, 600), "-S", "none")
+    with subprocess.Popen(attack, stdout=subprocess.PIPE, text=True) as attacker:
+        assert attacker.stdout
+        assert attacker.stdout.readline() == "running\n"
+        before, after = map(int, attacked.on("ct1", f"{started}; sleep 10; {started}").split())
+        attacked.on(NEIGHBOURING, "true", "-S", "none")
+        attacker.terminate()
+    attacked.on("ct1", f"docker exec {CONTAINER} pkill -KILL perl")
+    assert after - before < 200
+    attacked.still_works()
+
+
 @pytest.mark.parametrize(
     "refused",
     [

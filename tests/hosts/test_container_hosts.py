@@ -1,7 +1,7 @@
 """Checks of a container host: dockerd runs, and with the lab's settings."""
 
 from minetlab.checks.machines import DOCKER_UNIT, ContainerHostMachine
-from minetlab.checks.modules import Docker, Units
+from minetlab.checks.modules import Docker, ModuleLoader, Units
 from minetlab.checks.slices import Slices
 from minetlab.resources.slices import DAEMON_WEIGHT, lab_slice
 
@@ -52,3 +52,11 @@ def test_dockerd_leaves_processors_to_containers(container_host: ContainerHostMa
     """It works for them too, and for whichever asks it for most."""
     weight = Slices.on(container_host.host).weight_of_dockerd()
     assert weight == DAEMON_WEIGHT, container_host.differs("cpu.weight of dockerd", DAEMON_WEIGHT, weight)
+
+
+def test_its_kernel_loads_no_modules_for_containers(container_host: ContainerHostMachine) -> None:
+    """Before Linux 6.14, it would look for one whenever a file of no known format is run."""
+    loader = ModuleLoader.on(container_host.host).program()
+    assert not loader or container_host.settings.module_autoload, container_host.differs(
+        "the program that loads modules on demand", "none", loader
+    )

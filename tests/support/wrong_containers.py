@@ -9,7 +9,7 @@ import tests.hosts.test_sheets as sheets
 import tests.hosts.test_site as site
 from minetlab.checks import machines
 from minetlab.checks.machines import ContainerMachine
-from minetlab.checks.modules import Confinement, Docker, Kernel, Units
+from minetlab.checks.modules import Confinement, Docker, Kernel, ModuleLoader, Units
 from minetlab.checks.slices import Slices
 from tests.support.recorded import CONTAINER, CT1, SHEETS, RecordedLab
 
@@ -49,6 +49,9 @@ WRONG_CONTAINERS: Wrong = {
     (container_hosts.test_its_containers_leave_processors_to_others, CT1, Slices.WEIGHTS): [("30", "100")],
     (container_hosts.test_dockerd_leaves_processors_to_containers, CT1, Slices.WEIGHT_OF_DOCKERD): [
         ("10", "100")
+    ],
+    (container_hosts.test_its_kernel_loads_no_modules_for_containers, CT1, ModuleLoader.PROGRAM): [
+        ("", "/sbin/modprobe"),
     ],
     (containers.test_container_runs, CT1, Docker.CONTAINERS): [
         ('"running"', '"exited"'),
