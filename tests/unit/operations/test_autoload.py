@@ -1,9 +1,10 @@
 """Whether a host's kernel loads modules on demand, on a host that answers from a script."""
 
-from minetlab.operations import autoload
+from minetlab.operations import autoload, docker
 from minetlab.operations.shell import RELOAD_UNITS
 from minetlab.resources.autoload import LOADER, NEEDED, UNIT, UNIT_FILE
 from minetlab.util.render import render
+from tests.support.container_host import answer
 from tests.support.fake_host import Run, run_operation
 
 CONTENT = render("docker/modules.service.j2", modules=NEEDED, loader=LOADER)
@@ -44,3 +45,15 @@ def test_a_host_that_may_load_modules_has_no_unit() -> None:
     (removal,) = run([*INSTALLED, OFF], present=True).commands[1:]
     assert removal == f"systemctl disable --quiet --now {UNIT} && rm -f {UNIT_FILE} && {RELOAD_UNITS}"
     assert not run([ON], present=True).commands[1:]
+
+
+def test_the_last_lab_of_a_host_leaves_its_kernel_as_it_was() -> None:
+    modules = {LOADER: ["enabled yes", "loader "]}
+    alone = run_operation(docker.teardown, {**answer(), **modules}, lab="minet")
+    assert len(alone.sent(f"systemctl disable --quiet --now {UNIT}")) == 1
+    beside = run_operation(
+        docker.teardown,
+        {**answer({"kind": "network", "name": "other", "lab": "other"}), **modules},
+        lab="minet",
+    )
+    assert not beside.sent(UNIT)

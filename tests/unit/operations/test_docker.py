@@ -14,7 +14,6 @@ from minetlab.lab.packages import CONTAINER_HOST_PACKAGES
 from minetlab.lab.settings import AddressPool
 from minetlab.operations import docker, packages, site, slices, tp_images as tp_image_operations
 from minetlab.operations.shell import RELOAD_UNITS
-from minetlab.resources.autoload import LOADER, UNIT
 from minetlab.resources.docker import DockerObserved
 from minetlab.resources.dockerd import DaemonState
 from minetlab.resources.seccomp import PROFILE
@@ -232,14 +231,6 @@ def test_absent_removes_all_that_is_the_labs_and_only_that() -> None:
 def test_absent_of_nothing_is_a_no_op() -> None:
     run = run_operation(docker.teardown, answer(), lab="minet")
     assert (len(run.commands), run.idle) == (4, True)
-
-
-def test_the_last_lab_of_a_host_leaves_its_kernel_as_it_was() -> None:
-    modules = {LOADER: ["enabled yes", "loader "]}
-    alone = run_operation(docker.teardown, {**answer(), **modules}, lab="minet")
-    assert len(alone.sent(f"systemctl disable --quiet --now {UNIT}")) == 1
-    beside = run_operation(docker.teardown, {**answer({**NETWORK, "lab": "other"}), **modules}, lab="minet")
-    assert not beside.sent(UNIT)
 
 
 def test_absent_is_a_no_op_without_docker_but_not_with_a_dead_daemon() -> None:
