@@ -26,7 +26,9 @@ GUEST_MODULES = (
     *("act_police", "cls_fw", "cls_u32", "sch_htb", "sch_ingress", "sch_sfq"),
 )
 """For guests on the same host: their devices, their filters (nwfilter), and how much they send."""
-NEEDED = (*DOCKER_MODULES, *FIREWALL_MODULES, *HOME_MODULES, *GUEST_MODULES)
+SOCKET_MODULES = ("tcp_diag", "udp_diag", "unix_diag")
+"""For ss(8), which finds the sessions that a replaced key has opened."""
+NEEDED = (*DOCKER_MODULES, *FIREWALL_MODULES, *HOME_MODULES, *GUEST_MODULES, *SOCKET_MODULES)
 """What a host needs for machines that are made, started or let through later."""
 
 

@@ -10,7 +10,7 @@ from minetlab.resources.units import drop_in
 
 HOST_SSH_PORT = 22
 JUMP_KEYS_FOLDER = "/etc/ssh/minet-lab"
-MOST_LOGINS, MOST_LOGINS_OF_ONE = 400, 250
+UNFINISHED_LOGINS, UNFINISHED_LOGINS_OF_ONE = 400, 250
 """How many connections may be about to log in: of all, and of one address, which a class may share."""
 MEMORY, MEMORY_OF_ONE = 512, 32
 """MiB that all connections through the account may take together: at least, and more for each student."""
@@ -90,8 +90,8 @@ def settings(lab: Lab, *, penalizes: bool) -> str:
     return f"""\
 # Of minet-lab, lab {lab.name}: students go through this account to their machines, and nowhere else.
 # A class may be behind one address. Who keeps open all that an address may have keeps nobody else out.
-MaxStartups {MOST_LOGINS}:100:{MOST_LOGINS}
-PerSourceMaxStartups {MOST_LOGINS_OF_ONE}
+MaxStartups {UNFINISHED_LOGINS}:100:{UNFINISHED_LOGINS}
+PerSourceMaxStartups {UNFINISHED_LOGINS_OF_ONE}
 LoginGraceTime 120
 {f"PerSourcePenaltyExemptList {exempt}" if penalizes else "# This sshd has no PerSourcePenaltyExemptList."}
 Match User {jump_account(lab.name)}
