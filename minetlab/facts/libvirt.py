@@ -53,11 +53,12 @@ dump=$(printf '%s\\n' "$index" | awk '
 true
 """
 
+# A guest that is emulated twice, on a loaded machine, needs many seconds from a connection to a greeting.
 # The loop is on the host, as a command per attempt would start a shell each time: slow on an emulated host.
 _ANSWERS = """
 answers() {{
     for address in {addresses}; do
-        timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/22" && read -r -t 4 -u 3 banner && [[ $banner == SSH-* ]]' \\
+        timeout 30 bash -c 'exec 3<>"/dev/tcp/$1/22" && read -r -u 3 banner && [[ $banner == SSH-* ]]' \\
             _ "$address" 2>/dev/null && echo "$address" &
     done
     wait

@@ -33,12 +33,12 @@ from minetlab.util.errors import LabError
 _ANSWERS = """\
 at=$(/usr/sbin/sshd -T | sed -n 's/^listenaddress //p' | head --lines=1)
 address=$(tr -d '[]' <<<"${at%:*}")
-until (exec 3<>"/dev/tcp/$address/${at##*:}" && read -rt 5 -u 3 && [[ $REPLY == SSH-* ]]) 2>/dev/null
+until (exec 3<>"/dev/tcp/$address/${at##*:}" && read -rt 30 -u 3 && [[ $REPLY == SSH-* ]]) 2>/dev/null
 do sleep 0.2; done"""
 # Nothing is done on a host that starts an sshd for each connection: that sshd reads the new configuration.
 RELOAD = (
     "{ systemctl try-reload-or-restart ssh.service && { ! systemctl --quiet is-active ssh.service"
-    f" || timeout 60 bash -c {shlex.quote(_ANSWERS)}"
+    f" || timeout 300 bash -c {shlex.quote(_ANSWERS)}"
     " || { echo 'sshd does not answer any more' >&2; false; }; }; }"
 )
 
