@@ -352,8 +352,12 @@ def test_system_calls_for_administrators_are_refused_in_a_container(attacked: At
 def test_another_account_of_a_host_reads_nothing_of_the_lab(attacked: Attacked, host: str) -> None:
     folders = "/var/lib/minet-lab /var/lib/libvirt /var/lib/docker /etc/minet-lab /etc/ssh/minet-lab /var/log"
     find = f"runuser -u nobody -- find {folders} -type f -readable 2>/dev/null | grep minet || true"
-    # Rules, public keys that sshd reads with the account's rights, and addresses that DNS tells everybody.
-    public = ("/etc/minet-lab/", "/etc/ssh/minet-lab/", "/var/lib/libvirt/dnsmasq/")
+    # Rules, public keys that sshd reads with the account's rights, addresses that DNS tells everybody, and
+    # the system calls that containers may make.
+    public = (
+        *("/etc/minet-lab/", "/etc/ssh/minet-lab/", "/var/lib/libvirt/dnsmasq/"),
+        "/var/lib/minet-lab/minet/seccomp-",
+    )
     assert [path for path in attacked.on(host, find).split() if not path.startswith(public)] == []
     virsh = "virsh --connect qemu:///system"
     ask = f"({virsh} list; {virsh} --readonly list; docker ps) 2>&1 || true"
