@@ -185,7 +185,7 @@ def greet(server: socket.socket) -> None:
 def asked(port: int, wait: int) -> frozenset[str]:
     """Which of two addresses of this machine answer at a port that stands for SSH's, by the hosts' script."""
     command = SshAnswers().command(("127.0.0.1", "127.0.0.2"), wait)
-    for there, here in (("/22", f"/{port}"), ("read -r -t 4", "read -r -t 1")):
+    for there, here in (("/22", f"/{port}"), ("timeout 30", "timeout 1")):
         assert there in command
         command = command.replace(there, here)
     done = subprocess.run(
