@@ -167,6 +167,15 @@ for (1 .. 4) {
 }
 1 while wait > 0;
 """
+# Runs a file of no known format again and again, for the seconds of its argument.
+UNKNOWN = r"""
+my $end = time + shift;
+my $file = "$ENV{HOME}/unknown"; my $none = pack("Q", 0);
+open(my $f, ">", $file) or die "open: $!\n"; print $f "\177\1\2\3"; close $f; chmod 0755, $file;
+$| = 1; print "running\n";
+for (1 .. 60) { next if fork; while (time < $end) { syscall(59, $file, $none, $none) } exit }
+1 while wait > 0;
+"""
 # Prints what dockerd then writes to the container's log.
 PRINT = "yes >/proc/1/fd/1"
 
@@ -195,14 +204,3 @@ def in_background(command: str, output: str) -> str:
         f"for _ in $(seq 300); do ! grep -q listening {output} || exit 0; sleep 0.2; done; "
         f"cat {output} >&2; exit 1"
     )
-
-
-# Runs a file of no known format again and again, for the seconds of its argument.
-UNKNOWN = r"""
-my $end = time + shift;
-my $file = "$ENV{HOME}/unknown"; my $none = pack("Q", 0);
-open(my $f, ">", $file) or die "open: $!\n"; print $f "\177\1\2\3"; close $f; chmod 0755, $file;
-$| = 1; print "running\n";
-for (1 .. 60) { next if fork; while (time < $end) { syscall(59, $file, $none, $none) } exit }
-1 while wait > 0;
-"""

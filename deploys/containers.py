@@ -21,4 +21,4 @@ docker.containers(
 )
 tp_images.prune(name="Remove TP images that are out of use", lab=lab.name, names=settings.tp_images)
 # Last: until then, all that a lab needs can be loaded.
-autoload.modules(name="Keep the kernel from loading modules on demand", present=settings.module_autoload)
+autoload.modules(name="Keep the kernel from loading modules on demand", on_demand=settings.module_autoload)

@@ -13,15 +13,15 @@ from minetlab.util.render import render
 
 
 @lab_operation
-def modules(*, present: bool) -> Iterator[PyinfraCommand]:
+def modules(*, on_demand: bool) -> Iterator[PyinfraCommand]:
     """Have the host's kernel load modules on demand, or only those that a lab needs, now and at boot.
 
-    :param present: whether it loads them on demand.
+    :param on_demand: whether it loads whatever a program asks for; if not, only what a lab needs.
     :yields: the commands.
     """
     observed = observe.fact(Autoload)
-    commands = removal(observed) if present else _setup(observed)
-    yield from observe.changing(commands, otherwise="it does so already")
+    commands = removal(observed) if on_demand else _setup(observed)
+    yield from observe.changing(commands, otherwise="the kernel loads modules as the settings say")
 
 
 def removal(observed: AutoloadObserved) -> list[StringCommand]:

@@ -313,11 +313,12 @@ def test_a_container_has_its_host_look_for_no_modules(attacked: Attacked) -> Non
     attack = attacked.ssh(CONTAINER, perl(programs.UNKNOWN, 600), "-S", "none")
     with subprocess.Popen(attack, stdout=subprocess.PIPE, text=True) as attacker:
         assert attacker.stdout
-        assert attacker.stdout.readline() == "running\n"
-        before, after = map(int, attacked.on("ct1", f"{started}; sleep 10; {started}").split())
-        attacked.on(NEIGHBOURING, "true", "-S", "none")
-        attacker.terminate()
-    attacked.on("ct1", f"docker exec {CONTAINER} pkill -KILL perl")
+        try:
+            assert attacker.stdout.readline() == "running\n"
+            before, after = map(int, attacked.on("ct1", f"{started}; sleep 10; {started}").split())
+            attacked.on(NEIGHBOURING, "true", "-S", "none")
+        finally:
+            attacked.on("ct1", f"docker exec {CONTAINER} pkill -KILL perl")
     assert after - before < 200
     attacked.still_works()
 
@@ -355,7 +356,9 @@ def test_another_account_of_a_host_reads_nothing_of_the_lab(attacked: Attacked, 
     # Rules, public keys that sshd reads with the account's rights, addresses that DNS tells everybody, and
     # the system calls that containers may make.
     public = (
-        *("/etc/minet-lab/", "/etc/ssh/minet-lab/", "/var/lib/libvirt/dnsmasq/"),
+        "/etc/minet-lab/",
+        "/etc/ssh/minet-lab/",
+        "/var/lib/libvirt/dnsmasq/",
         "/var/lib/minet-lab/minet/seccomp-",
     )
     assert [path for path in attacked.on(host, find).split() if not path.startswith(public)] == []

@@ -12,8 +12,8 @@ INSTALLED = [*(f"unit {line}" for line in CONTENT.splitlines()), "enabled yes"]
 ON, OFF = "loader /sbin/modprobe", "loader "
 
 
-def run(lines: list[str], *, present: bool = False) -> Run:
-    return run_operation(autoload.modules, {LOADER: lines}, present=present)
+def run(lines: list[str], *, on_demand: bool = False) -> Run:
+    return run_operation(autoload.modules, {LOADER: lines}, on_demand=on_demand)
 
 
 def test_a_host_gets_the_unit_which_is_started() -> None:
@@ -42,9 +42,9 @@ def test_a_unit_of_another_version_is_replaced() -> None:
 
 
 def test_a_host_that_may_load_modules_has_no_unit() -> None:
-    (removal,) = run([*INSTALLED, OFF], present=True).commands[1:]
+    (removal,) = run([*INSTALLED, OFF], on_demand=True).commands[1:]
     assert removal == f"systemctl disable --quiet --now {UNIT} && rm -f {UNIT_FILE} && {RELOAD_UNITS}"
-    assert not run([ON], present=True).commands[1:]
+    assert not run([ON], on_demand=True).commands[1:]
 
 
 def test_the_last_lab_of_a_host_leaves_its_kernel_as_it_was() -> None:
