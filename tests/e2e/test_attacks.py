@@ -318,6 +318,7 @@ def test_a_container_has_its_host_look_for_no_modules(attacked: Attacked) -> Non
             before, after = map(int, attacked.on("ct1", f"{started}; sleep 10; {started}").split())
             attacked.on(NEIGHBOURING, "true", "-S", "none")
         finally:
+            attacker.terminate()
             attacked.on("ct1", f"docker exec {CONTAINER} pkill -KILL perl")
     assert after - before < 200
     attacked.still_works()
